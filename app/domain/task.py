@@ -1,0 +1,68 @@
+"""Tasks for a human collector: what to do, and why a machine did not."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from app.domain.lifecycle import Lifecycle
+
+
+class TaskState(StrEnum):
+    OPEN = "open"
+    TAKEN = "taken"
+    DONE = "done"
+    CANCELLED = "cancelled"
+
+
+TASK = Lifecycle(
+    "task",
+    TaskState,
+    start=TaskState.OPEN,
+    table={
+        TaskState.OPEN: {"take": TaskState.TAKEN, "cancel": TaskState.CANCELLED},
+        TaskState.TAKEN: {
+            "release": TaskState.OPEN,
+            "finish": TaskState.DONE,
+            "cancel": TaskState.CANCELLED,
+        },
+        TaskState.DONE: {},
+        # Two causes may cancel the same task (paid, and consent withdrawn): harmless.
+        TaskState.CANCELLED: {"cancel": TaskState.CANCELLED},
+    },
+)
+
+
+class TaskReason(StrEnum):
+    """Why a person is needed. The words for each stand in the pages' catalogue."""
+
+    LINK_UNPAID = "link_unpaid"
+    SMS_UNDELIVERED = "sms_undelivered"
+    SMS_BLOCKED = "sms_blocked"
+    SMS_OUTCOME_UNKNOWN = "sms_outcome_unknown"
+    NO_CONSENT = "no_consent"
+    CONSENT_ENDED = "consent_ended"
+    BANK_DOWN = "bank_down"
+    ACCOUNT_BLOCKED = "account_blocked"
+    BALANCE_UNREADABLE = "balance_unreadable"
+    IDENTITY_CHECK_FAILED = "identity_check_failed"
+    BORROWER_DISPUTES = "borrower_disputes"
+    BORROWER_CANNOT_PAY = "borrower_cannot_pay"
+    BORROWER_SAYS_PAID = "borrower_says_paid"
+    OPTED_OUT = "opted_out"
+    PAYMENT_REJECTED = "payment_rejected"
+    PAYMENT_UNCLEAR = "payment_unclear"
+    PAYMENT_RETURNED = "payment_returned"
+    OVERPAID = "overpaid"
+    OWED_AMOUNT_STALE = "owed_amount_stale"
+    COLLECTOR_ACTS = "collector_acts"
+
+
+class TaskOutcome(StrEnum):
+    """What a collector noted when finishing a task."""
+
+    REACHED = "reached"
+    NO_ANSWER = "no_answer"
+    WRONG_NUMBER = "wrong_number"
+    PAID_ALREADY = "paid_already"
+    REFUSES = "refuses"
+    RESOLVED = "resolved"

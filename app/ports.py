@@ -1,0 +1,368 @@
+"""The sockets of the house: what Saldo asks of providers, and the records that travel.
+
+A connector fills the slots it really has; which slots are filled *is* its capability list.
+Methods raise only `ProviderError`s (app/domain/errors.py). All times are aware UTC instants
+of business time unless a field says otherwise. A port object is stateless: everything it
+needs to find something again travels in the handle it gave out.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from datetime import date, datetime, time
+from enum import StrEnum
+from typing import Any, Protocol
+from uuid import UUID
+
+from pydantic import BaseModel
+
+from app.domain.balance import BalanceEntry
+from app.domain.errors import ConsentEnd
+from app.domain.ids import Iban, Phone, Secret
+from app.domain.money import Money
+
+# ---------------------------------------------------------------- banks and presence
+
+
+@dataclass(frozen=True, slots=True)
+class Bank:
+    """One bank as a connector can reach it, with the quirks the rest of Saldo must respect."""
+
+    id: str
+    name: str
+    country: str
+    time_zone: str = "Europe/Madrid"
+    booking_from: time = time(6, 0)
+    booking_until: time = time(22, 0)
+    limits_excluded: bool = False
+    """The bank states that its available balances never contain a credit limit."""
+    needs_debtor_iban: bool = False
+    """Payment initiation is refused here without the payer's own IBAN."""
+
+
+@dataclass(frozen=True, slots=True)
+class Presence:
+    """The borrower is really there: his address and browser, taken from his own request."""
+
+    ip: str
+    user_agent: str = ""
+
+
+# ---------------------------------------------------------------- aggregation
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentAsk:
+    """What we ask a bank to let us read. `valid_until` is the last day, in the bank's zone."""
+
+    key: UUID
+    bank_id: str
+    valid_until: date
+    recurring: bool
+    frequency_per_day: int
+    return_url: str
+    refused_url: str
+    presence: Presence
+    iban: Iban | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class Grant:
+    """The handle of one consent: the bank and the provider's token (kept encrypted)."""
+
+    bank_id: str
+    token: Secret
+
+
+class GrantState(StrEnum):
+    PENDING = "pending"
+    ACTIVE = "active"
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class GrantNow:
+    """The provider's word on a consent. `end` is set exactly when `state` is ended."""
+
+    state: GrantState
+    valid_until: date | None = None
+    end: ConsentEnd | None = None
+    raw_status: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentBegun:
+    """A consent waits for the borrower at `redirect_url`."""
+
+    grant: Grant
+    redirect_url: str
+    now: GrantNow
+
+
+@dataclass(frozen=True, slots=True)
+class FoundAccount:
+    """An account the consent covers. `ref` is the provider's id and may change on renewal."""
+
+    ref: Secret
+    iban: Iban | None
+    currency: str
+    name: str = ""
+    usable: bool = True
+    """False for closed, blocked, card and credit accounts: never read, never triggers."""
+    why_unusable: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class BalanceAnswer:
+    """All balances the provider stated for one account, untouched by any choice."""
+
+    entries: tuple[BalanceEntry, ...]
+    currency: str | None = None
+    """The account's own currency where the answer states it."""
+
+
+class AggregationPort(Protocol):
+    """Consents and balances."""
+
+    def banks(self) -> tuple[Bank, ...]:
+        """The banks reachable with the present settings; no network."""
+        ...
+
+    async def begin_consent(self, ask: ConsentAsk) -> ConsentBegun: ...
+
+    async def grant_now(self, grant: Grant) -> GrantNow:
+        """Status and effective validity, read from the provider."""
+        ...
+
+    async def accounts(self, grant: Grant, presence: Presence | None) -> tuple[FoundAccount, ...]: ...
+
+    async def balances(
+        self, grant: Grant, account_ref: Secret, presence: Presence | None
+    ) -> BalanceAnswer:
+        """Exactly one HTTP request to the bank; never retried inside.
+
+        `presence=None` is an unattended read: no presence header leaves the house.
+        """
+        ...
+
+    async def end_consent(self, grant: Grant) -> None:
+        """Give the consent back. Already gone counts as done."""
+        ...
+
+
+# ---------------------------------------------------------------- payments
+
+
+class PayStatus(StrEnum):
+    """A provider's payment status, sorted by what it means for the borrower's money.
+
+    open: not authorised yet. authorised: on its way. settled: the bank's profile says the
+    money is really moved. An unknown word maps to `open` and is logged as an alarm.
+    """
+
+    OPEN = "open"
+    AUTHORISED = "authorised"
+    SETTLED = "settled"
+    REJECTED = "rejected"
+    CANCELLED = "cancelled"
+    RETURNED = "returned"
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentOrder:
+    """One payment to initiate, payer present. `amount` is positive."""
+
+    key: UUID
+    bank_id: str
+    amount: Money
+    creditor_name: str
+    creditor_iban: Iban
+    end_to_end_ref: str
+    """At most 35 characters; comes back on the lender's account statement."""
+    remittance: str
+    return_url: str
+    refused_url: str
+    presence: Presence
+    debtor_iban: Iban | None = None
+    instant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentHandle:
+    """How to find the payment again at its bank."""
+
+    bank_id: str
+    ref: Secret
+    instant: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentNow:
+    status: PayStatus
+    raw_status: str
+
+
+@dataclass(frozen=True, slots=True)
+class PaymentBegun:
+    """The payment exists and waits for the borrower at `redirect_url`."""
+
+    handle: PaymentHandle
+    redirect_url: str
+    now: PaymentNow
+
+
+class CancelResult(StrEnum):
+    """cancelled: final. needs_payer: the bank wants the payer's authorisation for it.
+    too_late: it can no longer be cancelled."""
+
+    CANCELLED = "cancelled"
+    NEEDS_PAYER = "needs_payer"
+    TOO_LATE = "too_late"
+
+
+class PaymentPort(Protocol):
+    """Payment initiation."""
+
+    def banks(self) -> tuple[Bank, ...]: ...
+
+    async def create_payment(self, order: PaymentOrder) -> PaymentBegun: ...
+
+    async def payment_now(self, handle: PaymentHandle) -> PaymentNow: ...
+
+    async def cancel_payment(self, handle: PaymentHandle) -> CancelResult: ...
+
+
+# ---------------------------------------------------------------- messages
+
+
+@dataclass(frozen=True, slots=True)
+class OutgoingSms:
+    """One SMS. `marker` is the unique part of the body (the link's token) for looking it up.
+
+    `valid_seconds` (real seconds) ends with the permitted contact window, so that a carrier's backlog
+    cannot deliver at night. `sent_after` (real time) bounds a look-up.
+    """
+
+    key: UUID
+    to: Phone
+    body: str
+    marker: str
+    valid_seconds: int
+    status_url: str = ""
+    sent_after: datetime | None = None
+
+
+class DeliveryState(StrEnum):
+    ACCEPTED = "accepted"
+    DELIVERED = "delivered"
+    UNDELIVERED = "undelivered"
+
+
+@dataclass(frozen=True, slots=True)
+class SendReceipt:
+    """The provider's id of the message and where it stands. `reason` is its error code."""
+
+    ref: str
+    state: DeliveryState
+    reason: str = ""
+    opted_out: bool = False
+    permanent: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class InboundHttp:
+    """A webhook call as it came in. `url` is the full public URL the provider called."""
+
+    url: str
+    headers: Mapping[str, str]
+    body: bytes
+    form: tuple[tuple[str, str], ...] = ()
+
+
+class InboundKind(StrEnum):
+    MESSAGE_STATUS = "message_status"
+    INBOUND_TEXT = "inbound_text"
+
+
+@dataclass(frozen=True, slots=True)
+class InboundEvent:
+    """A verified webhook, reduced to a hint. `event_id` is unique per source."""
+
+    event_id: str
+    kind: InboundKind
+    message_ref: str = ""
+    sender: Phone | None = None
+    text: str = ""
+    stop: bool | None = None
+    """True: an opt-out word. False: an opt-in word. None: anything else."""
+
+
+class MessagePort(Protocol):
+    """SMS."""
+
+    async def send(self, sms: OutgoingSms) -> SendReceipt:
+        """One attempt. TryLater = surely not sent; OutcomeUnknown = maybe sent; Declined = refused."""
+        ...
+
+    async def find(self, sms: OutgoingSms) -> SendReceipt | None:
+        """Look an unclear message up by recipient and marker. None: surely not there."""
+        ...
+
+    async def message_now(self, ref: str) -> SendReceipt: ...
+
+    def read_webhook(self, call: InboundHttp) -> InboundEvent:
+        """Verify the signature and reduce. Raises `NotAllowed` when it does not verify."""
+        ...
+
+
+# ---------------------------------------------------------------- the lender's own system
+
+
+@dataclass(frozen=True, slots=True)
+class LenderCall:
+    """One webhook to a lender, in the Standard Webhooks form. `at` is real time."""
+
+    event_id: UUID
+    url: str
+    body: bytes
+    secret: Secret
+    at: datetime
+
+
+class LenderHookPort(Protocol):
+    async def post(self, call: LenderCall) -> None:
+        """Delivered when answered 2xx; else TryLater, or Declined for a 4xx that will not mend."""
+        ...
+
+
+# ---------------------------------------------------------------- a connector
+
+
+@dataclass(frozen=True, slots=True)
+class Wire:
+    """What wiring lends a connector: an httpx.AsyncClient and the two clocks."""
+
+    http: Any
+    now: Callable[[], datetime]
+    real_now: Callable[[], datetime]
+
+
+@dataclass(frozen=True, slots=True)
+class Connector:
+    """A provider as a value. Importing its module does nothing else than make this.
+
+    `parse_balances` turns a saved answer (decoded JSON) into one BalanceAnswer per account,
+    for `saldo connectors parse`.
+    """
+
+    name: str
+    settings: type[BaseModel]
+    aggregation: Callable[[Any, Wire], AggregationPort] | None = None
+    payments: Callable[[Any, Wire], PaymentPort] | None = None
+    messages: Callable[[Any, Wire], MessagePort] | None = None
+    lender_hooks: Callable[[Any, Wire], LenderHookPort] | None = None
+    parse_balances: Callable[[Any], tuple[BalanceAnswer, ...]] | None = None
+    needs_licence: bool = False
+    """Live use needs the operator's own authorisation (SALDO_TPP_BASIS)."""
+    notes: Mapping[str, str] = field(default_factory=dict)
