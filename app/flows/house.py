@@ -1,0 +1,56 @@
+"""What every flow is handed: the store, the settings, the guarded ports, the policy packs."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeVar
+
+from app.domain.errors import Misconfigured
+from app.ports import AggregationPort, LenderHookPort, MessagePort, PaymentPort
+from app.reference.packs import PackBook
+from app.settings import Settings
+from app.store.unit import Store
+
+Port = TypeVar("Port")
+
+
+@dataclass(frozen=True, slots=True)
+class House:
+    """Built once per process in wiring. Ports come wrapped by the boundary.
+
+    `real_now` is for time-outs, claims and retries of the transport alone; business time is
+    an argument (`now`) of every flow.
+    """
+
+    store: Store
+    settings: Settings
+    packs: PackBook
+    aggregations: Mapping[str, AggregationPort]
+    payments: Mapping[str, PaymentPort]
+    messages: Mapping[str, MessagePort]
+    lender_hooks: LenderHookPort
+    real_now: Callable[[], datetime]
+
+    def aggregation(self, connector: str) -> AggregationPort:
+        """The aggregation port of one connector. Raises `Misconfigured` when it is not set up."""
+        return _pick(self.aggregations, connector, "SALDO_AGGREGATION_CONNECTOR")
+
+    def payment(self, connector: str) -> PaymentPort:
+        """The payment port of one connector. Raises `Misconfigured` when it is not set up."""
+        return _pick(self.payments, connector, "SALDO_PAYMENT_CONNECTOR")
+
+    def message(self, connector: str) -> MessagePort:
+        """The message port of one connector. Raises `Misconfigured` when it is not set up."""
+        return _pick(self.messages, connector, "SALDO_MESSAGE_CONNECTOR")
+
+
+def _pick(ports: Mapping[str, Port], name: str, setting: str) -> Port:
+    try:
+        return ports[name]
+    except KeyError:
+        known = ", ".join(sorted(ports)) or "none"
+        raise Misconfigured(
+            setting, f"connector {name!r} is not set up (set up: {known})", "Choose one of these."
+        ) from None
