@@ -1,0 +1,139 @@
+"""A person says stop, or start again. Effective at once, whoever passed it on."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.domain.case import CaseState
+from app.domain.message import CancelReason, Channel
+from app.domain.task import TaskReason
+from app.flows.open_task import open_task
+from app.flows.stop_pressure import stop_pressure
+from app.flows.tell_lender import LenderEvent, tell_lender
+from app.store import timeline
+from app.store.brakes import opted_out
+from app.store.keys import new_id
+from app.store.locks import lock_borrower
+from app.store.tables import cases, opt_outs
+from app.store.timeline import Kind, Line
+from app.store.unit import Unit
+
+ROBOT: Final = "saldo"
+
+
+async def opt_out(
+    unit: Unit, now: datetime, *, borrower_id: UUID, channel: Channel | str, source: str
+) -> bool:
+    """Stop all automatic messages on `channel`; False when they were stopped already.
+
+    `source` says who passed it on: sms, page, api, provider, desk. What is queued is cancelled;
+    a person takes over when something is due. The law asks for ten business days (47 CFR
+    64.1200(a)(10)); here it is the transaction that hears of it.
+    """
+    stopped = Channel(channel)
+    person = await lock_borrower(unit, borrower_id)
+    if borrower_id in await opted_out(unit, (borrower_id,), stopped):
+        return False
+    await _write(unit, now, person.lender_id, borrower_id, stopped, source, stopped_at=now)
+    # The money that was seen is still there: a collector may act on the alert.
+    await stop_pressure(
+        unit,
+        now,
+        borrower_id=borrower_id,
+        case_ids=None,
+        why=CancelReason.OPTED_OUT,
+        end_signals=False,
+    )
+    change_id = new_id()
+    details = {"channel": stopped.value, "source": source, "stopped": True}
+    await timeline.write(
+        unit,
+        now,
+        [Line(borrower_id, Kind.OPT_OUT, ROBOT, details, lender_id=person.lender_id)],
+    )
+    await tell_lender(
+        unit,
+        now,
+        event=LenderEvent.OPTED_OUT,
+        subject_id=change_id,
+        payload={
+            "borrower_id": str(borrower_id),
+            "external_ref": person.external_ref,
+            **details,
+            "at": now.isoformat(),
+        },
+        lender_id=person.lender_id,
+    )
+    if await _has_open_case(unit, borrower_id):
+        await open_task(
+            unit,
+            now,
+            borrower_id=borrower_id,
+            reason=TaskReason.OPTED_OUT,
+            cause=change_id,
+            situation={"channel": stopped.value, "source": source},
+            lender_id=person.lender_id,
+        )
+    return True
+
+
+async def opt_in(
+    unit: Unit, now: datetime, *, borrower_id: UUID, channel: Channel | str, source: str
+) -> bool:
+    """Allow messages on `channel` again; False when they were never stopped."""
+    started = Channel(channel)
+    person = await lock_borrower(unit, borrower_id)
+    if borrower_id not in await opted_out(unit, (borrower_id,), started):
+        return False
+    await _write(unit, now, person.lender_id, borrower_id, started, source, stopped_at=None)
+    details = {"channel": started.value, "source": source, "stopped": False}
+    await timeline.write(
+        unit,
+        now,
+        [Line(borrower_id, Kind.OPT_OUT, ROBOT, details, lender_id=person.lender_id)],
+    )
+    return True
+
+
+async def _write(
+    unit: Unit,
+    now: datetime,
+    lender_id: UUID,
+    borrower_id: UUID,
+    channel: Channel,
+    source: str,
+    *,
+    stopped_at: datetime | None,
+) -> None:
+    row = insert(opt_outs).values(
+        lender_id=lender_id,
+        borrower_id=borrower_id,
+        channel=channel.value,
+        stopped_at=stopped_at,
+        source=source,
+        changed_at=now,
+    )
+    await unit.conn.execute(
+        row.on_conflict_do_update(
+            index_elements=["borrower_id", "channel"],
+            set_={
+                "stopped_at": row.excluded.stopped_at,
+                "source": row.excluded.source,
+                "changed_at": row.excluded.changed_at,
+            },
+        )
+    )
+
+
+async def _has_open_case(unit: Unit, borrower_id: UUID) -> bool:
+    found = await unit.conn.scalar(
+        select(cases.c.id)
+        .where(cases.c.borrower_id == borrower_id, cases.c.state != CaseState.CLOSED.value)
+        .limit(1)
+    )
+    return found is not None

@@ -1,0 +1,102 @@
+"""What holds Saldo back: the lender's stop switches, a borrower's holds and opt-outs."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from enum import StrEnum
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, and_, or_, select
+
+from app.domain.message import Channel
+from app.store.tables import holds, opt_outs, stop_switches
+from app.store.unit import Unit
+
+
+class Brake(StrEnum):
+    """What one stop switch halts. `all` halts every other one with it."""
+
+    SMS = "sms"
+    PAYMENT = "payment"
+    READING = "reading"
+    WEBHOOK = "webhook"
+    ALL = "all"
+
+
+@dataclass(frozen=True, slots=True)
+class HoldInForce:
+    """One hold that counts at the moment asked about. `case_id=None`: every case of his."""
+
+    id: UUID
+    borrower_id: UUID
+    case_id: UUID | None
+    kind: str
+    reason: str
+    ends_at: datetime | None
+
+    def covers(self, case_id: UUID) -> bool:
+        """Does it stand over this case?"""
+        return self.case_id is None or self.case_id == case_id
+
+
+async def halted(unit: Unit, lender_id: UUID, channel: str) -> bool:
+    """Has the lender thrown the switch for `channel`, or the one for everything?"""
+    found = await unit.conn.scalar(
+        select(stop_switches.c.halted)
+        .where(
+            stop_switches.c.lender_id == lender_id,
+            stop_switches.c.channel.in_((channel, Brake.ALL.value)),
+            stop_switches.c.halted,
+        )
+        .limit(1)
+    )
+    return found is not None
+
+
+async def halted_lenders(unit: Unit, channel: str) -> set[UUID]:
+    """Every lender for whom `channel` is halted; for batches over lenders."""
+    rows = await unit.conn.execute(
+        select(stop_switches.c.lender_id)
+        .distinct()
+        .where(stop_switches.c.channel.in_((channel, Brake.ALL.value)), stop_switches.c.halted)
+    )
+    return {row.lender_id for row in rows}
+
+
+def in_force(now: datetime) -> ColumnElement[bool]:
+    """The condition on `holds` for those that count at `now` (business time)."""
+    return and_(
+        holds.c.starts_at <= now,
+        holds.c.lifted_at.is_(None),
+        or_(holds.c.ends_at.is_(None), holds.c.ends_at > now),
+    )
+
+
+async def holds_of(
+    unit: Unit, borrower_ids: Iterable[UUID], now: datetime
+) -> Mapping[UUID, tuple[HoldInForce, ...]]:
+    """The holds in force at `now`, by borrower; borrowers without one are absent."""
+    rows = await unit.conn.execute(
+        select(holds)
+        .where(holds.c.borrower_id.in_(list(borrower_ids)), in_force(now))
+        .order_by(holds.c.starts_at, holds.c.id)
+    )
+    found: dict[UUID, tuple[HoldInForce, ...]] = {}
+    for row in rows:
+        hold = HoldInForce(row.id, row.borrower_id, row.case_id, row.kind, row.reason, row.ends_at)
+        found[row.borrower_id] = (*found.get(row.borrower_id, ()), hold)
+    return found
+
+
+async def opted_out(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) -> set[UUID]:
+    """Those of the borrowers who stopped `channel` and did not start it again."""
+    rows = await unit.conn.execute(
+        select(opt_outs.c.borrower_id).where(
+            opt_outs.c.borrower_id.in_(list(borrower_ids)),
+            opt_outs.c.channel == channel.value,
+            opt_outs.c.stopped_at.is_not(None),
+        )
+    )
+    return {row.borrower_id for row in rows}
