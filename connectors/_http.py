@@ -1,0 +1,377 @@
+"""The one HTTP client of the house: httpx on the outside, aiohttp's connections underneath.
+
+httpx's own transport collapses under load, and the published bridge to aiohttp hides which
+failures may have reached the other side. So this transport is our own, and it promises:
+
+* `httpx.ConnectError`, `httpx.ConnectTimeout`: no connection was made, nothing was sent.
+* every other `httpx.TransportError`: the request may have reached the other side.
+* one call is one request: a kept-alive connection that breaks is never retried silently.
+* no cookie is stored or sent: a shared jar would carry one borrower's session to the next.
+* the answer is bounded in bytes (after decompression) and the whole exchange in time.
+* redirects are never followed, proxies of the environment are not used.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import ssl
+from collections.abc import Callable
+from dataclasses import dataclass
+from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
+from pathlib import Path
+from socket import AF_INET, AddressFamily
+from typing import Any
+
+import aiohttp
+import httpx
+from aiohttp.abc import AbstractResolver, ResolveResult
+from aiohttp.resolver import DefaultResolver
+from pydantic_settings import BaseSettings
+from yarl import URL
+
+from app.domain.errors import Misconfigured
+
+Address = IPv4Address | IPv6Address
+
+# aiohttp would add these by itself; a bank must see exactly the headers the connector wrote.
+_NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
+# Cookies are dropped on arrival. The other three describe the body as it was on the wire, and
+# what is handed on is already decoded and complete.
+_DROPPED = frozenset({b"set-cookie", b"content-encoding", b"content-length", b"transfer-encoding"})
+# Prefixes whose IPv6 addresses carry an IPv4 address (RFC 6052, RFC 3056).
+_NAT64 = ip_network("64:ff9b::/96")
+
+
+@dataclass(frozen=True, slots=True)
+class HttpSetup:
+    """How one connector talks: limits, TLS, and which addresses it may reach.
+
+    Times are real seconds. `connect_seconds` must be smaller than `total_seconds`, so that
+    running out of the total always means "may have been sent". `address_allowed` is asked for
+    every address just before a connection is made to it; None allows all.
+    """
+
+    total_seconds: float = 30.0
+    connect_seconds: float = 8.0
+    max_connections: int = 400
+    max_per_host: int = 100
+    keep_alive_seconds: float = 20.0
+    max_body_bytes: int = 1_000_000
+    ca_file: Path | None = None
+    client_cert: Path | None = None
+    client_key: Path | None = None
+    client_key_password: str | None = None
+    address_allowed: Callable[[Address], bool] | None = None
+
+    def __post_init__(self) -> None:
+        if not 0 < self.connect_seconds < self.total_seconds:
+            raise Misconfigured(
+                "connect_seconds", "is not below total_seconds", "Give connecting less time."
+            )
+
+
+class ConnectorSettings(BaseSettings):
+    """What every connector's `Settings` can say about itself, with answers for the plain case."""
+
+    def http_setup(self) -> HttpSetup:
+        """How this connector's client is built."""
+        return HttpSetup()
+
+    def live_addresses(self) -> tuple[str, ...]:
+        """Providers behind these settings that are real, not a sandbox on this machine."""
+        return ()
+
+
+class BodyTooLarge(httpx.ReadError):
+    """The answer is longer than the setup allows; the connection was cut."""
+
+
+class AddressRefused(httpx.ConnectError):
+    """The name leads to an address that this connector may not reach. Nothing was sent."""
+
+
+# ---------------------------------------------------------------- the client
+
+
+class _NoCookies(httpx.Cookies):
+    """Accepts nothing and offers nothing."""
+
+    def extract_cookies(self, response: httpx.Response) -> None:
+        """Forget them: an answer belongs to one borrower."""
+
+    def set_cookie_header(self, request: httpx.Request) -> None:
+        """There are none."""
+
+
+class Client(httpx.AsyncClient):
+    """An httpx client without memory, with the whole exchange bounded in time."""
+
+    def __init__(self, setup: HttpSetup, transport: httpx.AsyncBaseTransport) -> None:
+        super().__init__(
+            transport=transport,
+            headers={"Accept": "application/json", "Accept-Encoding": "identity"},
+            timeout=None,  # the whole exchange is bounded in `send`
+            follow_redirects=False,
+            trust_env=False,
+        )
+        self.setup = setup
+        self._nothing = _NoCookies()
+
+    @property
+    def cookies(self) -> httpx.Cookies:
+        """Always empty."""
+        return self._nothing
+
+    @cookies.setter
+    def cookies(self, cookies: Any) -> None:
+        """Ignored on purpose."""
+
+    async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
+        """Send one request. Out of time counts as a lost answer: it may have been sent."""
+        try:
+            async with asyncio.timeout(self.setup.total_seconds):
+                return await super().send(request, **options)
+        except TimeoutError:
+            raise httpx.ReadTimeout("no answer in time", request=request) from None
+
+
+def client(
+    setup: HttpSetup | None = None,
+    *,
+    transport: httpx.AsyncBaseTransport | None = None,
+    resolver: AbstractResolver | None = None,
+) -> Client:
+    """A client for one connector. Opens nothing before its first request.
+
+    `transport` replaces the network (an ASGI application in tests); `resolver` replaces DNS.
+    Raises Misconfigured when the TLS files of the setup cannot be used.
+    """
+    setup = setup or HttpSetup()
+    # httpx logs each full URL, and URLs hold account and payment ids.
+    logging.getLogger("httpx").setLevel(logging.WARNING)
+    return Client(setup, transport or AiohttpTransport(setup, resolver))
+
+
+# ---------------------------------------------------------------- the transport
+
+
+class AiohttpTransport(httpx.AsyncBaseTransport):
+    """httpx requests over an aiohttp session. Reads the whole (bounded) answer before returning."""
+
+    def __init__(self, setup: HttpSetup, resolver: AbstractResolver | None = None) -> None:
+        self._setup = setup
+        self._resolver = resolver
+        self._tls = _tls_context(setup)
+        self._session: aiohttp.ClientSession | None = None
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        """One request, one answer, or one honest exception (see the module's text)."""
+        session = self._session
+        if session is None:
+            session = self._session = self._open()
+        url = URL(str(request.url), encoded=True)
+        self._check_literal(url, request)
+        headers = [(name.decode("ascii"), _text(value)) for name, value in request.headers.raw]
+        body = await request.aread()
+        try:
+            answer = await session.request(
+                request.method, url, headers=headers, data=body or None, allow_redirects=False
+            )
+            content = await self._read(answer, request)
+        except (aiohttp.ClientError, OSError, ValueError) as error:
+            # TimeoutError is an OSError: aiohttp's own time-outs come through here too.
+            raise _honest(error, request) from None
+        return httpx.Response(
+            answer.status,
+            headers=[pair for pair in answer.raw_headers if pair[0].lower() not in _DROPPED],
+            content=content,
+            request=request,
+        )
+
+    async def aclose(self) -> None:
+        """Close every connection."""
+        session, self._session = self._session, None
+        if session is not None:
+            await session.close()
+
+    def _open(self) -> aiohttp.ClientSession:
+        setup = self._setup
+        resolver = self._resolver
+        if setup.address_allowed is not None:
+            resolver = _CheckedResolver(resolver or DefaultResolver(), setup.address_allowed)
+        session = aiohttp.ClientSession(
+            connector=aiohttp.TCPConnector(
+                limit=setup.max_connections,
+                limit_per_host=setup.max_per_host,
+                keepalive_timeout=setup.keep_alive_seconds,
+                ssl=self._tls if self._tls is not None else _plain_tls(),
+                resolver=resolver,
+                ttl_dns_cache=30,
+            ),
+            cookie_jar=aiohttp.DummyCookieJar(),
+            timeout=aiohttp.ClientTimeout(total=None, connect=setup.connect_seconds),
+            skip_auto_headers=_NO_AUTO_HEADERS,
+            trust_env=False,
+        )
+        # Without this, aiohttp sends a GET again on a new connection when a kept-alive one
+        # breaks: a second balance read that nobody counted.
+        session._retry_connection = False
+        return session
+
+    def _check_literal(self, url: URL, request: httpx.Request) -> None:
+        """An address written as such never reaches the resolver, so it is checked here."""
+        allowed = self._setup.address_allowed
+        if allowed is None:
+            return
+        try:
+            address = ip_address(url.host or "")
+        except ValueError:
+            return
+        if not allowed(address):
+            raise AddressRefused("the address is not allowed", request=request)
+
+    async def _read(self, answer: aiohttp.ClientResponse, request: httpx.Request) -> bytes:
+        """The whole body, decoded; cut off at the setup's bound."""
+        room = self._setup.max_body_bytes
+        chunks: list[bytes] = []
+        try:
+            async for chunk in answer.content.iter_any():
+                room -= len(chunk)
+                if room < 0:
+                    break
+                chunks.append(chunk)
+        except BaseException:
+            answer.close()
+            raise
+        if room < 0:
+            answer.close()
+            raise BodyTooLarge("the answer is too long", request=request)
+        answer.release()
+        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+
+
+def _text(value: bytes) -> str:
+    """Header values are ASCII by the connectors' care; latin-1 keeps any other byte readable."""
+    return value.decode("latin-1")
+
+
+# aiohttp's way of saying that no connection came about. All others came later.
+_NEVER_CONNECTED = (
+    aiohttp.ClientConnectorError,  # refused, unreachable, DNS, TLS handshake, certificate
+    aiohttp.InvalidURL,
+    aiohttp.NonHttpUrlClientError,
+)
+
+
+def _honest(error: Exception, request: httpx.Request) -> httpx.TransportError:
+    """The httpx exception that says what aiohttp's says, and no more than that."""
+    name = type(error).__name__
+    if isinstance(error, aiohttp.ConnectionTimeoutError):
+        return httpx.ConnectTimeout("no connection in time", request=request)
+    if isinstance(error, AddressRefusedByResolver):
+        return AddressRefused("the address is not allowed", request=request)
+    if isinstance(error, _NEVER_CONNECTED):
+        if isinstance(error.__cause__, AddressRefusedByResolver):
+            return AddressRefused("the address is not allowed", request=request)
+        return httpx.ConnectError(f"no connection ({name})", request=request)
+    if isinstance(error, TimeoutError):
+        return httpx.ReadTimeout(f"no answer in time ({name})", request=request)
+    if isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)):
+        return httpx.RemoteProtocolError(f"the answer broke off ({name})", request=request)
+    return httpx.ReadError(f"the exchange broke ({name})", request=request)
+
+
+# ---------------------------------------------------------------- TLS
+
+
+def _tls_context(setup: HttpSetup) -> ssl.SSLContext | None:
+    """A context of its own where the setup names files; None means the shared plain one."""
+    if not (setup.ca_file or setup.client_cert):
+        return None
+    context = httpx.create_ssl_context(trust_env=False)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    try:
+        if setup.ca_file:
+            context.load_verify_locations(setup.ca_file)
+    except (OSError, ssl.SSLError) as error:
+        raise _bad_file("CA_FILE", setup.ca_file, error) from None
+    try:
+        if setup.client_cert:
+            password = setup.client_key_password or ""
+            context.load_cert_chain(setup.client_cert, setup.client_key, lambda: password)
+    except (OSError, ssl.SSLError) as error:
+        raise _bad_file("CLIENT_CERT", setup.client_cert, error) from None
+    return context
+
+
+def _bad_file(setting: str, path: Path | None, error: Exception) -> Misconfigured:
+    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "unusable"
+    return Misconfigured(setting, f"{path} cannot be used ({reason})", "Give PEM files that match.")
+
+
+def _plain_tls() -> ssl.SSLContext:
+    """Verification against the public authorities, nothing else."""
+    context = httpx.create_ssl_context(trust_env=False)
+    context.minimum_version = ssl.TLSVersion.TLSv1_2
+    return context
+
+
+# ---------------------------------------------------------------- which addresses
+
+
+class AddressRefusedByResolver(OSError):
+    """Raised inside the resolver; becomes `AddressRefused`."""
+
+
+class _CheckedResolver(AbstractResolver):
+    """DNS whose every answer is checked, and the checked address is the one connected to.
+
+    A name may lead to a public address when it is looked at and to a private one a moment later
+    (DNS rebinding); since the connection is made to what this returns, there is no second look.
+    """
+
+    def __init__(self, inner: AbstractResolver, allowed: Callable[[Address], bool]) -> None:
+        self._inner = inner
+        self._allowed = allowed
+
+    async def resolve(
+        self, host: str, port: int = 0, family: AddressFamily = AF_INET
+    ) -> list[ResolveResult]:
+        """The allowed addresses; refuses when the name has none."""
+        found = await self._inner.resolve(host, port, family)
+        good = [entry for entry in found if self._allowed(ip_address(entry["host"]))]
+        if not good:
+            raise AddressRefusedByResolver(0, "the address is not allowed")
+        return good
+
+    async def close(self) -> None:
+        """Close the resolver behind it."""
+        await self._inner.close()
+
+
+def plain_address(address: Address) -> Address:
+    """The address that is really reached: IPv4 inside IPv6 is unwrapped (mapped, NAT64, 6to4)."""
+    if isinstance(address, IPv4Address):
+        return address
+    if address.ipv4_mapped is not None:
+        return address.ipv4_mapped
+    if address in _NAT64:
+        return IPv4Address(int(address) & 0xFFFF_FFFF)
+    return address.sixtofour or address
+
+
+def is_public(address: Address) -> bool:
+    """Reachable for everybody: not private, loopback, link-local, multicast or reserved."""
+    address = plain_address(address)
+    return address.is_global and not address.is_multicast and not address.is_reserved
+
+
+def is_loopback_host(host: str) -> bool:
+    """Does this host name or address mean the machine itself?"""
+    if host == "localhost" or host.endswith(".localhost"):
+        return True
+    try:
+        return plain_address(ip_address(host.strip("[]"))).is_loopback
+    except ValueError:
+        return False
