@@ -18,9 +18,9 @@ from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import Iban, LenderId, Phone
 from app.flows.house import House
 from app.settings import Settings, is_loopback
+from app.store import audit
 from app.store.keys import new_id
-from app.store.tables import audit, lenders
-from app.store.unit import Unit
+from app.store.tables import lenders
 
 LANGUAGES = ("en", "es", "pl")
 SIGNALS_ACT = ("automatic", "collector", "both")
@@ -85,7 +85,15 @@ async def make_lender(
             )
         if sealed:
             await unit.conn.execute(update(lenders).where(lenders.c.id == lender_id).values(sealed))
-        await _note(unit, now, lender_id, actor, "lender_created", {}, row)
+        await audit.record(
+            unit,
+            now,
+            actor=actor,
+            act="make_lender",
+            subject=str(lender_id),
+            after=row,
+            lender_id=lender_id,
+        )
     return LenderMade(lender_id, wanted.slug, secret)
 
 
@@ -129,36 +137,22 @@ async def set_lender(
             )
         _check_threshold({**before._mapping, **stored})
         await unit.conn.execute(update(lenders).where(lenders.c.id == lender_id).values(stored))
-        await _note(unit, now, lender_id, actor, "lender_changed", was, shown)
+        await audit.record(
+            unit,
+            now,
+            actor=actor,
+            act="set_lender",
+            subject=str(lender_id),
+            before=was,
+            after=shown,
+            lender_id=lender_id,
+        )
     return LenderMade(lender_id, before.slug, secret)
 
 
 def new_webhook_secret() -> str:
     """32 random bytes in the form of the Standard Webhooks specification: `whsec_` and base64."""
     return "whsec_" + base64.b64encode(secrets.token_bytes(32)).decode()
-
-
-async def _note(
-    unit: Unit,
-    now: datetime,
-    lender_id: LenderId,
-    actor: str,
-    act: str,
-    before: Mapping[str, Any],
-    after: Mapping[str, Any],
-) -> None:
-    await unit.conn.execute(
-        insert(audit).values(
-            id=new_id(),
-            lender_id=lender_id,
-            at=now,
-            actor=actor,
-            act=act,
-            subject=f"lender {lender_id}",
-            before=dict(before),
-            after=dict(after),
-        )
-    )
 
 
 # ------------------------------------------------------------------ what each field may hold
