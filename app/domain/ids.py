@@ -104,7 +104,9 @@ class Phone:
         value = re.sub(r"[\s().-]", "", text) if isinstance(text, str) else ""
         if not re.fullmatch(r"\+[1-9]\d{6,14}", value, re.ASCII):
             raise Invalid(
-                field, "is not an international telephone number.", mend='Write it like "+34612345678".'
+                field,
+                "is not an international telephone number.",
+                mend='Write it like "+34612345678".',
             )
         return cls(value)
 

@@ -15,11 +15,13 @@ _ODD_DIGITS = {
     "BHD": 3, "CLP": 0, "ISK": 0, "JOD": 3, "JPY": 0, "KRW": 0, "KWD": 3,
     "OMR": 3, "PYG": 0, "TND": 3, "UGX": 0, "VND": 0, "XAF": 0, "XOF": 0,
 }  # fmt: skip
-_TWO_DIGITS = frozenset(
-    "AED ARS AUD BGN BRL CAD CHF CNY COP CRC CZK DKK DOP EGP EUR GBP GEL GTQ HKD HNL HRK "
-    "HUF IDR ILS INR KES KZT LKR MAD MDL MXN MYR NGN NIO NOK NZD PAB PEN PHP PKR PLN RON "
-    "RSD RUB SAR SEK SGD THB TRY TWD UAH USD UYU ZAR".split()
-)
+_TWO_DIGITS = frozenset({
+    "AED", "ARS", "AUD", "BGN", "BRL", "CAD", "CHF", "CNY", "COP", "CRC", "CZK", "DKK",
+    "DOP", "EGP", "EUR", "GBP", "GEL", "GTQ", "HKD", "HNL", "HRK", "HUF", "IDR", "ILS",
+    "INR", "KES", "KZT", "LKR", "MAD", "MDL", "MXN", "MYR", "NGN", "NIO", "NOK", "NZD",
+    "PAB", "PEN", "PHP", "PKR", "PLN", "RON", "RSD", "RUB", "SAR", "SEK", "SGD", "THB",
+    "TRY", "TWD", "UAH", "USD", "UYU", "ZAR",
+})  # fmt: skip
 KNOWN_CURRENCIES = _TWO_DIGITS | frozenset(_ODD_DIGITS)
 
 # PostgreSQL's BIGINT is the widest place an amount is ever written to.
@@ -60,9 +62,7 @@ class Money:
         """
         digits = currency_digits(currency)
         if not isinstance(text, str) or not _DECIMAL_STRING.match(text):
-            raise Invalid(
-                field, "is not a plain decimal string.", mend='Write it like "1234.56".'
-            )
+            raise Invalid(field, "is not a plain decimal string.", mend='Write it like "1234.56".')
         scaled = Decimal(text).scaleb(digits)
         if scaled != scaled.to_integral_value():
             raise Invalid(field, f"is finer than {currency} allows ({digits} decimal digits).")

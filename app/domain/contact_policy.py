@@ -1,0 +1,369 @@
+"""The one contact gate: may we contact this person now? If not, why not, and when next?
+
+People and robots ask the same gate, once when a contact is planned and again in the moment before
+it leaves. It is deterministic: the same question and the same pack give the same verdict years
+later. Every rule is checked and listed, also after one has refused.
+
+Where several time zones may be the borrower's, a rule must hold in each of them.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, date, datetime, time, timedelta
+from enum import StrEnum
+from typing import assert_never
+
+from app.domain import contact_words as words
+from app.domain.ids import CaseId
+from app.domain.jurisdiction import (
+    Cap,
+    ChannelVariety,
+    CoolDown,
+    Hours,
+    NoHolidays,
+    Pack,
+    Rule,
+    Scope,
+    Strength,
+)
+from app.domain.message import Channel
+from app.domain.open_hours import (
+    ALWAYS,
+    Micros,
+    Weekly,
+    micros,
+    moment,
+    next_open,
+    open_until,
+    zone_of,
+)
+
+# Ours: a message may wait at a carrier no longer than this, even where no window ends.
+LONGEST_VALIDITY = timedelta(hours=24)
+# How often the search for the earliest moment goes over all rules before it gives up.
+_ROUNDS = 200
+# Who demands what holds in every country.
+_SOURCES = {
+    "stop_switch": "The lender's own stop switch.",
+    "opt_out": "The borrower's own choice.",
+    "hold": "A hold set in Saldo.",
+    "time_zone": "Hours of contact count by the borrower's own clock.",
+}
+
+
+class ContactPurpose(StrEnum):
+    """What a contact is for.
+
+    collection: anything that moves towards a payment. required_notice: a notice that the law
+    demands; it keeps the hours, holds and the stop switch, but neither caps nor an opt-out.
+    """
+
+    COLLECTION = "collection"
+    REQUIRED_NOTICE = "required_notice"
+
+
+@dataclass(frozen=True, slots=True)
+class Contact:
+    """One past contact. `conversation`: the person was really spoken with.
+
+    A contact that begins with the borrower (`outbound` false) is not an attempt, but talking
+    with him starts the cool-down. `counts` is false for attempts that a rule exempts (asked for
+    by the borrower, surely not connected). No case means that it counts for every debt.
+    """
+
+    at: datetime
+    channel: Channel
+    case_ids: frozenset[CaseId] = frozenset()
+    outbound: bool = True
+    conversation: bool = False
+    counts: bool = True
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """A hold in force. `until` None means until somebody lifts it."""
+
+    reason: str
+    until: datetime | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class ContactQuestion:
+    """May this person be contacted now? Instants are aware, business time.
+
+    `zones` are the IANA names of all zones that may be the borrower's; empty means unknown, and
+    the country's zones are taken. `holidays` are days of his place, this year's and next year's.
+    `holds` are those of the person and of any case in `case_ids`. `stopped` names the channels
+    whose stop switch is on.
+    """
+
+    now: datetime
+    channel: Channel
+    zones: frozenset[str]
+    case_ids: frozenset[CaseId]
+    purpose: ContactPurpose = ContactPurpose.COLLECTION
+    history: tuple[Contact, ...] = ()
+    opted_out: frozenset[Channel] = frozenset()
+    holds: tuple[Hold, ...] = ()
+    holidays: frozenset[date] = frozenset()
+    stopped: frozenset[Channel] = frozenset()
+
+
+@dataclass(frozen=True, slots=True)
+class Check:
+    """One rule asked. `words` is a sentence for the collector; `source` says who demands it."""
+
+    rule: str
+    passed: bool
+    words: str
+    source: str
+    strength: Strength = Strength.POLICY
+
+
+@dataclass(frozen=True, slots=True)
+class Verdict:
+    """The gate's answer.
+
+    `earliest_at` is the first instant at which the answer is yes if nothing else changes: `now`
+    when it is yes already, None when waiting does not help. `valid_until` is set when it is yes:
+    the end of the hours it was given in, which ends the message's own validity too.
+    """
+
+    allowed: bool
+    checks: tuple[Check, ...]
+    earliest_at: datetime | None
+    valid_until: datetime | None
+
+    @property
+    def because(self) -> str:
+        """The sentences of the rules that refused; empty when none did."""
+        return " ".join(check.words for check in self.checks if not check.passed)
+
+
+@dataclass(frozen=True, slots=True)
+class _Permit:
+    """When one rule permits.
+
+    From `blocked_until` on (None: never again), within `weekly` and outside `closed_on` in each
+    of `zones`. Before `active_from` it is not in force and permits everything.
+    """
+
+    blocked_until: Micros | None = 0
+    zones: tuple[str, ...] = ()
+    weekly: Weekly = ALWAYS
+    closed_on: frozenset[date] = frozenset()
+    active_from: Micros = 0
+
+    def forward(self, instant: Micros) -> Micros | None:
+        """The instant itself when permitted; else a later one with nothing permitted between.
+
+        None: never.
+        """
+        if instant < self.active_from:
+            return instant
+        if self.blocked_until is None:
+            return None
+        reached: Micros | None = max(instant, self.blocked_until)
+        for zone in self.zones:
+            if reached is None:
+                return None
+            reached = next_open(zone, reached, self.weekly, self.closed_on)
+        return reached
+
+    def shuts_at(self, instant: Micros) -> Micros | None:
+        """When a permission that holds at `instant` may end by the clock; None: it does not."""
+        if instant < self.active_from:
+            return self.active_from
+        ends = [open_until(zone, instant, self.weekly, self.closed_on) for zone in self.zones]
+        return min(ends, default=None)
+
+
+@dataclass(frozen=True, slots=True)
+class _Asked:
+    """One rule put to one question: its permit, and the sentence for the present moment."""
+
+    rule: str
+    strength: Strength
+    source: str
+    permit: _Permit
+    words: str
+
+
+def may_contact(question: ContactQuestion, pack: Pack) -> Verdict:
+    """Ask the gate. Raises `Invalid` for a time zone that does not exist."""
+    now = micros(question.now)
+    zones = tuple(sorted(question.zones or pack.zones))
+    asked = (*_brakes(question, zones), *_rules(question, pack, zones))
+    checks = tuple(
+        Check(one.rule, one.permit.forward(now) == now, one.words, one.source, one.strength)
+        for one in asked
+        if one.permit.active_from <= now
+    )
+    permits = [one.permit for one in asked]
+    if not all(check.passed for check in checks):
+        earliest = _first_common(permits, now)
+        return Verdict(
+            allowed=False,
+            checks=checks,
+            earliest_at=None if earliest is None else moment(earliest),
+            valid_until=None,
+        )
+    ends = [end for permit in permits if (end := permit.shuts_at(now)) is not None]
+    longest = question.now + LONGEST_VALIDITY
+    return Verdict(
+        allowed=True,
+        checks=checks,
+        earliest_at=question.now,
+        valid_until=min(longest, moment(min(ends))) if ends else longest,
+    )
+
+
+def _first_common(permits: Sequence[_Permit], now: Micros) -> Micros | None:
+    """The first instant that every permit allows.
+
+    Each permit only moves the instant over time that it forbids, so no common instant is leapt
+    over. Zones whose hours never meet end the search.
+    """
+    reached = now
+    for _ in range(_ROUNDS):
+        before = reached
+        for permit in permits:
+            forward = permit.forward(reached)
+            if forward is None:
+                return None
+            reached = forward
+        if reached == before:
+            return reached
+    return None
+
+
+def _brakes(question: ContactQuestion, zones: tuple[str, ...]) -> Iterator[_Asked]:
+    """What holds whatever a pack says: stop switch, opt-out, holds, and a known time zone."""
+    channel = question.channel
+    zone = zones[0] if zones else None
+    stopped = channel in question.stopped
+    yield _brake("stop_switch", stopped, words.stop_switch(channel, passed=not stopped))
+    if question.purpose is ContactPurpose.COLLECTION:
+        refused = channel in question.opted_out
+        yield _brake("opt_out", refused, words.opt_out(channel, passed=not refused))
+    holds = [hold for hold in question.holds if hold.until is None or hold.until > question.now]
+    ends = [hold.until for hold in holds if hold.until is not None]
+    lifted = max(ends) if ends and len(ends) == len(holds) else None
+    reasons = [hold.reason for hold in holds]
+    yield _brake("hold", bool(holds), words.holds(reasons, lifted, zone), until=lifted)
+    sentence = words.time_zone(zones, known=bool(question.zones))
+    yield _brake("time_zone", not zones, sentence)
+
+
+def _brake(rule: str, closed: bool, sentence: str, until: datetime | None = None) -> _Asked:
+    blocked = (None if until is None else micros(until)) if closed else 0
+    return _Asked(rule, Strength.POLICY, _SOURCES[rule], _Permit(blocked), sentence)
+
+
+def _rules(question: ContactQuestion, pack: Pack, zones: tuple[str, ...]) -> Iterator[_Asked]:
+    """The pack's rules for this channel. A required notice keeps the hours and holidays only."""
+    here = words.local_time(question.now, zones)
+    for rule in pack.rules:
+        if question.channel not in rule.channels:
+            continue
+        if question.purpose is ContactPurpose.REQUIRED_NOTICE and not _is_clock_rule(rule):
+            continue
+        permit, sentence = _ask(rule, question, zones, here)
+        active_from = micros(datetime.combine(rule.effective_from, time(), UTC))
+        permit = replace(permit, active_from=active_from)
+        yield _Asked(rule.id, rule.strength, rule.source, permit, sentence)
+
+
+def _is_clock_rule(rule: Rule) -> bool:
+    return isinstance(rule.limit, Hours | NoHolidays)
+
+
+def _ask(
+    rule: Rule, question: ContactQuestion, zones: tuple[str, ...], here: str
+) -> tuple[_Permit, str]:
+    now = question.now
+    zone = zones[0] if zones else None
+    match rule.limit:
+        case Hours(weekly):
+            permit = _Permit(zones=zones, weekly=weekly)
+            open_now = permit.forward(micros(now)) == micros(now)
+            return permit, words.hours(rule.channels, weekly, here, passed=open_now)
+        case NoHolidays():
+            permit = _Permit(zones=zones, closed_on=question.holidays)
+            open_now = permit.forward(micros(now)) == micros(now)
+            return permit, words.holidays(here, passed=open_now)
+        case Cap() as cap:
+            used, blocked_until = _used(cap, rule.channels, question, zones)
+            return _Permit(blocked_until), words.cap(cap, rule.channels, used)
+        case CoolDown(length, scope):
+            talks = [
+                contact.at
+                for group in _counted_together(question, scope)
+                for contact in group
+                if contact.conversation
+            ]
+            last = max(talks, default=None)
+            rested_at = now if last is None else last + length
+            sentence = words.cool_down(length, last, zone, passed=rested_at <= now)
+            return _Permit(micros(rested_at)), sentence
+        case ChannelVariety(limit, within):
+            return _variety(limit, within, question)
+        case _ as never:
+            assert_never(never)
+
+
+def _counted_together(question: ContactQuestion, scope: Scope) -> Sequence[Sequence[Contact]]:
+    """The history cut the way a rule counts: whole, or once for each debt spoken about."""
+    if scope is Scope.PERSON or not question.case_ids:
+        return (question.history,)
+    return [
+        [past for past in question.history if not past.case_ids or case_id in past.case_ids]
+        for case_id in question.case_ids
+    ]
+
+
+def _used(
+    cap: Cap, channels: frozenset[Channel], question: ContactQuestion, zones: Sequence[str]
+) -> tuple[int, Micros]:
+    """How much of a cap is used now, by the debt that used most, and until when it is used up."""
+    used, blocked_until = 0, 0
+    for group in _counted_together(question, cap.scope):
+        times = sorted(
+            past.at for past in group if past.outbound and past.counts and past.channel in channels
+        )
+        if cap.within is not None:
+            begins = question.now - cap.within
+            used = max(used, sum(1 for at in times if at > begins))
+            if len(times) >= cap.limit:
+                blocked_until = max(blocked_until, micros(times[-cap.limit] + cap.within))
+            continue
+        for zone in zones:
+            local = zone_of(zone)
+            today = question.now.astimezone(local).date()
+            used = max(used, sum(1 for at in times if at.astimezone(local).date() >= today))
+            if len(times) >= cap.limit:
+                blocked_until = max(blocked_until, _day_ends(times[-cap.limit], zone))
+    return used, blocked_until
+
+
+def _day_ends(at: datetime, zone: str) -> Micros:
+    """The first instant of the next local day."""
+    today = frozenset({at.astimezone(zone_of(zone)).date()})
+    ends = next_open(zone, micros(at), ALWAYS, today)
+    return micros(at) if ends is None else ends
+
+
+def _variety(limit: int, within: timedelta, question: ContactQuestion) -> tuple[_Permit, str]:
+    """Too many other channels in use block this one until the oldest of them is forgotten."""
+    last_use: dict[Channel, datetime] = {}
+    for past in question.history:
+        if past.outbound and past.counts and past.channel is not question.channel:
+            last_use[past.channel] = max(past.at, last_use.get(past.channel, past.at))
+    latest_first = sorted(last_use.values(), reverse=True)
+    blocked_until = 0
+    if len(latest_first) >= limit:
+        blocked_until = micros(latest_first[limit - 1] + within)
+    others = [channel for channel, at in last_use.items() if at > question.now - within]
+    return _Permit(blocked_until), words.variety(limit, within, others)

@@ -1,0 +1,123 @@
+"""What a country's law, practice or our own policy says about contact and protected money.
+
+These records are made from the files in policies/ (app/reference/packs.py). Every rule carries
+its source and its strength, because a person who is told "not now" may ask who says so.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import TypeAlias
+
+from app.domain.message import Channel
+from app.domain.money import Money
+from app.domain.open_hours import Weekly
+
+
+class Strength(StrEnum):
+    """law: binding. practice: guidance or a voluntary code. policy: our own choice."""
+
+    LAW = "law"
+    PRACTICE = "practice"
+    POLICY = "policy"
+
+
+class Scope(StrEnum):
+    """Whether contacts are counted for the whole person or for each debt alone."""
+
+    PERSON = "person"
+    DEBT = "debt"
+
+
+@dataclass(frozen=True, slots=True)
+class Hours:
+    """Contact only within these hours of the borrower's own clock."""
+
+    weekly: Weekly
+
+
+@dataclass(frozen=True, slots=True)
+class NoHolidays:
+    """No contact on public holidays of the borrower's place."""
+
+
+@dataclass(frozen=True, slots=True)
+class Cap:
+    """At most `limit` contacts within `within` (rolling), or per local day where it is None.
+
+    Our own attempts count, people's and robots' together, whether answered or not.
+    """
+
+    limit: int
+    scope: Scope
+    within: timedelta | None
+
+
+@dataclass(frozen=True, slots=True)
+class CoolDown:
+    """After a conversation, whoever began it, no contact for `length`."""
+
+    length: timedelta
+    scope: Scope
+
+
+@dataclass(frozen=True, slots=True)
+class ChannelVariety:
+    """At most `limit` different channels within `within` (rolling)."""
+
+    limit: int
+    within: timedelta
+
+
+Limit: TypeAlias = Hours | NoHolidays | Cap | CoolDown | ChannelVariety
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule of contact for some channels, from a day on."""
+
+    id: str
+    limit: Limit
+    channels: frozenset[Channel]
+    strength: Strength
+    source: str
+    effective_from: date
+
+
+@dataclass(frozen=True, slots=True)
+class FloorLevel:
+    """What a person needs for a month, as law or policy puts it, from a day on."""
+
+    monthly: Money
+    effective_from: date
+    strength: Strength
+    source: str
+
+
+@dataclass(frozen=True, slots=True)
+class Pack:
+    """One jurisdiction. `country` is ISO 3166 alpha-2, "*" for places without a pack.
+
+    `zones` are all time zones of the country: where a borrower's own is unknown, contact must
+    be allowed in each of them.
+    """
+
+    country: str
+    name: str
+    zones: frozenset[str]
+    rules: tuple[Rule, ...]
+    floors: tuple[FloorLevel, ...]
+
+    def floor_on(self, day: date) -> FloorLevel | None:
+        """The protected floor in force on a day; None where nobody has set one.
+
+        The floor of an account is the whole monthly level, at any time of the month. The
+        statutes protect a month's income from a court's hand, not a balance from a bill that
+        its owner chooses to pay; so this is our choice, not their demand: as long as we do not
+        know when the next income comes, a whole month's needs are left on the account before
+        anybody is asked to pay. Only a person with the right to do so may lower it.
+        """
+        in_force = [level for level in self.floors if level.effective_from <= day]
+        return max(in_force, key=lambda level: level.effective_from, default=None)
