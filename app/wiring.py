@@ -1,0 +1,161 @@
+"""Settings -> the running parts. The single place where the parts of the house meet."""
+
+from __future__ import annotations
+
+import base64
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, TypeVar
+
+import httpx
+from pydantic import BaseModel, ValidationError
+from sqlalchemy import text
+
+import connectors
+from app.boundary import guard
+from app.clock import Clock
+from app.domain.errors import Misconfigured
+from app.flows.house import House
+from app.ports import Connector, LenderHookPort, Wire
+from app.reference.packs import PackBook, load_packs
+from app.settings import Settings
+from app.store import embedded
+from app.store.jobs import Jobs
+from app.store.unit import Store, connect
+from app.store.vault import Vault
+from connectors import _http
+
+P = TypeVar("P")
+
+
+@dataclass(frozen=True, slots=True)
+class Keys:
+    """Master keys (first one active) and the key of the look-up hashes."""
+
+    masters: Mapping[str, bytes]
+    hash_key: bytes
+
+
+@dataclass(slots=True)
+class Parts:
+    """Everything a process needs, and how to give it back."""
+
+    house: House
+    clock: Clock
+    engine_url: str
+    """The engine role's URL: for the job engine and the LISTEN connection."""
+    http: httpx.AsyncClient
+
+    async def close(self) -> None:
+        """Close pools and connections. Safe to call once, at the end of the process."""
+        await self.http.aclose()
+        await self.house.store.close()
+
+
+async def build(settings: Settings, *, name: str = "saldo") -> Parts:
+    """Connect everything for one process. Raises `Misconfigured` when it cannot start like this.
+
+    Uses the private PostgreSQL of the data folder unless a database URL is set; never starts it
+    (the supervisor does).
+    """
+    keys = load_keys(settings)
+    app_url, engine_url = database_urls(settings)
+    clock = Clock(settings.clock_path)
+    store = Store(
+        connect(app_url, size=10, name=f"{name} app"),
+        connect(engine_url, size=5, name=f"{name} engine"),
+        Vault(keys.masters, keys.hash_key),
+        Jobs(),
+    )
+    await refuse_dangerous_roles(store)
+    http = _http.client()
+    house = make_house(settings, store, clock, load_packs(), http)
+    return Parts(house, clock, engine_url, http)
+
+
+def make_house(
+    settings: Settings, store: Store, clock: Clock, packs: PackBook, http: httpx.AsyncClient
+) -> House:
+    """Fill the ports from the connectors that the settings name. Tests call this too."""
+    found = connectors.discover()
+    wire = Wire(http=http, now=clock.now, real_now=clock.real_now)
+    return House(
+        store=store,
+        settings=settings,
+        packs=packs,
+        aggregations=_slot(found, settings.aggregation_connector, "aggregation", settings, wire),
+        payments=_slot(found, settings.payment_connector, "payments", settings, wire),
+        messages=_slot(found, settings.message_connector, "messages", settings, wire),
+        lender_hooks=_lender_hooks(found, settings, wire),
+        real_now=clock.real_now,
+    )
+
+
+def database_urls(settings: Settings) -> tuple[str, str]:
+    """The URLs of the app and the engine role."""
+    if not settings.embedded:
+        return (
+            settings.database_url.get_secret_value(),
+            settings.database_engine_url.get_secret_value(),
+        )
+    urls = embedded.connect_only(settings.postgres_path)
+    return urls.app, urls.engine
+
+
+def load_keys(settings: Settings) -> Keys:
+    """Keys from the settings, or from keys.json that the first start made."""
+    if settings.master_keys and settings.hash_key.get_secret_value():
+        return Keys(
+            {key.id: key.key for key in settings.master_keys},
+            base64.b64decode(settings.hash_key.get_secret_value() + "=="),
+        )
+    raise Misconfigured("SALDO_MASTER_KEYS", "no key is set", "Make one with: saldo keys new")
+
+
+async def refuse_dangerous_roles(store: Store) -> None:
+    """Row security means nothing to a superuser: refuse to run as one."""
+    query = text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    async with store.engine_unit() as unit:
+        row = (await unit.conn.execute(query)).one()
+    if row.rolsuper or row.rolbypassrls:
+        raise Misconfigured(
+            "SALDO_DATABASE_ENGINE_URL",
+            f"the role {row.rolname} is a superuser or bypasses row security",
+            "Use the role saldo_engine, made with NOSUPERUSER NOBYPASSRLS.",
+        )
+
+
+def _slot(
+    found: Mapping[str, Connector], name: str, slot: str, settings: Settings, wire: Wire
+) -> dict[str, Any]:
+    """The named connector's port for one slot, guarded. Empty when it is not configured."""
+    connector = found.get(name)
+    build_port: Callable[[Any, Wire], object] | None = getattr(connector, slot, None)
+    if connector is None or build_port is None:
+        able = sorted(other.name for other in found.values() if getattr(other, slot))
+        raise Misconfigured(
+            f"SALDO_{slot.upper().rstrip('S')}_CONNECTOR",
+            f"{name!r} is not a connector for {slot}",
+            f"Choose one of: {', '.join(able)}.",
+        )
+    return {name: guard(build_port(connector_settings(connector), wire), name)}
+
+
+def _lender_hooks(found: Mapping[str, Connector], settings: Settings, wire: Wire) -> LenderHookPort:
+    connector = found["lender_webhook"]
+    if connector.lender_hooks is None:
+        raise Misconfigured("connectors", "lender_webhook fills no slot", "Restore the file.")
+    return guard(connector.lender_hooks(connector_settings(connector), wire), connector.name)
+
+
+def connector_settings(connector: Connector) -> BaseModel:
+    """The connector's own settings from the environment. Raises `Misconfigured`."""
+    try:
+        return connector.settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = "_".join(str(part) for part in first["loc"]) or "…"
+        raise Misconfigured(
+            f"SALDO_{connector.name}_{field}".upper(), str(first["msg"]), "See .env.example."
+        ) from None

@@ -1,0 +1,53 @@
+"""What happens regularly, as data. The clock only starts work; what is due stands in the database.
+
+`every` is real time: how often somebody looks. In a warped demo the looks come closer together
+(`ticker.py`), because an hour of business may pass in seconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+from app.flows.decide_signals import plan_signals
+from app.flows.deliver_messages import plan_messages
+from app.flows.deliver_outbox import plan_outbox
+from app.flows.end_links import end_links
+from app.flows.erase_figures import erase_figures
+from app.flows.follow_consents import plan_consents
+from app.flows.follow_messages import plan_receipts
+from app.flows.follow_payments import plan_payments
+from app.flows.handle_inbox import plan_inbox
+from app.flows.house import House
+from app.flows.open_cases import open_cases
+from app.flows.plan_reads import plan_reads
+from app.flows.tidy import tidy
+from app.flows.work_task import give_back_tasks
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One regular look: a flow that finds what is due and defers it, bounded per tick."""
+
+    name: str
+    every: timedelta
+    look: Callable[[House, datetime], Awaitable[Any]]
+
+
+TIMETABLE: tuple[Entry, ...] = (
+    Entry("plan_reads", timedelta(seconds=20), plan_reads),
+    Entry("plan_signals", timedelta(seconds=10), plan_signals),
+    Entry("plan_messages", timedelta(seconds=5), plan_messages),
+    Entry("plan_receipts", timedelta(seconds=10), plan_receipts),
+    Entry("plan_payments", timedelta(seconds=5), plan_payments),
+    Entry("plan_consents", timedelta(seconds=15), plan_consents),
+    Entry("plan_outbox", timedelta(seconds=2), plan_outbox),
+    Entry("plan_inbox", timedelta(seconds=2), plan_inbox),
+    Entry("open_cases", timedelta(seconds=30), open_cases),
+    Entry("end_links", timedelta(seconds=30), end_links),
+    Entry("give_back_tasks", timedelta(seconds=60), give_back_tasks),
+    Entry("erase_figures", timedelta(minutes=10), erase_figures),
+    Entry("tidy", timedelta(minutes=30), tidy),
+)
