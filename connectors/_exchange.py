@@ -19,6 +19,7 @@ import httpx
 import orjson
 
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater, Unreadable
+from connectors._http import SETUP, HttpSetup
 
 _BASE_HEADERS = {
     "Accept": "application/json",
@@ -38,7 +39,8 @@ _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.
 class Call:
     """What is asked of whom. `writes`: repeating it could do something twice.
 
-    `reference` is the request id that the provider's support can find it by.
+    `reference` is the request id that the provider's support can find it by. `setup` holds the
+    connector's own limits and certificates.
     """
 
     connector: str
@@ -49,6 +51,7 @@ class Call:
     body: bytes | None = field(default=None, repr=False)
     writes: bool = False
     reference: str = ""
+    setup: HttpSetup | None = None
 
     @property
     def where(self) -> dict[str, str]:
@@ -68,10 +71,18 @@ async def exchange(http: httpx.AsyncClient, call: Call) -> httpx.Response:
     """
     try:
         request = httpx.Request(
-            call.method, call.url, headers={**_BASE_HEADERS, **call.headers}, content=call.body
+            call.method,
+            call.url,
+            headers={**_BASE_HEADERS, **call.headers},
+            content=call.body,
+            extensions={SETUP: call.setup} if call.setup else None,
         )
+    except (httpx.InvalidURL, ValueError) as error:
+        name = type(error).__name__
+        raise TryLater(f"nothing was sent: {name}", after=None, **call.where) from None
+    try:
         return await http.send(request)
-    except (*_NOT_SENT, httpx.InvalidURL) as error:
+    except _NOT_SENT as error:
         name = type(error).__name__
         raise TryLater(f"nothing was sent: {name}", after=None, **call.where) from None
     except httpx.HTTPError as error:

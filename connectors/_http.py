@@ -27,7 +27,6 @@ import aiohttp
 import httpx
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
-from pydantic_settings import BaseSettings
 from yarl import URL
 
 from app.domain.errors import Misconfigured
@@ -43,16 +42,23 @@ _DROPPED = frozenset({b"set-cookie", b"content-encoding", b"content-length", b"t
 _NAT64 = ip_network("64:ff9b::/96")
 
 
-@dataclass(frozen=True, slots=True)
+# The key of `httpx.Request.extensions` under which a connector hands over its own setup.
+SETUP = "saldo_setup"
+
+
+@dataclass(frozen=True, slots=True, eq=False)
 class HttpSetup:
     """How one connector talks: limits, TLS, and which addresses it may reach.
+
+    A connector makes one and hands it over with every call (`Call.setup`); the transport keeps
+    the connections of each setup apart, so one client serves all connectors.
 
     Times are real seconds. `connect_seconds` must be smaller than `total_seconds`, so that
     running out of the total always means "may have been sent". `address_allowed` is asked for
     every address just before a connection is made to it; None allows all.
     """
 
-    total_seconds: float = 30.0
+    total_seconds: float = 25.0
     connect_seconds: float = 8.0
     max_connections: int = 400
     max_per_host: int = 100
@@ -69,18 +75,6 @@ class HttpSetup:
             raise Misconfigured(
                 "connect_seconds", "is not below total_seconds", "Give connecting less time."
             )
-
-
-class ConnectorSettings(BaseSettings):
-    """What every connector's `Settings` can say about itself, with answers for the plain case."""
-
-    def http_setup(self) -> HttpSetup:
-        """How this connector's client is built."""
-        return HttpSetup()
-
-    def live_addresses(self) -> tuple[str, ...]:
-        """Providers behind these settings that are real, not a sandbox on this machine."""
-        return ()
 
 
 class BodyTooLarge(httpx.ReadError):
@@ -115,7 +109,7 @@ class Client(httpx.AsyncClient):
             follow_redirects=False,
             trust_env=False,
         )
-        self.setup = setup
+        self._setup = setup
         self._nothing = _NoCookies()
 
     @property
@@ -129,8 +123,9 @@ class Client(httpx.AsyncClient):
 
     async def send(self, request: httpx.Request, **options: Any) -> httpx.Response:
         """Send one request. Out of time counts as a lost answer: it may have been sent."""
+        setup: HttpSetup = request.extensions.get(SETUP, self._setup)
         try:
-            async with asyncio.timeout(self.setup.total_seconds):
+            async with asyncio.timeout(setup.total_seconds):
                 return await super().send(request, **options)
         except TimeoutError:
             raise httpx.ReadTimeout("no answer in time", request=request) from None
@@ -142,10 +137,10 @@ def client(
     transport: httpx.AsyncBaseTransport | None = None,
     resolver: AbstractResolver | None = None,
 ) -> Client:
-    """A client for one connector. Opens nothing before its first request.
+    """The client for all connectors. Opens nothing before its first request.
 
-    `transport` replaces the network (an ASGI application in tests); `resolver` replaces DNS.
-    Raises Misconfigured when the TLS files of the setup cannot be used.
+    `setup` is for calls that bring none of their own. `transport` replaces the network (an ASGI
+    application in tests); `resolver` replaces DNS.
     """
     setup = setup or HttpSetup()
     # httpx logs each full URL, and URLs hold account and payment ids.
@@ -162,23 +157,23 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def __init__(self, setup: HttpSetup, resolver: AbstractResolver | None = None) -> None:
         self._setup = setup
         self._resolver = resolver
-        self._tls = _tls_context(setup)
-        self._session: aiohttp.ClientSession | None = None
+        self._sessions: dict[HttpSetup, aiohttp.ClientSession] = {}
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request, one answer, or one honest exception (see the module's text)."""
-        session = self._session
+        setup: HttpSetup = request.extensions.get(SETUP, self._setup)
+        session = self._sessions.get(setup)
         if session is None:
-            session = self._session = self._open()
+            session = self._sessions[setup] = self._open(setup)
         url = URL(str(request.url), encoded=True)
-        self._check_literal(url, request)
+        _check_literal(setup, url, request)
         headers = [(name.decode("ascii"), _text(value)) for name, value in request.headers.raw]
         body = await request.aread()
         try:
             answer = await session.request(
                 request.method, url, headers=headers, data=body or None, allow_redirects=False
             )
-            content = await self._read(answer, request)
+            content = await _read(answer, setup.max_body_bytes, request)
         except (aiohttp.ClientError, OSError, ValueError) as error:
             # TimeoutError is an OSError: aiohttp's own time-outs come through here too.
             raise _honest(error, request) from None
@@ -191,12 +186,11 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
 
     async def aclose(self) -> None:
         """Close every connection."""
-        session, self._session = self._session, None
-        if session is not None:
+        sessions, self._sessions = self._sessions, {}
+        for session in sessions.values():
             await session.close()
 
-    def _open(self) -> aiohttp.ClientSession:
-        setup = self._setup
+    def _open(self, setup: HttpSetup) -> aiohttp.ClientSession:
         resolver = self._resolver
         if setup.address_allowed is not None:
             resolver = _CheckedResolver(resolver or DefaultResolver(), setup.address_allowed)
@@ -205,7 +199,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 limit=setup.max_connections,
                 limit_per_host=setup.max_per_host,
                 keepalive_timeout=setup.keep_alive_seconds,
-                ssl=self._tls if self._tls is not None else _plain_tls(),
+                ssl=tls_context(setup),
                 resolver=resolver,
                 ttl_dns_cache=30,
             ),
@@ -219,36 +213,36 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         session._retry_connection = False
         return session
 
-    def _check_literal(self, url: URL, request: httpx.Request) -> None:
-        """An address written as such never reaches the resolver, so it is checked here."""
-        allowed = self._setup.address_allowed
-        if allowed is None:
-            return
-        try:
-            address = ip_address(url.host or "")
-        except ValueError:
-            return
-        if not allowed(address):
-            raise AddressRefused("the address is not allowed", request=request)
 
-    async def _read(self, answer: aiohttp.ClientResponse, request: httpx.Request) -> bytes:
-        """The whole body, decoded; cut off at the setup's bound."""
-        room = self._setup.max_body_bytes
-        chunks: list[bytes] = []
-        try:
-            async for chunk in answer.content.iter_any():
-                room -= len(chunk)
-                if room < 0:
-                    break
-                chunks.append(chunk)
-        except BaseException:
-            answer.close()
-            raise
-        if room < 0:
-            answer.close()
-            raise BodyTooLarge("the answer is too long", request=request)
-        answer.release()
-        return chunks[0] if len(chunks) == 1 else b"".join(chunks)
+def _check_literal(setup: HttpSetup, url: URL, request: httpx.Request) -> None:
+    """An address written as such never reaches the resolver, so it is checked here."""
+    if setup.address_allowed is None:
+        return
+    try:
+        address = ip_address(url.host or "")
+    except ValueError:
+        return
+    if not setup.address_allowed(address):
+        raise AddressRefused("the address is not allowed", request=request)
+
+
+async def _read(answer: aiohttp.ClientResponse, room: int, request: httpx.Request) -> bytes:
+    """The whole body, decoded; the connection is cut when it has more than `room` bytes."""
+    chunks: list[bytes] = []
+    try:
+        async for chunk in answer.content.iter_any():
+            room -= len(chunk)
+            if room < 0:
+                break
+            chunks.append(chunk)
+    except BaseException:
+        answer.close()
+        raise
+    if room < 0:
+        answer.close()
+        raise BodyTooLarge("the answer is too long", request=request)
+    answer.release()
+    return chunks[0] if len(chunks) == 1 else b"".join(chunks)
 
 
 def _text(value: bytes) -> str:
@@ -285,10 +279,12 @@ def _honest(error: Exception, request: httpx.Request) -> httpx.TransportError:
 # ---------------------------------------------------------------- TLS
 
 
-def _tls_context(setup: HttpSetup) -> ssl.SSLContext | None:
-    """A context of its own where the setup names files; None means the shared plain one."""
-    if not (setup.ca_file or setup.client_cert):
-        return None
+def tls_context(setup: HttpSetup) -> ssl.SSLContext:
+    """Verification against the public authorities or the setup's own, with its certificate.
+
+    A connector that has such files calls this when it is made, so that a wrong one is
+    Misconfigured at the start and not in the first call.
+    """
     context = httpx.create_ssl_context(trust_env=False)
     context.minimum_version = ssl.TLSVersion.TLSv1_2
     try:
@@ -308,13 +304,6 @@ def _tls_context(setup: HttpSetup) -> ssl.SSLContext | None:
 def _bad_file(setting: str, path: Path | None, error: Exception) -> Misconfigured:
     reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "unusable"
     return Misconfigured(setting, f"{path} cannot be used ({reason})", "Give PEM files that match.")
-
-
-def _plain_tls() -> ssl.SSLContext:
-    """Verification against the public authorities, nothing else."""
-    context = httpx.create_ssl_context(trust_env=False)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    return context
 
 
 # ---------------------------------------------------------------- which addresses

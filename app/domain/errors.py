@@ -11,6 +11,7 @@
     │   ├── TryLater            wait `after`, then ask again
     │   ├── AllowanceSpent      no more reads of this account before `until`
     │   ├── ConsentGone         the consent ended; `why` says how
+    │   ├── ConsentDoubtful     the bank doubts the consent: ask its status, then decide
     │   ├── Declined            an explicit no, with the provider's reason
     │   ├── OutcomeUnknown      it may have happened: look it up, never repeat blindly
     │   └── Unreadable          the contract drifted: masked body kept, nothing guessed
@@ -126,6 +127,14 @@ class ConsentGone(ProviderError):
     def __init__(self, detail: str, *, why: ConsentEnd, **where: str) -> None:
         super().__init__(detail, **where)
         self.why = why
+
+
+class ConsentDoubtful(ProviderError):
+    """The bank refused with a word that may mean revoked, expired, rejected or not yet valid.
+
+    Nothing was read. The consent's own status (`AggregationPort.grant_now`) is the only answer;
+    until it is known the consent stays as it is.
+    """
 
 
 class Declined(ProviderError):

@@ -23,6 +23,7 @@ from connectors._http import (
     client,
     is_loopback_host,
     is_public,
+    tls_context,
 )
 from tests.connectors.rawserver import Script, Talk, serving
 
@@ -401,7 +402,25 @@ def test_connecting_must_have_less_time_than_the_whole() -> None:
 
 def test_a_missing_certificate_is_named_at_the_start(tmp_path: Path) -> None:
     with pytest.raises(Misconfigured, match="CLIENT_CERT"):
-        client(HttpSetup(client_cert=tmp_path / "none.pem"))
+        tls_context(HttpSetup(client_cert=tmp_path / "none.pem"))
     (tmp_path / "ca.pem").write_text("not a certificate")
     with pytest.raises(Misconfigured, match="CA_FILE"):
-        client(HttpSetup(ca_file=tmp_path / "ca.pem"))
+        tls_context(HttpSetup(ca_file=tmp_path / "ca.pem"))
+
+
+async def test_each_setup_has_connections_of_its_own() -> None:
+    """One client for all connectors: a certificate or an address rule binds its own calls only."""
+
+    async def answer_always(talk: Talk) -> None:
+        while True:
+            await talk.read_request()
+            await talk.answer()
+
+    strict, loose = quick(address_allowed=is_public), quick()
+    async with serving(answer_always) as server, client(quick()) as http:
+        for setup in (loose, loose, quick()):
+            assert (await exchange(http, Call("a", "b", "GET", server.url, setup=setup))).is_success
+        with pytest.raises(TryLater, match="AddressRefused"):
+            await exchange(http, Call("a", "b", "GET", server.url, setup=strict))
+    assert server.connections == 2
+    assert len(server.requests) == 3

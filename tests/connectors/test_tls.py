@@ -19,7 +19,7 @@ from cryptography.x509.oid import NameOID
 
 from app.domain.errors import Misconfigured, OutcomeUnknown, TryLater
 from connectors._exchange import Call, exchange
-from connectors._http import HttpSetup, client
+from connectors._http import HttpSetup, client, tls_context
 
 pytestmark = pytest.mark.anyio
 
@@ -142,7 +142,7 @@ async def test_a_certificate_nobody_vouches_for_is_refused(files: Files) -> None
 
 def test_a_wrong_key_password_is_named_at_the_start(files: Files) -> None:
     with pytest.raises(Misconfigured, match="CLIENT_CERT") as error:
-        client(
+        tls_context(
             HttpSetup(
                 client_cert=files.client, client_key=files.client_key, client_key_password="wrong"
             )
