@@ -214,6 +214,8 @@ def renew_lease(path: Path, *, real_now: RealNow = time.time) -> None:
     A lease that had already ended (all was stopped, the machine slept) is not paid back: time
     goes on from where it stood. A real clock and a clock without a lease are left alone.
     """
+    if read_clock(path) is None:
+        return
     with _locked(path):
         warp, real = read_clock(path), real_now()
         if warp is None or warp.lease_until is None:
@@ -225,6 +227,8 @@ def renew_lease(path: Path, *, real_now: RealNow = time.time) -> None:
 
 def end_lease(path: Path) -> None:
     """Stop business time now; the next `renew_lease` lets it go on from here."""
+    if read_clock(path) is None:
+        return
     with _locked(path):
         warp, real = read_clock(path), time.time()
         if warp is None or warp.lease_until is None:

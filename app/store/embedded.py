@@ -112,6 +112,16 @@ class EmbeddedServer:
             return connect_only(self.data_dir)
         return self._access.urls()
 
+    @property
+    def started(self) -> bool:
+        """Did this handle start or adopt the server, and not stop it since?"""
+        return self._process is not None
+
+    @property
+    def socket_dir(self) -> str:
+        """Folder of the server's Unix socket; empty before the start."""
+        return self._access.socket_dir if self._access else ""
+
     def alive(self) -> bool:
         """Does the server process still run? Cheap (microseconds): asked several times a second."""
         return self._process is not None and _runs(self._process)

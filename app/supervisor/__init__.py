@@ -1,0 +1,1 @@
+"""`saldo serve`: one process that starts, watches, restarts and stops all the others."""

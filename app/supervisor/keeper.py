@@ -1,0 +1,68 @@
+"""The keeper: puts the house in order when the supervisor was killed outright.
+
+It holds the lifeline like every child. When the supervisor is gone and no new one has taken the
+lock within a few seconds, nobody would ever stop the private PostgreSQL: the keeper takes the
+lock, ends what is left, stops the server and removes the run file.
+
+    python -m app.supervisor.keeper DATA_DIR POSTGRES_DIR CLOCK_FILE   ("" = nothing to keep)
+"""
+
+from __future__ import annotations
+
+import os
+import signal
+import sys
+import time
+from pathlib import Path
+
+from app.clock import end_lease
+from app.instance import read_instance, sign_lock, take_lock, withdraw
+from app.lifeline import VARIABLE
+from app.store.embedded import EmbeddedServer
+from app.supervisor.children import end_leftovers
+
+HEIR_WAIT_S = 5.0
+"""Real seconds a new supervisor has to take over before the server is stopped."""
+
+
+def keep(data_dir: Path, postgres_dir: Path | None, clock_file: Path, lifeline_fd: int) -> None:
+    """Wait for the supervisor's end, then for an heir; without one, clear up."""
+    while os.read(lifeline_fd, 64):
+        pass
+    if _heir_came(data_dir):
+        return
+    lock = take_lock(data_dir)
+    if lock is None:
+        return
+    with lock:
+        sign_lock(lock, "keeper")
+        instance = read_instance(data_dir)
+        if instance is not None:
+            end_leftovers([mark for mark in instance.children if mark.pid != os.getpid()])
+        end_lease(clock_file)
+        if postgres_dir is not None:
+            EmbeddedServer(data_dir, postgres_dir=postgres_dir).stop()
+        withdraw(data_dir)
+
+
+def _heir_came(data_dir: Path) -> bool:
+    deadline = time.monotonic() + HEIR_WAIT_S
+    while time.monotonic() < deadline:
+        lock = take_lock(data_dir)
+        if lock is None:
+            return True
+        lock.close()
+        time.sleep(0.25)
+    return False
+
+
+def main(arguments: list[str]) -> None:
+    """Entry point of the keeper process."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    data_dir, postgres_dir, clock_file = arguments
+    postgres = Path(postgres_dir) if postgres_dir else None
+    keep(Path(data_dir), postgres, Path(clock_file), int(os.environ.pop(VARIABLE)))
+
+
+if __name__ == "__main__":
+    main(sys.argv[1:])
