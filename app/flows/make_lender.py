@@ -69,7 +69,7 @@ async def make_lender(
     secret = ""
     async with house.store.engine_unit() as unit:
         if await unit.conn.scalar(select(lenders.c.id).where(lenders.c.slug == wanted.slug)):
-            raise Conflict(f"A lender {wanted.slug!r} exists already.", code="slug_taken")
+            raise Conflict(f"A lender {wanted.slug!r} exists already.", code="SlugTaken")
         await unit.conn.execute(insert(lenders).values(id=lender_id, created_at=now, **row))
         await unit.vault.make_key(unit.conn, lender_id, now)
         sealed: dict[str, bytes] = {}
