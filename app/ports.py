@@ -135,7 +135,9 @@ class AggregationPort(Protocol):
         """Status and effective validity, read from the provider."""
         ...
 
-    async def accounts(self, grant: Grant, presence: Presence | None) -> tuple[FoundAccount, ...]: ...
+    async def accounts(
+        self, grant: Grant, presence: Presence | None
+    ) -> tuple[FoundAccount, ...]: ...
 
     async def balances(
         self, grant: Grant, account_ref: Secret, presence: Presence | None
@@ -214,7 +216,8 @@ class PaymentBegun:
 
 class CancelResult(StrEnum):
     """cancelled: final. needs_payer: the bank wants the payer's authorisation for it.
-    too_late: it can no longer be cancelled."""
+    too_late: it can no longer be cancelled.
+    """
 
     CANCELLED = "cancelled"
     NEEDS_PAYER = "needs_payer"
@@ -302,7 +305,7 @@ class MessagePort(Protocol):
     """SMS."""
 
     async def send(self, sms: OutgoingSms) -> SendReceipt:
-        """One attempt. TryLater = surely not sent; OutcomeUnknown = maybe sent; Declined = refused."""
+        """One attempt. TryLater: surely not sent. OutcomeUnknown: maybe sent. Declined: refused."""
         ...
 
     async def find(self, sms: OutgoingSms) -> SendReceipt | None:
@@ -332,7 +335,7 @@ class LenderCall:
 
 class LenderHookPort(Protocol):
     async def post(self, call: LenderCall) -> None:
-        """Delivered when answered 2xx; else TryLater, or Declined for a 4xx that will not mend."""
+        """Delivered when answered 2xx; else TryLater, or Declined for a lasting 4xx."""
         ...
 
 

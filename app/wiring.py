@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-import base64
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any
 
 import httpx
+import structlog
 from pydantic import BaseModel, ValidationError
 from sqlalchemy import text
 
@@ -17,6 +16,7 @@ from app.boundary import guard
 from app.clock import Clock
 from app.domain.errors import Misconfigured
 from app.flows.house import House
+from app.keyring import load_keys
 from app.ports import Connector, LenderHookPort, Wire
 from app.reference.packs import PackBook, load_packs
 from app.settings import Settings
@@ -26,15 +26,7 @@ from app.store.unit import Store, connect
 from app.store.vault import Vault
 from connectors import _http
 
-P = TypeVar("P")
-
-
-@dataclass(frozen=True, slots=True)
-class Keys:
-    """Master keys (first one active) and the key of the look-up hashes."""
-
-    masters: Mapping[str, bytes]
-    hash_key: bytes
+log = structlog.get_logger("wiring")
 
 
 @dataclass(slots=True)
@@ -60,12 +52,13 @@ async def build(settings: Settings, *, name: str = "saldo") -> Parts:
     (the supervisor does).
     """
     keys = load_keys(settings)
+    masters = {key.id: key.key for key in keys.masters}
     app_url, engine_url = database_urls(settings)
     clock = Clock(settings.clock_path)
     store = Store(
         connect(app_url, size=10, name=f"{name} app"),
         connect(engine_url, size=5, name=f"{name} engine"),
-        Vault(keys.masters, keys.hash_key),
+        Vault(masters, keys.hash_key),
         Jobs(),
     )
     await refuse_dangerous_roles(store)
@@ -84,10 +77,10 @@ def make_house(
         store=store,
         settings=settings,
         packs=packs,
-        aggregations=_slot(found, settings.aggregation_connector, "aggregation", settings, wire),
-        payments=_slot(found, settings.payment_connector, "payments", settings, wire),
-        messages=_slot(found, settings.message_connector, "messages", settings, wire),
-        lender_hooks=_lender_hooks(found, settings, wire),
+        aggregations=_slot(found, settings.aggregation_connector, "aggregation", wire),
+        payments=_slot(found, settings.payment_connector, "payments", wire),
+        messages=_slot(found, settings.message_connector, "messages", wire),
+        lender_hooks=_lender_hooks(found, wire),
         real_now=clock.real_now,
     )
 
@@ -99,23 +92,15 @@ def database_urls(settings: Settings) -> tuple[str, str]:
             settings.database_url.get_secret_value(),
             settings.database_engine_url.get_secret_value(),
         )
-    urls = embedded.connect_only(settings.postgres_path)
+    urls = embedded.connect_only(settings.data_dir)
     return urls.app, urls.engine
-
-
-def load_keys(settings: Settings) -> Keys:
-    """Keys from the settings, or from keys.json that the first start made."""
-    if settings.master_keys and settings.hash_key.get_secret_value():
-        return Keys(
-            {key.id: key.key for key in settings.master_keys},
-            base64.b64decode(settings.hash_key.get_secret_value() + "=="),
-        )
-    raise Misconfigured("SALDO_MASTER_KEYS", "no key is set", "Make one with: saldo keys new")
 
 
 async def refuse_dangerous_roles(store: Store) -> None:
     """Row security means nothing to a superuser: refuse to run as one."""
-    query = text("SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user")
+    query = text(
+        "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+    )
     async with store.engine_unit() as unit:
         row = (await unit.conn.execute(query)).one()
     if row.rolsuper or row.rolbypassrls:
@@ -127,7 +112,7 @@ async def refuse_dangerous_roles(store: Store) -> None:
 
 
 def _slot(
-    found: Mapping[str, Connector], name: str, slot: str, settings: Settings, wire: Wire
+    found: Mapping[str, Connector], name: str, slot: str, wire: Wire
 ) -> dict[str, Any]:
     """The named connector's port for one slot, guarded. Empty when it is not configured."""
     connector = found.get(name)
@@ -139,10 +124,15 @@ def _slot(
             f"{name!r} is not a connector for {slot}",
             f"Choose one of: {', '.join(able)}.",
         )
-    return {name: guard(build_port(connector_settings(connector), wire), name)}
+    try:
+        return {name: guard(build_port(connector_settings(connector), wire), name)}
+    except Misconfigured as error:
+        # Reading, deciding and the desk work without it; whoever calls it is told the same.
+        log.warning("connector_not_set_up", connector=name, slot=slot, setting=error.setting)
+        return {}
 
 
-def _lender_hooks(found: Mapping[str, Connector], settings: Settings, wire: Wire) -> LenderHookPort:
+def _lender_hooks(found: Mapping[str, Connector], wire: Wire) -> LenderHookPort:
     connector = found["lender_webhook"]
     if connector.lender_hooks is None:
         raise Misconfigured("connectors", "lender_webhook fills no slot", "Restore the file.")

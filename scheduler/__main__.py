@@ -45,13 +45,17 @@ async def _until_stopped(
     loop = asyncio.get_running_loop()
     for number in (signal.SIGINT, signal.SIGTERM):
         loop.add_signal_handler(number, stop.set)
-    lifeline.watch(lambda: loop.call_soon_threadsafe(stop.set))
+    lifeline.watch(lambda: _stop_from_thread(loop, stop))
     parts = await wiring.build(settings, name=name)
     try:
         await body(parts, stop)
     finally:
         await parts.close()
     log.info("stopped", process=name)
+
+
+def _stop_from_thread(loop: asyncio.AbstractEventLoop, stop: asyncio.Event) -> None:
+    loop.call_soon_threadsafe(stop.set)
 
 
 async def _beat(parts: Parts, stop: asyncio.Event) -> None:

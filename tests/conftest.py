@@ -18,11 +18,11 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+
 from app.store import migrate
 from app.store.embedded import EmbeddedServer
 from app.store.embedded_setup import TEST_TUNING, DatabaseUrls, read_access
 from app.store.unit import Store
-
 from tests.rig import make_store
 
 _FOLDER = "SALDO_TEST_RUN_DIR"

@@ -8,6 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
+from sqlalchemy import insert
+
 from app.domain.ids import BorrowerId, LenderId
 from app.store.embedded_setup import DatabaseUrls
 from app.store.jobs import Jobs
@@ -15,7 +17,6 @@ from app.store.keys import new_id
 from app.store.tables import borrowers, lenders
 from app.store.unit import Store, connect
 from app.store.vault import Vault
-from sqlalchemy import insert
 
 MASTER_KEY = b"m" * 32
 HASH_KEY = b"h" * 32

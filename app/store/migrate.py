@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
 from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 
+from alembic import command
 from app.store.tables import metadata
 
 _ROOT = Path(__file__).resolve().parents[2]
@@ -79,8 +79,8 @@ def differences(connection: Connection) -> list[object]:
     context = MigrationContext.configure(
         connection,
         opts={
-            "include_name": lambda name, kind, _parents: not (
-                kind == "table" and (name or "").startswith("procrastinate_")
+            "include_name": lambda name, kind, _parents: (
+                not (kind == "table" and (name or "").startswith("procrastinate_"))
             ),
         },
     )

@@ -206,7 +206,7 @@ consents = tenant_table(
     moment("ended_at", optional=True),
     words("ended_why", default=""),
     moment("next_check_at", optional=True),  # when to ask the bank for its state again
-    words("scoring", default="none"),  # none | due | stored | handed | failed
+    words("scoring", default="none"),  # none, due, reading, stored, handed, failed
     uid("scoring_reading_id", optional=True),
     Index(None, "borrower_id"),
     Index(None, "request_id"),
@@ -260,7 +260,10 @@ accounts = tenant_table(
     # The detector's memory.
     flag("armed", default=True),
     moment("last_signal_at", optional=True),
+    words("last_signal_kind", optional=True),  # part, enough: a part may be followed by enough
     UniqueConstraint("lender_id", "borrower_id", "iban_hash", "currency"),
+    # The allowance is per bank account: rows of one IBAN are locked together.
+    Index(None, "iban_hash"),
     Index(None, "borrower_id"),
     Index(None, "consent_id"),
     Index("ix_accounts_due", "next_read_at", postgresql_where=text("next_read_at IS NOT NULL")),
@@ -312,7 +315,7 @@ funds_signals = tenant_table(
     words("covers"),  # enough | part
     words("margin_band"),
     moment("ended_at", optional=True),
-    words("ended_why", optional=True),  # paid | money_gone | consent_ended | closed | expired | hold
+    words("ended_why", optional=True),  # paid, money_gone, replaced, ...
     moment("decided_at", optional=True),
     Index("uq_funds_signals_live", "account_id", unique=True,
           postgresql_where=text("ended_at IS NULL")),
@@ -349,7 +352,8 @@ loans = tenant_table(
     uid("case_id", optional=True),  # the open case, if any
     UniqueConstraint("lender_id", "external_ref"),
     Index(None, "borrower_id"),
-    Index("ix_loans_falling_due", "next_due_on", postgresql_where=text(
+    Index("ix_loans_falling_due", "lender_id",
+        "next_due_on", postgresql_where=text(
         "case_id IS NULL AND state = 'active' AND next_due_on IS NOT NULL")),
 )  # fmt: skip
 
@@ -362,6 +366,12 @@ instalments = tenant_table(
     minor("amount_minor"),
     minor("paid_minor", default=0),
     UniqueConstraint("loan_id", "number"),
+    Index(
+        "ix_instalments_unpaid",
+        "loan_id",
+        "due_on",
+        postgresql_where=text("paid_minor < amount_minor"),
+    ),
 )
 
 repayments = tenant_table(
@@ -375,6 +385,8 @@ repayments = tenant_table(
     moment("paid_at"),
     moment("recorded_at"),
     ref("payment_id", "payments", optional=True),
+    # What it took off the instalments; the rest was too much. Needed to take it back exactly.
+    minor("applied_minor", default=0),
     # False: the same money as another row (a Saldo payment the lender reported too).
     flag("counted", default=True),
     moment("reversed_at", optional=True),

@@ -127,7 +127,9 @@ class Vault:
         if wanted is not None:
             query = query.where(data_keys.c.lender_id.in_(wanted))
         for row in await conn.execute(query):
-            self._keys.setdefault(row.id, AESGCM(self._unwrap(row.id, row.master_key_id, row.wrapped)))
+            self._keys.setdefault(
+                row.id, AESGCM(self._unwrap(row.id, row.master_key_id, row.wrapped))
+            )
             if row.retired_at is None:
                 self._active[row.lender_id] = row.id
 
@@ -167,8 +169,7 @@ class Vault:
                 .where(data_keys.c.id == row.id)  # type: ignore[attr-defined]
                 .values(
                     master_key_id=self._active_master,
-                    wrapped=nonce
-                    + self._masters[self._active_master].encrypt(nonce, raw, place),
+                    wrapped=nonce + self._masters[self._active_master].encrypt(nonce, raw, place),
                 )
             )
             changed += 1

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 
 import pytest
+
 from app.boundary import CallInsideTransaction, guard
 from app.domain.errors import NotAllowed, OutcomeUnknown, TryLater, Unreadable
 from app.store.unit import Store
@@ -41,7 +42,7 @@ async def test_a_call_inside_a_transaction_is_a_crash(store: Store) -> None:
     assert await port.balances() == "answer"
     assert port.banks() == ("one",)
     async with store.engine_unit():
-        with pytest.raises(CallInsideTransaction, match="acme.balances"):
+        with pytest.raises(CallInsideTransaction, match=r"acme\.balances"):
             await port.balances()
 
 

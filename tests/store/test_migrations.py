@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import psycopg
+
 from app.store import migrate
 from app.store.embedded_setup import DatabaseUrls
 

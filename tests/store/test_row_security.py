@@ -7,14 +7,15 @@ from uuid import UUID
 
 import psycopg
 import pytest
+from sqlalchemy import func, insert, select, update
+from sqlalchemy.exc import ProgrammingError
+
 from app.domain.errors import NotAllowed
 from app.domain.ids import LenderId
 from app.store.embedded_setup import DatabaseUrls
 from app.store.keys import new_id
 from app.store.tables import borrowers, lenders, metadata
 from app.store.unit import Store
-from sqlalchemy import func, insert, select, update
-from sqlalchemy.exc import ProgrammingError
 
 pytestmark = pytest.mark.anyio
 
@@ -116,5 +117,8 @@ def test_every_table_is_fenced_and_no_role_can_step_over(db: DatabaseUrls) -> No
 def test_history_cannot_be_rewritten(db: DatabaseUrls, table: str, role: str) -> None:
     url = db.app if role == "app" else db.engine
     for statement in (f"UPDATE {table} SET at = now()", f"DELETE FROM {table}"):
-        with psycopg.connect(url) as connection, pytest.raises(psycopg.errors.InsufficientPrivilege):
+        with (
+            psycopg.connect(url) as connection,
+            pytest.raises(psycopg.errors.InsufficientPrivilege),
+        ):
             connection.execute(statement)

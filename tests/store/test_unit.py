@@ -6,6 +6,8 @@ import asyncio
 from datetime import UTC, datetime
 
 import pytest
+from sqlalchemy import insert, select, text
+
 from app.domain.errors import Conflict, IllegalTransition, NotFound
 from app.domain.task import TASK, TaskReason
 from app.store import jobs
@@ -13,8 +15,6 @@ from app.store.keys import new_id
 from app.store.moves import move, move_all
 from app.store.tables import tasks
 from app.store.unit import Store, inside_unit
-from sqlalchemy import insert, select, text
-
 from tests.rig import make_borrower, make_lender
 
 pytestmark = pytest.mark.anyio

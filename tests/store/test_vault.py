@@ -6,12 +6,12 @@ from datetime import UTC, datetime
 from uuid import UUID
 
 import pytest
+
 from app.domain.errors import Misconfigured
 from app.store.embedded_setup import DatabaseUrls
 from app.store.keys import new_id, new_token
 from app.store.unit import Store
 from app.store.vault import SealBroken, Vault, parse_master_keys
-
 from tests.rig import HASH_KEY, MASTER_KEY, make_lender, make_store
 
 pytestmark = pytest.mark.anyio
@@ -24,7 +24,7 @@ async def test_what_was_sealed_opens_only_at_its_place_and_row(store: Store) -> 
     lender_id = await make_lender(store, NOW)
     row = new_id()
     sealed = store.vault.seal(lender_id, PLACE, row, "Ana Núñez")
-    assert "Ana".encode() not in sealed
+    assert b"Ana" not in sealed
     assert store.vault.open(PLACE, row, sealed) == "Ana Núñez"
     for place, other in ((PLACE, new_id()), ("borrowers.phone_enc", row)):
         with pytest.raises(SealBroken):
