@@ -1,0 +1,87 @@
+"""Draw the conclusions from a loan whose money or dates have changed."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, update
+
+from app.domain.case import CASE, CaseClose
+from app.domain.message import CancelReason
+from app.flows.stop_pressure import stop_pressure
+from app.flows.tell_lender import LenderEvent, tell_lender
+from app.store import timeline
+from app.store.accounts import schedule_reads
+from app.store.dues import Due, due_of_loan
+from app.store.loans import keep_next_due, lock_loan
+from app.store.moves import move
+from app.store.tables import cases, loans
+from app.store.timeline import Kind, Line
+from app.store.unit import Unit
+
+ROBOT: Final = "saldo"
+
+_PAID: Final = (CaseClose.PAID_THROUGH_SALDO, CaseClose.PAID_ELSEWHERE)
+
+
+@dataclass(frozen=True, slots=True)
+class Refreshed:
+    """`due` is what the loan has due now; `closed_case` the case this closed, if any."""
+
+    due: Due | None
+    closed_case: UUID | None
+
+
+async def refresh_loan(
+    unit: Unit, now: datetime, loan_id: UUID, *, because: CaseClose
+) -> Refreshed:
+    """Recompute the next due date; close the open case when nothing is due any more.
+
+    A case that closes takes all pressure off with it, and the borrower's accounts rest unless
+    another of his cases is open. Cases are opened by `open_cases` alone.
+    """
+    loan = await lock_loan(unit, loan_id)
+    await keep_next_due(unit, (loan_id,))
+    due = await due_of_loan(unit, loan_id, now)
+    closed = None
+    if due is None and loan.case_id is not None:
+        closed = loan.case_id
+        await _close(unit, now, loan, because)
+    await schedule_reads(unit, (loan.borrower_id,), now)
+    return Refreshed(due, closed)
+
+
+async def _close(unit: Unit, now: datetime, loan: Row[Any], because: CaseClose) -> None:
+    case_id = loan.case_id
+    await move(unit, cases, case_id, CASE, "close", closed_at=now, close_reason=because.value)
+    await unit.conn.execute(update(loans).where(loans.c.id == loan.id).values(case_id=None))
+    await stop_pressure(
+        unit,
+        now,
+        borrower_id=loan.borrower_id,
+        case_ids=[case_id],
+        why=CancelReason.PAID if because in _PAID else CancelReason.NOTHING_DUE,
+        cancel_tasks=True,
+        withdraw_links=True,
+    )
+    details = {"why": because.value, "loan_id": str(loan.id)}
+    line = Line(loan.borrower_id, Kind.CASE_CLOSED, ROBOT, details, case_id, loan.lender_id)
+    await timeline.write(unit, now, [line])
+    await tell_lender(
+        unit,
+        now,
+        event=LenderEvent.CASE_CLOSED,
+        subject_id=case_id,
+        payload={
+            "case_id": str(case_id),
+            "loan": loan.external_ref,
+            "why": because.value,
+            "closed_at": now.isoformat(),
+        },
+        # A returned payment opens the case again; its next end is news of its own.
+        ordinal=int(now.timestamp()),
+        lender_id=loan.lender_id,
+    )

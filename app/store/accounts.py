@@ -1,0 +1,56 @@
+"""Bank accounts as rows: which of them are to be read at all."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import UTC, datetime
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import and_, case, exists, func, null, or_, select, update
+
+from app.domain.case import CaseState
+from app.domain.consent import ConsentState, Purpose
+from app.store.arrays import among
+from app.store.tables import accounts, cases, consents
+from app.store.unit import Unit
+
+# An account that is to be read but has no place in the day yet. The planning tick sees a read
+# that was missed long ago and gives it the account's own next slot: it is never read on the spot.
+UNPLANNED: Final = datetime(2000, 1, 1, tzinfo=UTC)
+
+
+async def schedule_reads(unit: Unit, borrower_ids: Iterable[UUID], now: datetime) -> None:
+    """Put these borrowers' accounts on the reading plan, or take them off it.
+
+    On it: usable accounts under an active consent for `repayment_monitoring` that has not ended
+    at `now`, of a borrower with a case that is not closed. All others have no next read. An
+    account already on the plan keeps its place.
+    """
+    worth_reading = and_(
+        accounts.c.usable,
+        exists().where(
+            cases.c.borrower_id == accounts.c.borrower_id,
+            cases.c.state != CaseState.CLOSED.value,
+        ),
+        exists().where(
+            consents.c.id == accounts.c.consent_id,
+            consents.c.state == ConsentState.ACTIVE.value,
+            consents.c.purposes.any(Purpose.REPAYMENT_MONITORING.value),
+            or_(consents.c.ends_at.is_(None), consents.c.ends_at > now),
+        ),
+    )
+    owned = among(accounts.c.borrower_id, borrower_ids)
+    await unit.conn.execute(
+        select(accounts.c.id).where(owned).order_by(accounts.c.id).with_for_update(key_share=True)
+    )
+    await unit.conn.execute(
+        update(accounts)
+        .where(owned)
+        .values(
+            next_read_at=case(
+                (worth_reading, func.coalesce(accounts.c.next_read_at, UNPLANNED)), else_=null()
+            ),
+            leased_until=case((worth_reading, accounts.c.leased_until), else_=null()),
+        )
+    )

@@ -1,0 +1,124 @@
+"""Loans, their instalments and what was paid on them, as rows."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, update
+
+from app.domain.errors import NotFound
+from app.store.arrays import among
+from app.store.dues import local_day
+from app.store.locks import lock_borrower
+from app.store.tables import instalments, lenders, loans
+from app.store.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Open:
+    """One instalment with something left to pay. Amounts in minor units of the loan."""
+
+    id: UUID
+    due_on: date
+    amount_minor: int
+    paid_minor: int
+
+    @property
+    def left_minor(self) -> int:
+        """What is still unpaid, above zero."""
+        return self.amount_minor - self.paid_minor
+
+
+async def lock_loan(unit: Unit, loan_id: UUID) -> Row[Any]:
+    """Lock the loan's borrower, then the loan, and return the loan. Raises `NotFound`."""
+    owner = await unit.conn.scalar(select(loans.c.borrower_id).where(loans.c.id == loan_id))
+    if owner is None:
+        raise NotFound("There is no such loan.")
+    await lock_borrower(unit, owner)
+    return (
+        await unit.conn.execute(
+            select(loans).where(loans.c.id == loan_id).with_for_update(key_share=True)
+        )
+    ).one()
+
+
+async def find_loan(unit: Unit, external_ref: str) -> UUID:
+    """The loan that the unit's lender calls so. Raises `NotFound`."""
+    found = await unit.conn.scalar(
+        select(loans.c.id).where(
+            loans.c.lender_id == unit.lender_id, loans.c.external_ref == external_ref
+        )
+    )
+    if found is None:
+        raise NotFound("There is no such loan.")
+    return UUID(str(found))
+
+
+async def today_of(unit: Unit, lender_id: UUID, now: datetime) -> date:
+    """The calendar day of `now` where the lender is."""
+    found: date = (
+        await unit.conn.execute(select(local_day(now)).where(lenders.c.id == lender_id))
+    ).scalar_one()
+    return found
+
+
+async def unpaid(unit: Unit, loan_id: UUID) -> list[Open]:
+    """The loan's instalments with something left, oldest due first."""
+    rows = await unit.conn.execute(
+        select(
+            instalments.c.id,
+            instalments.c.due_on,
+            instalments.c.amount_minor,
+            instalments.c.paid_minor,
+        )
+        .where(
+            instalments.c.loan_id == loan_id,
+            instalments.c.paid_minor < instalments.c.amount_minor,
+        )
+        .order_by(instalments.c.due_on, instalments.c.number)
+    )
+    return [Open(*row) for row in rows]
+
+
+async def paid(unit: Unit, loan_id: UUID) -> list[Open]:
+    """The loan's instalments on which something was paid, youngest due first."""
+    rows = await unit.conn.execute(
+        select(
+            instalments.c.id,
+            instalments.c.due_on,
+            instalments.c.amount_minor,
+            instalments.c.paid_minor,
+        )
+        .where(instalments.c.loan_id == loan_id, instalments.c.paid_minor > 0)
+        .order_by(instalments.c.due_on.desc(), instalments.c.number.desc())
+    )
+    return [Open(*row) for row in rows]
+
+
+async def add_paid(unit: Unit, minor: Mapping[UUID, int]) -> None:
+    """Add to what is paid on instalments (negative: take back), in minor units."""
+    for instalment_id, amount in minor.items():
+        await unit.conn.execute(
+            update(instalments)
+            .where(instalments.c.id == instalment_id)
+            .values(paid_minor=instalments.c.paid_minor + amount)
+        )
+
+
+async def keep_next_due(unit: Unit, loan_ids: Iterable[UUID]) -> None:
+    """Bring `loans.next_due_on` up to date with the instalments."""
+    earliest = (
+        select(func.min(instalments.c.due_on))
+        .where(
+            instalments.c.loan_id == loans.c.id,
+            instalments.c.paid_minor < instalments.c.amount_minor,
+        )
+        .scalar_subquery()
+    )
+    await unit.conn.execute(
+        update(loans).where(among(loans.c.id, loan_ids)).values(next_due_on=earliest)
+    )
