@@ -12,14 +12,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.ids import derive_key
 from app.domain.task import TaskReason, TaskState
+from app.flows.actors import ROBOT
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
 from app.store.keys import new_id
 from app.store.tables import borrowers, tasks
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
-
-ROBOT: Final = "saldo"
 
 # Lower comes first on the board. Money that is somewhere it should not be, then people who
 # spoke to us, then people who could pay today, then everything that merely needs a look.

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select
@@ -12,6 +11,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.domain.case import CaseState
 from app.domain.message import CancelReason, Channel
 from app.domain.task import TaskReason
+from app.flows.actors import ROBOT
 from app.flows.open_task import open_task
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
@@ -22,8 +22,6 @@ from app.store.locks import lock_borrower
 from app.store.tables import cases, opt_outs
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
-
-ROBOT: Final = "saldo"
 
 
 async def opt_out(

@@ -19,6 +19,7 @@ from app.domain.case import CaseState
 from app.domain.message import MESSAGE, CancelReason, MessageState
 from app.domain.payment import LINK, LinkState, PaymentState
 from app.domain.task import TASK, TaskState
+from app.flows.actors import ROBOT
 from app.store import timeline
 from app.store.locks import lock_borrower
 from app.store.moves import move_all
@@ -33,8 +34,6 @@ from app.store.tables import (
 )
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
-
-ROBOT: Final = "saldo"
 
 # The word a signal ends with, by what ended it.
 _SIGNAL_END: Final = {
