@@ -1,0 +1,1 @@
+"""One face per provider: its wire format over the world behind it."""

@@ -1,0 +1,26 @@
+"""The banks of the sandbox as a list that a Berlin Group client can be configured with (TOML)."""
+
+from __future__ import annotations
+
+from sandbox.banks import BANKS, LimitWord
+
+
+def as_toml(origin: str) -> str:
+    """The `[[bank]]` tables for a sandbox reached at `origin` (http://127.0.0.1:8210)."""
+    tables = []
+    for bank in BANKS:
+        words = {
+            "id": bank.id,
+            "name": bank.name,
+            "country": bank.country,
+            "time_zone": bank.time_zone,
+            "base_url": f"{origin}/banks/{bank.id}/psd2",
+            "count_window": bank.window.value,
+        }
+        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
+        lines.append(f"settled_at = {list(bank.settled_at)}")
+        lines.append(f"authorised_at = {list(bank.authorised_at)}")
+        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
+        lines.append(f"needs_debtor_iban = {str(bank.needs_debtor_iban).lower()}")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables) + "\n"

@@ -1,0 +1,93 @@
+"""What the faces share: the loss of an answer, slow answers, and small readers of requests."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import httpx
+from starlette.responses import Response
+from starlette.types import Receive, Scope, Send
+
+
+class AnswerLost(httpx.ReadError):
+    """The bank or the exchange did its work and the answer never arrives.
+
+    In-process callers see this exception, as they would see httpx's own; over real HTTP the
+    connection is closed without a byte.
+    """
+
+    def __init__(self) -> None:
+        super().__init__("the connection was closed before an answer came")
+
+
+async def drop(receive: Receive, send: Send) -> None:
+    """End the connection without an answer; raises `AnswerLost` where there is none to end."""
+    # uvicorn's `send` is a method of the exchange that holds the transport.
+    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    if transport is None:
+        raise AnswerLost
+    transport.abort()
+    while True:
+        message = await receive()
+        if message["type"] == "http.disconnect":
+            return
+
+
+class LostResponse(Response):
+    """A response that is never sent."""
+
+    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
+        await drop(receive, send)
+
+
+class SlowResponse(Response):
+    """A response that begins late, or comes byte by byte, over real seconds."""
+
+    def __init__(self, inner: Response, seconds: float, *, drip: bool) -> None:
+        super().__init__(inner.body, inner.status_code)
+        self.raw_headers = inner.raw_headers
+        self._seconds = seconds
+        self._drip = drip
+
+    async def __call__(self, _scope: Scope, _receive: Receive, send: Send) -> None:
+        start: dict[str, Any] = {
+            "type": "http.response.start",
+            "status": self.status_code,
+            "headers": self.raw_headers,
+        }
+        if not self._drip:
+            await asyncio.sleep(self._seconds)
+            await send(start)
+            await send({"type": "http.response.body", "body": bytes(self.body)})
+            return
+        await send(start)
+        body = bytes(self.body)
+        pause = self._seconds / max(1, len(body))
+        for number in range(len(body)):
+            await asyncio.sleep(pause)
+            await send(
+                {
+                    "type": "http.response.body",
+                    "body": body[number : number + 1],
+                    "more_body": number + 1 < len(body),
+                }
+            )
+
+
+def euros(minor: int, digits: int = 2) -> str:
+    """Minor units as the decimal string of the wire: 12345 -> "123.45"."""
+    sign, whole = ("-" if minor < 0 else ""), abs(minor)
+    return f"{sign}{whole // 10**digits}.{whole % 10**digits:0{digits}d}"
+
+
+def parse_amount(text: object) -> int | None:
+    """Minor units of a decimal string with at most two decimals; None when it is no amount."""
+    if not isinstance(text, str):
+        return None
+    whole, dot, part = text.partition(".")
+    if not (whole.isascii() and whole.isdigit()) or len(whole) > 14:
+        return None
+    if dot and not (part.isascii() and part.isdigit() and 1 <= len(part) <= 2):
+        return None
+    return int(whole) * 100 + int((part + "00")[:2] if part else 0)
