@@ -128,13 +128,15 @@ class Verdict:
 
     `earliest_at` is the first instant at which the answer is yes if nothing else changes: `now`
     when it is yes already, None when waiting does not help. `valid_until` is set when it is yes:
-    the end of the hours it was given in, which ends the message's own validity too.
+    the end of the hours it was given in, which ends the message's own validity too. `pack` names
+    the jurisdiction and the version of its rules.
     """
 
     allowed: bool
     checks: tuple[Check, ...]
     earliest_at: datetime | None
     valid_until: datetime | None
+    pack: str
 
     @property
     def because(self) -> str:
@@ -202,6 +204,7 @@ def may_contact(question: ContactQuestion, pack: Pack) -> Verdict:
         if one.permit.active_from <= now
     )
     permits = [one.permit for one in asked]
+    name = f"{pack.country} {pack.version}"
     if not all(check.passed for check in checks):
         earliest = _first_common(permits, now)
         return Verdict(
@@ -209,6 +212,7 @@ def may_contact(question: ContactQuestion, pack: Pack) -> Verdict:
             checks=checks,
             earliest_at=None if earliest is None else moment(earliest),
             valid_until=None,
+            pack=name,
         )
     ends = [end for permit in permits if (end := permit.shuts_at(now)) is not None]
     longest = question.now + LONGEST_VALIDITY
@@ -217,6 +221,7 @@ def may_contact(question: ContactQuestion, pack: Pack) -> Verdict:
         checks=checks,
         earliest_at=question.now,
         valid_until=min(longest, moment(min(ends))) if ends else longest,
+        pack=name,
     )
 
 

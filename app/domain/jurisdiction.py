@@ -100,12 +100,13 @@ class FloorLevel:
 class Pack:
     """One jurisdiction. `country` is ISO 3166 alpha-2, "*" for places without a pack.
 
-    `zones` are all time zones of the country: where a borrower's own is unknown, contact must
-    be allowed in each of them.
+    `version` is the day of its last review, ISO 8601. `zones` are all time zones of the
+    country: where a borrower's own is unknown, contact must be allowed in each of them.
     """
 
     country: str
     name: str
+    version: str
     zones: frozenset[str]
     rules: tuple[Rule, ...]
     floors: tuple[FloorLevel, ...]

@@ -1,0 +1,87 @@
+"""Where a person is, as far as a country and a telephone number tell: zones and holidays."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from datetime import date
+from functools import cache, lru_cache
+from importlib.resources import files
+
+import holidays
+import phonenumbers
+from phonenumbers import timezone
+
+from app.domain.ids import Phone
+
+_UNKNOWN = "Etc/Unknown"
+
+
+def zones_of(phone: Phone | None, country: str | None) -> frozenset[str]:
+    """All time zones that may be a person's, as IANA names; empty when nothing is known.
+
+    A number of the person's own country narrows the country's zones down, as far as its prefix
+    says anything. A number from abroad narrows nothing: he may be at home or there, so both
+    count. `country` is ISO 3166 alpha-2.
+    """
+    at_home = country_zones(country or "")
+    by_number = frozenset[str]() if phone is None else _number_zones(phone)
+    return (at_home & by_number) or (at_home | by_number)
+
+
+@lru_cache(maxsize=512)
+def country_zones(country: str) -> frozenset[str]:
+    """All time zones of a country (IANA zone.tab); empty for an unknown one."""
+    return _zone_table().get(country.upper(), frozenset())
+
+
+@lru_cache(maxsize=4096)
+def holiday_dates(country: str, region: str | None, years: tuple[int, ...]) -> frozenset[date]:
+    """The public holidays of a country, and of a region of it (ISO 3166-2 without the country).
+
+    Without a region, or with one that has no calendar of its own, the national days alone.
+    Empty for a country whose holidays nobody wrote down.
+    """
+    try:
+        national = holidays.country_holidays(country.upper(), years=years)
+    except NotImplementedError:
+        return frozenset()
+    days = frozenset(national)
+    if region and region in type(national).subdivisions:
+        days |= frozenset(holidays.country_holidays(country.upper(), region, years=years))
+    return days
+
+
+def _number_zones(phone: Phone) -> frozenset[str]:
+    try:
+        parsed = phonenumbers.parse(phone.reveal())
+    except phonenumbers.NumberParseException:
+        return frozenset()
+    found: Iterable[str] = timezone.time_zones_for_number(parsed)
+    return frozenset(_present_name(name) for name in found if name != _UNKNOWN)
+
+
+def _present_name(zone: str) -> str:
+    """The zone's name today: number tables still say Asia/Calcutta."""
+    return zone if zone in _listed() else _links().get(zone, zone)
+
+
+@cache
+def _listed() -> frozenset[str]:
+    return frozenset[str]().union(*_zone_table().values())
+
+
+@cache
+def _zone_table() -> Mapping[str, frozenset[str]]:
+    table: dict[str, set[str]] = {}
+    for line in files("tzdata.zoneinfo").joinpath("zone.tab").read_text().splitlines():
+        if line and not line.startswith("#"):
+            country, _, zone = line.split("\t")[:3]
+            table.setdefault(country, set()).add(zone)
+    return {country: frozenset(zones) for country, zones in table.items()}
+
+
+@cache
+def _links() -> Mapping[str, str]:
+    lines = files("tzdata.zoneinfo").joinpath("tzdata.zi").read_text().splitlines()
+    links = (line.split() for line in lines if line.startswith("L "))
+    return {alias: target for _, target, alias in links}
