@@ -1,0 +1,233 @@
+"""What consents and payments share: which bank, which headers, which links may be followed."""
+
+from __future__ import annotations
+
+import re
+from ipaddress import ip_address
+from typing import Any
+from urllib.parse import quote, urljoin, urlsplit
+from uuid import UUID, uuid4
+
+import httpx
+import structlog
+
+from app.domain.errors import Declined
+from app.domain.ids import derive_key
+from app.ports import Bank, Presence, Wire
+from connectors._exchange import Call, exchange, mask_text, read_json, unreadable
+from connectors._http import is_loopback_host, tls_context
+from connectors.berlin_group import refusals
+from connectors.berlin_group.profile import BankRoute, PresenceHeaders, Settings, load_banks
+
+NAME = "berlin_group"
+
+log = structlog.get_logger(NAME)
+
+# Ids and links of a bank travel on in headers, paths and browsers: visible ASCII only.
+_ID = re.compile(r"[\x21-\x7e]{1,512}")
+_LINK = re.compile(r"[\x21-\x7e]{1,8000}")
+
+
+class Desk:
+    """The banks of the settings, and how to talk to one of them. Holds no state of its own."""
+
+    def __init__(self, settings: Settings, wire: Wire) -> None:
+        """Raises Misconfigured when the bank list or a TLS file cannot be used."""
+        self._routes = load_banks(settings.banks)
+        self._setup = settings.http_setup()
+        if self._setup.client_cert or self._setup.ca_file:
+            tls_context(self._setup)
+        self._redirect_preferred = settings.redirect_preferred
+        self.http: httpx.AsyncClient = wire.http
+        self.now = wire.now
+
+    def banks(self) -> tuple[Bank, ...]:
+        """The banks of the list; no network."""
+        return tuple(route.bank for route in self._routes.values())
+
+    def route(self, bank_id: str, operation: str) -> BankRoute:
+        """The bank's route. Declined when it is no longer on the list."""
+        route = self._routes.get(bank_id)
+        if route is None:
+            raise Declined(
+                "the bank is not in the list of banks",
+                reason="BANK_NOT_LISTED",
+                connector=NAME,
+                operation=operation,
+            )
+        return route
+
+    def call(
+        self,
+        operation: str,
+        method: str,
+        url: str,
+        headers: dict[str, str] | None = None,
+        *,
+        body: bytes | None = None,
+        writes: bool = False,
+        key: UUID | None = None,
+    ) -> Call:
+        """A call with its X-Request-ID: `key` where the caller has one, else a fresh one."""
+        reference = str(key or uuid4())
+        sent = {"X-Request-ID": reference, **(headers or {})}
+        if body is not None:
+            sent["Content-Type"] = "application/json"
+        return Call(NAME, operation, method, url, sent, body, writes, reference, self._setup)
+
+    async def exchange(self, call: Call) -> httpx.Response:
+        """Send it; see `connectors._exchange.exchange`."""
+        return await exchange(self.http, call)
+
+    def creation_headers(
+        self, route: BankRoute, presence: Presence, return_url: str, refused_url: str
+    ) -> dict[str, str]:
+        """The headers of a consent or payment: the payer is there, and comes back to us."""
+        headers = {
+            **presence_headers(route, presence, creation=True),
+            "TPP-Redirect-URI": return_url,
+            "TPP-Nok-Redirect-URI": refused_url,
+        }
+        if self._redirect_preferred:
+            headers["TPP-Redirect-Preferred"] = "true"
+        return headers
+
+    async def redirect_of(self, route: BankRoute, made: dict[str, Any], cause: Call) -> str:
+        """The bank's page for the payer, from the answer to `cause` that made the resource.
+
+        Where the bank wants the authorisation started by an explicit call, that call is made.
+        Every failure here is OutcomeUnknown: the resource exists, and nobody can be sent to it.
+        """
+        links = made.get("_links")
+        links = links if isinstance(links, dict) else {}
+        href = _href(links, "scaRedirect")
+        if href is None:
+            start = _href(links, "startAuthorisation")
+            if start is None:
+                raise unreadable("the bank offers no redirect", cause, b"")
+            href = await self._start_authorisation(route, start, cause)
+        page = redirect_link(route, href)
+        if page is None:
+            raise unreadable("the bank's redirect is not a safe https address", cause, b"")
+        return page
+
+    async def _start_authorisation(self, route: BankRoute, start: str, cause: Call) -> str:
+        url = own_link(route, start)
+        if url is None:
+            raise unreadable("the bank's link leads to another host", cause, b"")
+        passed_on = {name: value for name, value in cause.headers.items() if name != "X-Request-ID"}
+        call = self.call(
+            cause.operation,
+            "POST",
+            url,
+            passed_on,
+            body=b"{}",
+            writes=True,
+            key=derive_key(cause.reference, "start_authorisation"),
+        )
+        answer = await self.exchange(call)
+        if not answer.is_success:
+            said = refusals.read_refusal(answer.content).reason
+            raise unreadable(f"authorisation not started: {answer.status_code} {said}", cause, b"")
+        started = read_json(answer, call)
+        links = started.get("_links") if isinstance(started, dict) else None
+        href = _href(links, "scaRedirect") if isinstance(links, dict) else None
+        if href is None:
+            raise unreadable("the bank offers no redirect", cause, b"")
+        return href
+
+
+def presence_headers(
+    route: BankRoute, presence: Presence | None, *, creation: bool = False
+) -> dict[str, str]:
+    """The headers that say the borrower is there; none at all when he is not.
+
+    PSU-IP-Address "shall be contained if and only if" the PSU started the request, so claiming
+    it on a scheduled read would be a false statement to the bank.
+    """
+    profile = route.profile.presence
+    if presence is None or (profile is PresenceHeaders.CREATION and not creation):
+        return {}
+    try:
+        address = ip_address(presence.ip.partition("%")[0])
+    except ValueError:
+        raise Declined(
+            "the borrower's address is not an IP address",
+            reason="PRESENCE_UNREADABLE",
+            connector=NAME,
+            operation="presence",
+        ) from None
+    headers = {"PSU-IP-Address": str(address)}
+    agent = "".join(c for c in presence.user_agent if " " <= c <= "~")[:256].strip()
+    if agent and profile is PresenceHeaders.FULL:
+        headers["PSU-User-Agent"] = agent
+    return headers
+
+
+def path_segment(ref: str, operation: str) -> str:
+    """A bank's id as one segment of a path. Declined for what could climb out of it."""
+    if not ref.strip("."):
+        raise Declined(
+            "the id cannot be asked for",
+            reason="RESOURCE_UNKNOWN",
+            connector=NAME,
+            operation=operation,
+        )
+    return quote(ref, safe="")
+
+
+def token(value: Any) -> str | None:
+    """An id the bank gave out, if it can travel in a header and a path."""
+    return value if isinstance(value, str) and _ID.fullmatch(value) else None
+
+
+def _href(links: dict[str, Any], name: str) -> str | None:
+    link = links.get(name)
+    href = link.get("href") if isinstance(link, dict) else link
+    return href if isinstance(href, str) and href else None
+
+
+def redirect_link(route: BankRoute, href: str) -> str | None:
+    """An absolute address a browser may be sent to, or None: https, or this machine's sandbox."""
+    url = _absolute(route, href)
+    if url is None:
+        return None
+    parts = urlsplit(url)
+    host = parts.hostname or ""
+    if not host or "@" in parts.netloc:
+        return None
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback_host(host)):
+        return url
+    return None
+
+
+def own_link(route: BankRoute, href: str) -> str | None:
+    """An absolute address at the bank's own interface, or None: no other host gets our calls."""
+    url = _absolute(route, href)
+    if url is None:
+        return None
+    ours, theirs = urlsplit(route.base), urlsplit(url)
+    return url if (ours.scheme, ours.netloc) == (theirs.scheme, theirs.netloc) else None
+
+
+def _absolute(route: BankRoute, href: str) -> str | None:
+    """Relative links are resolved: "/psd2/v1/..." and "/v1/..." against the bank's address."""
+    if not _LINK.fullmatch(href):
+        return None
+    try:
+        url = urljoin(f"{route.base}/", href)
+        urlsplit(url).port  # noqa: B018 - a port that is no number shows only when asked for
+    except ValueError:
+        return None
+    return url
+
+
+def alarm(what: str, route: BankRoute, word: object) -> None:
+    """A word of the bank that we do not know: mapped to the careful side, and reported."""
+    shown = word[:40] if isinstance(word, str) else type(word).__name__
+    log.warning(
+        "unknown_word",
+        what=what,
+        bank=route.bank.id,
+        word=shown if re.fullmatch(r"[A-Za-z_]+", shown) else mask_text(shown),
+    )

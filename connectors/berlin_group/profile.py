@@ -1,0 +1,252 @@
+"""Settings of the connector, and the operator's list of banks with their quirks.
+
+The list is a TOML file of `[[bank]]` tables. Banks that speak the same specification differ in
+what their statuses mean, in which headers they bear and in how they count; whatever is known
+about one of them stands there, never in code.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime, time, timedelta
+from enum import StrEnum
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from app.domain.errors import Misconfigured
+from app.ports import Bank, PayStatus
+from connectors._http import HttpSetup, is_loopback_host
+from connectors._settings import ConnectorSettings
+
+# ISO 20022 words as the specification lists them (transactionStatus), by what they mean for the
+# payer's money where the bank's profile says nothing else. ACTC and ACCP follow the payer's
+# authorisation at many banks and precede it at others, so they are not taken for a yes.
+PAYMENT_WORDS: Mapping[str, PayStatus] = {
+    "RCVD": PayStatus.OPEN,
+    "PDNG": PayStatus.OPEN,
+    "PATC": PayStatus.OPEN,
+    "ACTC": PayStatus.OPEN,
+    "ACCP": PayStatus.OPEN,
+    "ACFC": PayStatus.OPEN,
+    "ACWC": PayStatus.OPEN,
+    "ACSP": PayStatus.AUTHORISED,
+    "ACWP": PayStatus.AUTHORISED,
+    "ACSC": PayStatus.AUTHORISED,
+    "ACCC": PayStatus.AUTHORISED,
+    "RJCT": PayStatus.REJECTED,
+    "CANC": PayStatus.CANCELLED,
+}
+_NEVER_A_YES = {"RJCT", "CANC", "RCVD", "PDNG"}
+
+
+class PresenceHeaders(StrEnum):
+    """Which headers about the present payer a bank bears. None of them is ever sent unattended.
+
+    full: PSU-IP-Address and PSU-User-Agent. address: PSU-IP-Address alone. creation: only where
+    the specification demands it (consent, payment); attended reads then count as unattended.
+    """
+
+    FULL = "full"
+    ADDRESS = "address"
+    CREATION = "creation"
+
+
+class CountWindow(StrEnum):
+    """Over what the bank counts the unattended reads, for when it says 429 and not until when."""
+
+    ROLLING = "rolling24h"
+    CALENDAR_DAY = "calendar_day"
+
+
+class BankProfile(BaseModel):
+    """One `[[bank]]` of the file."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    name: str = Field(min_length=1, max_length=120)
+    country: str = Field(pattern=r"^[A-Z]{2}$")
+    time_zone: str = "Europe/Madrid"
+    base_url: str
+    settled_at: tuple[str, ...] = ("ACSC", "ACCC")
+    authorised_at: tuple[str, ...] = ("ACSP", "ACWP")
+    limits_excluded: bool = False
+    needs_debtor_iban: bool = False
+    booking_from: time = time(6, 0)
+    booking_until: time = time(22, 0)
+    presence: PresenceHeaders = PresenceHeaders.FULL
+    count_window: CountWindow = CountWindow.ROLLING
+    frequency_max: int = Field(default=4, ge=1)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            message = "is not a time zone such as Europe/Madrid"
+            raise ValueError(message) from None
+        return value
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_address(cls, value: str) -> str:
+        parts = urlsplit(value)
+        loopback = is_loopback_host(parts.hostname or "")
+        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
+            message = "must begin with https:// (http only for a sandbox on this machine)"
+            raise ValueError(message)
+        if not parts.hostname or parts.username or parts.query or parts.fragment:
+            message = "must be a plain address such as https://api.bank.example/psd2"
+            raise ValueError(message)
+        value = value.rstrip("/")
+        return value if value.endswith("/v1") else f"{value}/v1"
+
+    @field_validator("settled_at", "authorised_at")
+    @classmethod
+    def _known_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [word for word in value if word not in PAYMENT_WORDS or word in _NEVER_A_YES]
+        if wrong:
+            message = f"{', '.join(wrong)} cannot mean that"
+            raise ValueError(message)
+        return value
+
+
+@dataclass(frozen=True, slots=True)
+class BankRoute:
+    """A profile made ready for use: nothing is computed on a balance read that can be here."""
+
+    profile: BankProfile
+    bank: Bank
+    zone: ZoneInfo
+    accounts_url: str
+    pay_status: Mapping[str, PayStatus]
+
+    @classmethod
+    def of(cls, profile: BankProfile) -> BankRoute:
+        """Derive everything from the profile."""
+        bank = Bank(
+            id=profile.id,
+            name=profile.name,
+            country=profile.country,
+            time_zone=profile.time_zone,
+            booking_from=profile.booking_from,
+            booking_until=profile.booking_until,
+            limits_excluded=profile.limits_excluded,
+            needs_debtor_iban=profile.needs_debtor_iban,
+        )
+        words = {
+            **PAYMENT_WORDS,
+            **dict.fromkeys(profile.authorised_at, PayStatus.AUTHORISED),
+            **dict.fromkeys(profile.settled_at, PayStatus.SETTLED),
+        }
+        zone = ZoneInfo(profile.time_zone)
+        return cls(profile, bank, zone, f"{profile.base_url}/accounts", words)
+
+    @property
+    def base(self) -> str:
+        """The address of the interface including its version: https://api.bank.example/psd2/v1."""
+        return self.profile.base_url
+
+    def allowance_returns(self, now: datetime) -> datetime | None:
+        """When reads are free again if the bank did not say: known only for calendar counting."""
+        if self.profile.count_window is not CountWindow.CALENDAR_DAY:
+            return None
+        tomorrow = now.astimezone(self.zone).date() + timedelta(days=1)
+        return datetime.combine(tomorrow, time(0), self.zone).astimezone(now.tzinfo)
+
+
+class Settings(ConnectorSettings):
+    """Direct access to banks over NextGenPSD2. Live use needs a licence and a QWAC certificate."""
+
+    model_config = SettingsConfigDict(env_prefix="SALDO_BERLIN_GROUP_", frozen=True, extra="ignore")
+
+    banks: Path | None = Field(
+        default=None,
+        description="TOML file of the banks reached over the Berlin Group interface, one [[bank]] "
+        "each: id, name, country, time_zone, base_url and the quirks explained in docs.",
+    )
+    client_cert: Path | None = Field(
+        default=None,
+        description="PEM file of your website authentication certificate (QWAC) with its chain. "
+        "Banks refuse connections without it; a sandbox on this machine needs none.",
+    )
+    client_key: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate's key, if it is not in the same file.",
+    )
+    client_key_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of the key file, if it has one."
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of further authorities to trust, for test systems of banks.",
+    )
+    redirect_preferred: bool = Field(
+        default=True,
+        description="Ask banks for the redirect approach. Saldo supports no other; turn it off "
+        "only for a bank that refuses the header.",
+    )
+    timeout_seconds: float = Field(
+        default=25.0, gt=1, le=28, description="Real seconds a bank may take for one answer."
+    )
+
+    @field_validator("banks", "client_cert", "client_key", "ca_file", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    def http_setup(self) -> HttpSetup:
+        """Limits and certificates of the calls to banks."""
+        return HttpSetup(
+            total_seconds=self.timeout_seconds,
+            connect_seconds=min(8.0, self.timeout_seconds / 2),
+            ca_file=self.ca_file,
+            client_cert=self.client_cert,
+            client_key=self.client_key,
+            client_key_password=self.client_key_password.get_secret_value() or None,
+        )
+
+    def live_addresses(self) -> tuple[str, ...]:
+        """Addresses of the banks that are not on this machine."""
+        if self.banks is None:
+            return ()
+        addresses = [route.base for route in load_banks(self.banks).values()]
+        return tuple(a for a in addresses if not is_loopback_host(urlsplit(a).hostname or ""))
+
+
+def load_banks(path: Path | None) -> dict[str, BankRoute]:
+    """The file's banks by id. Raises Misconfigured naming the bank and the field."""
+    setting = "SALDO_BERLIN_GROUP_BANKS"
+    if path is None:
+        raise Misconfigured(setting, "is not set", "Name the TOML file that lists your banks.")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Misconfigured(setting, f"{path}: {error.strerror}", "Correct the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(setting, f"{path} is not TOML: {error}", "Correct the file.") from None
+    tables = raw.get("bank")
+    if not isinstance(tables, list) or not tables:
+        raise Misconfigured(setting, f"{path} lists no [[bank]]", "Add at least one.")
+    found: dict[str, BankRoute] = {}
+    for number, table in enumerate(tables, start=1):
+        try:
+            profile = BankProfile.model_validate(table)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(map(str, first["loc"])) or "the table"
+            problem = str(first["msg"]).removeprefix("Value error, ")
+            raise Misconfigured(
+                setting, f"{path}, bank {number}, {field}: {problem}", "Correct the file."
+            ) from None
+        if profile.id in found:
+            raise Misconfigured(setting, f"{path} has {profile.id!r} twice", "Keep one of them.")
+        found[profile.id] = BankRoute.of(profile)
+    return found
