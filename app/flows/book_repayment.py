@@ -9,13 +9,13 @@ from uuid import UUID
 
 from sqlalchemy import Row, func, insert, select
 
-from app.domain.allocation import OpenDue, spread
 from app.domain.errors import Conflict, Invalid
 from app.domain.money import Money
+from app.flows.apply_money import apply_money
 from app.store import timeline
 from app.store.dues import due_of_loan
 from app.store.keys import new_id
-from app.store.loans import add_paid, lock_loan, today_of, unpaid
+from app.store.loans import lock_loan
 from app.store.tables import payments, repayments
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -72,7 +72,7 @@ async def book_repayment(
         return Booked(False, nothing, await _remaining(unit, loan, now))
 
     fresh = await _not_counted_yet(unit, loan, amount, source, payment_id)
-    applied = await _apply(unit, loan, fresh, source, now) if fresh else nothing
+    applied = await apply_money(unit, loan, fresh, now=now, due_only=source == "saldo")
     repayment_id = new_id()
     await unit.conn.execute(
         insert(repayments).values(
@@ -145,22 +145,6 @@ async def _not_counted_yet(
     )
     left = max(0, int(whole or 0) - reported)
     return min(amount, Money(left, amount.currency))
-
-
-async def _apply(unit: Unit, loan: Row[Any], amount: Money, source: Source, now: datetime) -> Money:
-    """Take `amount` off the unpaid instalments; returns what they took."""
-    if loan.state != "active":
-        return Money.zero(amount.currency)
-    waiting = await unpaid(unit, loan.id)
-    if source == "saldo":
-        today = await today_of(unit, loan.lender_id, now)
-        waiting = [one for one in waiting if one.due_on <= today]
-    result = spread(
-        amount,
-        [OpenDue(one.id, one.due_on, Money(one.left_minor, amount.currency)) for one in waiting],
-    )
-    await add_paid(unit, {part.ref: part.amount.minor for part in result.parts})
-    return amount - result.left_over
 
 
 async def _remaining(unit: Unit, loan: Row[Any], now: datetime) -> Money:

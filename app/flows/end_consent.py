@@ -14,6 +14,7 @@ from app.domain.consent import CONSENT, REQUEST, ConsentState, Purpose
 from app.domain.errors import NotFound
 from app.domain.message import CancelReason
 from app.domain.task import TaskReason
+from app.flows.actors import ROBOT
 from app.flows.open_task import open_task
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
@@ -32,8 +33,6 @@ from app.store.tables import (
 )
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
-
-ROBOT: Final = "saldo"
 
 Via = Literal["page", "api", "bank", "saldo"]
 

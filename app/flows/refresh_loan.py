@@ -11,6 +11,7 @@ from sqlalchemy import Row, update
 
 from app.domain.case import CASE, CaseClose
 from app.domain.message import CancelReason
+from app.flows.actors import ROBOT
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
@@ -21,8 +22,6 @@ from app.store.moves import move
 from app.store.tables import cases, loans
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
-
-ROBOT: Final = "saldo"
 
 _PAID: Final = (CaseClose.PAID_THROUGH_SALDO, CaseClose.PAID_ELSEWHERE)
 

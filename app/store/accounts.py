@@ -54,3 +54,27 @@ async def schedule_reads(unit: Unit, borrower_ids: Iterable[UUID], now: datetime
             leased_until=case((worth_reading, accounts.c.leased_until), else_=null()),
         )
     )
+
+
+async def unread_borrowers(unit: Unit, borrower_ids: Iterable[UUID]) -> set[UUID]:
+    """Those of the borrowers none of whose accounts is on the reading plan."""
+    wanted = set(borrower_ids)
+    rows = await unit.conn.execute(
+        select(accounts.c.borrower_id)
+        .distinct()
+        .where(among(accounts.c.borrower_id, wanted), accounts.c.next_read_at.is_not(None))
+    )
+    return wanted - {row.borrower_id for row in rows}
+
+
+async def rearm(unit: Unit, borrower_ids: Iterable[UUID]) -> None:
+    """Let the detector speak of these accounts again: something new is due.
+
+    What is due now was never asked for, so money that was there before counts as new. The rest
+    after the last signal still holds.
+    """
+    await unit.conn.execute(
+        update(accounts)
+        .where(among(accounts.c.borrower_id, borrower_ids), ~accounts.c.armed)
+        .values(armed=True, last_signal_kind=None)
+    )

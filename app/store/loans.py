@@ -2,17 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, func, select, update
+from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.errors import NotFound
 from app.store.arrays import among
 from app.store.dues import local_day
+from app.store.keys import new_id
 from app.store.locks import lock_borrower
 from app.store.tables import instalments, lenders, loans
 from app.store.unit import Unit
@@ -121,4 +123,49 @@ async def keep_next_due(unit: Unit, loan_ids: Iterable[UUID]) -> None:
     )
     await unit.conn.execute(
         update(loans).where(among(loans.c.id, loan_ids)).values(next_due_on=earliest)
+    )
+
+
+@dataclass(frozen=True, slots=True)
+class Scheduled:
+    """One instalment as the lender states it. Amounts in minor units of the loan's currency."""
+
+    number: int
+    due_on: date
+    amount_minor: int
+    paid_minor: int = 0
+
+
+async def write_schedule(
+    unit: Unit, lender_id: UUID, loan_id: UUID, schedule: Sequence[Scheduled]
+) -> None:
+    """Make these the loan's instalments. One that is not listed any more counts for nothing."""
+    await unit.conn.execute(
+        update(instalments)
+        .where(
+            instalments.c.loan_id == loan_id,
+            ~among(instalments.c.number, [one.number for one in schedule]),
+        )
+        .values(amount_minor=0, paid_minor=0)
+    )
+    if not schedule:
+        return
+    rows = [
+        {
+            "id": new_id(),
+            "lender_id": lender_id,
+            "loan_id": loan_id,
+            "number": one.number,
+            "due_on": one.due_on,
+            "amount_minor": one.amount_minor,
+            "paid_minor": one.paid_minor,
+        }
+        for one in schedule
+    ]
+    fresh = insert(instalments)
+    await unit.conn.execute(
+        fresh.values(rows).on_conflict_do_update(
+            index_elements=["loan_id", "number"],
+            set_={name: fresh.excluded[name] for name in ("due_on", "amount_minor", "paid_minor")},
+        )
     )

@@ -1,0 +1,172 @@
+"""Open a case for every loan that fell due, exactly one each."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, and_, insert, select, true, update
+
+from app.domain.case import CaseState
+from app.domain.task import TaskReason
+from app.flows.actors import ROBOT
+from app.flows.house import House
+from app.flows.open_task import open_task
+from app.flows.tell_lender import LenderEvent, Told, tell_lenders
+from app.store import timeline
+from app.store.accounts import rearm, schedule_reads, unread_borrowers
+from app.store.arrays import among
+from app.store.dues import last_due_day
+from app.store.keys import new_id
+from app.store.locks import lock_borrowers
+from app.store.tables import cases, lenders, loans
+from app.store.timeline import Kind, Line
+from app.store.unit import Unit
+
+BATCH: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class CasesOpened:
+    """`without_consent` of the new cases went to people, since no account may be read."""
+
+    opened: int
+    without_consent: int
+
+
+async def open_cases(house: House, now: datetime, *, limit: int = BATCH) -> CasesOpened:
+    """Open cases for at most `limit` loans with something due, oldest due first per lender.
+
+    What was missed while nobody ran is found the same way. Two runs at once queue behind the
+    borrowers' locks, and the second finds nothing left to open.
+    """
+    async with house.store.engine_unit() as unit:
+        candidates = await _falling_due(unit, now, limit)
+        await lock_borrowers(unit, {row.borrower_id for row in candidates})
+        due = await _still_without_case(unit, [row.id for row in candidates])
+        if not due:
+            return CasesOpened(0, 0)
+        opened = await _insert(unit, now, due)
+        people = {loan.borrower_id for loan in due}
+        await schedule_reads(unit, people, now)
+        await rearm(unit, people)
+        unread = await unread_borrowers(unit, people)
+        without = [loan for loan in due if loan.borrower_id in unread]
+        for loan in without:
+            await open_task(
+                unit,
+                now,
+                borrower_id=loan.borrower_id,
+                case_id=opened[loan.id],
+                reason=TaskReason.NO_CONSENT,
+                cause=opened[loan.id],
+                situation={"loan": loan.external_ref, "due_on": loan.next_due_on.isoformat()},
+                lender_id=loan.lender_id,
+            )
+        return CasesOpened(len(opened), len(without))
+
+
+async def _falling_due(unit: Unit, now: datetime, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:
+    """One index probe per lender: each has its own day and its own days of grace."""
+    ripe = (
+        select(loans.c.id, loans.c.borrower_id)
+        .where(
+            loans.c.lender_id == lenders.c.id,
+            loans.c.case_id.is_(None),
+            loans.c.state == "active",
+            loans.c.next_due_on.is_not(None),
+            loans.c.next_due_on <= last_due_day(now),
+        )
+        .order_by(loans.c.next_due_on)
+        .limit(limit)
+        .correlate(lenders)
+        .lateral("ripe")
+    )
+    query = select(ripe.c.id, ripe.c.borrower_id).select_from(lenders.join(ripe, true()))
+    return (await unit.conn.execute(query.limit(limit))).all()
+
+
+async def _still_without_case(
+    unit: Unit, loan_ids: Sequence[UUID]
+) -> Sequence[Row[*tuple[Any, ...]]]:
+    rows = await unit.conn.execute(
+        select(
+            loans.c.id,
+            loans.c.lender_id,
+            loans.c.borrower_id,
+            loans.c.external_ref,
+            loans.c.next_due_on,
+        )
+        .where(
+            and_(
+                among(loans.c.id, loan_ids),
+                loans.c.case_id.is_(None),
+                loans.c.state == "active",
+                loans.c.next_due_on.is_not(None),
+            )
+        )
+        .order_by(loans.c.id)
+        .with_for_update(key_share=True)
+    )
+    return rows.all()
+
+
+async def _insert(
+    unit: Unit, now: datetime, due: Sequence[Row[*tuple[Any, ...]]]
+) -> dict[UUID, UUID]:
+    """The new cases by loan, with their lines and the word to the lenders."""
+    opened = {loan.id: new_id() for loan in due}
+    await unit.conn.execute(
+        insert(cases),
+        [
+            {
+                "id": opened[loan.id],
+                "lender_id": loan.lender_id,
+                "loan_id": loan.id,
+                "borrower_id": loan.borrower_id,
+                "state": CaseState.OPEN.value,
+                "opened_at": now,
+            }
+            for loan in due
+        ],
+    )
+    await unit.conn.execute(
+        update(loans)
+        .where(
+            among(loans.c.id, opened),
+            cases.c.loan_id == loans.c.id,
+            among(cases.c.id, opened.values()),
+        )
+        .values(case_id=cases.c.id)
+    )
+    lines = [
+        Line(
+            loan.borrower_id,
+            Kind.CASE_OPENED,
+            ROBOT,
+            {"loan_id": str(loan.id), "due_on": loan.next_due_on.isoformat()},
+            opened[loan.id],
+            loan.lender_id,
+        )
+        for loan in due
+    ]
+    await timeline.write(unit, now, lines)
+    told = [
+        Told(
+            event=LenderEvent.CASE_OPENED,
+            subject_id=opened[loan.id],
+            payload={
+                "case_id": str(opened[loan.id]),
+                "loan": loan.external_ref,
+                "due_on": loan.next_due_on.isoformat(),
+                "opened_at": now.isoformat(),
+            },
+            lender_id=loan.lender_id,
+        )
+        for loan in due
+    ]
+    await tell_lenders(unit, now, told)
+    return opened

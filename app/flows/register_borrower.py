@@ -1,0 +1,137 @@
+"""Take a borrower over from the lender's system, or what has changed about him."""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select, update
+from sqlalchemy.dialects.postgresql import insert
+
+from app.domain.errors import Invalid
+from app.domain.ids import BorrowerId, LenderId, Phone
+from app.domain.open_hours import zone_of
+from app.flows.house import House
+from app.store.borrowers import birth_date_hash, document_hash, phone_hash
+from app.store.keys import new_id
+from app.store.tables import borrowers
+from app.store.unit import Unit
+
+LANGUAGES: Final = ("en", "es", "pl")
+LONGEST_REF: Final = 128
+
+_COUNTRY = re.compile(r"[A-Z]{2}\Z", re.ASCII)
+_OLDEST = 120
+
+
+@dataclass(frozen=True, slots=True)
+class BorrowerWanted:
+    """What the lender says about a person. What is None stays as it was.
+
+    `birth_date` and `document_last4` (the last four characters of an identity document) are kept
+    as keyed hashes only, to check who asks. `time_zone` is an IANA name; without one, the zones
+    of his number and country count. `country` is ISO 3166 alpha-2, `region` ISO 3166-2 without it.
+    """
+
+    external_ref: str
+    name: str
+    country: str
+    language: str
+    phone: Phone | None = None
+    birth_date: date | None = None
+    document_last4: str | None = None
+    region: str | None = None
+    time_zone: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class BorrowerRegistered:
+    """`created` is False when the lender had registered him before."""
+
+    id: BorrowerId
+    created: bool
+
+
+async def register_borrower(
+    house: House, now: datetime, lender_id: LenderId, wanted: BorrowerWanted
+) -> BorrowerRegistered:
+    """Create or update the borrower whom the lender calls `external_ref`.
+
+    Raises `Invalid` naming the field. Sending the same again changes nothing.
+    """
+    _check(wanted, now)
+    async with house.store.unit(lender_id) as unit:
+        made = await unit.conn.scalar(
+            insert(borrowers)
+            .values(_row(unit, new_id(), wanted, now))
+            .on_conflict_do_nothing(index_elements=["lender_id", "external_ref"])
+            .returning(borrowers.c.id)
+        )
+        if made is not None:
+            return BorrowerRegistered(BorrowerId(made), created=True)
+        known: UUID = (
+            await unit.conn.execute(
+                select(borrowers.c.id)
+                .where(
+                    borrowers.c.lender_id == lender_id,
+                    borrowers.c.external_ref == wanted.external_ref,
+                )
+                .with_for_update(key_share=True)
+            )
+        ).scalar_one()
+        changes = _row(unit, known, wanted, now)
+        for fixed in ("id", "lender_id", "external_ref", "created_at"):
+            del changes[fixed]
+        await unit.conn.execute(update(borrowers).where(borrowers.c.id == known).values(changes))
+        return BorrowerRegistered(BorrowerId(known), created=False)
+
+
+def _row(unit: Unit, borrower_id: UUID, wanted: BorrowerWanted, now: datetime) -> dict[str, Any]:
+    row: dict[str, Any] = {
+        "id": borrower_id,
+        "lender_id": unit.lender_id,
+        "external_ref": wanted.external_ref,
+        "name_enc": unit.seal("borrowers.name_enc", borrower_id, wanted.name.strip()),
+        "language": wanted.language,
+        "country": wanted.country,
+        "created_at": now,
+        "updated_at": now,
+    }
+    if wanted.phone is not None:
+        row["phone_enc"] = unit.seal("borrowers.phone_enc", borrower_id, wanted.phone.reveal())
+        row["phone_hash"] = phone_hash(unit.vault, wanted.phone)
+    if wanted.birth_date is not None:
+        row["birth_date_hash"] = birth_date_hash(unit.vault, borrower_id, wanted.birth_date)
+    if wanted.document_last4 is not None:
+        row["document_hash"] = document_hash(unit.vault, borrower_id, wanted.document_last4)
+    if wanted.region is not None:
+        row["region"] = wanted.region
+    if wanted.time_zone is not None:
+        row["time_zone"] = wanted.time_zone
+    return row
+
+
+def _check(wanted: BorrowerWanted, now: datetime) -> None:
+    check_ref(wanted.external_ref)
+    if not 1 <= len(wanted.name.strip()) <= 140 or not wanted.name.isprintable():
+        raise Invalid("name", "has 1 to 140 printable characters.")
+    if not _COUNTRY.match(wanted.country):
+        raise Invalid("country", "is not a country code.", mend='Use ISO 3166, such as "ES".')
+    if wanted.language not in LANGUAGES:
+        raise Invalid("language", "is not one of Saldo's.", mend=f"Use {', '.join(LANGUAGES)}.")
+    if wanted.region is not None and len(wanted.region) > 10:
+        raise Invalid("region", "is not a region code.", mend='Use ISO 3166-2, such as "MD".')
+    if wanted.time_zone is not None:
+        zone_of(wanted.time_zone)
+    born = wanted.birth_date
+    if born is not None and not now.year - _OLDEST <= born.year <= now.year:
+        raise Invalid("birth_date", "is not a living person's.")
+
+
+def check_ref(external_ref: str, field: str = "external_ref") -> None:
+    """The lender's own name for something: printable, one line, not empty. Raises `Invalid`."""
+    if not 1 <= len(external_ref) <= LONGEST_REF or not external_ref.isprintable():
+        raise Invalid(field, f"has 1 to {LONGEST_REF} printable characters.")
