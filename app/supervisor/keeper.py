@@ -14,9 +14,12 @@ import signal
 import sys
 import time
 from pathlib import Path
+from typing import IO
+
+import psutil
 
 from app.clock import end_lease
-from app.instance import read_instance, sign_lock, take_lock, withdraw
+from app.instance import lock_holder, read_instance, sign_lock, take_lock, withdraw
 from app.lifeline import VARIABLE
 from app.store.embedded import EmbeddedServer
 from app.supervisor.children import end_leftovers
@@ -27,11 +30,10 @@ HEIR_WAIT_S = 5.0
 
 def keep(data_dir: Path, postgres_dir: Path | None, clock_file: Path, lifeline_fd: int) -> None:
     """Wait for the supervisor's end, then for an heir; without one, clear up."""
+    parent = os.getppid()
     while os.read(lifeline_fd, 64):
         pass
-    if _heir_came(data_dir):
-        return
-    lock = take_lock(data_dir)
+    lock = _inherit(data_dir, parent)
     if lock is None:
         return
     with lock:
@@ -45,15 +47,19 @@ def keep(data_dir: Path, postgres_dir: Path | None, clock_file: Path, lifeline_f
         withdraw(data_dir)
 
 
-def _heir_came(data_dir: Path) -> bool:
+def _inherit(data_dir: Path, parent: int) -> IO[str] | None:
+    """The lock, when no heir came in time; None when a new supervisor signed it.
+
+    That the lock is taken says nothing by itself: somebody may just be looking at it.
+    """
     deadline = time.monotonic() + HEIR_WAIT_S
-    while time.monotonic() < deadline:
-        lock = take_lock(data_dir)
-        if lock is None:
-            return True
-        lock.close()
-        time.sleep(0.25)
-    return False
+    while True:
+        role, pid = lock_holder(data_dir)
+        if role == "supervisor" and pid != parent and psutil.pid_exists(pid):
+            return None
+        if time.monotonic() > deadline and (lock := take_lock(data_dir)) is not None:
+            return lock
+        time.sleep(0.1)
 
 
 def main(arguments: list[str]) -> None:
