@@ -182,6 +182,12 @@ class Settings(BaseSettings):
     worker_count: int = Field(
         default=1, ge=1, le=32, description="Worker processes that `saldo serve` starts."
     )
+    scheduler_count: int = Field(
+        default=1,
+        ge=1,
+        le=4,
+        description="Schedulers that `saldo serve` starts. One is enough; two do no harm.",
+    )
     worker_concurrency: int = Field(
         default=4, ge=1, le=64, description="Jobs one worker runs at the same time."
     )
@@ -209,6 +215,9 @@ class Settings(BaseSettings):
     )
     demo_sandbox_port: int = Field(
         default=8210, ge=1, le=65535, description="Port of the demo's banks and phones."
+    )
+    demo_people: int = Field(
+        default=240, ge=10, le=2000, description="How many borrowers the demo has."
     )
 
     @field_validator("trusted_proxies", mode="before")

@@ -1,4 +1,4 @@
-"""`saldo demo ...`: commands for the demo. `speed` changes how fast its clock runs."""
+"""`saldo demo`: the whole of Saldo with an outside world of banks and phones, on a fast clock."""
 
 from __future__ import annotations
 
@@ -13,6 +13,26 @@ from app.instance import Instance, find_running
 
 NAME = "demo"
 app = typer.Typer(help="The demo: a lender, borrowers, banks and phones on this machine.")
+
+
+@app.callback(invoke_without_command=True)
+def run(
+    context: typer.Context,
+    fresh: Annotated[bool, typer.Option(help="Delete the demo's folder and begin anew.")] = False,
+) -> None:
+    """Run the demo until Ctrl-C. A second start goes on where the first one was."""
+    if context.invoked_subcommand is None:
+        from app.demo.run import run_demo
+
+        raise typer.Exit(run_demo(fresh=fresh))
+
+
+@app.command(hidden=True)
+def direct() -> None:
+    """Steer the demo's clock (started by the demo itself)."""
+    from app.demo.run import run_director
+
+    run_director()
 
 
 @app.command()

@@ -81,13 +81,15 @@ class Plan:
 
 def standard_children(settings: Settings) -> tuple[Child, ...]:
     """Web, scheduler and the workers."""
-    count = settings.worker_count
-    workers = (f"worker-{number}" if count > 1 else "worker" for number in range(1, count + 1))
     return (
         saldo_child("web", "web", port=(settings.web_host, settings.web_port)),
-        saldo_child("scheduler", "scheduler"),
-        *(saldo_child(name, "worker") for name in workers),
+        *(saldo_child(name, "scheduler") for name in _names("scheduler", settings.scheduler_count)),
+        *(saldo_child(name, "worker") for name in _names("worker", settings.worker_count)),
     )
+
+
+def _names(kind: str, count: int) -> list[str]:
+    return [f"{kind}-{number}" if count > 1 else kind for number in range(1, count + 1)]
 
 
 class Supervisor:

@@ -1,0 +1,122 @@
+"""Who is in the demo before it starts: one lender, the people at its desks, its API key."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import secrets
+from dataclasses import asdict, dataclass
+from datetime import datetime
+from pathlib import Path
+
+from app import wiring
+from app.domain.errors import Conflict, Misconfigured
+from app.domain.roles import Role
+from app.flows.house import House
+from app.flows.make_key import make_key
+from app.flows.make_lender import LenderWanted, make_lender
+from app.flows.manage_users import add_user
+from app.settings import Settings
+from app.store.embedded_setup import write_private
+from app.web.passwords import Passwords
+
+# The creditor's account, at a bank that does not exist.
+CREDITOR_IBAN = "ES7921000813610123456789"
+_DESKS = (
+    (Role.COLLECTOR, "carla@sol.example", "Carla Collector"),
+    (Role.COLLECTION_MANAGER, "manuel@sol.example", "Manuel Manager"),
+    (Role.COMPLIANCE, "coral@sol.example", "Coral Compliance"),
+    (Role.ADMIN, "ada@sol.example", "Ada Admin"),
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Cast:
+    """What the lender's own system and the person at the demo need to know."""
+
+    lender_id: str
+    api_key: str
+    webhook_secret: str
+    password: str
+    sign_ins: tuple[tuple[str, str], ...]
+
+
+def cast_file(folder: Path) -> Path:
+    """Where the cast is written, readable by its owner alone."""
+    return folder / "cast.json"
+
+
+def read_cast(folder: Path) -> Cast | None:
+    """The cast of an earlier start; None on the first."""
+    try:
+        content = json.loads(cast_file(folder).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        return None
+    content["sign_ins"] = tuple((role, email) for role, email in content["sign_ins"])
+    return Cast(**content)
+
+
+def ensure_cast(settings: Settings, folder: Path, webhook_url: str) -> Cast:
+    """Create lender, users and key on the first start; afterwards read them back."""
+    found = read_cast(folder)
+    if found is not None:
+        return found
+    cast = asyncio.run(_make(settings, webhook_url))
+    write_private(cast_file(folder), json.dumps(asdict(cast), indent=2))
+    return cast
+
+
+async def _make(settings: Settings, webhook_url: str) -> Cast:
+    parts = await wiring.build(settings, name="demo cast")
+    try:
+        return await _create(parts.house, parts.clock.now(), webhook_url)
+    except Conflict as error:
+        raise Misconfigured(
+            "SALDO_DEMO_DIR",
+            "an earlier start was interrupted while it set the demo up",
+            "Begin anew with `make demo FRESH=1`.",
+        ) from error
+    finally:
+        await parts.close()
+
+
+async def _create(house: House, now: datetime, webhook_url: str) -> Cast:
+    password = secrets.token_urlsafe(9)
+    made = await make_lender(
+        house,
+        now,
+        LenderWanted(
+            slug=f"sol-{secrets.token_hex(3)}",
+            name="Préstamos Sol",
+            jurisdiction="ES",
+            time_zone="Europe/Madrid",
+            language="es",
+            creditor_name="Préstamos Sol SL",
+            creditor_iban=CREDITOR_IBAN,
+            contact_phone="+34910000000",
+            contact_url="https://sol.example/pagos",
+            webhook_url=webhook_url,
+            observe_only=False,
+        ),
+        actor="demo",
+    )
+    hashed = await Passwords().make(password)
+    for role, email, name in _DESKS:
+        await add_user(
+            house,
+            now,
+            lender_id=made.id,
+            email=email,
+            name=name,
+            role=role,
+            password_hash=hashed,
+            actor="demo",
+        )
+    key = await make_key(house, made.id, "the lender's own system")
+    return Cast(
+        lender_id=str(made.id),
+        api_key=key.token,
+        webhook_secret=made.webhook_secret,
+        password=password,
+        sign_ins=tuple((role.value, email) for role, email, _ in _DESKS),
+    )
