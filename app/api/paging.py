@@ -39,9 +39,9 @@ class Page(Shown, Generic[Item]):
     ] = None
 
     @classmethod
-    def model_parametrized_name(cls, params: tuple[type[Any], ...]) -> str:
+    def model_parametrized_name(cls, params: tuple[Any, ...]) -> str:
         """BorrowerShown -> BorrowerPage."""
-        return params[0].__name__.removesuffix("Shown") + "Page"
+        return str(params[0].__name__).removesuffix("Shown") + "Page"
 
 
 @dataclass(frozen=True, slots=True)
@@ -69,12 +69,13 @@ def asked(
 Paged = Annotated[Asked, Depends(asked)]
 
 
-def page(found: Slice, asked_for: Asked, show: Callable[[Any], Item]) -> Mapping[str, Any]:
-    """The page behind a slice of rows."""
-    return {
-        "items": [show(row) for row in found.rows],
-        "next_cursor": None if found.last is None else _write(found.last, asked_for.mark),
-    }
+def page(
+    of: type[Item], found: Slice, asked_for: Asked, show: Callable[[Any], Item] | None = None
+) -> Page[Item]:
+    """The page behind a slice of rows; `show` turns a row into an item, or its attributes do."""
+    make = show or of.model_validate
+    last = None if found.last is None else _write(found.last, asked_for.mark)
+    return Page[of](items=[make(row) for row in found.rows], next_cursor=last)  # type: ignore[valid-type]
 
 
 def _mark(request: Request) -> str:

@@ -139,14 +139,8 @@ def _z(moment: datetime) -> str:
     return moment.astimezone(UTC).isoformat().replace("+00:00", "Z")
 
 
-def text(longest: int, *, shortest: int = 1) -> Any:
-    """A trimmed, printable string."""
-    return Annotated[
-        str,
-        StringConstraints(strip_whitespace=True, min_length=shortest, max_length=longest),
-        AfterValidator(_printable),
-    ]
-
+Line = Annotated[str, StringConstraints(strip_whitespace=True), AfterValidator(_printable)]
+"""A trimmed, printable string; its length is said where it is used."""
 
 EXAMPLE_ID: Final = "0190d9a4-7c1b-7e34-9a52-3f8a1f0b7c11"
 REF_PATTERN: Final = r"^[A-Za-z0-9][A-Za-z0-9._:@+-]{0,99}$"

@@ -1,15 +1,24 @@
-"""One slice of a list by its key, never by offset: the cost is the slice, not what lies before."""
+"""Slices of lists by key, never by offset: the cost is the slice, not what lies before.
+
+Every list query selects the columns of its key and runs inside a unit that row security has
+bound to one lender.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
+from enum import StrEnum
 from typing import Any
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, Select, tuple_
+from sqlalchemy import ColumnElement, Row, Select, Table, select, tuple_
 
-from app.domain.errors import Invalid
+from app.domain.errors import Invalid, NotFound
+from app.store.tables import borrowers
 from app.store.unit import Unit
+
+Key = tuple[ColumnElement[Any], ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -47,3 +56,37 @@ async def take(
         return Slice(rows, None)
     kept = rows[:limit]
     return Slice(kept, tuple(kept[-1]._mapping[column] for column in by))
+
+
+async def one(unit: Unit, query: Select[Any], what: str) -> Row[Any]:
+    """The single row of a query. Raises `NotFound`: what another lender has is not there."""
+    row: Row[Any] | None = (await unit.conn.execute(query.limit(1))).one_or_none()
+    if row is None:
+        raise NotFound(f"There is no such {what}.")
+    return row
+
+
+def with_borrower(table: Table, *columns: ColumnElement[Any]) -> Select[Any]:
+    """Columns of `table` and the lender's own reference of the borrower they belong to."""
+    return select(*columns, borrowers.c.external_ref.label("borrower_ref")).join(
+        borrowers, borrowers.c.id == table.c.borrower_id
+    )
+
+
+def narrowed(
+    query: Select[Any], table: Table, borrower: str | None, state: StrEnum | None = None
+) -> Select[Any]:
+    """Only what belongs to one borrower (the lender's reference), only one state."""
+    if borrower is not None:
+        query = query.where(borrowers.c.external_ref == borrower)
+    if state is not None:
+        query = query.where(table.c.state == state.value)
+    return query
+
+
+def grouped(rows: Iterable[Row[Any]], column: str) -> dict[UUID, list[Row[Any]]]:
+    """Rows by one of their columns, in the order they came."""
+    found: dict[UUID, list[Row[Any]]] = {}
+    for row in rows:
+        found.setdefault(getattr(row, column), []).append(row)
+    return found

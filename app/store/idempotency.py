@@ -12,7 +12,7 @@ import json
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 
-from sqlalchemy import and_, delete, or_, select, update
+from sqlalchemy import and_, or_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.store.tables import idempotency_keys
@@ -118,14 +118,6 @@ async def release(unit: Unit, *, key: str, created_at: datetime) -> None:
         )
         .values(created_at=created_at - KEPT_FOR - STALE_AFTER)
     )
-
-
-async def sweep(unit: Unit, real_now: datetime) -> int:
-    """Delete what is too old to be repeated (engine unit). Returns how many rows went."""
-    done = await unit.conn.execute(
-        delete(idempotency_keys).where(idempotency_keys.c.created_at < real_now - KEPT_FOR)
-    )
-    return done.rowcount
 
 
 def _row_id(unit: Unit, key: str) -> bytes:

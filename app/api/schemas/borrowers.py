@@ -1,0 +1,141 @@
+"""Borrowers, their holds and their opt-outs."""
+
+from __future__ import annotations
+
+from typing import Annotated, Literal
+from uuid import UUID
+
+from pydantic import ConfigDict, Field, StringConstraints
+
+from app.api.wire import Country, Day, Given, Id, Instant, Line, PhoneText, Ref, Shown
+from app.domain.hold import HoldKind
+from app.domain.message import Channel
+
+Language = Annotated[
+    Literal["en", "es", "pl"], Field(description="Language of pages and messages.")
+]
+
+
+class BorrowerGiven(Given):
+    """A borrower as your system knows him. The same `external_ref` again
+    changes what you send; fields that you leave out stay as they were.
+    """
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "external_ref": "C-1001",
+                "name": "Ana Núñez",
+                "phone": "+34612345678",
+                "country": "ES",
+                "language": "es",
+                "time_zone": "Europe/Madrid",
+                "birth_date": "1988-04-17",
+                "document_last4": "678Z",
+            }
+        }
+    )
+
+    external_ref: Ref
+    name: Annotated[
+        Line, Field(min_length=1, max_length=140, description="His name.", examples=["Ana Núñez"])
+    ]
+    phone: PhoneText | None = None
+    country: Country
+    region: Annotated[
+        Line | None,
+        Field(
+            max_length=10,
+            description="Region, where its public holidays differ: ISO 3166-2 without the country.",
+            examples=["MD"],
+        ),
+    ] = None
+    time_zone: Annotated[
+        Line | None,
+        Field(
+            max_length=60,
+            description="IANA time zone. Without it the country and the phone number decide.",
+            examples=["Europe/Madrid"],
+        ),
+    ] = None
+    language: Language | None = None
+    birth_date: Annotated[
+        Day | None,
+        Field(description="Asked on the payment page before anything is shown. Kept as a hash."),
+    ] = None
+    document_last4: Annotated[
+        str | None,
+        StringConstraints(pattern=r"^[0-9A-Za-z]{4}$"),
+        Field(
+            description="The last four of an identity document, as another way to ask who is "
+            "there. Kept as a hash.",
+            examples=["678Z"],
+        ),
+    ] = None
+
+
+class BorrowerShown(Shown):
+    """A borrower. The telephone number is masked; birth date and document are never shown."""
+
+    id: Id
+    external_ref: str
+    name: str
+    phone_masked: Annotated[str | None, Field(examples=["+34•••••78"])]
+    country: str
+    region: str
+    time_zone: str | None
+    language: str
+    has_birth_date: bool
+    has_document: bool
+    created_at: Instant
+    updated_at: Instant
+
+
+class HoldGiven(Given):
+    """Leave somebody in peace: nothing goes out and nothing is asked while the hold lasts."""
+
+    model_config = ConfigDict(
+        json_schema_extra={
+            "example": {
+                "kind": "dispute",
+                "reason": "Says the loan was repaid in the shop.",
+                "ends_at": "2026-04-30T00:00:00Z",
+            }
+        }
+    )
+
+    kind: Annotated[
+        Literal[tuple(kind.value for kind in HoldKind)],  # type: ignore[valid-type]
+        Field(description="What sort of hold."),
+    ]
+    reason: Annotated[
+        Line,
+        Field(min_length=1, max_length=500, description="Why, for whoever reads it next."),
+    ]
+    ends_at: Annotated[
+        Instant | None, Field(description="When it ends by itself; null: until it is lifted.")
+    ] = None
+    case_id: Annotated[Id | None, Field(description="Only this case; null: all of his.")] = None
+
+
+class HoldShown(Shown):
+    """A hold."""
+
+    id: Id
+    kind: str
+    reason: str
+    case_id: UUID | None
+    starts_at: Instant
+    ends_at: Instant | None
+    set_by: str
+    lifted_at: Instant | None
+    lifted_by: str | None
+
+
+class OptOutShown(Shown):
+    """Whether a borrower stopped a channel. `stopped_at` is null after he started it again."""
+
+    channel: Annotated[Channel, Field(description="sms, email or call.")]
+    stopped_at: Instant | None
+    source: Annotated[str, Field(description="Who passed it on: sms, page, api, provider, desk.")]
+    changed_at: Instant

@@ -1,0 +1,175 @@
+"""Cases and what happens around them: signals, messages, payments, tasks, brakes."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+from uuid import UUID
+
+from pydantic import ConfigDict, Field
+
+from app.api.wire import Given, Id, Instant, Line, MoneyShown, Shown
+from app.store.brakes import Brake
+
+
+class CaseShown(Shown):
+    """One overdue loan being worked."""
+
+    id: Id
+    loan_ref: str
+    borrower_ref: str
+    state: Annotated[str, Field(description="open, in_flight or closed.")]
+    due: MoneyShown
+    opened_at: Instant
+    closed_at: Instant | None
+    close_reason: str | None
+
+
+class TimelineShown(Shown):
+    """One event of a case, with what it was decided from. Never a balance figure."""
+
+    id: Id
+    at: Instant
+    kind: str
+    actor: str
+    case_id: Annotated[UUID | None, Field(description="Null: concerns all of his cases.")]
+    details: dict[str, Any]
+
+
+class CaseReachShown(Shown):
+    """How far the money seen reaches for one case: whole, part or none."""
+
+    case_id: UUID
+    covers: str
+
+
+class SignalShown(Shown):
+    """There is money on an account. Says how far it reaches, never how much it is."""
+
+    id: Id
+    borrower_ref: str
+    raised_at: Instant
+    covers: Annotated[str, Field(description="enough or part of what is due.")]
+    decided_at: Instant | None
+    ended_at: Instant | None
+    ended_why: str | None
+    cases: list[CaseReachShown]
+
+
+class MessageShown(Shown):
+    """A message to a borrower, without its text (it holds the link)."""
+
+    id: Id
+    borrower_ref: str
+    channel: str
+    wording: str
+    language: str
+    state: Annotated[str, Field(description="withheld: observe-only mode, it would have left.")]
+    signal_id: UUID | None
+    case_ids: list[UUID]
+    created_at: Instant
+    sent_at: Instant | None
+    ended_at: Instant | None
+    cancel_reason: str | None
+    error_code: str
+    verdict: Annotated[
+        dict[str, Any] | None, Field(description="What the contact gate said, rule by rule.")
+    ]
+
+
+class PaidLoanShown(Shown):
+    """The part of a payment that serves one loan."""
+
+    loan_ref: str
+    case_id: UUID
+    amount: str
+
+
+class PaymentShown(Shown):
+    """A payment by the borrower from his own bank."""
+
+    id: Id
+    borrower_ref: str
+    amount: str
+    currency: str
+    state: str
+    end_to_end_ref: str
+    connector: str
+    bank_id: str
+    instant: bool
+    created_at: Instant
+    authorised_at: Instant | None
+    settled_at: Instant | None
+    ended_at: Instant | None
+    loans: list[PaidLoanShown]
+
+
+class ReturnGiven(Given):
+    """The money of a settled payment came back."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"reason": "AC04: the account is closed."}}
+    )
+
+    reason: Annotated[
+        Line,
+        Field(min_length=1, max_length=200, description="Why, in the bank's or your own words."),
+    ]
+
+
+class TaskShown(Shown):
+    """Work for a person: why a machine did not go on, and the situation in words."""
+
+    id: Id
+    borrower_ref: str
+    case_id: UUID | None
+    reason: str
+    state: str
+    priority: int
+    situation: dict[str, Any]
+    created_at: Instant
+    ended_at: Instant | None
+    outcome: str | None
+    note: str
+    cancel_reason: str | None
+
+
+class SwitchGiven(Given):
+    """Halt everything outgoing on a channel, or let it go on."""
+
+    model_config = ConfigDict(
+        json_schema_extra={"example": {"halted": True, "reason": "Wrong amounts in last export."}}
+    )
+
+    halted: bool
+    reason: Annotated[
+        Line, Field(min_length=1, max_length=500, description="Why; it stands in the audit.")
+    ]
+
+
+class SwitchShown(Shown):
+    """One stop switch. `set_by` is null for one that was never touched."""
+
+    channel: Annotated[Brake, Field(description="`all` halts every other one with it.")]
+    halted: bool
+    reason: str
+    set_by: str | None
+    set_at: Instant | None
+
+
+class StatusShown(Shown):
+    """Where your lender stands. Counts only."""
+
+    observe_only: bool
+    loans_open: Annotated[int, Field(description="Loans with an open case.")]
+    loans_recovered: Annotated[
+        int, Field(description="Nothing due left and at least one settled Saldo payment.")
+    ]
+    signals: Annotated[int, Field(description="Funds signals raised so far.")]
+    messages_sent: int
+    payments_settled: int
+    tasks_open: int
+    reads: Annotated[int, Field(description="Balance reads attempted at banks.")]
+    reads_refused: Annotated[
+        int, Field(description="Reads that a bank refused because its allowance was spent.")
+    ]
+    business_time: Instant
