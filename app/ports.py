@@ -262,6 +262,12 @@ class DeliveryState(StrEnum):
     UNDELIVERED = "undelivered"
 
 
+OPTED_OUT = "opted_out"
+"""Reason of a `Declined` send: the recipient has said stop to the provider. Suppress the number."""
+NUMBER_INVALID = "number_invalid"
+"""Reason of a `Declined` send: this number cannot receive messages. The number is wrong."""
+
+
 @dataclass(frozen=True, slots=True)
 class SendReceipt:
     """The provider's id of the message and where it stands. `reason` is its error code."""

@@ -22,7 +22,7 @@ from pydantic_settings import SettingsConfigDict
 from app.domain.errors import Misconfigured
 from app.ports import Bank, PayStatus
 from connectors._http import HttpSetup, is_loopback_host
-from connectors._settings import ConnectorSettings
+from connectors._settings import ConnectorSettings, safe_address
 
 # ISO 20022 words as the specification lists them (transactionStatus), by what they mean for the
 # payer's money where the bank's profile says nothing else. ACTC and ACCP follow the payer's
@@ -97,15 +97,7 @@ class BankProfile(BaseModel):
     @field_validator("base_url")
     @classmethod
     def _safe_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        loopback = is_loopback_host(parts.hostname or "")
-        if parts.scheme != "https" and not (parts.scheme == "http" and loopback):
-            message = "must begin with https:// (http only for a sandbox on this machine)"
-            raise ValueError(message)
-        if not parts.hostname or parts.username or parts.query or parts.fragment:
-            message = "must be a plain address such as https://api.bank.example/psd2"
-            raise ValueError(message)
-        value = value.rstrip("/")
+        value = safe_address(value)
         return value if value.endswith("/v1") else f"{value}/v1"
 
     @field_validator("settled_at", "authorised_at")

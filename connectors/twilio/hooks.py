@@ -1,0 +1,189 @@
+"""Twilio's calls to us: the signature, and what the form says.
+
+The signature (https://www.twilio.com/docs/usage/security) is an HMAC over the full URL followed by
+all form parameters, names in byte order, each name and its value joined without separators;
+SHA-1 with the auth token, or SHA-256 with a shared key that a second header names.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import re
+import unicodedata
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass, field
+from urllib.parse import parse_qs, parse_qsl, urlsplit
+
+from app.domain.errors import Invalid, NotAllowed, Unreadable
+from app.domain.ids import Phone
+from app.ports import InboundEvent, InboundHttp, InboundKind
+
+SIGNATURE = "x-twilio-signature"
+SIGNATURE_SETTINGS = "x-twilio-webhooks-signature-settings"
+MOST_PARAMETERS = 200
+
+Form = tuple[tuple[str, str], ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Signer:
+    """The secrets that may have signed a call."""
+
+    auth_token: str = field(repr=False)
+    key_id: str = ""
+    key_secret: str = field(default="", repr=False)
+
+    def secret_for(self, settings_header: str) -> tuple[str, str] | None:
+        """(secret, hash name) for a call with this settings header; None: not ours to verify."""
+        parts = {
+            name.strip(): value.strip()
+            for name, _, value in (part.partition("=") for part in settings_header.split(","))
+        }
+        algorithm = parts.get("algorithm", "").upper()
+        if not settings_header.strip() or algorithm in ("", "HMAC_SHA1"):
+            return (self.auth_token, "sha1") if self.auth_token else None
+        if algorithm != "HMAC_SHA256" or not self.key_secret:
+            return None
+        if not hmac.compare_digest(parts.get("key", "").encode(), self.key_id.encode()):
+            return None
+        return self.key_secret, "sha256"
+
+
+def signature(secret: str, url: str, form: Iterable[tuple[str, str]], hash_name: str) -> str:
+    """The signature of a call, base64. A repeated name counts with its distinct values, sorted."""
+    values: dict[str, set[str]] = {}
+    for name, value in form:
+        values.setdefault(name, set()).add(value)
+    text = url + "".join(name + value for name in sorted(values) for value in sorted(values[name]))
+    digest = hmac.new(secret.encode(), text.encode("utf-8", "surrogatepass"), hash_name).digest()
+    return base64.b64encode(digest).decode()
+
+
+def verified_form(call: InboundHttp, signer: Signer, account_sid: str) -> Form:
+    """The parameters of a call that Twilio signed for our account. Raises NotAllowed."""
+    headers = {name.lower(): value for name, value in call.headers.items()}
+    given = headers.get(SIGNATURE, "")
+    secret = signer.secret_for(headers.get(SIGNATURE_SETTINGS, ""))
+    if not given or secret is None:
+        raise NotAllowed("The call is not signed.")
+    signed_body = headers.get("content-type", "").split(";")[0].strip().lower()
+    is_form = bool(call.form) or signed_body == "application/x-www-form-urlencoded"
+    form = (call.form or _decoded(call.body)) if is_form else ()
+    if len(form) > MOST_PARAMETERS:
+        raise NotAllowed("The call has too many parameters.")
+    if not is_form and call.body and not _body_matches(call):
+        raise NotAllowed("The call's body is not the signed one.")
+    good = [
+        hmac.compare_digest(signature(secret[0], url, form, secret[1]).encode(), given.encode())
+        for url in port_variants(call.url)
+    ]
+    if not any(good):
+        raise NotAllowed("The call's signature is wrong.")
+    named = [value for name, value in form if name == "AccountSid"]
+    if is_form and named != [account_sid]:
+        raise NotAllowed("The call is for another account.")
+    return form
+
+
+def _decoded(body: bytes) -> Form:
+    try:
+        return tuple(
+            parse_qsl(body.decode("utf-8"), keep_blank_values=True, max_num_fields=MOST_PARAMETERS)
+        )
+    except (UnicodeDecodeError, ValueError):
+        raise NotAllowed("The call's body is not a form.") from None
+
+
+def _body_matches(call: InboundHttp) -> bool:
+    """For a body that is no form, the signed URL carries its SHA-256."""
+    stated = parse_qs(urlsplit(call.url).query).get("bodySHA256", [""])[0]
+    computed = hashlib.sha256(call.body).hexdigest()
+    return hmac.compare_digest(computed.encode(), stated.lower().encode())
+
+
+def port_variants(url: str) -> Iterator[str]:
+    """The URL as it is, and with its port added or taken away: Twilio signs either form."""
+    yield url
+    scheme, colon, rest = url.partition("://")
+    end = re.search(r"[/?#]|$", rest)
+    cut = end.start() if end else len(rest)
+    authority, tail = rest[:cut], rest[cut:]
+    user, at, host = authority.rpartition("@")
+    bare = re.sub(r":\d+\Z", "", host)
+    if bare != host:
+        yield f"{scheme}{colon}{user}{at}{bare}{tail}"
+    else:
+        port = 443 if scheme == "https" else 80
+        yield f"{scheme}{colon}{user}{at}{host}:{port}{tail}"
+
+
+# ---------------------------------------------------------------- what it says
+
+# Whole texts that mean stop, without accents and case. English is Twilio's own list; Spanish and
+# Polish must be understood by us.
+STOP_WORDS = frozenset(
+    {
+        "stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out",
+        "baja", "alto", "parar", "para", "basta", "cancelar", "no mas", "darse de baja",
+        "dar de baja", "darme de baja",
+        "wypisz", "wypisz mnie", "rezygnuje", "rezygnacja", "koniec", "przestan", "usun", "anuluj",
+    }
+)  # fmt: skip
+# Words that mean stop also with more text behind them ("STOP please", "baja por favor").
+STOP_FIRST = frozenset({"stop", "stopall", "unsubscribe", "baja", "wypisz", "optout"})
+START_WORDS = frozenset({"start", "unstop", "alta", "zapisz"})
+
+
+def stop_or_start(text: str, opt_out_type: str = "") -> bool | None:
+    """True: the sender wants no more messages. False: he wants them again. None: neither.
+
+    `opt_out_type` is Twilio's own finding and wins. A doubtful text is not taken for a wish to
+    be written to again.
+    """
+    if opt_out_type:
+        return {"STOP": True, "START": False}.get(opt_out_type.upper())
+    plain = unicodedata.normalize("NFKD", text.casefold().replace("ł", "l"))
+    words = re.findall(r"[a-z]+", "".join(c for c in plain if not unicodedata.combining(c)))
+    if not words:
+        return None
+    if " ".join(words) in STOP_WORDS or words[0] in STOP_FIRST:
+        return True
+    return False if " ".join(words) in START_WORDS else None
+
+
+def event_of(form: Form) -> InboundEvent:
+    """The hint in a verified call. Parameters we do not know are ignored.
+
+    Callbacks come twice and out of order: the id names the message and the status, and what is
+    true now is asked from Twilio.
+    """
+    said = dict(form)
+    sid = said.get("MessageSid") or said.get("SmsSid") or ""
+    if not sid:
+        raise Unreadable("the call names no message", connector="twilio", operation="webhook")
+    status = said.get("MessageStatus", "")
+    if status:
+        return InboundEvent(f"{sid}:{status}"[:200], InboundKind.MESSAGE_STATUS, message_ref=sid)
+    if "Body" not in said and "OptOutType" not in said:
+        raise Unreadable(
+            "the call is neither a status nor a text", connector="twilio", operation="webhook"
+        )
+    text = said.get("Body", "")
+    return InboundEvent(
+        sid[:200],
+        InboundKind.INBOUND_TEXT,
+        message_ref=sid,
+        sender=_phone(said.get("From", "")),
+        text=text,
+        stop=stop_or_start(text, said.get("OptOutType", "")),
+    )
+
+
+def _phone(text: str) -> Phone | None:
+    """A sender may be a short code or a name; then there is nobody to find by it."""
+    try:
+        return Phone.parse(text)
+    except Invalid:
+        return None
