@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from datetime import date
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -41,12 +41,11 @@ def holiday_dates(country: str, region: str | None, years: tuple[int, ...]) -> f
     Without a region, or with one that has no calendar of its own, the national days alone.
     Empty for a country whose holidays nobody wrote down.
     """
-    try:
-        national = holidays.country_holidays(country.upper(), years=years)
-    except NotImplementedError:
+    regions = _calendars().get(country.upper())
+    if regions is None:
         return frozenset()
-    days = frozenset(national)
-    if region and region in type(national).subdivisions:
+    days = frozenset(holidays.country_holidays(country.upper(), years=years))
+    if region in regions:
         days |= frozenset(holidays.country_holidays(country.upper(), region, years=years))
     return days
 
@@ -63,6 +62,11 @@ def _number_zones(phone: Phone) -> frozenset[str]:
 def _present_name(zone: str) -> str:
     """The zone's name today: number tables still say Asia/Calcutta."""
     return zone if zone in _listed() else _links().get(zone, zone)
+
+
+@cache
+def _calendars() -> Mapping[str, Collection[str]]:
+    return holidays.list_supported_countries(include_aliases=False)
 
 
 @cache
