@@ -8,6 +8,7 @@ comparing them is exact.
 
 from __future__ import annotations
 
+import re
 from bisect import bisect_right
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -26,6 +27,7 @@ _MICRO = timedelta(microseconds=1)
 _SECOND = 1_000_000
 _DAY = 86_400 * _SECOND
 _MINUTES_PER_DAY = 1440
+_TIME = re.compile(r"([01]\d|2[0-4]):([0-5]\d)", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -162,12 +164,10 @@ def _joined(spans: Sequence[tuple[Micros, Micros]]) -> tuple[tuple[Micros, Micro
 
 
 def _minute(text: str) -> int:
-    hour, colon, minute = text.strip().partition(":")
-    if not colon or not (hour.isdigit() and minute.isdigit() and len(hour) == len(minute) == 2):
+    found = _TIME.fullmatch(text.strip())
+    if found is None:
         raise ValueError('write a time like "09:00"')
-    if int(minute) > 59 or int(hour) > 24:
-        raise ValueError(f"{text.strip()!r} is not a time of day")
-    return int(hour) * 60 + int(minute)
+    return int(found[1]) * 60 + int(found[2])
 
 
 def _clock(minute: int) -> str:

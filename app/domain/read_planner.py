@@ -32,6 +32,9 @@ OVERDUE_AFTER = timedelta(minutes=30)
 # Ours: waiting time after the first failure in a row, doubled by each further one up to the cap.
 FIRST_BACK_OFF = timedelta(hours=1)
 LONGEST_BACK_OFF = timedelta(hours=24)
+# Ours: the end of the booking hours that slots leave free. A full allowance moves each day's reads
+# by the margin against the day before; with this room the last one is not lost at once.
+DRIFT_ROOM = timedelta(hours=1)
 # A slot is searched this many days ahead; further away nothing is planned that could be known.
 _SEARCH_DAYS = 3
 _JITTER_STEPS = 2**32
@@ -227,7 +230,7 @@ def _slots_after(
             question.zone, day, question.booking_from, question.booking_until
         )
         day += timedelta(days=1)
-        step = (closes - opens) / per_day
+        step = (closes - opens - min(DRIFT_ROOM, (closes - opens) / 8)) / per_day
         slots = [opens + step * (index + place) for index in range(per_day)]
         for slot, slot_end in zip(slots, [*slots[1:], closes], strict=True):
             if slot > question.now and slot >= after:
