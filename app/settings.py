@@ -127,6 +127,13 @@ class Settings(BaseSettings):
         "from these is X-Forwarded-For believed; the borrower's address is evidence.",
     )
 
+    api_calls_per_minute: int = Field(
+        default=600,
+        ge=1,
+        le=100_000,
+        description="Calls one API key may make in a minute, counted in each web process.",
+    )
+
     master_keys: Annotated[tuple[MasterKey, ...], NoDecode] = Field(
         default=(),
         repr=False,

@@ -11,7 +11,7 @@ from fastapi import Depends, Request, Security
 from fastapi.security import HTTPAuthorizationCredentials, HTTPBearer
 
 from app.api.pace import Pace
-from app.api.problems import TooMany, Unauthenticated
+from app.api.problems import Unauthenticated
 from app.clock import Clock
 from app.domain.ids import LenderId
 from app.flows.house import House
@@ -59,18 +59,15 @@ async def identify(request: Request, token: str | None) -> Caller:
     known: Caller | None = getattr(request.state, "caller", None)
     if known is not None:
         return known
-    house, pace = house_of(request), _pace_of(request)
-    address = request.client.host if request.client else ""
-    pace.check_stranger(address)
+    house = house_of(request)
     if not token or len(token) > _LONGEST_KEY or not token.isascii():
         raise Unauthenticated("Send a valid API key: Authorization: Bearer sk_…")
     key_hash = house.store.vault.digest(KEY_PURPOSE, token)
-    pace.count_call(key_hash)
     async with house.store.engine_unit() as unit:
         owner = await key_owner(unit, house.real_now(), key_hash)
     if owner is None:
-        pace.count_stranger(address)
         raise Unauthenticated("This API key is unknown or revoked.")
+    _pace_of(request).count(owner.key_id)
     caller = Caller(
         house, owner.lender_id, owner.key_id, f"api {owner.prefix}", clock_of(request).now()
     )
@@ -98,6 +95,3 @@ ByKey = Annotated[Caller, Depends(caller)]
 def _pace_of(request: Request) -> Pace:
     pace: Pace = request.app.state.pace
     return pace
-
-
-__all__ = ["ByKey", "Caller", "TooMany", "clock_of", "house_of", "identify", "token_of"]

@@ -211,6 +211,12 @@ class StillRunning(Refused):
     status = 409
 
 
+class NotNow(Refused):
+    """This process cannot work at the moment; another one, or the same one soon, can."""
+
+    status = 503
+
+
 class KeyReused(Refused):
     """The Idempotency-Key belongs to another request."""
 
@@ -229,6 +235,8 @@ def problem_of(error: BaseException, now: datetime | None = None) -> Problem | N
             return Problem(KINDS["rate_limited"], error.message, headers=_retry(error.after_s))
         case StillRunning():
             return Problem(KINDS["in_progress"], error.message, headers=_retry(1))
+        case NotNow():
+            return Problem(KINDS["try_later"], error.message, headers=_retry(_RETRY_S))
         case KeyReused():
             return Problem(KINDS["key_reused"], error.message)
         case Invalid():

@@ -1,0 +1,51 @@
+"""The API's own application: routes, problems, documentation. app/main.py puts it to work."""
+
+from __future__ import annotations
+
+import asyncio
+
+from fastapi import FastAPI
+
+from app.api import docs_page, health, problems
+from app.api.edges import BodyLimit, RequestIds
+from app.api.openapi import DESCRIPTION, TAGS, VERSION, complete
+from app.api.pace import Pace
+from app.api.routes import borrowers, cases, lender, loans, payments, work
+from app.clock import Clock
+from app.flows.house import House
+
+PREFIXES = ("/v1", "/hooks", "/healthz", "/readyz")
+"""Where this application answers; everything else belongs to the pages."""
+
+
+def build_api(
+    house: House | None = None,
+    clock: Clock | None = None,
+    *,
+    stopping: asyncio.Event | None = None,
+) -> FastAPI:
+    """The API over these parts. Without parts it can only describe itself."""
+    app = FastAPI(
+        title="Saldo API",
+        version=VERSION,
+        description=DESCRIPTION,
+        openapi_tags=TAGS,
+        openapi_url=None,
+        docs_url=None,
+        redoc_url=None,
+        redirect_slashes=False,
+        generate_unique_id_function=lambda route: route.name,
+    )
+    for routes in (borrowers, loans, cases, payments, work, lender):
+        app.include_router(routes.router)
+    app.include_router(health.router)
+    app.include_router(docs_page.router)
+    problems.install(app)
+    complete(app)
+    app.state.house = house
+    app.state.clock = clock
+    app.state.stopping = stopping or asyncio.Event()
+    app.state.pace = Pace(600 if house is None else house.settings.api_calls_per_minute)
+    app.add_middleware(BodyLimit)
+    app.add_middleware(RequestIds)
+    return app

@@ -1,0 +1,55 @@
+"""The caller's own lender: who he is, where he stands, and his stop switches."""
+
+from __future__ import annotations
+
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Path
+
+from app.api.caller import ByKey
+from app.api.route import SaldoRoute
+from app.api.schemas.work import StatusShown, SwitchShown
+from app.reports import book
+from app.reports.status import status_of
+from app.store.brakes import Brake
+
+router = APIRouter(prefix="/v1", tags=["Lender"], route_class=SaldoRoute)
+
+BrakeInPath = Annotated[Brake, Path(description="`all` halts every other one with it.")]
+
+
+@router.get("/status", summary="Where things stand")
+async def get_status(caller: ByKey) -> StatusShown:
+    """Counts of your lender: loans, signals, messages, payments, tasks, reads."""
+    async with caller.house.store.unit(caller.lender_id) as unit:
+        lender = await book.lender_of(unit)
+        counts = await status_of(unit, caller.now)
+    return StatusShown(
+        observe_only=lender.observe_only,
+        loans_open=counts.loans_open,
+        loans_recovered=counts.loans_recovered,
+        signals=counts.signals,
+        messages_sent=counts.messages_sent,
+        payments_settled=counts.payments_settled,
+        tasks_open=counts.tasks_open,
+        reads=counts.reads,
+        reads_refused=counts.reads_refused,
+        business_time=caller.now,
+    )
+
+
+@router.get("/stop-switches", summary="Read the stop switches")
+async def list_switches(caller: ByKey) -> list[SwitchShown]:
+    """Every channel and whether it is halted."""
+    async with caller.house.store.unit(caller.lender_id) as unit:
+        touched = await book.switches(unit)
+    return [switch_shown(brake, touched.get(brake.value)) for brake in Brake]
+
+
+def switch_shown(brake: Brake, row: Any | None) -> SwitchShown:
+    """One switch; one that nobody ever touched lets everything go."""
+    if row is None:
+        return SwitchShown(channel=brake, halted=False, reason="", set_by=None, set_at=None)
+    return SwitchShown(
+        channel=brake, halted=row.halted, reason=row.reason, set_by=row.set_by, set_at=row.set_at
+    )
