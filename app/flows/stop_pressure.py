@@ -13,12 +13,12 @@ from datetime import datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Select, and_, exists, or_, select, update
+from sqlalchemy import Select, and_, exists, or_, select, update
 
 from app.domain.case import CaseState
 from app.domain.message import MESSAGE, CancelReason, MessageState
 from app.domain.payment import LINK, LinkState, PaymentState
-from app.domain.task import TASK, TaskState
+from app.domain.task import TASK, TaskReason, TaskState
 from app.flows.actors import ROBOT
 from app.store import timeline
 from app.store.locks import lock_borrower
@@ -45,6 +45,13 @@ _SIGNAL_END: Final = {
     CancelReason.MONEY_GONE: "money_gone",
 }
 
+# These need an answer though nothing is owed any more.
+_OUTLIVES_THE_DEBT: Final = (
+    TaskReason.OVERPAID.value,
+    TaskReason.PAYMENT_UNCLEAR.value,
+    TaskReason.BORROWER_DISPUTES.value,
+)
+
 
 @dataclass(frozen=True, slots=True)
 class Eased:
@@ -70,8 +77,9 @@ async def stop_pressure(
     """Cancel what is queued for the borrower; `case_ids=None` means all his cases.
 
     What also concerns another open case of his stays: a message speaks for all of them, and the
-    last look before sending takes it from there. A link withdrawn here hurries the look at a
-    payment begun through it, which follow_payments then cancels at the bank.
+    last look before sending takes it from there. Tasks about money in the wrong place outlive the
+    debt. Withdrawing links also hurries the look at a payment that is begun and not authorised,
+    which follow_payments then cancels at the bank.
     """
     person = await lock_borrower(unit, borrower_id)
     stopped = None if case_ids is None else list(case_ids)
@@ -172,6 +180,7 @@ async def _cancel_tasks(
     query = select(tasks.c.id, tasks.c.case_id).where(
         tasks.c.borrower_id == borrower_id,
         tasks.c.state.in_((TaskState.OPEN.value, TaskState.TAKEN.value)),
+        tasks.c.reason.not_in(_OUTLIVES_THE_DEBT),
     )
     if stopped is not None:
         alone = ~exists(_other_open_case(borrower_id, stopped))
@@ -203,18 +212,16 @@ async def _withdraw_links(
         query = query.where(~exists(_other_open_case(borrower_id, stopped)))
     found = list(await unit.conn.scalars(query.with_for_update()))
     moved = await move_all(unit, payment_links, found, LINK, "withdraw", ended_at=now)
-    if moved:
-        await unit.conn.execute(
-            update(payments).where(_begun_through(moved)).values(next_look_at=now)
+    # A payment begun and not yet authorised may be for what is no longer due: look at once.
+    await unit.conn.execute(
+        update(payments)
+        .where(
+            payments.c.borrower_id == borrower_id,
+            payments.c.state.in_((PaymentState.REQUESTED.value, PaymentState.OPEN.value)),
         )
-    return moved
-
-
-def _begun_through(link_ids: list[UUID]) -> ColumnElement[bool]:
-    return and_(
-        payments.c.link_id.in_(link_ids),
-        payments.c.state.in_((PaymentState.REQUESTED.value, PaymentState.OPEN.value)),
+        .values(next_look_at=now)
     )
+    return moved
 
 
 def _other_open_case(borrower_id: UUID, stopped: list[UUID]) -> Select[tuple[UUID]]:

@@ -89,6 +89,13 @@ async def let_cases_go(unit: Unit, payment_id: UUID) -> None:
     )
 
 
+async def look_soon(unit: Unit, now: datetime, payment_id: UUID) -> None:
+    """Have the sweep look at the payment at the next tick."""
+    await unit.conn.execute(
+        update(payments).where(payments.c.id == payment_id).values(next_look_at=now)
+    )
+
+
 async def lenders_of(unit: Unit, payment_ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
     """(payment, lender) of each payment that exists; for jobs, which carry ids alone."""
     rows = await unit.conn.execute(
@@ -133,8 +140,3 @@ def open_redirect(unit: Unit, payment: Row[Any]) -> str:
 def amount_of(payment: Row[Any]) -> Money:
     """The payment's amount."""
     return Money(payment.amount_minor, payment.currency)
-
-
-def age(payment: Row[Any], now: datetime) -> float:
-    """Seconds of business time since the tap."""
-    return float((now - payment.created_at).total_seconds())

@@ -1,0 +1,109 @@
+"""Take an initiation back at the bank before another one may be made, or because it is not wanted.
+
+Only the bank's own word makes a payment cancelled: as long as it says anything else, the payment
+is live and the borrower gets no second one.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, select
+
+from app.domain.errors import Conflict, NotAllowed, ProviderError
+from app.domain.ids import LenderId
+from app.domain.payment import PAYMENT, PaymentState
+from app.flows.actors import BORROWER, ROBOT
+from app.flows.house import House
+from app.flows.record_payment import apply_event, record_payment
+from app.ports import CancelResult
+from app.store.dues import dues_of
+from app.store.links import find_link, load_link, session_holds, works
+from app.store.locks import lock_borrower
+from app.store.payments import live_payment, lock_payment, open_handle, parts_of
+from app.store.tables import payments
+from app.store.unit import Unit
+
+# Before the borrower has said yes. Afterwards the money is on its way and is left alone.
+_MAY_BE_CANCELLED: Final = (PaymentState.OPEN.value, PaymentState.ABANDONED.value)
+
+
+async def give_up_payment(house: House, now: datetime, token: str, *, session: str | None) -> bool:
+    """The borrower wants to pay another amount, or from another bank: free the way for it.
+
+    True when a new payment may be begun. False when the bank would not say so: then he is to
+    finish, or wait for, the one he began. Raises `NotFound`; `NotAllowed` without the check;
+    `Conflict` while the bank is being asked, or when he has already authorised it.
+    """
+    found = await find_link(house.store, token)
+    async with house.store.unit(found.lender_id) as unit:
+        await lock_borrower(unit, found.borrower_id)
+        if not await session_holds(unit, house.real_now(), found.link_id, session):
+            raise NotAllowed("Please prove first that it is you.", code="CheckFirst")
+        live = await live_payment(unit, found.borrower_id)
+        if live is None:
+            return True
+        if live.state == PaymentState.REQUESTED.value:
+            await apply_event(unit, now, live, "cancel", actor=BORROWER)
+            return True
+        if live.state == PaymentState.CREATING.value:
+            raise Conflict("The payment is being prepared.", code="Preparing")
+        if live.state != PaymentState.OPEN.value:
+            raise Conflict("The payment is on its way.", code="OnItsWay")
+    return await cancel_at_bank(house, now, found.lender_id, live.id, actor=BORROWER)
+
+
+async def cancel_at_bank(
+    house: House, now: datetime, lender_id: LenderId, payment_id: UUID, *, actor: str = ROBOT
+) -> bool:
+    """Cancel a payment that nobody has authorised; True when it can no longer become money.
+
+    A bank that wants the payer for it, or says that it is too late, is asked for the status, and
+    that is recorded. Raises the `ProviderError` of a call that brought no answer.
+    """
+    async with house.store.unit(lender_id) as unit:
+        payment = await _load(unit, payment_id)
+        handle = open_handle(unit, payment)
+        if payment.state not in _MAY_BE_CANCELLED or handle is None:
+            return PAYMENT.is_final(PaymentState(payment.state))
+    port = house.payment(payment.connector)
+    result = await port.cancel_payment(handle)
+    if result is CancelResult.CANCELLED:
+        async with house.store.unit(lender_id) as unit:
+            current = await lock_payment(unit, payment_id)
+            if PaymentState(current.state) in PAYMENT.sources("cancel"):
+                await apply_event(unit, now, current, "cancel", actor=actor)
+        return True
+    seen = await port.payment_now(handle)
+    async with house.store.unit(lender_id) as unit:
+        after = (await record_payment(unit, now, payment_id, seen)).after
+    return PAYMENT.is_final(after)
+
+
+async def try_to_cancel(house: House, now: datetime, lender_id: LenderId, payment_id: UUID) -> bool:
+    """The same for a sweep: no answer means "not yet"."""
+    try:
+        return await cancel_at_bank(house, now, lender_id, payment_id)
+    except ProviderError:
+        return False
+
+
+async def still_wanted(unit: Unit, now: datetime, payment: Row[Any]) -> bool:
+    """Is an initiation that nobody has authorised still good to be authorised?
+
+    Not when its link is over, and not when less is due than it would pay: the lender may have
+    reported the money while the borrower was on his bank's page.
+    """
+    link = None if payment.link_id is None else await load_link(unit, payment.link_id)
+    if link is None or not works(link, now):
+        return False
+    found = (await dues_of(unit, (payment.borrower_id,), now)).get(payment.borrower_id, ())
+    due = {one.loan_id: one.amount for one in found}
+    parts = await parts_of(unit, payment.id)
+    return all(part.loan_id in due and part.amount <= due[part.loan_id] for part in parts)
+
+
+async def _load(unit: Unit, payment_id: UUID) -> Row[Any]:
+    return (await unit.conn.execute(select(payments).where(payments.c.id == payment_id))).one()

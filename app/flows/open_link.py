@@ -1,0 +1,241 @@
+"""What the page behind a payment link shows. Reads only: previews and prefetchers change nothing.
+
+Before the check it shows who asks and nothing else: not a name, not an amount, not whether anything
+is due at all.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, replace
+from datetime import date, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, select
+
+from app.domain.errors import NotFound
+from app.domain.ids import LenderId
+from app.domain.message import Channel
+from app.domain.money import Money
+from app.domain.payment import PaymentState
+from app.flows.cancel_payment import still_wanted
+from app.flows.check_person import TRIES
+from app.flows.house import House
+from app.flows.start_payment import bank_seen
+from app.ports import Bank
+from app.store.brakes import opted_out
+from app.store.dues import dues_of
+from app.store.links import find_link, load_link, session_holds, works
+from app.store.payments import RETURN_HASH, amount_of, live_payment, open_redirect
+from app.store.tables import borrowers, lenders, payments
+from app.store.unit import Unit
+
+
+class LinkPage(StrEnum):
+    """Which page stands behind the link now.
+
+    check: prove who you are. locked: too many wrong answers. pay: choose an amount and go on.
+    to_bank: a payment has begun, go on at the bank. preparing: look again in a moment.
+    on_its_way: authorised, not arrived yet. paid: nothing is due any more, thanks to him.
+    nothing_due: nothing is due. over: the link's time has passed.
+    """
+
+    CHECK = "check"
+    LOCKED = "locked"
+    PAY = "pay"
+    TO_BANK = "to_bank"
+    PREPARING = "preparing"
+    ON_ITS_WAY = "on_its_way"
+    PAID = "paid"
+    NOTHING_DUE = "nothing_due"
+    OVER = "over"
+
+
+@dataclass(frozen=True, slots=True)
+class Asker:
+    """The lender, as the borrower knows him."""
+
+    name: str
+    contact_phone: str
+    contact_url: str
+
+
+@dataclass(frozen=True, slots=True)
+class DueLine:
+    """One loan with something due."""
+
+    case_id: UUID
+    loan_ref: str
+    product: str
+    amount: Money
+    oldest_due_on: date
+
+
+@dataclass(frozen=True, slots=True)
+class LinkView:
+    """Everything the page may show in its state; empty where it may not.
+
+    `asks_birth_date` and `asks_document` say which answers the lender has given us to compare.
+    `dues` and `totals` (one per currency) are filled only after the check. `payment` is the amount
+    of the payment that has begun, `refused` that the last one came to nothing. `bank_id` is his
+    own bank, `banks` all he can pay from. `expires_at` is business time.
+    """
+
+    page: LinkPage
+    asker: Asker
+    language: str
+    time_zone: str
+    expires_at: datetime
+    checked: bool
+    messages_stopped: bool
+    asks_birth_date: bool
+    asks_document: bool
+    dues: tuple[DueLine, ...] = ()
+    totals: tuple[Money, ...] = ()
+    payment: Money | None = None
+    redirect_url: str = ""
+    refused: bool = False
+    bank_id: str | None = None
+    banks: tuple[Bank, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class ReturnView:
+    """What the browser that comes back is told: the bank's word, not the browser's."""
+
+    state: PaymentState
+    amount: Money
+    asker: Asker
+    language: str
+
+
+async def open_link(
+    house: House, now: datetime, token: str, *, session: str | None = None
+) -> LinkView:
+    """The page for this browser. Raises `NotFound` for a token that is not ours."""
+    found = await find_link(house.store, token)
+    async with house.store.unit(found.lender_id) as unit:
+        link = await load_link(unit, found.link_id)
+        person = await _one(unit, borrowers, found.borrower_id)
+        lender = await _one(unit, lenders, found.lender_id)
+        checked = await session_holds(unit, house.real_now(), link.id, session)
+        stopped = await opted_out(unit, (person.id,), Channel.SMS)
+        view = LinkView(
+            page=_before_the_check(link, person, now),
+            asker=_asker(lender),
+            language=person.language,
+            time_zone=person.time_zone or lender.time_zone,
+            expires_at=link.expires_at,
+            checked=checked,
+            messages_stopped=bool(stopped),
+            asks_birth_date=person.birth_date_hash is not None,
+            asks_document=person.document_hash is not None,
+        )
+        if not checked:
+            return view
+        return await _after_the_check(unit, house, now, link, view)
+
+
+async def open_return(house: House, return_token: str) -> ReturnView:
+    """The page a bank sends the borrower back to. Raises `NotFound`.
+
+    The visit proves nothing and changes nothing; the status is read from the bank by the sweep.
+    """
+    async with house.store.engine_unit() as unit:
+        digest = unit.vault.digest(RETURN_HASH, return_token)
+        lender_id = await unit.conn.scalar(
+            select(payments.c.lender_id).where(payments.c.return_hash == digest)
+        )
+    if lender_id is None:
+        raise NotFound("This page does not exist.")
+    async with house.store.unit(LenderId(lender_id)) as unit:
+        payment = (
+            await unit.conn.execute(select(payments).where(payments.c.return_hash == digest))
+        ).one()
+        person = await _one(unit, borrowers, payment.borrower_id)
+        lender = await _one(unit, lenders, lender_id)
+    return ReturnView(
+        PaymentState(payment.state), amount_of(payment), _asker(lender), person.language
+    )
+
+
+def _before_the_check(link: Row[Any], person: Row[Any], now: datetime) -> LinkPage:
+    if link.checks_failed >= TRIES or person.checks_locked_at is not None:
+        return LinkPage.LOCKED
+    return LinkPage.CHECK if works(link, now) or link.state == "spent" else LinkPage.OVER
+
+
+async def _after_the_check(
+    unit: Unit, house: House, now: datetime, link: Row[Any], view: LinkView
+) -> LinkView:
+    found = (await dues_of(unit, (link.borrower_id,), now)).get(link.borrower_id, ())
+    lines = tuple(
+        DueLine(due.case_id, due.external_ref, due.product, due.amount, due.oldest_due_on)
+        for due in found
+        if due.case_id is not None
+    )
+    live = await live_payment(unit, link.borrower_id)
+    last = await _last_payment(unit, link.id)
+    connector = house.settings.payment_connector
+    page, redirect_url = LinkPage.PAY, ""
+    if live is not None:
+        page, redirect_url = await _standing(unit, now, live)
+    elif not lines:
+        page = LinkPage.PAID if last in _GOOD else LinkPage.NOTHING_DUE
+    elif not works(link, now):
+        page = LinkPage.PAID if last in _GOOD else LinkPage.OVER
+    return replace(
+        view,
+        page=page,
+        dues=lines,
+        totals=_totals(lines),
+        payment=amount_of(live) if live is not None else None,
+        redirect_url=redirect_url,
+        refused=last is PaymentState.REJECTED,
+        bank_id=await bank_seen(unit, connector, link.signal_id),
+        banks=house.payment(connector).banks(),
+    )
+
+
+_GOOD = (PaymentState.AUTHORISED, PaymentState.SETTLED)
+
+
+async def _standing(unit: Unit, now: datetime, live: Row[Any]) -> tuple[LinkPage, str]:
+    match PaymentState(live.state):
+        case PaymentState.OPEN:
+            if await still_wanted(unit, now, live):
+                return LinkPage.TO_BANK, open_redirect(unit, live)
+            return LinkPage.PREPARING, ""
+        case PaymentState.REQUESTED | PaymentState.CREATING:
+            return LinkPage.PREPARING, ""
+        case _:
+            return LinkPage.ON_ITS_WAY, ""
+
+
+async def _last_payment(unit: Unit, link_id: UUID) -> PaymentState | None:
+    """The state of the newest payment begun through this link."""
+    state = await unit.conn.scalar(
+        select(payments.c.state)
+        .where(payments.c.link_id == link_id)
+        .order_by(payments.c.created_at.desc(), payments.c.id.desc())
+        .limit(1)
+    )
+    return None if state is None else PaymentState(state)
+
+
+def _totals(lines: tuple[DueLine, ...]) -> tuple[Money, ...]:
+    totals: dict[str, Money] = {}
+    for line in lines:
+        currency = line.amount.currency
+        totals[currency] = totals.get(currency, Money.zero(currency)) + line.amount
+    return tuple(totals.values())
+
+
+def _asker(lender: Row[Any]) -> Asker:
+    return Asker(lender.name, lender.contact_phone, lender.contact_url)
+
+
+async def _one(unit: Unit, table: Any, row_id: UUID) -> Row[Any]:
+    row: Row[Any] = (await unit.conn.execute(select(table).where(table.c.id == row_id))).one()
+    return row
