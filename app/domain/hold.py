@@ -21,5 +21,4 @@ class HoldKind(StrEnum):
     INSOLVENCY = "insolvency"
     DECEASED = "deceased"
     REPRESENTED = "represented"
-    SAYS_PAID = "says_paid"
     OTHER = "other"
