@@ -67,7 +67,7 @@ async def check_person(
     Raises `NotFound` for an unknown link, `NotAllowed` for one that is over, `Invalid` for an
     answer that is missing or has no right form (which counts as no try).
     """
-    last4 = document_tail(document_last4) if (document_last4 or "").strip() else None
+    last4 = document_tail(document_last4) if document_last4 and document_last4.strip() else None
     if birth_date is None and last4 is None:
         raise Invalid("birth_date", "or the last four of a document is needed.")
     found = await find_link(house.store, token)
