@@ -1,0 +1,299 @@
+"""One rig per connector: the sandbox's face of its provider, and hands to move the world with.
+
+The contract suite knows only the protocols below; what is special to one provider stays in its
+rig. Every exchange is recorded, so that it can be held against the provider's specification.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+
+import connectors
+from app.domain.ids import Iban, Phone
+from app.domain.money import Money
+from app.ports import (
+    AggregationPort,
+    ConsentAsk,
+    ConsentBegun,
+    Grant,
+    InboundHttp,
+    MessagePort,
+    OutgoingSms,
+    PaymentBegun,
+    PaymentOrder,
+    PaymentPort,
+    Presence,
+    Wire,
+)
+from connectors._http import HttpSetup, client
+from sandbox import psu
+from sandbox.app import create
+from sandbox.bank_list import as_toml
+from sandbox.faces.twilio_calls import signature
+from sandbox.modes import BankMode, Mode
+from sandbox.people import Person
+from sandbox.texts import DEFAULT_NUMBER, DEFAULT_SID, DEFAULT_TOKEN
+from sandbox.world import World
+
+ORIGIN = "http://127.0.0.1:8210"
+MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
+HERE = Presence("203.0.113.7", "Mozilla/5.0 (test)")
+CREDITOR = Iban.parse("ES9121000418450200051332")
+
+SMALL = HttpSetup(total_seconds=2.0, connect_seconds=1.0)
+
+
+@dataclass
+class Watch:
+    """Business time, moved by hand."""
+
+    at: datetime = MONDAY
+
+    def now(self) -> datetime:
+        return self.at
+
+    def on(self, **span: float) -> None:
+        self.at += timedelta(**span)
+
+
+@dataclass
+class Exchange:
+    """One request and what came of it; `answer` is None when it was lost."""
+
+    method: str
+    url: str
+    headers: dict[str, str]
+    body: bytes
+    answer: httpx.Response | None = None
+
+
+class Recorder(httpx.AsyncBaseTransport):
+    """Hands everything on and keeps it."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+        self.seen: list[Exchange] = []
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        kept = Exchange(request.method, str(request.url), dict(request.headers), request.content)
+        self.seen.append(kept)
+        answer = await self._inner.handle_async_request(request)
+        await answer.aread()
+        kept.answer = answer
+        return answer
+
+
+@dataclass
+class Scene:
+    """A sandbox world and the client that reaches it."""
+
+    watch: Watch = field(default_factory=Watch)
+    world: World = field(init=False)
+    recorder: Recorder = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.world = World(now=self.watch.now)
+        self.recorder = Recorder(httpx.ASGITransport(create(self.world)))
+
+    def wire(self, transport: httpx.AsyncBaseTransport | None = None) -> Wire:
+        http = client(SMALL, transport=transport or self.recorder)
+        return Wire(http, self.watch.now, self.watch.now)
+
+
+class BankRig:
+    """Berlin Group over the sandbox's banks. One bank at a time, named by its id."""
+
+    presence_headers = ("psu-ip-address", "psu-user-agent")
+
+    def __init__(self, folder: Path, bank_id: str = "luz") -> None:
+        self.scene = Scene()
+        self.bank_id = bank_id
+        self.bank_list = folder / "banks.toml"
+        self.bank_list.write_text(as_toml(ORIGIN), encoding="utf-8")
+        self.aggregation = self.aggregation_over(None)
+        self.payments = self.payments_over(None)
+
+    @property
+    def watch(self) -> Watch:
+        return self.scene.watch
+
+    @property
+    def seen(self) -> list[Exchange]:
+        return self.scene.recorder.seen
+
+    def _settings(self) -> Any:
+        return connectors.discover()["berlin_group"].settings.model_validate(
+            {"banks": self.bank_list}
+        )
+
+    def aggregation_over(self, transport: httpx.AsyncBaseTransport | None) -> AggregationPort:
+        build = connectors.discover()["berlin_group"].aggregation
+        assert build is not None
+        return build(self._settings(), self.scene.wire(transport))
+
+    def payments_over(self, transport: httpx.AsyncBaseTransport | None) -> PaymentPort:
+        build = connectors.discover()["berlin_group"].payments
+        assert build is not None
+        return build(self._settings(), self.scene.wire(transport))
+
+    # ------------------------------------------------------------ people and consents
+
+    def person(self, **about: Any) -> Person:
+        return self.scene.world.add_person(bank_id=self.bank_id, **about)
+
+    def ask(self, **changes: Any) -> ConsentAsk:
+        plain: dict[str, Any] = {
+            "key": uuid4(),
+            "bank_id": self.bank_id,
+            "valid_until": date(2027, 1, 31),
+            "recurring": True,
+            "frequency_per_day": 4,
+            "return_url": "https://saldo.example/back",
+            "refused_url": "https://saldo.example/refused",
+            "presence": HERE,
+        }
+        return ConsentAsk(**{**plain, **changes})
+
+    async def begin(self, **changes: Any) -> ConsentBegun:
+        return await self.aggregation.begin_consent(self.ask(**changes))
+
+    async def granted(self, person: Person) -> Grant:
+        begun = await self.begin()
+        self.allow(begun, person)
+        return begun.grant
+
+    def allow(self, begun: ConsentBegun, person: Person) -> None:
+        assert psu.allow(self.scene.world, begun.redirect_url, person).endswith("/back")
+
+    def forbid(self, begun: ConsentBegun, person: Person) -> None:
+        psu.forbid(self.scene.world, begun.redirect_url, person)
+
+    def revoke(self, person: Person) -> None:
+        assert self.scene.world.revoke_all(person.id) == 1
+
+    def lose_consent_answer(self, person: Person) -> None:
+        self.scene.world.set_mode(person.id, Mode.CONSENT_ANSWER_LOST)
+
+    def lose_payment_answer(self, person: Person) -> None:
+        self.scene.world.set_mode(person.id, Mode.PAYMENT_ANSWER_LOST)
+
+    def outages(self) -> list[Callable[[], None]]:
+        """Ways in which the whole bank can be down, each as a switch."""
+
+        def switch(mode: BankMode) -> Callable[[], None]:
+            return lambda: self.scene.world.town.set_bank_mode(self.bank_id, mode)
+
+        return [switch(BankMode.OUTAGE_401), switch(BankMode.OUTAGE_503)]
+
+    # ------------------------------------------------------------ payments
+
+    def order(self, person: Person, **changes: Any) -> PaymentOrder:
+        plain: dict[str, Any] = {
+            "key": uuid4(),
+            "bank_id": self.bank_id,
+            "amount": Money(5_000, "EUR"),
+            "creditor_name": "Préstamos Sol SL",
+            "creditor_iban": CREDITOR,
+            "end_to_end_ref": "SALDO-0001",
+            "remittance": "Cuota préstamo 17 ñ/ł",
+            "return_url": "https://saldo.example/paid",
+            "refused_url": "https://saldo.example/not-paid",
+            "presence": HERE,
+            "debtor_iban": Iban.parse(person.iban),
+        }
+        return PaymentOrder(**{**plain, **changes})
+
+    def pay(self, begun: PaymentBegun, person: Person) -> None:
+        assert psu.pay(self.scene.world, begun.redirect_url, person).endswith("/paid")
+
+    def refuse_to_pay(self, begun: PaymentBegun, person: Person) -> None:
+        psu.refuse_to_pay(self.scene.world, begun.redirect_url, person)
+
+
+class TwilioRig:
+    """Twilio over the sandbox's exchange."""
+
+    hook = "https://saldo.example/hooks/twilio?a=1"
+
+    def __init__(self, **settings: Any) -> None:
+        self.scene = Scene()
+        self.scene.world.texts.set_inbound_url(self.hook)
+        self.settings = {
+            "account_sid": DEFAULT_SID,
+            "auth_token": DEFAULT_TOKEN,
+            "from_number": DEFAULT_NUMBER,
+            "base_url": f"{ORIGIN}/twilio",
+            **settings,
+        }
+        self.messages = self.messages_over(None)
+
+    @property
+    def watch(self) -> Watch:
+        return self.scene.watch
+
+    @property
+    def seen(self) -> list[Exchange]:
+        return self.scene.recorder.seen
+
+    def messages_over(self, transport: httpx.AsyncBaseTransport | None) -> MessagePort:
+        connector = connectors.discover()["twilio"]
+        assert connector.messages is not None
+        settings = connector.settings.model_validate(self.settings)
+        return connector.messages(settings, self.scene.wire(transport))
+
+    def person(self) -> Person:
+        return self.scene.world.add_person()
+
+    def sms(self, person: Person, **changes: Any) -> OutgoingSms:
+        marker = uuid4().hex
+        plain: dict[str, Any] = {
+            "key": uuid4(),
+            "to": Phone.parse(person.phone),
+            "body": f"Préstamos Sol: {ORIGIN}/p/{marker}",
+            "marker": marker,
+            "valid_seconds": 3600,
+            "status_url": self.hook,
+        }
+        return OutgoingSms(**{**plain, **changes})
+
+    def fault(self, person: Person, mode: Mode) -> None:
+        self.scene.world.set_mode(person.id, mode)
+
+    def text_back(self, person: Person, words: str) -> None:
+        self.scene.world.texts.from_phone(person.phone, DEFAULT_NUMBER, words)
+
+    def webhooks(self, *, good: bool = True) -> list[InboundHttp]:
+        """The calls the exchange makes by now."""
+        made = []
+        for callback in self.scene.world.texts.due_callbacks(self.watch.at):
+            token = DEFAULT_TOKEN if good else "another token"
+            headers = {
+                "X-Twilio-Signature": signature(token, callback.url, callback.params),
+                "Content-Type": "application/x-www-form-urlencoded",
+            }
+            made.append(InboundHttp(callback.url, headers, b"", tuple(map(tuple, callback.params))))  # type: ignore[arg-type]
+        return made
+
+
+def answering(status: int, body: Any, **headers: str) -> httpx.MockTransport:
+    """A provider that always says the same."""
+    content = body if isinstance(body, bytes) else json.dumps(body).encode()
+    named = {name.replace("_", "-"): value for name, value in headers.items()}
+    return httpx.MockTransport(lambda _: httpx.Response(status, headers=named, content=content))
+
+
+def failing(error: type[httpx.TransportError]) -> httpx.MockTransport:
+    """A provider whose connection fails in one way."""
+
+    def fail(request: httpx.Request) -> httpx.Response:
+        raise error("broken on purpose", request=request)
+
+    return httpx.MockTransport(fail)

@@ -1,0 +1,460 @@
+"""What every connector must do alike, run against each one's rig."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+from dataclasses import replace
+from pathlib import Path
+from typing import Any
+from uuid import uuid4
+
+import httpx
+import pytest
+
+import connectors
+from app.domain.errors import (
+    AllowanceSpent,
+    ConsentDoubtful,
+    ConsentEnd,
+    ConsentGone,
+    Declined,
+    NotAllowed,
+    OutcomeUnknown,
+    ProviderError,
+    TryLater,
+)
+from app.domain.ids import Iban, Secret
+from app.domain.money import Money
+from app.ports import (
+    NUMBER_INVALID,
+    OPTED_OUT,
+    CancelResult,
+    DeliveryState,
+    Grant,
+    GrantState,
+    InboundKind,
+    LenderCall,
+    LenderHookPort,
+    PaymentHandle,
+    PayStatus,
+    Wire,
+)
+from connectors._http import client
+from sandbox import psu
+from sandbox.modes import Mode
+from tests.connectors.rigs import (
+    HERE,
+    MONDAY,
+    ORIGIN,
+    SMALL,
+    BankRig,
+    TwilioRig,
+    answering,
+    failing,
+)
+
+pytestmark = pytest.mark.anyio
+
+# Every connector that fills a slot has its rig here; a new one without a rig fails below.
+BANK_RIGS = {"berlin_group": BankRig}
+MESSAGE_RIGS = {"twilio": TwilioRig}
+HOOK_SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def hook_over(transport: httpx.AsyncBaseTransport) -> LenderHookPort:
+    connector = connectors.discover()["lender_webhook"]
+    assert connector.lender_hooks is not None
+    wire = Wire(client(SMALL, transport=transport), lambda: MONDAY, lambda: MONDAY)
+    return connector.lender_hooks(connector.settings.model_validate({}), wire)
+
+
+HOOK_RIGS = {"lender_webhook": hook_over}
+
+
+def test_every_connector_has_a_rig_for_every_slot() -> None:
+    for name, connector in connectors.discover().items():
+        assert (name in BANK_RIGS) == bool(connector.aggregation or connector.payments)
+        assert (name in MESSAGE_RIGS) == bool(connector.messages)
+        assert (name in HOOK_RIGS) == bool(connector.lender_hooks)
+        assert name in {**BANK_RIGS, **MESSAGE_RIGS, **HOOK_RIGS}
+
+
+def test_importing_a_connector_needs_no_settings() -> None:
+    for connector in connectors.discover().values():
+        assert connectors.live_addresses(connector.settings()) == ()
+
+
+@pytest.fixture(params=[(name, bank) for name in BANK_RIGS for bank in ("luz", "ribera", "foerde")])
+def rig(request: pytest.FixtureRequest, tmp_path: Path) -> BankRig:
+    name, bank = request.param
+    return BANK_RIGS[name](tmp_path, bank)
+
+
+@pytest.fixture(params=list(MESSAGE_RIGS))
+def texts(request: pytest.FixtureRequest) -> TwilioRig:
+    return MESSAGE_RIGS[request.param]()
+
+
+async def refused(attempt: Awaitable[object]) -> ProviderError:
+    """The error of an attempt that must fail, checked for saying who failed at what."""
+    with pytest.raises(ProviderError) as caught:
+        await attempt
+    error = caught.value
+    assert error.connector
+    assert error.operation
+    return error
+
+
+# ---------------------------------------------------------------- consents
+
+
+async def test_a_consent_from_beginning_to_end(rig: BankRig) -> None:
+    person = rig.person(opening_minor=12_345)
+    begun = await rig.begin()
+    assert begun.now.state is GrantState.PENDING
+    assert begun.redirect_url.startswith(ORIGIN)
+    assert (await rig.aggregation.grant_now(begun.grant)).state is GrantState.PENDING
+    rig.allow(begun, person)
+    now = await rig.aggregation.grant_now(begun.grant)
+    assert now.state is GrantState.ACTIVE
+    assert now.valid_until is not None
+    assert now.valid_until <= rig.ask().valid_until
+    await rig.aggregation.end_consent(begun.grant)
+    await rig.aggregation.end_consent(begun.grant)  # already gone counts as done
+    ended = await rig.aggregation.grant_now(begun.grant)
+    assert (ended.state, ended.end) == (GrantState.ENDED, ConsentEnd.CLOSED_BY_US)
+
+
+async def test_a_consent_for_one_iban(rig: BankRig) -> None:
+    person = rig.person(second=True)
+    begun = await rig.begin(iban=Iban.parse(person.accounts[1].iban))
+    rig.allow(begun, person)
+    (account,) = await rig.aggregation.accounts(begun.grant, HERE)
+    assert account.iban == Iban.parse(person.accounts[1].iban)
+
+
+async def test_a_refused_consent(rig: BankRig) -> None:
+    begun = await rig.begin()
+    rig.forbid(begun, rig.person())
+    now = await rig.aggregation.grant_now(begun.grant)
+    assert (now.state, now.end) == (GrantState.ENDED, ConsentEnd.REJECTED)
+
+
+async def test_a_consent_revoked_at_the_bank(rig: BankRig) -> None:
+    person = rig.person()
+    grant = await rig.granted(person)
+    (account,) = await rig.aggregation.accounts(grant, HERE)
+    rig.revoke(person)
+    error = await refused(rig.aggregation.balances(grant, account.ref, None))
+    assert isinstance(error, (ConsentDoubtful, ConsentGone))
+    now = await rig.aggregation.grant_now(grant)
+    assert (now.state, now.end) == (GrantState.ENDED, ConsentEnd.REVOKED_AT_BANK)
+
+
+async def test_a_consent_that_ran_out(rig: BankRig) -> None:
+    grant = await rig.granted(rig.person())
+    (account,) = await rig.aggregation.accounts(grant, HERE)
+    rig.watch.on(days=200)
+    error = await refused(rig.aggregation.balances(grant, account.ref, None))
+    assert isinstance(error, ConsentGone)
+    assert error.why is ConsentEnd.EXPIRED
+    now = await rig.aggregation.grant_now(grant)
+    assert (now.state, now.end) == (GrantState.ENDED, ConsentEnd.EXPIRED)
+
+
+async def test_a_consent_the_bank_does_not_know(rig: BankRig) -> None:
+    grant = Grant(rig.bank_id, Secret(str(uuid4())))
+    now = await rig.aggregation.grant_now(grant)
+    assert (now.state, now.end) == (GrantState.ENDED, ConsentEnd.UNKNOWN_AT_BANK)
+    error = await refused(rig.aggregation.balances(grant, Secret("a"), None))
+    assert isinstance(error, ConsentGone)
+    assert error.why is ConsentEnd.UNKNOWN_AT_BANK
+    await rig.aggregation.end_consent(grant)
+
+
+async def test_a_lost_answer_to_a_new_consent_is_unknown(rig: BankRig) -> None:
+    person = rig.person()
+    rig.lose_consent_answer(person)
+    error = await refused(rig.begin(iban=Iban.parse(person.iban)))
+    assert isinstance(error, OutcomeUnknown)
+
+
+# ---------------------------------------------------------------- balances
+
+
+async def test_an_unattended_read_is_one_request_without_a_word_of_presence(rig: BankRig) -> None:
+    grant = await rig.granted(rig.person(opening_minor=12_345))
+    (account,) = await rig.aggregation.accounts(grant, HERE)
+    before = len(rig.seen)
+    answer = await rig.aggregation.balances(grant, account.ref, None)
+    assert len(rig.seen) == before + 1
+    sent = rig.seen[-1]
+    assert not {name for name in sent.headers if name.startswith(("psu-", "tpp-", "cookie"))}
+    assert {entry.amount for entry in answer.entries} == {Money(12_345, "EUR")}
+    assert answer.currency in ("EUR", None)
+
+
+async def test_an_attended_read_says_who_is_there(rig: BankRig) -> None:
+    grant = await rig.granted(rig.person())
+    (account,) = await rig.aggregation.accounts(grant, HERE)
+    await rig.aggregation.balances(grant, account.ref, HERE)
+    for sent in rig.seen[-2:]:
+        assert sent.headers["psu-ip-address"] == HERE.ip
+
+
+async def test_accounts_are_told_apart_and_can_be_recognised(rig: BankRig) -> None:
+    person = rig.person(second=True)
+    begun = await rig.begin()
+    both = [account.iban for account in person.accounts]
+    psu.allow(rig.scene.world, begun.redirect_url, person, both)
+    found = await rig.aggregation.accounts(begun.grant, None)
+    assert {account.iban for account in found} == {Iban.parse(iban) for iban in both}
+    assert len({account.ref for account in found}) == 2
+    assert all(account.usable and account.currency == "EUR" for account in found)
+
+
+async def test_a_blocked_account_is_never_used(rig: BankRig) -> None:
+    person = rig.person()
+    grant = await rig.granted(person)
+    rig.scene.world.set_mode(person.id, Mode.ACCOUNT_BLOCKED)
+    (account,) = await rig.aggregation.accounts(grant, None)
+    assert not account.usable
+    assert account.why_unusable
+    error = await refused(rig.aggregation.balances(grant, account.ref, None))
+    assert isinstance(error, Declined)
+
+
+@pytest.mark.parametrize(
+    "mode", [None, Mode.LIMIT_RESET_NEGATIVE, Mode.LIMIT_RESET_MISSING, Mode.LIMIT_OWN_SHAPE]
+)
+async def test_the_spent_allowance_is_its_own_answer(rig: BankRig, mode: Mode | None) -> None:
+    person = rig.person()
+    grant = await rig.granted(person)
+    (account,) = await rig.aggregation.accounts(grant, HERE)
+    if mode is not None:
+        rig.scene.world.set_mode(person.id, mode)
+    for _ in range(4):
+        assert (await rig.aggregation.balances(grant, account.ref, None)).entries
+        rig.watch.on(minutes=10)
+    before = len(rig.seen)
+    error = await refused(rig.aggregation.balances(grant, account.ref, None))
+    assert isinstance(error, AllowanceSpent)
+    assert error.until is None or error.until > rig.watch.now()
+    assert len(rig.seen) == before + 1
+    # With the borrower there, reading goes on.
+    assert (await rig.aggregation.balances(grant, account.ref, HERE)).entries
+
+
+async def test_a_bank_that_is_down_ends_no_consent(rig: BankRig) -> None:
+    grant = await rig.granted(rig.person())
+    (account,) = await rig.aggregation.accounts(grant, HERE)
+    for break_down in rig.outages():
+        break_down()
+        for attempt in (
+            rig.aggregation.balances(grant, account.ref, None),
+            rig.aggregation.accounts(grant, None),
+            rig.aggregation.grant_now(grant),
+        ):
+            assert isinstance(await refused(attempt), TryLater)
+
+
+# ---------------------------------------------------------------- payments
+
+
+@pytest.mark.parametrize("instant", [False, True])
+async def test_a_payment_from_the_order_to_the_money(rig: BankRig, instant: bool) -> None:
+    person = rig.person(opening_minor=100_000)
+    begun = await rig.payments.create_payment(rig.order(person, instant=instant))
+    assert begun.now.status is PayStatus.OPEN
+    assert begun.handle.instant is instant
+    assert (await rig.payments.payment_now(begun.handle)).status is PayStatus.OPEN
+    rig.pay(begun, person)
+    rig.watch.on(days=1)
+    assert (await rig.payments.payment_now(begun.handle)).status is PayStatus.SETTLED
+    assert await rig.payments.cancel_payment(begun.handle) is CancelResult.TOO_LATE
+
+
+async def test_a_payment_refused_at_the_bank(rig: BankRig) -> None:
+    person = rig.person(opening_minor=100_000)
+    begun = await rig.payments.create_payment(rig.order(person))
+    rig.refuse_to_pay(begun, person)
+    now = await rig.payments.payment_now(begun.handle)
+    assert now.status in (PayStatus.REJECTED, PayStatus.CANCELLED)
+
+
+async def test_an_open_payment_is_taken_back(rig: BankRig) -> None:
+    begun = await rig.payments.create_payment(rig.order(rig.person()))
+    assert await rig.payments.cancel_payment(begun.handle) is CancelResult.CANCELLED
+    assert (await rig.payments.payment_now(begun.handle)).status is PayStatus.CANCELLED
+
+
+async def test_a_lost_answer_to_a_payment_is_unknown(rig: BankRig) -> None:
+    person = rig.person()
+    rig.lose_payment_answer(person)
+    error = await refused(rig.payments.create_payment(rig.order(person)))
+    assert isinstance(error, OutcomeUnknown)
+    assert len(rig.scene.world.payments.all()) == 1  # it exists, and its page is known to nobody
+
+
+async def test_a_payment_the_bank_does_not_know_yet_is_not_failed(rig: BankRig) -> None:
+    handle = PaymentHandle(rig.bank_id, Secret("no-such-payment"))
+    assert isinstance(await refused(rig.payments.payment_now(handle)), TryLater)
+
+
+@pytest.mark.parametrize("error", [httpx.ConnectError, httpx.ConnectTimeout])
+async def test_without_a_connection_nothing_was_sent(
+    rig: BankRig, error: type[httpx.TransportError]
+) -> None:
+    order = rig.order(rig.person())
+    payments = rig.payments_over(failing(error))
+    assert isinstance(await refused(payments.create_payment(order)), TryLater)
+    begin = rig.aggregation_over(failing(error)).begin_consent(rig.ask())
+    assert isinstance(await refused(begin), TryLater)
+
+
+@pytest.mark.parametrize("error", [httpx.ReadError, httpx.ReadTimeout, httpx.RemoteProtocolError])
+async def test_a_write_whose_answer_is_lost_is_unknown_and_a_read_is_not(
+    rig: BankRig, error: type[httpx.TransportError]
+) -> None:
+    order, handle = rig.order(rig.person()), PaymentHandle(rig.bank_id, Secret("p"))
+    payments = rig.payments_over(failing(error))
+    assert isinstance(await refused(payments.create_payment(order)), OutcomeUnknown)
+    assert isinstance(await refused(payments.cancel_payment(handle)), OutcomeUnknown)
+    assert isinstance(await refused(payments.payment_now(handle)), TryLater)
+    aggregation, grant = rig.aggregation_over(failing(error)), Grant(rig.bank_id, Secret("c"))
+    assert isinstance(await refused(aggregation.begin_consent(rig.ask())), OutcomeUnknown)
+    assert isinstance(await refused(aggregation.balances(grant, Secret("a"), None)), TryLater)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [
+        (400, Declined), (401, Declined), (403, Declined), (404, Declined), (409, Declined),
+        (408, OutcomeUnknown), (429, TryLater), (500, OutcomeUnknown), (503, OutcomeUnknown),
+        (302, OutcomeUnknown), (201, OutcomeUnknown),
+    ],
+)  # fmt: skip
+async def test_what_a_bare_status_means_for_a_payment(
+    rig: BankRig, status: int, expected: type[ProviderError]
+) -> None:
+    payments = rig.payments_over(answering(status, b""))
+    error = await refused(payments.create_payment(rig.order(rig.person())))
+    assert type(error) is expected
+
+
+# ---------------------------------------------------------------- messages
+
+
+async def test_a_text_from_sending_to_the_phone(texts: TwilioRig) -> None:
+    person = texts.person()
+    sent = await texts.messages.send(texts.sms(person))
+    assert sent.state is DeliveryState.ACCEPTED
+    texts.watch.on(minutes=1)
+    now = await texts.messages.message_now(sent.ref)
+    assert (now.ref, now.state) == (sent.ref, DeliveryState.DELIVERED)
+
+
+async def test_a_text_whose_answer_is_lost_is_found_and_not_repeated(texts: TwilioRig) -> None:
+    person = texts.person()
+    for mode in (Mode.SMS_ANSWER_LOST, Mode.SMS_ERROR_AFTER):
+        texts.fault(person, mode)
+        sms = texts.sms(person)
+        assert isinstance(await refused(texts.messages.send(sms)), OutcomeUnknown)
+        found = await texts.messages.find(sms)
+        assert found is not None
+        assert found.state is DeliveryState.ACCEPTED
+
+
+async def test_a_text_that_never_arrived_is_surely_not_there(texts: TwilioRig) -> None:
+    person = texts.person()
+    await texts.messages.send(texts.sms(person))
+    texts.fault(person, Mode.SMS_ERROR_BEFORE)
+    sms = texts.sms(person)
+    assert isinstance(await refused(texts.messages.send(sms)), OutcomeUnknown)
+    assert await texts.messages.find(sms) is None
+
+
+async def test_too_many_texts_means_surely_not_sent(texts: TwilioRig) -> None:
+    person = texts.person()
+    texts.fault(person, Mode.SMS_TOO_MANY)
+    sms = texts.sms(person)
+    assert isinstance(await refused(texts.messages.send(sms)), TryLater)
+    assert await texts.messages.find(sms) is None
+
+
+async def test_numbers_that_cannot_or_must_not_be_texted(texts: TwilioRig) -> None:
+    landline, opted_out = texts.person(), texts.person()
+    texts.fault(landline, Mode.SMS_LANDLINE)
+    texts.text_back(opted_out, "STOP")
+    for person, reason in ((landline, NUMBER_INVALID), (opted_out, OPTED_OUT)):
+        error = await refused(texts.messages.send(texts.sms(person)))
+        assert isinstance(error, Declined)
+        assert error.reason == reason
+
+
+@pytest.mark.parametrize(
+    ("mode", "permanent"), [(Mode.SMS_UNREACHABLE, False), (Mode.SMS_UNKNOWN_HANDSET, True)]
+)
+async def test_undelivered_says_whether_it_will_ever_work(
+    texts: TwilioRig, mode: Mode, permanent: bool
+) -> None:
+    person = texts.person()
+    texts.fault(person, mode)
+    sent = await texts.messages.send(texts.sms(person))
+    texts.watch.on(minutes=1)
+    now = await texts.messages.message_now(sent.ref)
+    assert (now.state, now.permanent) == (DeliveryState.UNDELIVERED, permanent)
+    assert now.reason
+
+
+async def test_a_text_is_not_delivered_after_the_contact_window(texts: TwilioRig) -> None:
+    person = texts.person()
+    texts.fault(person, Mode.SMS_BACKLOG)
+    sent = await texts.messages.send(texts.sms(person, valid_seconds=600))
+    texts.watch.on(hours=12)
+    assert (await texts.messages.message_now(sent.ref)).state is DeliveryState.UNDELIVERED
+    late = texts.sms(person, valid_seconds=3)
+    assert isinstance(await refused(texts.messages.send(late)), TryLater)
+
+
+async def test_callbacks_and_replies_are_verified_and_reduced(texts: TwilioRig) -> None:
+    person = texts.person()
+    sent = await texts.messages.send(texts.sms(person))
+    texts.watch.on(minutes=1)
+    texts.text_back(person, "Baja, por favor")
+    events = [texts.messages.read_webhook(call) for call in texts.webhooks()]
+    assert len({event.event_id for event in events}) == len(events) == 3
+    status = [event for event in events if event.kind is InboundKind.MESSAGE_STATUS]
+    assert {event.message_ref for event in status} == {sent.ref}
+    (reply,) = [event for event in events if event.kind is InboundKind.INBOUND_TEXT]
+    assert reply.stop is True
+    assert reply.sender is not None
+    assert reply.sender.reveal() == person.phone
+    for call in texts.webhooks(good=False):
+        with pytest.raises(NotAllowed):
+            texts.messages.read_webhook(call)
+
+
+# ---------------------------------------------------------------- lenders
+
+
+def event(**changes: Any) -> LenderCall:
+    plain = LenderCall(
+        uuid4(), "https://lender.example/hook", b'{"a":1}', Secret(HOOK_SECRET), MONDAY
+    )
+    return replace(plain, **changes)
+
+
+@pytest.mark.parametrize(
+    ("status", "expected"),
+    [(301, Declined), (400, Declined), (401, TryLater), (404, TryLater), (408, TryLater),
+     (410, Declined), (429, TryLater), (500, TryLater), (503, TryLater)],
+)  # fmt: skip
+@pytest.mark.parametrize("name", list(HOOK_RIGS))
+async def test_an_event_counts_as_delivered_only_when_taken(
+    name: str, status: int, expected: type[ProviderError]
+) -> None:
+    await HOOK_RIGS[name](answering(204, b"")).post(event())
+    assert type(await refused(HOOK_RIGS[name](answering(status, b"")).post(event()))) is expected
+    lost = HOOK_RIGS[name](failing(httpx.ReadError))
+    assert isinstance(await refused(lost.post(event())), TryLater)

@@ -1,0 +1,168 @@
+"""Whatever a provider answers: a value or one of our errors, never anything else."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+from collections.abc import Awaitable, Callable, Iterator
+from typing import Any
+
+import httpx
+import orjson
+import pytest
+import structlog
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+import connectors
+from app.domain.errors import ProviderError, Unreadable
+from app.domain.ids import Secret
+from app.ports import BalanceAnswer, Grant, PaymentHandle
+from connectors.twilio.hooks import stop_or_start
+from tests.connectors.rigs import BankRig, TwilioRig
+
+JSON = st.recursive(
+    st.none()
+    | st.booleans()
+    | st.integers(-(2**60), 2**60)
+    | st.floats(allow_nan=False, allow_infinity=False)
+    | st.text(max_size=12)
+    | st.sampled_from(
+        ["EUR", "12.34", "valid", "RCVD", "ACSC", "CONSENT_INVALID", "interimAvailable",
+         "https://bank.example/x", "http://127.0.0.1/y", "2026-11-21", "delivered"]
+    ),
+    lambda inner: st.lists(inner, max_size=4)
+    | st.dictionaries(
+        st.sampled_from(
+            ["balances", "account", "accounts", "balanceAmount", "amount", "currency", "iban",
+             "balanceType", "referenceDate", "lastChangeDateTime", "creditLimitIncluded", "status",
+             "consentStatus", "consentId", "validUntil", "_links", "scaRedirect", "href",
+             "startAuthorisation", "paymentId", "transactionStatus", "resourceId", "tppMessages",
+             "code", "text", "category", "error", "errors", "additionalErrors", "detail", "sid",
+             "messages", "body", "next_page_uri", "error_code", "cashAccountType", "name"]
+        ),
+        inner,
+        max_size=6,
+    ),
+    max_leaves=25,
+)  # fmt: skip
+ANSWERS = st.tuples(
+    st.sampled_from(
+        [200, 200, 200, 201, 202, 204, 302, 400, 401, 403, 404, 405, 409, 429, 500, 503]
+    ),
+    JSON.map(orjson.dumps) | st.binary(max_size=60),
+    st.dictionaries(
+        st.sampled_from(["retry-after", "date", "content-type", "location"]),
+        st.text(st.characters(min_codepoint=32, max_codepoint=126), max_size=30),
+        max_size=3,
+    ),
+)
+
+
+async def _error_of(attempt: Awaitable[object]) -> ProviderError | None:
+    try:
+        await attempt
+    except ProviderError as error:
+        return error
+    return None
+
+
+Attempts = Callable[[httpx.AsyncBaseTransport], list[Awaitable[object]]]
+
+
+def only_our_errors(answer: tuple[int, bytes, dict[str, str]], attempts: Attempts) -> None:
+    """Whatever the provider says, an attempt gives a value or one of our errors."""
+    status, body, headers = answer
+
+    def say(_: httpx.Request) -> httpx.Response:
+        return httpx.Response(status, headers=headers, content=body)
+
+    async def run() -> None:
+        for attempt in attempts(httpx.MockTransport(say)):
+            said = await _error_of(attempt)
+            assert said is None or (said.connector and said.operation)
+
+    asyncio.run(run())
+
+
+FUZZ = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+
+
+@pytest.fixture(scope="module", autouse=True)
+def _quiet() -> Iterator[None]:
+    """Alarms about unknown words are meant here, and too many to read."""
+    structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))
+    yield
+    structlog.reset_defaults()
+
+
+@pytest.fixture(scope="module")
+def bank(tmp_path_factory: pytest.TempPathFactory) -> BankRig:
+    """One rig for all examples: a world is dear, and these examples never reach it."""
+    return BankRig(tmp_path_factory.mktemp("banks"))
+
+
+@pytest.fixture(scope="module")
+def texts() -> TwilioRig:
+    return TwilioRig()
+
+
+@FUZZ
+@given(answer=ANSWERS)
+def test_banks_may_answer_anything(
+    bank: BankRig, answer: tuple[int, bytes, dict[str, str]]
+) -> None:
+    people = bank.scene.world.people
+    person = next(iter(people.values()), None) or bank.person()
+    grant, handle = Grant(bank.bank_id, Secret("c")), PaymentHandle(bank.bank_id, Secret("p"))
+
+    def attempts(transport: httpx.AsyncBaseTransport) -> list[Awaitable[object]]:
+        aggregation, payments = bank.aggregation_over(transport), bank.payments_over(transport)
+        return [
+            aggregation.begin_consent(bank.ask()),
+            aggregation.grant_now(grant),
+            aggregation.accounts(grant, None),
+            aggregation.balances(grant, Secret("a"), None),
+            aggregation.end_consent(grant),
+            payments.create_payment(bank.order(person)),
+            payments.payment_now(handle),
+            payments.cancel_payment(handle),
+        ]
+
+    only_our_errors(answer, attempts)
+
+
+@FUZZ
+@given(answer=ANSWERS)
+def test_message_providers_may_answer_anything(
+    texts: TwilioRig, answer: tuple[int, bytes, dict[str, str]]
+) -> None:
+    people = texts.scene.world.people
+    sms = texts.sms(next(iter(people.values()), None) or texts.person())
+
+    def attempts(transport: httpx.AsyncBaseTransport) -> list[Awaitable[object]]:
+        port = texts.messages_over(transport)
+        return [port.send(sms), port.find(sms), port.message_now("SM" + "a" * 32)]
+
+    only_our_errors(answer, attempts)
+
+
+@FUZZ
+@given(document=JSON)
+def test_any_document_can_be_parsed_or_is_unreadable(document: Any) -> None:
+    for connector in connectors.discover().values():
+        if connector.parse_balances is None:
+            continue
+        try:
+            answers = connector.parse_balances(document)
+        except Unreadable:
+            continue
+        assert all(isinstance(answer, BalanceAnswer) for answer in answers)
+        for entry in (entry for answer in answers for entry in answer.entries):
+            assert (entry.amount is None) == bool(entry.problem)
+
+
+@FUZZ
+@given(st.text(max_size=40), st.text(max_size=10))
+def test_any_reply_can_be_read(text: str, opt_out_type: str) -> None:
+    assert stop_or_start(text, opt_out_type) in (True, False, None)
