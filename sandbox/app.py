@@ -11,7 +11,9 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.banks import BY_ID
 from sandbox.faces.bank_pages import BankPages
 from sandbox.faces.berlin_group import BerlinGroup
+from sandbox.faces.control import Control
 from sandbox.faces.pages import ROOT, see_other
+from sandbox.faces.phones import Phones
 from sandbox.faces.twilio import Twilio
 from sandbox.world import World
 
@@ -36,6 +38,8 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
         *face.routes(),
         *BankPages(world).routes(),
         *Twilio(world).routes(),
+        *Phones(world).routes(),
+        *Control(world).routes(),
         Route("/static/{name}", _static),
         Route("/", _front),
         *(extra or []),

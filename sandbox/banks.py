@@ -42,7 +42,8 @@ class LimitHeader(StrEnum):
 
 class LimitWord(StrEnum):
     """Credit limits in a bank's available balance: marked as such, in it without a word, or
-    never in it (and so said in the bank's documentation, not in its answers)."""
+    never in it (and so said in the bank's documentation, not in its answers).
+    """
 
     STATED = "stated"
     SILENT = "silent"

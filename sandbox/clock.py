@@ -65,6 +65,6 @@ class WarpClock:
         else:
             real_origin, business_origin, speed, lease = self._warp
             until = real if lease is None else min(real, lease)
-            stamp = business_origin + (until - real_origin) * speed
+            stamp = business_origin + max(0.0, until - real_origin) * speed
         self._last = max(self._last, stamp)
         return datetime.fromtimestamp(self._last, UTC)

@@ -64,7 +64,7 @@ _FIRST: tuple[tuple[tuple[Reaction, ...], int], ...] = (
     ((Reaction.LOOKS_ONLY, Reaction.PAYS_SOON), 4),
     ((Reaction.PAYS_PART, Reaction.PAYS_SOON), 8),
     ((Reaction.ABANDONS_AT_BANK, Reaction.PAYS_SOON), 4),
-    ((Reaction.IGNORES,), 7),
+    ((Reaction.IGNORES,), 9),
     ((Reaction.SAYS_CANNOT, Reaction.PAYS_LATER), 4),
     ((Reaction.SAYS_WRONG,), 3),
     ((Reaction.SAYS_PAID,), 3),

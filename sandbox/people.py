@@ -184,8 +184,8 @@ _NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
     ),
 }
 _LANGUAGE = {"ES": "es", "PL": "pl", "DE": "de"}
-_SALARY = {"ES": (145_000, 285_000), "PL": (120_000, 260_000), "DE": (190_000, 340_000)}
-_BANK_OF: tuple[tuple[str, int], ...] = (("luz", 45), ("ribera", 25), ("wisla", 12), ("foerde", 18))
+_SALARY = {"ES": (150_000, 320_000), "PL": (140_000, 300_000), "DE": (200_000, 360_000)}
+_BANK_OF: tuple[tuple[str, int], ...] = (("luz", 52), ("ribera", 34), ("foerde", 9), ("wisla", 5))
 
 
 def make_phone(country: str, number: int) -> str:
@@ -210,7 +210,7 @@ def _salary(chance: Chance, country: str, origin: datetime) -> Salary:
     low, high = _SALARY[country]
     amount = chance.between(low // 500, high // 500, "amount") * 500
     rhythm = chance.weighted(
-        ((Rhythm.MONTHLY, 85), (Rhythm.WEEKLY, 9), (Rhythm.IRREGULAR, 6)), "rhythm"
+        ((Rhythm.MONTHLY, 90), (Rhythm.WEEKLY, 5), (Rhythm.IRREGULAR, 5)), "rhythm"
     )
     if rhythm is Rhythm.WEEKLY:
         return Salary(amount // 4, day=chance.between(0, 4, "weekday"), hour=6, rhythm=rhythm)

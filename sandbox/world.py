@@ -11,6 +11,7 @@ from sandbox.allowance import Allowance
 from sandbox.banks import BY_ID
 from sandbox.clock import Now, real_now
 from sandbox.consents import Consents
+from sandbox.mind import Mind
 from sandbox.modes import Mode
 from sandbox.payments import Payments, status_at
 from sandbox.people import Person
@@ -55,6 +56,7 @@ class World:
         self.consents = Consents(self.town)
         self.payments = Payments(self.town)
         self.texts = Texts(self.town, twilio)
+        self.mind = Mind(self.town, self.texts)
         self.allowance = Allowance()
         self.paths = Paths(presence)
         for row in self.store.reads(since=now() - timedelta(days=3)):

@@ -7,8 +7,10 @@ values contributes its distinct values in order.
 
 from __future__ import annotations
 
+import asyncio
 import base64
 import hmac
+import time
 from collections.abc import Iterable
 from urllib.parse import urlencode
 
@@ -20,6 +22,7 @@ from sandbox.world import World
 
 # A customer's webhook that does not answer in this many real seconds counts as unreachable.
 _PATIENCE_S = 5.0
+_AT_ONCE = 16
 
 
 def signature(token: str, url: str, params: Iterable[tuple[str, str]]) -> str:
@@ -52,11 +55,33 @@ async def make_call(world: World, http: httpx.AsyncClient, callback: Callback) -
     return answer.status_code
 
 
-async def make_due_calls(world: World, http: httpx.AsyncClient) -> int:
-    """Make every call that is due now, in order; how many reached somebody."""
-    reached = 0
-    for callback in world.texts.due_callbacks(world.now()):
-        status = await make_call(world, http, callback)
-        world.texts.called(callback, reached=status is not None and status < 500)
-        reached += status is not None
-    return reached
+class Caller:
+    """Makes the calls that are due. A customer who could not be reached is tried again after
+    some real seconds, a few times.
+    """
+
+    def __init__(self, world: World, http: httpx.AsyncClient) -> None:
+        self._world = world
+        self._http = http
+        self._not_before: dict[str, float] = {}
+
+    async def make_due_calls(self) -> int:
+        """Make every call that is due now; how many reached somebody."""
+        real = time.monotonic()
+        due = [
+            callback
+            for callback in self._world.texts.due_callbacks(self._world.now())
+            if real >= self._not_before.get(callback.id, 0.0)
+        ]
+        results = await asyncio.gather(*(self._one(callback) for callback in due[:_AT_ONCE]))
+        return sum(results)
+
+    async def _one(self, callback: Callback) -> bool:
+        status = await make_call(self._world, self._http, callback)
+        reached = status is not None and status < 500
+        self._world.texts.called(callback, reached=reached)
+        if reached:
+            self._not_before.pop(callback.id, None)
+        else:
+            self._not_before[callback.id] = time.monotonic() + 2.0**callback.tries
+        return reached
