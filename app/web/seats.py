@@ -101,13 +101,13 @@ def needs(act: Act) -> Asking:
     return seat
 
 
-async def find_session(site: Site, value: str) -> Session | None:
-    """The live session behind a cookie's value."""
+async def find_session(site: Site, value: str, *, touch: bool = True) -> Session | None:
+    """The live session behind a cookie's value. `touch=False` does not keep it alive."""
     if not value or len(value) > 100:
         return None
     id_hash = site.house.store.vault.digest(SESSION_HASH, value)
     async with site.house.store.engine_unit() as unit:
-        return await sessions.find(unit, site.clock.real_now(), id_hash)
+        return await sessions.find(unit, site.clock.real_now(), id_hash, touch=touch)
 
 
 def cookie_name(site: Site, name: str) -> str:

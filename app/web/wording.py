@@ -14,6 +14,8 @@ from functools import lru_cache
 from pathlib import Path
 from typing import Final
 
+from markupsafe import Markup, escape
+
 LANGUAGES: Final = ("en", "es", "pl")
 _FOLDER = Path(__file__).with_name("wordings")
 _PLACEHOLDER = re.compile(r"\{([a-z_]+)\}")
@@ -31,6 +33,13 @@ class Wording:
     def __call__(self, key: str, **values: object) -> str:
         """The words with every placeholder filled. A missing word or value is a `KeyError`."""
         return _PLACEHOLDER.sub(lambda match: str(values[match[1]]), self.words[key])
+
+    def html(self, key: str, **values: object) -> Markup:
+        """The same, where a value may be markup of ours (a number that can be tapped)."""
+        filled = {name: escape(value) for name, value in values.items()}
+        return Markup(  # noqa: S704 - the words are escaped, and so is every value
+            _PLACEHOLDER.sub(lambda match: filled[match[1]], str(escape(self.words[key])))
+        )
 
     @property
     def consent_version(self) -> str:

@@ -1,0 +1,239 @@
+"""The collector's board: whose turn it is and why now, and four figures about today."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import UTC, date, datetime
+from enum import StrEnum
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
+
+from app.domain.money import Money
+from app.domain.payment import PaymentState
+from app.domain.task import TaskReason, TaskState
+from app.reports.alerts import count_live
+from app.store.dues import last_due_day
+from app.store.tables import (
+    borrowers,
+    cases,
+    funds_signals,
+    instalments,
+    lenders,
+    loans,
+    payments,
+    tasks,
+    users,
+)
+from app.store.unit import Unit
+
+AT_MOST: Final = 60
+
+
+class Pile(StrEnum):
+    """Which tasks are shown."""
+
+    AVAILABLE = "available"
+    MINE = "mine"
+    WITH_OTHERS = "others"
+
+
+@dataclass(frozen=True, slots=True)
+class TaskLine:
+    """One task with what a collector needs to choose it. `due` is None when nothing is due."""
+
+    id: UUID
+    reason: TaskReason
+    state: TaskState
+    priority: int
+    created_at: datetime
+    situation: Mapping[str, Any]
+    borrower_name: str
+    case_id: UUID | None
+    product: str
+    due: Money | None
+    oldest_due_on: date | None
+    signal_covers: str
+    """`enough` or `part` while money is seen, else empty."""
+    signal_at: datetime | None
+    taken_by: str
+    leased_until: datetime | None
+
+
+@dataclass(frozen=True, slots=True)
+class Figures:
+    """Counts of this moment and of the lender's day so far. `paid` has one sum per currency."""
+
+    available: int
+    mine: int
+    others: int
+    alerts: int
+    paid: tuple[Money, ...]
+    payments: int
+
+
+@dataclass(frozen=True, slots=True)
+class Board:
+    figures: Figures
+    tasks: tuple[TaskLine, ...]
+
+
+async def board_of(
+    unit: Unit, now: datetime, *, user_id: UUID, pile: Pile, zone: ZoneInfo
+) -> Board:
+    """The board of one person: at most `AT_MOST` tasks of a pile, most pressing first."""
+    rows = await unit.conn.execute(
+        _task_lines(now)
+        .where(_pile(pile, user_id, now))
+        .order_by(tasks.c.priority, tasks.c.created_at, tasks.c.id)
+        .limit(AT_MOST)
+    )
+    lines = tuple(_line(unit, row) for row in rows)
+    return Board(await _figures(unit, now, user_id, zone), lines)
+
+
+async def tasks_of_case(
+    unit: Unit, now: datetime, *, borrower_id: UUID, case_id: UUID
+) -> tuple[TaskLine, ...]:
+    """The tasks that wait on one case, those about the person as a whole included."""
+    rows = await unit.conn.execute(
+        _task_lines(now)
+        .where(
+            tasks.c.borrower_id == borrower_id,
+            or_(tasks.c.case_id == case_id, tasks.c.case_id.is_(None)),
+            _waiting(),
+        )
+        .order_by(tasks.c.priority, tasks.c.created_at)
+        .limit(AT_MOST)
+    )
+    return tuple(_line(unit, row) for row in rows)
+
+
+def _waiting() -> ColumnElement[bool]:
+    return tasks.c.state.in_((TaskState.OPEN.value, TaskState.TAKEN.value))
+
+
+def _pile(pile: Pile, user_id: UUID, now: datetime) -> ColumnElement[bool]:
+    """A task taken by somebody who let the time run out is available again."""
+    held = and_(tasks.c.state == TaskState.TAKEN.value, tasks.c.leased_until > now)
+    if pile is Pile.MINE:
+        return and_(held, tasks.c.taken_by == user_id)
+    if pile is Pile.WITH_OTHERS:
+        return and_(held, tasks.c.taken_by != user_id)
+    return or_(
+        tasks.c.state == TaskState.OPEN.value,
+        and_(tasks.c.state == TaskState.TAKEN.value, tasks.c.leased_until <= now),
+    )
+
+
+def _task_lines(now: datetime) -> Select[Any]:
+    due = (
+        select(
+            func.sum(instalments.c.amount_minor - instalments.c.paid_minor).label("minor"),
+            func.min(instalments.c.due_on).label("oldest"),
+        )
+        .where(
+            instalments.c.loan_id == loans.c.id,
+            instalments.c.due_on <= last_due_day(now),
+            instalments.c.paid_minor < instalments.c.amount_minor,
+        )
+        .lateral("due")
+    )
+    # A task about the person shows his oldest open case.
+    first_case = (
+        select(cases.c.id)
+        .where(cases.c.borrower_id == tasks.c.borrower_id, cases.c.state != "closed")
+        .order_by(cases.c.opened_at, cases.c.id)
+        .limit(1)
+        .scalar_subquery()
+    )
+    seen = (
+        select(funds_signals.c.covers, funds_signals.c.raised_at)
+        .where(
+            funds_signals.c.borrower_id == tasks.c.borrower_id, funds_signals.c.ended_at.is_(None)
+        )
+        .order_by(funds_signals.c.raised_at.desc())
+        .limit(1)
+        .lateral("seen")
+    )
+    return (
+        select(
+            tasks,
+            borrowers.c.name_enc,
+            cases.c.id.label("shown_case"),
+            loans.c.product,
+            loans.c.currency,
+            due.c.minor.label("due_minor"),
+            due.c.oldest,
+            seen.c.covers,
+            seen.c.raised_at,
+            users.c.name.label("taken_by_name"),
+        )
+        .join(borrowers, borrowers.c.id == tasks.c.borrower_id)
+        .join(lenders, lenders.c.id == tasks.c.lender_id)
+        .outerjoin(cases, cases.c.id == func.coalesce(tasks.c.case_id, first_case))
+        .outerjoin(loans, loans.c.id == cases.c.loan_id)
+        .outerjoin(due, true())
+        .outerjoin(seen, true())
+        .outerjoin(users, users.c.id == tasks.c.taken_by)
+    )
+
+
+def _line(unit: Unit, row: Row[Any]) -> TaskLine:
+    return TaskLine(
+        id=row.id,
+        reason=TaskReason(row.reason),
+        state=TaskState(row.state),
+        priority=row.priority,
+        created_at=row.created_at,
+        situation=row.situation,
+        borrower_name=unit.open("borrowers.name_enc", row.borrower_id, row.name_enc),
+        case_id=row.shown_case,
+        product=row.product or "",
+        due=None if row.due_minor is None else Money(int(row.due_minor), row.currency),
+        oldest_due_on=row.oldest,
+        signal_covers=row.covers or "",
+        signal_at=row.raised_at,
+        taken_by=row.taken_by_name or "",
+        leased_until=row.leased_until,
+    )
+
+
+async def _figures(unit: Unit, now: datetime, user_id: UUID, zone: ZoneInfo) -> Figures:
+    counts = {
+        pile: int(
+            await unit.conn.scalar(
+                select(func.count()).select_from(tasks).where(_pile(pile, user_id, now))
+            )
+            or 0
+        )
+        for pile in Pile
+    }
+    midnight = start_of_day(now, zone)
+    paid = await unit.conn.execute(
+        select(payments.c.currency, func.sum(payments.c.amount_minor), func.count())
+        .where(
+            payments.c.settled_at >= midnight,
+            payments.c.state == PaymentState.SETTLED.value,
+        )
+        .group_by(payments.c.currency)
+        .order_by(func.count().desc())
+    )
+    sums = paid.all()
+    return Figures(
+        available=counts[Pile.AVAILABLE],
+        mine=counts[Pile.MINE],
+        others=counts[Pile.WITH_OTHERS],
+        alerts=await count_live(unit),
+        paid=tuple(Money(int(row[1]), row[0]) for row in sums),
+        payments=sum(row[2] for row in sums),
+    )
+
+
+def start_of_day(now: datetime, zone: ZoneInfo) -> datetime:
+    """The first instant of the calendar day that `now` lies in, in that zone."""
+    local = now.astimezone(zone)
+    return local.replace(hour=0, minute=0, second=0, microsecond=0, fold=0).astimezone(UTC)

@@ -1,0 +1,154 @@
+"""The frame around every page of the desk: navigation by rights, brakes in sight, notices."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
+
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, Response
+
+from app.domain.roles import Act, may
+from app.reports.book import lender_of, switches
+from app.store.brakes import Brake
+from app.store.unit import Unit
+from app.web import words
+from app.web.forms import FIELD
+from app.web.render import page, see_other
+from app.web.seats import Seat
+from app.web.site import Site
+
+
+@dataclass(frozen=True, slots=True)
+class _Item:
+    name: str
+    href: str
+    icon: str
+    act: Act
+
+
+_ITEMS: Final = (
+    _Item("Board", "/", "board", Act.SEE_BOARD),
+    _Item("Cases", "/cases", "cases", Act.SEE_CASE),
+    _Item("Consents", "/consents", "consent", Act.SEE_CONSENTS),
+    _Item("Controls", "/controls", "controls", Act.SEE_CONTROLS),
+    _Item("Would have sent", "/observe", "eye", Act.SEE_OBSERVE_REPORT),
+    _Item("Team", "/team", "team", Act.MANAGE_USERS),
+)
+
+# What a page says after a form was carried out. The address carries only the code.
+NOTICES: Final[Mapping[str, str]] = {
+    "taken": "The task is yours.",
+    "released": "The task is back on the board.",
+    "finished": "Noted. The task is finished.",
+    "held": "The hold is set and what was queued is cancelled.",
+    "lifted": "The hold is lifted.",
+    "withdrawn": "The permission is withdrawn. Nothing is read any more.",
+    "stopped": "The borrower gets no more text messages.",
+    "halted": "Halted. Nothing leaves through this switch any more.",
+    "going": "Running again.",
+    "observing": "Observe-only mode is on. Nothing is sent.",
+    "sending": "Observe-only mode is off. Saldo sends from now on.",
+    "floor": "The protected floor is changed.",
+    "added": "The user can sign in now.",
+    "changed": "Changed. The user has to sign in again.",
+    "disabled": "The user can no longer sign in.",
+    "enabled": "The user can sign in again.",
+    "password": "The new password is set. All other sessions are ended.",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Banner:
+    """One line above the page."""
+
+    text: str
+    tone: str
+    icon: str
+    href: str = ""
+    link: str = ""
+
+
+def csrf_field(token: str) -> Markup:
+    """The hidden field that belongs into every form."""
+    return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, token)
+
+
+async def brakes_in_force(unit: Unit) -> list[Banner]:
+    """What a collector must know about before anything else: the lender's brakes."""
+    lender = await lender_of(unit)
+    found: list[Banner] = []
+    halted = [name for name, row in (await switches(unit)).items() if row.halted]
+    if halted:
+        names = ", ".join(words.BRAKES[Brake(name)][0].lower() for name in sorted(halted))
+        found.append(Banner(f"Stopped: {names}.", "bad", "stop", "/controls", "See the switches"))
+    if lender.observe_only:
+        found.append(
+            Banner(
+                "Observe-only mode: Saldo reads and decides, and sends nothing.",
+                "note",
+                "eye",
+                "/observe",
+                "See what it would have sent",
+            )
+        )
+    return found
+
+
+def desk_page(
+    site: Site,
+    request: Request,
+    seat: Seat,
+    name: str,
+    *,
+    banners: list[Banner],
+    here: str,
+    status: int = 200,
+    **context: Any,
+) -> HTMLResponse:
+    """One page inside the desk's frame. `here` is the address of its item in the navigation."""
+    notice = NOTICES.get(request.query_params.get("done", ""))
+    shown = list(banners)
+    if notice:
+        shown.insert(0, Banner(notice, "good", "check"))
+    allowed = [
+        Banner(one.text, one.tone, one.icon, one.href, one.link)
+        if not one.href or _may_open(seat, one.href)
+        else Banner(one.text, one.tone, one.icon)
+        for one in shown
+    ]
+    frame = {
+        "items": [item for item in _ITEMS if may(seat.role, item.act)],
+        "here": here,
+        "role": words.ROLES[seat.role],
+        "csrf": csrf_field(seat.csrf),
+        "banners": allowed,
+    }
+    whole = {
+        "seat": seat,
+        "frame": frame,
+        "now": site.now(),
+        "zone": zone_of_seat(seat),
+        "words": words,
+        **context,
+    }
+    return page(site.templates, name, whole, status=status)
+
+
+def _may_open(seat: Seat, href: str) -> bool:
+    return any(item.href == href and may(seat.role, item.act) for item in _ITEMS)
+
+
+def zone_of_seat(seat: Seat) -> ZoneInfo:
+    """The lender's time zone: the desk's clocks show it."""
+    return ZoneInfo(seat.session.lender_zone)
+
+
+def back_to(path: str, done: str = "", **query: str) -> Response:
+    """303 to a page of the desk, with the notice of what was done."""
+    values = {**query, **({"done": done} if done else {})}
+    return see_other(path + (f"?{urlencode(values)}" if values else ""))

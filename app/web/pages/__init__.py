@@ -1,0 +1,11 @@
+"""One module per page or group of pages; each has a `router`."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from fastapi import APIRouter
+
+from app.web.pages import board, sign_in
+
+ROUTERS: Final[tuple[APIRouter, ...]] = (sign_in.router, board.router)

@@ -1,0 +1,265 @@
+"""The desk's words for everything the engine knows only as a code."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.domain.case import CaseClose, CaseState
+from app.domain.consent import ConsentState, Purpose, RequestState
+from app.domain.hold import HoldKind
+from app.domain.message import CancelReason, MessageState
+from app.domain.payment import LinkState, PaymentState
+from app.domain.roles import Role
+from app.domain.task import TaskOutcome, TaskReason
+from app.store.brakes import Brake
+
+
+@dataclass(frozen=True, slots=True)
+class Mark:
+    """A short word with a tone; the word alone says it, the tone only helps the eye."""
+
+    text: str
+    tone: str = ""
+
+
+ROLES: Final[Mapping[Role, str]] = {
+    Role.COLLECTOR: "Collector",
+    Role.COLLECTION_MANAGER: "Collection manager",
+    Role.COMPLIANCE: "Compliance",
+    Role.ADMIN: "Admin",
+}
+
+TASK_TITLES: Final[Mapping[TaskReason, str]] = {
+    TaskReason.LINK_UNPAID: "Payment link was not used",
+    TaskReason.SMS_UNDELIVERED: "Text message did not arrive",
+    TaskReason.SMS_BLOCKED: "Text message was refused",
+    TaskReason.SMS_OUTCOME_UNKNOWN: "Unclear whether the text message left",
+    TaskReason.NO_CONSENT: "No permission to read the account",
+    TaskReason.CONSENT_ENDED: "Permission to read has ended",
+    TaskReason.BANK_DOWN: "Bank does not answer",
+    TaskReason.ACCOUNT_BLOCKED: "Account cannot be read",
+    TaskReason.BALANCE_UNREADABLE: "Bank’s answer cannot be understood",
+    TaskReason.IDENTITY_CHECK_FAILED: "Identity could not be confirmed",
+    TaskReason.BORROWER_DISPUTES: "Borrower says it is wrong",
+    TaskReason.BORROWER_CANNOT_PAY: "Borrower cannot pay now",
+    TaskReason.BORROWER_SAYS_PAID: "Borrower says it is paid",
+    TaskReason.OPTED_OUT: "Borrower wants no messages",
+    TaskReason.PAYMENT_REJECTED: "Bank refused the payment",
+    TaskReason.PAYMENT_UNCLEAR: "Bank gives no clear answer on a payment",
+    TaskReason.PAYMENT_RETURNED: "Payment was sent back",
+    TaskReason.OVERPAID: "Too much was paid",
+    TaskReason.OWED_AMOUNT_STALE: "Owed amount is not confirmed",
+    TaskReason.COLLECTOR_ACTS: "Money is there: your turn",
+}
+
+# What a machine did, and what is left for a person.
+_TASK_SENTENCES: Final[Mapping[TaskReason, str]] = {
+    TaskReason.LINK_UNPAID: "A payment link was sent and its time ran out without a payment.",
+    TaskReason.SMS_UNDELIVERED: "The phone did not take the message. Check the number and call.",
+    TaskReason.SMS_BLOCKED: "The carrier refuses messages to this number. Call instead.",
+    TaskReason.SMS_OUTCOME_UNKNOWN: "The message may have arrived. It is not sent twice; call.",
+    TaskReason.NO_CONSENT: "Something is due and no account may be read. Call as usual.",
+    TaskReason.CONSENT_ENDED: "Nothing is read any more. Do not press for a new permission.",
+    TaskReason.BANK_DOWN: "Readings fail for some time now. Nothing is known about money.",
+    TaskReason.ACCOUNT_BLOCKED: "The bank does not let this account be read.",
+    TaskReason.BALANCE_UNREADABLE: "The reading was set aside; nobody guessed.",
+    TaskReason.IDENTITY_CHECK_FAILED: "Too many wrong answers; the page is locked. Call first.",
+    TaskReason.BORROWER_DISPUTES: "Everything is on hold until it is looked at.",
+    TaskReason.BORROWER_CANNOT_PAY: "Look for a plan that works. No messages leave meanwhile.",
+    TaskReason.BORROWER_SAYS_PAID: "Look the payment up in your ledger.",
+    TaskReason.OPTED_OUT: "No text messages from now on. Calls and letters are up to you.",
+    TaskReason.PAYMENT_REJECTED: "Nothing was paid. The borrower may need help.",
+    TaskReason.PAYMENT_UNCLEAR: "Look at your bank statement before anything else.",
+    TaskReason.PAYMENT_RETURNED: "The loan is open again. No message leaves by itself.",
+    TaskReason.OVERPAID: "Refund what was too much.",
+    TaskReason.OWED_AMOUNT_STALE: "Your ledger has not confirmed the amount, so nothing was sent.",
+    TaskReason.COLLECTOR_ACTS: "Call while the money is there.",
+}
+
+_SITUATION_WORDS: Final[Mapping[str, str]] = {
+    "why": "Reason",
+    "note": "In the borrower’s words",
+    "said": "In the borrower’s words",
+    "words": "In the borrower’s words",
+    "bank_id": "Bank",
+    "consent_state": "Permission",
+    "error_code": "Code of the carrier",
+    "end_to_end_ref": "Reference on the statement",
+    "because": "Because",
+    "channel": "Channel",
+    "source": "Came by",
+    "loan": "Loan",
+    "due_on": "Due since",
+    "as_of": "Amount as of",
+}
+
+OUTCOMES: Final[Mapping[TaskOutcome, str]] = {
+    TaskOutcome.REACHED: "Reached, spoke with the borrower",
+    TaskOutcome.NO_ANSWER: "No answer",
+    TaskOutcome.WRONG_NUMBER: "Wrong number",
+    TaskOutcome.PAID_ALREADY: "Paid already",
+    TaskOutcome.REFUSES: "Refuses",
+    TaskOutcome.RESOLVED: "Resolved",
+}
+
+# Buttons of a task come from its lifecycle; these are their words. `cancel` is the engine's.
+TASK_BUTTONS: Final[Mapping[str, str]] = {
+    "take": "Take",
+    "release": "Give back",
+    "finish": "Finish",
+}
+
+CASE_STATES: Final[Mapping[CaseState, Mark]] = {
+    CaseState.OPEN: Mark("Open", "note"),
+    CaseState.IN_FLIGHT: Mark("Payment on its way", "good"),
+    CaseState.CLOSED: Mark("Closed"),
+}
+
+CASE_CLOSES: Final[Mapping[CaseClose, str]] = {
+    CaseClose.PAID_THROUGH_SALDO: "paid through Saldo",
+    CaseClose.PAID_ELSEWHERE: "paid elsewhere",
+    CaseClose.LOAN_CLOSED: "the loan was closed",
+    CaseClose.NOT_DUE: "nothing is due any more",
+}
+
+CONSENT_STATES: Final[Mapping[ConsentState, Mark]] = {
+    ConsentState.PENDING: Mark("At the bank", "note"),
+    ConsentState.ACTIVE: Mark("In force", "good"),
+    ConsentState.REJECTED: Mark("Refused at the bank"),
+    ConsentState.ABANDONED: Mark("Not finished"),
+    ConsentState.EXPIRED: Mark("Expired"),
+    ConsentState.REVOKED_AT_BANK: Mark("Ended at the bank", "warn"),
+    ConsentState.WITHDRAWN: Mark("Withdrawn", "warn"),
+    ConsentState.SUPERSEDED: Mark("Renewed"),
+    ConsentState.LOST: Mark("Unknown at the bank", "bad"),
+}
+
+REQUEST_STATES: Final[Mapping[RequestState, Mark]] = {
+    RequestState.OPEN: Mark("Not answered yet"),
+    RequestState.CHOSEN: Mark("Chosen, no bank yet", "note"),
+    RequestState.AT_BANK: Mark("At the bank", "note"),
+    RequestState.COMPLETED: Mark("Answered", "good"),
+    RequestState.REJECTED: Mark("Refused at the bank"),
+    RequestState.EXPIRED: Mark("Expired"),
+}
+
+PURPOSES: Final[Mapping[Purpose, str]] = {
+    Purpose.SCORING: "Scoring, once",
+    Purpose.REPAYMENT_MONITORING: "Repayment monitoring",
+}
+
+MESSAGE_STATES: Final[Mapping[MessageState, Mark]] = {
+    MessageState.QUEUED: Mark("Text waits to leave", "note"),
+    MessageState.SENDING: Mark("Text is leaving", "note"),
+    MessageState.SENT: Mark("Text sent", "note"),
+    MessageState.DELIVERED: Mark("Text arrived", "good"),
+    MessageState.UNDELIVERED: Mark("Text did not arrive", "warn"),
+    MessageState.FAILED: Mark("Text refused", "warn"),
+    MessageState.UNKNOWN: Mark("Text: outcome unclear", "warn"),
+    MessageState.CANCELLED: Mark("Text not sent"),
+    MessageState.WITHHELD: Mark("Would have been sent"),
+}
+
+CANCEL_REASONS: Final[Mapping[CancelReason, str]] = {
+    CancelReason.PAID: "it was paid",
+    CancelReason.PAYMENT_IN_FLIGHT: "a payment is on its way",
+    CancelReason.NOTHING_DUE: "nothing is due",
+    CancelReason.HOLD: "a hold is set",
+    CancelReason.OPTED_OUT: "the borrower wants no messages",
+    CancelReason.CONSENT_ENDED: "the permission ended",
+    CancelReason.STOP_SWITCH: "the stop switch is on",
+    CancelReason.MONEY_GONE: "the money is gone",
+    CancelReason.GATE_REFUSED: "a contact rule forbids it",
+    CancelReason.LINK_EXPIRED: "its link ran out",
+    CancelReason.OWED_AMOUNT_STALE: "the owed amount is not confirmed",
+    CancelReason.PHONE_MISSING: "there is no phone number",
+    CancelReason.REPLACED: "a newer one takes its place",
+}
+
+PAYMENT_STATES: Final[Mapping[PaymentState, Mark]] = {
+    PaymentState.REQUESTED: Mark("Being prepared", "note"),
+    PaymentState.CREATING: Mark("Being prepared", "note"),
+    PaymentState.OPEN: Mark("Waits for the borrower’s yes at the bank", "note"),
+    PaymentState.AUTHORISED: Mark("On its way", "good"),
+    PaymentState.SETTLED: Mark("Paid", "good"),
+    PaymentState.REJECTED: Mark("Refused by the bank", "warn"),
+    PaymentState.CANCELLED: Mark("Cancelled"),
+    PaymentState.ABANDONED: Mark("Never left the house"),
+    PaymentState.UNCLEAR: Mark("Unclear", "bad"),
+    PaymentState.RETURNED: Mark("Sent back", "bad"),
+}
+
+LINK_STATES: Final[Mapping[LinkState, Mark]] = {
+    LinkState.LIVE: Mark("Works", "good"),
+    LinkState.SPENT: Mark("Used"),
+    LinkState.EXPIRED: Mark("Ran out"),
+    LinkState.WITHDRAWN: Mark("Withdrawn"),
+}
+
+HOLD_KINDS: Final[Mapping[HoldKind, str]] = {
+    HoldKind.DISPUTE: "Dispute",
+    HoldKind.HARDSHIP: "Cannot pay now",
+    HoldKind.PROMISE: "Promise to pay",
+    HoldKind.VULNERABLE: "Needs particular care",
+    HoldKind.BREATHING_SPACE: "Breathing space",
+    HoldKind.INSOLVENCY: "Insolvency",
+    HoldKind.DECEASED: "Deceased",
+    HoldKind.REPRESENTED: "Represented by somebody",
+    HoldKind.OTHER: "Other",
+}
+
+COVERS: Final[Mapping[str, Mark]] = {
+    "enough": Mark("Enough for what is due", "good"),
+    "part": Mark("Part of what is due", "note"),
+    "whole": Mark("Enough for this loan", "good"),
+    "none": Mark("Reserved for older dues"),
+}
+
+SIGNAL_ENDS: Final[Mapping[str, str]] = {
+    "paid": "it was paid",
+    "payment_in_flight": "a payment is on its way",
+    "money_gone": "the money is gone",
+    "consent_ended": "the permission ended",
+    "closed": "the case was closed",
+    "nothing_due": "nothing is due any more",
+    "expired": "it is too old",
+    "hold": "a hold was set",
+    "opted_out": "the borrower wants no messages",
+}
+
+BRAKES: Final[Mapping[Brake, tuple[str, str]]] = {
+    Brake.ALL: ("Everything", "No text, no payment, no reading, no webhook."),
+    Brake.SMS: ("Text messages", "Nothing is sent to a phone."),
+    Brake.PAYMENT: ("Payments", "Nobody can start a payment; those under way are followed."),
+    Brake.READING: ("Account readings", "No balance is read."),
+    Brake.WEBHOOK: ("Webhooks", "Your own systems are told nothing; it is kept for later."),
+}
+
+
+def task_sentence(reason: TaskReason) -> str:
+    """What happened and what is left to do."""
+    return _TASK_SENTENCES[reason]
+
+
+def situation_lines(situation: Mapping[str, Any]) -> list[tuple[str, str]]:
+    """The parts of a situation that a person wants to read, in words."""
+    lines: list[tuple[str, str]] = []
+    for name, label in _SITUATION_WORDS.items():
+        value = situation.get(name)
+        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
+            lines.append((label, said(name, value)))
+    return lines
+
+
+def said(name: str, value: object) -> str:
+    """One value in words where there are words for it, else as it is."""
+    text = str(value)
+    if name == "consent_state" and text in {state.value for state in ConsentState}:
+        return CONSENT_STATES[ConsentState(text)].text
+    if name in {"note", "said", "words"}:
+        return f"“{text}”"
+    if name in {"why", "because", "channel", "source"}:
+        return text.replace("_", " ")
+    return text
