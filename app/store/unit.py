@@ -126,5 +126,7 @@ def connect(url: str, *, size: int = 5, name: str = "saldo") -> AsyncEngine:
         max_overflow=size,
         pool_pre_ping=True,
         pool_timeout=15,
+        # An error that is logged must not carry the row it was about.
+        hide_parameters=True,
         connect_args={"application_name": name, "options": "-c timezone=UTC"},
     )
