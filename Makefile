@@ -78,6 +78,15 @@ demo: setup ## Run the demo until Ctrl-C (FRESH=1 starts it anew)
 test: setup-dev ## Run all tests, on two processes
 	@$(BIN)/pytest -q -n 2
 
+.PHONY: storm
+storm: setup-dev ## Kill processes of a demo at random moments (KILLS=50 SEED=n)
+	@$(PY) -m tests.scenarios.storm --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED))
+
+.PHONY: bench
+bench: setup-dev ## Measure; figures go to benchmarks/results/latest.json
+	@$(PY) -m benchmarks.read_cycle
+	@$(PY) -m benchmarks.tick_cost
+
 .PHONY: check
 check: lint types layers ## Style, types and the layers of the house
 
