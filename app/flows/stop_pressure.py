@@ -16,11 +16,13 @@ from uuid import UUID
 from sqlalchemy import Select, and_, exists, or_, select, update
 
 from app.domain.case import CaseState
-from app.domain.message import MESSAGE, CancelReason, MessageState
+from app.domain.message import CancelReason, MessageState
 from app.domain.payment import LINK, LinkState, PaymentState
 from app.domain.task import TASK, TaskReason, TaskState
 from app.flows.actors import ROBOT
+from app.flows.cancel_messages import cancel_messages
 from app.store import timeline
+from app.store.accounts import rearm
 from app.store.locks import lock_borrower
 from app.store.moves import move_all
 from app.store.tables import (
@@ -45,6 +47,12 @@ _SIGNAL_END: Final = {
     CancelReason.MONEY_GONE: "money_gone",
 }
 
+# Money that is still there when the hold is over or the payment came to nothing counts as new.
+_MAY_COME_BACK: Final = (
+    CancelReason.HOLD,
+    CancelReason.PAYMENT_IN_FLIGHT,
+    CancelReason.REPLACED,
+)
 # These need an answer though nothing is owed any more.
 _OUTLIVES_THE_DEBT: Final = (
     TaskReason.OVERPAID.value,
@@ -87,16 +95,6 @@ async def stop_pressure(
     lines: list[Line] = []
 
     cancelled = await _cancel_messages(unit, now, borrower_id, stopped, why)
-    lines += [
-        Line(
-            borrower_id,
-            Kind.MESSAGE_CHANGED,
-            ROBOT,
-            {**details, "message_id": str(message_id), "state": MessageState.CANCELLED.value},
-            lender_id=person.lender_id,
-        )
-        for message_id in cancelled
-    ]
     ended = await _end_signals(unit, now, borrower_id, stopped, why) if end_signals else []
     lines += [
         Line(
@@ -133,17 +131,7 @@ async def _cancel_messages(
     )
     if stopped is not None:
         query = query.where(messages.c.case_ids.contained_by(stopped))
-    found = list(await unit.conn.scalars(query.with_for_update()))
-    return await move_all(
-        unit,
-        messages,
-        found,
-        MESSAGE,
-        "cancel",
-        cancel_reason=why.value,
-        ended_at=now,
-        next_look_at=None,
-    )
+    return await cancel_messages(unit, now, list(await unit.conn.scalars(query)), why)
 
 
 async def _end_signals(
@@ -157,7 +145,10 @@ async def _end_signals(
     )
     if stopped is not None:
         query = query.where(~exists(_other_case_of_the_signal(stopped)))
-    return list(await unit.conn.scalars(query))
+    ended = list(await unit.conn.scalars(query))
+    if ended and why in _MAY_COME_BACK:
+        await rearm(unit, (borrower_id,))
+    return ended
 
 
 def _other_case_of_the_signal(stopped: list[UUID]) -> Select[tuple[UUID]]:

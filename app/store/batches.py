@@ -15,7 +15,7 @@ from enum import StrEnum
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import BindParameter, Table, bindparam, select, update
+from sqlalchemy import BindParameter, Table, bindparam, select, text, update
 
 from app.store.arrays import among
 from app.store.unit import Unit
@@ -65,3 +65,12 @@ async def lease_due(
             update(table).where(among(table.c.id, ids)).values(next_look_at=until)
         )
     return Leased(ids)
+
+
+async def is_waiting(unit: Unit, job: str) -> bool:
+    """Is a job of this name waiting to be run? Then nothing is queued a second time."""
+    found = await unit.conn.scalar(
+        text("SELECT 1 FROM procrastinate_jobs WHERE task_name = :job AND status = 'todo' LIMIT 1"),
+        {"job": job},
+    )
+    return found is not None

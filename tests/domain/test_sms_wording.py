@@ -3,11 +3,12 @@ from __future__ import annotations
 import re
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
 from app.domain.errors import Invalid
 from app.domain.sms_text import SmsEncoding, measure
 from app.domain.sms_wording import CLICK_AND_PAY, LANGUAGES, render
-from hypothesis import given
-from hypothesis import strategies as st
 
 LINK = "https://pay.example.com/p/AAAAAAAAAAAAAAAAAAAAAA"
 

@@ -1,0 +1,114 @@
+"""Put one person before the contact gate, with everything the gate wants to know about him."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from datetime import datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row
+
+from app.domain.contact_policy import ContactQuestion, Hold, Verdict, may_contact
+from app.domain.ids import CaseId, Phone
+from app.domain.message import Channel
+from app.reference.packs import PackBook
+from app.reference.places import holiday_dates, zones_of
+from app.store.brakes import Brake, halted, holds_of, opted_out
+from app.store.contacts import history_of
+from app.store.unit import Unit
+
+# Only one of the gate's rules is the lender's own and may end at any moment.
+STOP_SWITCH = "stop_switch"
+
+
+@dataclass(frozen=True, slots=True)
+class Asked:
+    """The gate's answer, and what else the asker needs. `zone` is where the borrower's clock is."""
+
+    verdict: Verdict
+    zone: str
+
+    @property
+    def only_halted(self) -> bool:
+        """Nothing stands against it but the lender's stop switch."""
+        refused = [check.rule for check in self.verdict.checks if not check.passed]
+        return refused == [STOP_SWITCH]
+
+
+async def ask_gate(
+    unit: Unit,
+    packs: PackBook,
+    now: datetime,
+    person: Row[Any],
+    *,
+    case_ids: Iterable[UUID],
+    channel: Channel,
+    observing: bool = False,
+) -> Asked:
+    """Ask whether `person` (his row, locked by the caller) may be contacted about these cases.
+
+    `observing` counts messages that observe-only mode held back as if they had left. The gate
+    follows the borrower's country, not the lender's.
+    """
+    wanted = frozenset(CaseId(one) for one in case_ids)
+    zones = zones_for(unit, person)
+    in_force = (await holds_of(unit, (person.id,), now)).get(person.id, ())
+    refused = await opted_out(unit, (person.id,), channel)
+    stopped = await halted(unit, person.lender_id, _BRAKES[channel])
+    question = ContactQuestion(
+        now=now,
+        channel=channel,
+        zones=zones,
+        case_ids=wanted,
+        history=await history_of(unit, person.id, now, with_withheld=observing),
+        opted_out=frozenset((channel,)) if refused else frozenset(),
+        holds=tuple(
+            Hold(hold.kind, hold.ends_at)
+            for hold in in_force
+            if any(hold.covers(case_id) for case_id in wanted)
+        ),
+        holidays=_holidays(person, now),
+        stopped=frozenset((channel,)) if stopped else frozenset(),
+    )
+    pack = packs.of(person.country)
+    shown = sorted(zones or pack.zones)
+    return Asked(may_contact(question, pack), shown[0] if shown else "UTC")
+
+
+def verdict_notes(verdict: Verdict) -> dict[str, Any]:
+    """The verdict as plain JSON, with every rule asked: what an auditor reads years later."""
+    return {
+        "allowed": verdict.allowed,
+        "pack": verdict.pack,
+        "because": verdict.because,
+        "earliest_at": _iso(verdict.earliest_at),
+        "valid_until": _iso(verdict.valid_until),
+        "checks": [{**asdict(check), "strength": check.strength.value} for check in verdict.checks],
+    }
+
+
+def zones_for(unit: Unit, person: Row[Any]) -> frozenset[str]:
+    """All zones that may be his: his stated one, and those of his number where they disagree."""
+    phone = None
+    if person.phone_enc is not None:
+        phone = Phone(unit.open("borrowers.phone_enc", person.id, person.phone_enc))
+    if person.time_zone is None:
+        return zones_of(phone, person.country)
+    by_number = zones_of(phone, None)
+    stated = frozenset((person.time_zone,))
+    return stated if not by_number or person.time_zone in by_number else stated | by_number
+
+
+def _holidays(person: Row[Any], now: datetime) -> frozenset[Any]:
+    """This year's and the next; a day before and after, since his clock is not ours."""
+    years = sorted({(now + timedelta(days=days)).year for days in (-1, 0, 366)})
+    return holiday_dates(person.country, person.region or None, tuple(years))
+
+
+def _iso(moment: datetime | None) -> str | None:
+    return None if moment is None else moment.isoformat()
+
+
+_BRAKES = {Channel.SMS: Brake.SMS, Channel.EMAIL: Brake.ALL, Channel.CALL: Brake.ALL}

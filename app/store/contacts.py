@@ -1,0 +1,139 @@
+"""Past contacts, as the contact gate counts them: whoever made them, on whatever channel."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+from typing import Final
+from uuid import UUID
+
+from sqlalchemy import and_, not_, or_, select
+from sqlalchemy.dialects.postgresql import insert
+
+from app.domain.contact_policy import Contact
+from app.domain.ids import CaseId
+from app.domain.message import Channel, MessageState
+from app.store.keys import new_id
+from app.store.tables import contacts, messages
+from app.store.unit import Unit
+
+# The longest window of any rule in the packs is a month; what is older counts nowhere.
+LOOK_BACK: Final = timedelta(days=32)
+
+# These did surely not go out: nobody was contacted. One that failed because nobody could find out
+# may have gone out, and counts.
+OUTCOME_UNKNOWN: Final = "outcome_unknown"
+_DID_NOT_LEAVE: Final = or_(
+    messages.c.state.in_((MessageState.QUEUED.value, MessageState.CANCELLED.value)),
+    and_(messages.c.state == MessageState.FAILED.value, messages.c.error_code != OUTCOME_UNKNOWN),
+)
+
+
+async def history_of(
+    unit: Unit, borrower_id: UUID, now: datetime, *, with_withheld: bool = False
+) -> tuple[Contact, ...]:
+    """What counts in the caps of one person at `now` (business time).
+
+    `with_withheld` adds the messages that observe-only mode held back, so that its report keeps
+    the caps that the real thing would keep.
+    """
+    rows = await unit.conn.execute(
+        select(
+            contacts.c.made_at,
+            contacts.c.channel,
+            contacts.c.case_ids,
+            contacts.c.direction,
+            contacts.c.conversation,
+        )
+        .outerjoin(messages, messages.c.id == contacts.c.message_id)
+        .where(
+            contacts.c.borrower_id == borrower_id,
+            contacts.c.made_at > now - LOOK_BACK,
+            or_(messages.c.id.is_(None), not_(_DID_NOT_LEAVE)),
+        )
+    )
+    made = [
+        Contact(
+            row.made_at,
+            Channel(row.channel),
+            frozenset(CaseId(one) for one in row.case_ids),
+            outbound=row.direction == "outbound",
+            conversation=row.conversation,
+        )
+        for row in rows
+    ]
+    if with_withheld:
+        made += await _withheld(unit, borrower_id, now)
+    return tuple(sorted(made, key=lambda contact: contact.at))
+
+
+async def _withheld(unit: Unit, borrower_id: UUID, now: datetime) -> list[Contact]:
+    rows = await unit.conn.execute(
+        select(messages.c.ended_at, messages.c.channel, messages.c.case_ids).where(
+            messages.c.borrower_id == borrower_id,
+            messages.c.state == MessageState.WITHHELD.value,
+            messages.c.ended_at > now - LOOK_BACK,
+        )
+    )
+    return [
+        Contact(row.ended_at, Channel(row.channel), frozenset(CaseId(one) for one in row.case_ids))
+        for row in rows
+    ]
+
+
+async def note_message(
+    unit: Unit,
+    now: datetime,
+    *,
+    lender_id: UUID,
+    borrower_id: UUID,
+    channel: Channel,
+    case_ids: Sequence[UUID],
+    message_id: UUID,
+) -> None:
+    """Count a message at the moment it is taken for sending; taken again, it moves to then."""
+    row = insert(contacts).values(
+        id=new_id(),
+        lender_id=lender_id,
+        borrower_id=borrower_id,
+        channel=channel.value,
+        direction="outbound",
+        conversation=False,
+        made_at=now,
+        case_ids=list(case_ids),
+        message_id=message_id,
+    )
+    await unit.conn.execute(
+        row.on_conflict_do_update(
+            index_elements=["lender_id", "message_id"],
+            set_={"made_at": row.excluded.made_at, "case_ids": row.excluded.case_ids},
+        )
+    )
+
+
+async def note_contact(
+    unit: Unit,
+    now: datetime,
+    *,
+    lender_id: UUID,
+    borrower_id: UUID,
+    channel: Channel,
+    outbound: bool,
+    conversation: bool,
+    case_ids: Sequence[UUID] = (),
+    task_id: UUID | None = None,
+) -> None:
+    """Count a contact that a person made, or that the borrower began."""
+    await unit.conn.execute(
+        insert(contacts).values(
+            id=new_id(),
+            lender_id=lender_id,
+            borrower_id=borrower_id,
+            channel=channel.value,
+            direction="outbound" if outbound else "inbound",
+            conversation=conversation,
+            made_at=now,
+            case_ids=list(case_ids),
+            task_id=task_id,
+        )
+    )
