@@ -7,7 +7,7 @@ from datetime import UTC, datetime
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, case, exists, func, null, or_, select, update
+from sqlalchemy import and_, any_, case, exists, func, literal, null, or_, select, update
 
 from app.domain.case import CaseState
 from app.domain.consent import ConsentState, Purpose
@@ -36,7 +36,7 @@ async def schedule_reads(unit: Unit, borrower_ids: Iterable[UUID], now: datetime
         exists().where(
             consents.c.id == accounts.c.consent_id,
             consents.c.state == ConsentState.ACTIVE.value,
-            consents.c.purposes.any(Purpose.REPAYMENT_MONITORING.value),
+            literal(Purpose.REPAYMENT_MONITORING.value) == any_(consents.c.purposes),
             or_(consents.c.ends_at.is_(None), consents.c.ends_at > now),
         ),
     )
