@@ -14,6 +14,7 @@ import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
 from pathlib import Path
+from typing import TYPE_CHECKING
 from uuid import uuid4
 
 import psycopg
@@ -24,6 +25,9 @@ from app.store.embedded import EmbeddedServer
 from app.store.embedded_setup import TEST_TUNING, DatabaseUrls, read_access
 from app.store.unit import Store
 from tests.rig import make_store
+
+if TYPE_CHECKING:
+    from tests.neighbourhood import Neighbourhood
 
 _FOLDER = "SALDO_TEST_RUN_DIR"
 _TEMPLATE = "saldo_template"
@@ -104,3 +108,12 @@ async def store(db: DatabaseUrls) -> AsyncIterator[Store]:
     made = make_store(db)
     yield made
     await made.close()
+
+
+@pytest.fixture
+async def hood(db: DatabaseUrls, tmp_path: Path) -> AsyncIterator[Neighbourhood]:
+    """Saldo and its outside world, on a Tuesday morning."""
+    from tests.neighbourhood import neighbourhood  # heavy: only for tests that want it
+
+    async with neighbourhood(db, tmp_path) as made:
+        yield made
