@@ -92,6 +92,7 @@ def loans_query(now: datetime, *, borrower: str | None = None, due: bool = False
             func.coalesce(func.sum(unpaid).filter(_is_due(now)), literal(0)).label("due_minor"),
         )
         .where(instalments.c.loan_id == loans.c.id)
+        .correlate(loans, lenders)
         .lateral("sums")
     )
     query = (
@@ -110,6 +111,7 @@ def loans_query(now: datetime, *, borrower: str | None = None, due: bool = False
             sums.c.due_minor,
         )
         .join(borrowers, borrowers.c.id == loans.c.borrower_id)
+        .join(lenders, lenders.c.id == loans.c.lender_id)
         .join(sums, true())
     )
     if due:
@@ -118,20 +120,17 @@ def loans_query(now: datetime, *, borrower: str | None = None, due: bool = False
 
 
 def _is_due(now: datetime) -> ColumnElement[bool]:
-    """Whether an instalment of the joined loan counts as due (app/store/dues.py)."""
-    last_day = (
-        select(last_due_day(now))
-        .select_from(lenders)
-        .where(lenders.c.id == loans.c.lender_id)
-        .scalar_subquery()
-    )
-    return and_(loans.c.state == "active", instalments.c.due_on <= last_day)
+    """Whether an instalment counts as due (app/store/dues.py), with loans and lenders joined."""
+    return and_(loans.c.state == "active", instalments.c.due_on <= last_due_day(now))
 
 
 async def instalments_of(unit: Unit, loan_id: UUID) -> list[Row[Any]]:
     """The instalments of one loan, by number."""
     rows = await unit.conn.execute(
-        select(instalments).where(instalments.c.loan_id == loan_id).order_by(instalments.c.number)
+        select(instalments)
+        # One that the lender no longer lists stays as a row of nothing.
+        .where(instalments.c.loan_id == loan_id, instalments.c.amount_minor > 0)
+        .order_by(instalments.c.number)
     )
     return list(rows)
 
@@ -147,6 +146,7 @@ def cases_query(
             ).label("due_minor")
         )
         .where(instalments.c.loan_id == loans.c.id, _is_due(now))
+        .correlate(loans, lenders)
         .lateral("due")
     )
     query = (
@@ -164,6 +164,7 @@ def cases_query(
         )
         .join(loans, loans.c.id == cases.c.loan_id)
         .join(borrowers, borrowers.c.id == cases.c.borrower_id)
+        .join(lenders, lenders.c.id == cases.c.lender_id)
         .join(due, true())
     )
     return narrowed(query, cases, borrower, state)
