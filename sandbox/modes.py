@@ -86,7 +86,7 @@ MEANING: dict[Mode, str] = {
     Mode.CONSENT_ANSWER_LOST: "the consent is made, the answer is lost",
     Mode.PAYMENT_ANSWER_LOST: "the payment is made, the answer is lost (value: how often)",
     Mode.SLOW: "answers begin after so many real seconds (value, default 5)",
-    Mode.DRIP: "answers drip byte by byte over so many real seconds (value, default 5)",
+    Mode.DRIP: "answers come in drops over so many real seconds (value, default 5)",
     Mode.PAYMENT_REJECTED: "the bank rejects an authorised payment",
     Mode.PAYMENT_PENDING_LONG: "a payment stays pending for so many days (value, default 3)",
     Mode.PAYMENT_RETURNED: "a settled payment comes back after a day and ends as rejected",

@@ -10,6 +10,9 @@ from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
 
+_DROPS = 40
+
+
 class AnswerLost(httpx.ReadError):
     """The bank or the exchange did its work and the answer never arrives.
 
@@ -42,7 +45,7 @@ class LostResponse(Response):
 
 
 class SlowResponse(Response):
-    """A response that begins late, or comes byte by byte, over real seconds."""
+    """A response that begins late, or comes in drops, over real seconds."""
 
     def __init__(self, inner: Response, seconds: float, *, drip: bool) -> None:
         super().__init__(inner.body, inner.status_code)
@@ -63,16 +66,12 @@ class SlowResponse(Response):
             return
         await send(start)
         body = bytes(self.body)
-        pause = self._seconds / max(1, len(body))
-        for number in range(len(body)):
-            await asyncio.sleep(pause)
-            await send(
-                {
-                    "type": "http.response.body",
-                    "body": body[number : number + 1],
-                    "more_body": number + 1 < len(body),
-                }
-            )
+        size = max(1, len(body) // _DROPS)
+        drops = [body[at : at + size] for at in range(0, len(body), size)] or [b""]
+        for number, one in enumerate(drops, start=1):
+            await asyncio.sleep(self._seconds / len(drops))
+            more = number < len(drops)
+            await send({"type": "http.response.body", "body": one, "more_body": more})
 
 
 def euros(minor: int, digits: int = 2) -> str:
