@@ -215,6 +215,9 @@ def _absolute(route: BankRoute, href: str) -> str | None:
     if not _LINK.fullmatch(href):
         return None
     try:
+        given = urlsplit(href)
+        if given.scheme and not given.netloc:
+            return None
         url = urljoin(f"{route.base}/", href)
         urlsplit(url).port  # noqa: B018 - a port that is no number shows only when asked for
     except ValueError:

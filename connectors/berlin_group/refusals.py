@@ -9,7 +9,7 @@ consent.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from itertools import islice
@@ -84,14 +84,16 @@ def read_refusal(body: bytes) -> Refusal:
     decoded = try_json(body)
     messages = tuple(islice(_messages(decoded, 4), _MOST_MESSAGES))
     serious = [m for m in messages if str(m.get("category", "ERROR")).upper() != "WARNING"]
-    codes: list[str] = []
-    words: list[str] = []
-    for message in serious or messages:
-        codes += [_code(message[key]) for key in _CODE_KEYS if key in message]
-        words += [message[key] for key in _TEXT_KEYS if isinstance(message.get(key), str)]
+    codes = _codes(serious) or _codes(messages)
+    words = [m[key] for m in messages for key in _TEXT_KEYS if isinstance(m.get(key), str)]
     if not isinstance(decoded, (dict, list)):
         words = [body[:1000].decode("utf-8", "replace")]
-    return Refusal(tuple(code for code in codes if code), " ".join(words)[:1000])
+    return Refusal(codes, " ".join(words)[:1000])
+
+
+def _codes(messages: Iterable[dict[str, Any]]) -> tuple[str, ...]:
+    found = (_code(message[key]) for message in messages for key in _CODE_KEYS if key in message)
+    return tuple(code for code in found if code)
 
 
 def _messages(node: Any, depth: int) -> Iterator[dict[str, Any]]:

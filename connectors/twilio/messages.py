@@ -297,7 +297,7 @@ class TwilioMessages:
         if status == 429 or code == TOO_MANY or (status == 503 and wait):
             return TryLater(said, after=wait, **call.where)
         at_the_door = status == 401 or (status == 403 and not code)
-        if at_the_door or (call.writes and code in CHANNEL_BROKEN):
+        if at_the_door or (status < 500 and call.writes and code in CHANNEL_BROKEN):
             log.error("channel_misconfigured", operation=call.operation, status=status, code=code)
             return TryLater(said, after=CHANNEL_WAIT, **call.where)
         if 400 <= status < 500 and status != 408:

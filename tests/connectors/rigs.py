@@ -34,6 +34,7 @@ from app.ports import (
     Wire,
 )
 from connectors._http import HttpSetup, client
+from connectors.berlin_group.profile import BankProfile, BankRoute
 from sandbox import psu
 from sandbox.app import create
 from sandbox.bank_list import as_toml
@@ -297,3 +298,24 @@ def failing(error: type[httpx.TransportError]) -> httpx.MockTransport:
         raise error("broken on purpose", request=request)
 
     return httpx.MockTransport(fail)
+
+
+# ---------------------------------------------------------------- Berlin Group by hand
+
+
+def bank(**about: Any) -> BankRoute:
+    plain = {
+        "id": "b",
+        "name": "Bank",
+        "country": "ES",
+        "base_url": "https://api.bank.example/psd2",
+    }
+    return BankRoute.of(BankProfile.model_validate({**plain, **about}))
+
+
+def tpp(code: str, text: str = "", category: str = "ERROR") -> dict[str, Any]:
+    return {"tppMessages": [{"category": category, "code": code, "text": text}]}
+
+
+def problem(code: str, detail: str = "") -> dict[str, Any]:
+    return {"type": "https://bank.example/e", "title": code, "detail": detail, "code": code}

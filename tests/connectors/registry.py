@@ -1,0 +1,39 @@
+"""Which connector is tested by which rig, and how an attempt is seen to fail."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable
+
+import httpx
+import pytest
+
+import connectors
+from app.domain.errors import ProviderError
+from app.ports import LenderHookPort, Wire
+from connectors._http import client
+from tests.connectors.rigs import MONDAY, SMALL, BankRig, TwilioRig
+
+# Every connector that fills a slot has its rig here; a new one without a rig fails below.
+BANK_RIGS = {"berlin_group": BankRig}
+MESSAGE_RIGS = {"twilio": TwilioRig}
+HOOK_SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
+
+
+def hook_over(transport: httpx.AsyncBaseTransport) -> LenderHookPort:
+    connector = connectors.discover()["lender_webhook"]
+    assert connector.lender_hooks is not None
+    wire = Wire(client(SMALL, transport=transport), lambda: MONDAY, lambda: MONDAY)
+    return connector.lender_hooks(connector.settings.model_validate({}), wire)
+
+
+HOOK_RIGS = {"lender_webhook": hook_over}
+
+
+async def refused(attempt: Awaitable[object]) -> ProviderError:
+    """The error of an attempt that must fail, checked for saying who failed at what."""
+    with pytest.raises(ProviderError) as caught:
+        await attempt
+    error = caught.value
+    assert error.connector
+    assert error.operation
+    return error
