@@ -165,23 +165,10 @@ def next_read(question: PlanQuestion) -> ReadPlan:
     A slot that stands in the allowance's way by minutes is moved behind it, as long as that is
     before the next slot and within the booking hours; a longer wait takes a later slot.
     """
-    earliest, reason = _brake(question)
-    window_ends_at = question.window_ends_at
-    per_day = min(question.reads_per_day, UNATTENDED_PER_24H)
-    free_at = allowance(
-        question.attempts, question.now, question.margin, limit=per_day
-    ).next_free_at
-    for slot, slot_end in _slots_after(question, max(earliest, question.now), per_day):
-        at = max(slot, free_at)
-        if at >= slot_end:
-            reason = PlanReason.ALLOWANCE
-            continue
-        if at > slot:
-            reason = PlanReason.ALLOWANCE
-        if window_ends_at is not None and at >= window_ends_at:
-            break
-        return ReadPlan(at, reason)
-    return ReadPlan(None, PlanReason.WINDOW_ENDS)
+    at, reason = _first_slot(question)
+    if question.window_ends_at is not None and at >= question.window_ends_at:
+        return ReadPlan(None, PlanReason.WINDOW_ENDS)
+    return ReadPlan(at, reason)
 
 
 def window_open(question: PlanQuestion) -> ReadWindow:
@@ -203,6 +190,21 @@ def window_open(question: PlanQuestion) -> ReadWindow:
         if until is not None and until > now:
             return ReadWindow(open=False, reason=reason, next_at=until)
     return ReadWindow(open=True)
+
+
+def _first_slot(question: PlanQuestion) -> tuple[datetime, PlanReason]:
+    earliest, reason = _brake(question)
+    per_day = min(question.reads_per_day, UNATTENDED_PER_24H)
+    free_at = allowance(
+        question.attempts, question.now, question.margin, limit=per_day
+    ).next_free_at
+    for slot, slot_end in _slots_after(question, earliest, per_day):
+        at = max(slot, free_at)
+        if at < slot_end:
+            return at, reason if at == slot else PlanReason.ALLOWANCE
+        reason = PlanReason.ALLOWANCE
+    # Only attempts from far in the future, a clock set wrong, leave no slot in reach.
+    return max(earliest, free_at), PlanReason.ALLOWANCE
 
 
 def _brake(question: PlanQuestion) -> tuple[datetime, PlanReason]:

@@ -17,7 +17,7 @@ FAR = 10 * 96
 
 
 @given(questions(), packs)
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_the_verdict_is_that_of_the_slow_gate(question: ContactQuestion, pack: Pack) -> None:
     verdict = may_contact(question, pack)
     assert verdict.allowed == slowly_allowed(question, pack, question.now)
@@ -26,7 +26,7 @@ def test_the_verdict_is_that_of_the_slow_gate(question: ContactQuestion, pack: P
 
 
 @given(questions(), packs)
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_the_earliest_moment_is_the_first_that_the_gate_allows(
     question: ContactQuestion, pack: Pack
 ) -> None:
@@ -44,7 +44,7 @@ def test_the_earliest_moment_is_the_first_that_the_gate_allows(
 
 
 @given(questions(), packs)
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_at_the_earliest_moment_the_gate_says_yes_and_before_it_no(
     question: ContactQuestion, pack: Pack
 ) -> None:
@@ -59,7 +59,7 @@ def test_at_the_earliest_moment_the_gate_says_yes_and_before_it_no(
 
 
 @given(questions(), packs)
-@settings(max_examples=150)
+@settings(max_examples=60)
 def test_a_permission_ends_when_the_clock_closes(question: ContactQuestion, pack: Pack) -> None:
     verdict = may_contact(question, pack)
     assert (verdict.valid_until is not None) == verdict.allowed

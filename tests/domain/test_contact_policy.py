@@ -155,6 +155,13 @@ def test_holidays_are_passed_over_with_the_weekend() -> None:
     assert check(may_contact(ask(), pack), "noholidays").words.endswith("no public holiday.")
 
 
+def test_holidays_without_end_are_never_over() -> None:
+    pack = pack_of(rule(NoHolidays()))
+    closed = frozenset(TUESDAY.date() + timedelta(days=n) for n in range(-2, 40))
+    both = frozenset({"Europe/Madrid", "Atlantic/Canary"})
+    assert may_contact(ask(holidays=closed, zones=both), pack).earliest_at is None
+
+
 def test_a_permission_ends_before_a_holiday_begins() -> None:
     pack = pack_of(rule(NoHolidays()))
     eve = ask(madrid(12, 24, 22), holidays=frozenset({date(2026, 12, 25)}))

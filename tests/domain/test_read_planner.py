@@ -258,6 +258,11 @@ def test_a_long_wait_for_the_allowance_takes_a_later_slot() -> None:
     assert reason is PlanReason.ALLOWANCE
 
 
+def test_attempts_from_a_wrong_clock_delay_reading_and_do_not_end_it() -> None:
+    ahead = NOON + timedelta(days=30)
+    assert plan_of(attempts=(ahead,) * 4) == (ahead + WINDOW, PlanReason.ALLOWANCE)
+
+
 def test_each_brake_holds_and_is_named() -> None:
     hour = NOON + 3 * HOUR
     for name, reason in (
