@@ -84,8 +84,10 @@ class Clock:
 
         Raises Misconfigured when the file is there and cannot be understood.
         """
-        self._refresh()
         real = self._real_now()
+        while self._refresh():
+            # The file changed since: the old speed must not be used for a moment after that.
+            real = self._real_now()
         if self._warp is None:
             return datetime.fromtimestamp(real, UTC)
         self._latest = max(self._latest, self._warp.at(real))
@@ -110,18 +112,22 @@ class Clock:
         self._refresh()
         return self._warp is not None
 
-    def _refresh(self) -> None:
+    def _refresh(self) -> bool:
+        """Read the file if it is not the one read last. True when it was another."""
         if self._path is None:
-            return
+            return False
         try:
             status = os.stat(self._path)  # noqa: PTH116 - a microsecond counts here
         except FileNotFoundError:
+            was_there = self._stamp is not None
             self._stamp, self._warp = None, None
-            return
+            return was_there
         stamp = (status.st_ino, status.st_mtime_ns, status.st_size)
-        if stamp != self._stamp:
-            self._warp = read_clock(self._path)
-            self._stamp = stamp
+        if stamp == self._stamp:
+            return False
+        self._warp = read_clock(self._path)
+        self._stamp = stamp
+        return True
 
 
 # ---------------------------------------------------------------- the file
@@ -255,7 +261,7 @@ def _change(path: Path, change: Callable[[Warp, float], Warp]) -> None:
         for _ in range(8):
             effective = time.time() + ahead
             draft = _draft(path, change(warp, effective), sync=True)
-            if time.time() < effective:
+            if time.time() < effective - ahead / 2:
                 break
             # The disk was slow and the moment has passed: aim further ahead.
             draft.unlink()
