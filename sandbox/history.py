@@ -62,10 +62,17 @@ def read_csv(lines: Iterable[str], zone: ZoneInfo) -> dict[str, History]:
     return found
 
 
-def shifted(history: History, first_on: datetime) -> History:
-    """The same history moved by whole days so that its first day is that of `first_on`."""
-    days = (first_on.date() - history[0][0].date()).days
-    return [(at + timedelta(days=days), minor) for at, minor in history]
+def shifted(history: History, first_on: datetime, zone: ZoneInfo) -> History:
+    """The same history moved by whole days of `zone`: its first day becomes that of `first_on`.
+
+    Hours of the clock on the wall stay what they were, also across a change of clocks.
+    """
+    local = [(at.astimezone(zone), minor) for at, minor in history]
+    days = first_on.astimezone(zone).date() - local[0][0].date()
+    return [
+        (datetime.combine(at.date() + days, at.timetz()).astimezone(UTC), minor)
+        for at, minor in local
+    ]
 
 
 def shipped(first_on: datetime, zone: ZoneInfo) -> History:

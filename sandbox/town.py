@@ -244,8 +244,8 @@ class Town:
         """Switch a fault on (with its value) or off for a person."""
         settings = self.settings(person_id)
         if on:
-            settings.modes[mode] = DEFAULT_VALUE.get(mode, ALWAYS) if value is None else value
-            settings.mode_since[mode] = self.now()
+            settings.modes[mode.value] = DEFAULT_VALUE.get(mode, ALWAYS) if value is None else value
+            settings.mode_since[mode.value] = self.now()
             if mode is Mode.FROZEN_OLD_DATE:
                 for plan in self.people[person_id].accounts:
                     settings.frozen_minor[plan.iban] = self.balance(plan.iban)
@@ -280,8 +280,8 @@ class Town:
         """Switch a fault of a whole bank on or off; for outages the value is hours, 0 = no end."""
         settings = self.bank_settings(bank_id)
         if on:
-            settings.modes[mode] = ALWAYS if value is None else value
-            settings.mode_since[mode] = self.now()
+            settings.modes[mode.value] = ALWAYS if value is None else value
+            settings.mode_since[mode.value] = self.now()
         else:
             settings.modes.pop(mode, None)
             settings.mode_since.pop(mode, None)

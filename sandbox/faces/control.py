@@ -281,7 +281,7 @@ class Control:
         name, now = request.path_params["name"], self._world.now()
         found = history.read_csv(lines, zone)
         for account, balances in found.items():
-            self._world.town.keep_history(f"{name}/{account}", history.shifted(balances, now))
+            self._world.town.keep_history(f"{name}/{account}", history.shifted(balances, now, zone))
         return _answer({"kept": [f"{name}/{account}" for account in found]}, 201)
 
 

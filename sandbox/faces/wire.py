@@ -9,7 +9,6 @@ import httpx
 from starlette.responses import Response
 from starlette.types import Receive, Scope, Send
 
-
 _DROPS = 40
 
 

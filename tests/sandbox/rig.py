@@ -43,9 +43,7 @@ class Town:
         self.world = World(seed=3, people=people, now=self.clock.now, file=file)
         self.http = client_of(self.world)
 
-    async def ask(
-        self, verb: str, path: str, body: Any = None, **headers: str
-    ) -> httpx.Response:
+    async def ask(self, verb: str, path: str, body: Any = None, **headers: str) -> httpx.Response:
         """One call with an X-Request-ID of its own unless given; `_` in names means `-`."""
         sent = {"X-Request-ID": str(uuid4())}
         sent |= {name.replace("_", "-"): value for name, value in headers.items()}
@@ -147,14 +145,18 @@ class Town:
 
     def pay(self, person: Person, made: httpx.Response) -> str:
         """The person authorises a payment at his bank; where he is sent back to."""
-        return psu.pay(self.world, self.online(person, "payments", made.json()["paymentId"]), person)
+        return psu.pay(
+            self.world, self.online(person, "payments", made.json()["paymentId"]), person
+        )
 
-    async def pay_status(self, person: Person, made: httpx.Response) -> str:
+    async def pay_status(self, made: httpx.Response) -> str:
         path = f"{made.json()['_links']['self']['href']}/status"
         status: str = (await self.ask("GET", path)).json()["transactionStatus"]
         return status
 
-    async def send(self, to: str, body: str = "Hola http://127.0.0.1/p/1", **form: str) -> httpx.Response:
+    async def send(
+        self, to: str, body: str = "Hola http://127.0.0.1/p/1", **form: str
+    ) -> httpx.Response:
         """Send a text through the exchange."""
         account = self.world.texts.account
         return await self.http.post(

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import jsonschema
 import yaml
-from referencing import Registry, Resource
+from referencing import Registry
 from referencing.jsonschema import DRAFT4
 
 ROOT = Path(__file__).resolve().parents[1]
@@ -27,7 +27,7 @@ class Specification:
             json.loads(text) if path.suffix == ".json" else yaml.load(text, yaml.CSafeLoader)
         )
         plain = _nullables(self.document)
-        resource = Resource(contents=plain, specification=DRAFT4)
+        resource = DRAFT4.create_resource(plain)
         self._registry: Registry[Any] = Registry().with_resource(_URN, resource)
         self._paths = [
             (re.compile("^" + re.sub(r"\{[^}]+\}", "[^/]+", template) + "$"), template)
@@ -69,9 +69,7 @@ class Specification:
         assert media in content, f"{verb} {path} {status} may not be {media}"
         self.check_body(content[media]["schema"], answer.json())
 
-    def _check_header(
-        self, name: str, header: dict[str, Any], answer: httpx.Response
-    ) -> None:
+    def _check_header(self, name: str, header: dict[str, Any], answer: httpx.Response) -> None:
         value = answer.headers.get(name)
         assert value is not None or not header.get("required"), f"header {name} is missing"
         if value is not None:

@@ -42,9 +42,7 @@ SALARIES = st.one_of(
         rhythm=st.sampled_from((Rhythm.WEEKLY, Rhythm.IRREGULAR)),
     ),
 )
-HABITS = st.one_of(
-    st.none(), st.builds(Spending, st.integers(-50_000, 50_000), st.integers(0, 60))
-)
+HABITS = st.one_of(st.none(), st.builds(Spending, st.integers(-50_000, 50_000), st.integers(0, 60)))
 MOMENTS = st.lists(
     st.integers(0, 120 * 24 * 60).map(lambda minutes: BORN + timedelta(minutes=minutes)),
     min_size=1,

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from datetime import timedelta
+from itertools import pairwise
+from pathlib import Path
 from zoneinfo import ZoneInfo
 
 import phonenumbers
@@ -12,7 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import history, ibans
-from sandbox.banks import BANKS, BY_ID
+from sandbox.banks import BANKS, BY_ID, Bank
 from sandbox.chance import Chance
 from sandbox.people import Person, draw_person
 from tests.sandbox.rig import MONDAY, Town
@@ -21,7 +23,7 @@ MADRID = ZoneInfo("Europe/Madrid")
 
 
 @given(st.sampled_from(BANKS), st.integers(0, 999_999_999))
-def test_account_numbers_are_valid_in_each_country(bank, number: int) -> None:
+def test_account_numbers_are_valid_in_each_country(bank: Bank, number: int) -> None:
     iban = ibans.make(bank.country, bank.bank_code, number)
     assert str(schwifty.IBAN(iban, validate_bban=True)) == iban
     assert ibans.is_valid(iban)
@@ -76,7 +78,7 @@ def test_the_shipped_account_is_the_published_one_in_euros() -> None:
     assert len(found) == 581
     assert min(minor for _, minor in found) == 2_000
     assert found[0][0].astimezone(MADRID).date() == MONDAY.date()
-    steps = {after - before for (_, before), (_, after) in zip(found, found[1:], strict=False)}
+    steps = {after - before for (_, before), (_, after) in pairwise(found)}
     assert {-50_000, -49_999, -50_001} & steps, "its rent of 500.00 is seen"
 
 
@@ -90,9 +92,11 @@ def test_a_csv_is_replayed_with_and_without_times() -> None:
     found = history.read_csv(lines, MADRID)
     assert [minor for _, minor in found["A"]] == [15_000, 12_950]
     assert found["A"][0][0].isoformat() == "2024-05-01T07:15:00+00:00"
-    moved = history.shifted(found["A"], MONDAY)
-    assert moved[0][0].date() == MONDAY.date()
-    assert moved[1][0] - moved[0][0] == found["A"][1][0] - found["A"][0][0]
+    moved = history.shifted(found["A"], MONDAY, MADRID)
+    assert [at.astimezone(MADRID).isoformat() for at, _ in moved] == [
+        "2026-03-02T09:15:00+01:00",
+        "2026-03-03T00:00:00+01:00",
+    ]
     undated = history.read_csv(["account,date,amount,balance", "A,2024-05-01,1,-2.10"], MADRID)
     assert undated["A"][0][1] == -210
 
@@ -126,11 +130,11 @@ def test_one_of_the_town_lives_the_real_account() -> None:
     assert town.world.town.balance(person.iban) == expected[at]
 
 
-def test_a_history_can_be_given_to_somebody_new(tmp_path) -> None:
+def test_a_history_can_be_given_to_somebody_new(tmp_path: Path) -> None:
     file = tmp_path / "world.sqlite"
     town = Town(file)
     found = history.read_csv(["account,date,amount,balance", "A,2024-05-01,1,77.70"], MADRID)
-    town.world.town.keep_history("mine/A", history.shifted(found["A"], MONDAY))
+    town.world.town.keep_history("mine/A", history.shifted(found["A"], MONDAY, MADRID))
     person = town.world.add_person("Rita", replays="mine/A")
     assert town.world.town.balance(person.iban) == 7_770
     town.world.close()

@@ -8,8 +8,9 @@ import httpx
 import pytest
 
 from sandbox.allowance import Allowance
-from sandbox.banks import BANKS, BY_ID, Window
+from sandbox.banks import BANKS, BY_ID, Bank, Window
 from sandbox.modes import BankMode, Mode
+from sandbox.people import Person
 from tests.sandbox.rig import ADDRESS, Town
 
 pytestmark = pytest.mark.anyio
@@ -25,7 +26,9 @@ def amounts(answer: httpx.Response) -> dict[str, str]:
     }
 
 
-async def read(town: Town, person, consent_id: str, times: int, **every: float) -> list[int]:
+async def read(
+    town: Town, person: Person, consent_id: str, times: int, **every: float
+) -> list[int]:
     """Statuses of several unattended reads, the clock moved between them."""
     seen = []
     for _ in range(times):
@@ -133,9 +136,7 @@ async def test_the_bank_cuts_a_window_that_is_too_long(town: Town) -> None:
 
 
 @pytest.mark.parametrize(("bank_id", "status"), [("luz", 401), ("ribera", 400)])
-async def test_a_consent_ends_at_the_banks_midnight(
-    town: Town, bank_id: str, status: int
-) -> None:
+async def test_a_consent_ends_at_the_banks_midnight(town: Town, bank_id: str, status: int) -> None:
     ana = town.world.add_person("Ana", bank_id=bank_id)
     consent_id = await town.consent(ana, days=2)
     town.clock.at = datetime(2026, 3, 4, 22, 59, 59, tzinfo=UTC)
@@ -167,7 +168,7 @@ async def test_a_new_recurring_consent_ends_the_earlier_one_of_the_same_person(
 
 @pytest.mark.parametrize("bank", BANKS, ids=lambda bank: bank.id)
 async def test_a_renewal_gives_new_account_ids_where_the_bank_does_so(
-    town: Town, bank
+    town: Town, bank: Bank
 ) -> None:
     ana = town.world.add_person("Ana", bank_id=bank.id)
     first, second = await town.consent(ana), await town.consent(ana)

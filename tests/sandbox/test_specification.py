@@ -81,9 +81,7 @@ def test_the_check_sees_what_is_wrong() -> None:
 
 
 @pytest.mark.parametrize("bank_id", [bank.id for bank in BANKS])
-async def test_a_consent_from_beginning_to_end(
-    town: Town, checked: Checked, bank_id: str
-) -> None:
+async def test_a_consent_from_beginning_to_end(town: Town, checked: Checked, bank_id: str) -> None:
     ana = town.world.add_person("Ana", bank_id=bank_id, opening_minor=50_000, second=True)
     consent_id = await town.consent(ana)
     path = f"/banks/{bank_id}/psd2/v1/consents/{consent_id}"
@@ -117,10 +115,10 @@ async def test_a_payment_from_beginning_to_end(
         assert started.status_code == 201
         assert "scaRedirect" in started.json()["_links"]
     town.pay(ana, made)
-    seen = [await town.pay_status(ana, made)]
+    seen = [await town.pay_status(made)]
     for _ in range(40):
         town.clock.forward(minutes=10)
-        seen.append(await town.pay_status(ana, made))
+        seen.append(await town.pay_status(made))
     bank = next(bank for bank in BANKS if bank.id == bank_id)
     assert list(dict.fromkeys(seen))[-1] == bank.steps_for(product)[-1].status
     late = await town.ask("DELETE", links["self"]["href"])
@@ -128,7 +126,7 @@ async def test_a_payment_from_beginning_to_end(
     unwanted = await town.payment(ana, reference="SALDO-2")
     cancelled = await town.ask("DELETE", unwanted.json()["_links"]["self"]["href"])
     assert cancelled.status_code == 204
-    assert await town.pay_status(ana, unwanted) == "CANC"
+    assert await town.pay_status(unwanted) == "CANC"
 
 
 async def test_a_cancellation_that_wants_the_payer(town: Town, checked: Checked) -> None:
@@ -150,7 +148,9 @@ async def test_refusals(town: Town, checked: Checked, bank_id: str) -> None:
     waiting = await town.consent(ana, allow=False)
     answers = [
         await town.ask("POST", f"{root}/consents", {}, **head),
-        await town.ask("POST", f"{root}/consents", {"access": {}}, TPP_Redirect_URI="https://x.test"),
+        await town.ask(
+            "POST", f"{root}/consents", {"access": {}}, TPP_Redirect_URI="https://x.test"
+        ),
         await town.ask("GET", f"{root}/consents/{unknown}"),
         await town.ask("GET", f"{root}/consents/{unknown}/status"),
         await town.ask("GET", f"{root}/accounts", Consent_ID=unknown),
@@ -192,7 +192,7 @@ async def test_whatever_goes_wrong_keeps_the_standard(
     made = await town.payment(ana)
     town.pay(ana, made)
     town.clock.forward(days=6)
-    assert await town.pay_status(ana, made) in ("ACSC", "ACCC", "RJCT")
+    assert await town.pay_status(made) in ("ACSC", "ACCC", "RJCT")
     assert checked.seen
 
 
@@ -224,4 +224,4 @@ async def test_a_payment_that_the_bank_could_not_take(town: Town, checked: Check
     payment = psu.payment_at(town.world, town.online(ana, "payments", made.json()["paymentId"]))
     outcome = town.world.payments.authorise(payment, ana, ana.iban, town.clock.at)
     assert outcome is Outcome.NO_FUNDS
-    assert await town.pay_status(ana, made) == "RJCT"
+    assert await town.pay_status(made) == "RJCT"
