@@ -6,7 +6,7 @@ import asyncio
 
 from fastapi import FastAPI
 
-from app.api import docs_page, health, problems
+from app.api import docs_page, health, hooks, problems
 from app.api.edges import BodyLimit, RequestIds
 from app.api.openapi import DESCRIPTION, TAGS, VERSION, complete
 from app.api.pace import Pace
@@ -38,6 +38,7 @@ def build_api(
     )
     for routes in (borrowers, loans, cases, payments, work, lender):
         app.include_router(routes.router)
+    app.include_router(hooks.router)
     app.include_router(health.router)
     app.include_router(docs_page.router)
     problems.install(app)

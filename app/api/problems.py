@@ -19,12 +19,13 @@ from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
 from starlette.responses import Response
-from starlette.routing import Match
+from starlette.routing import compile_path
 
 from app.api.mends import faults_of
 from app.domain.errors import (
     AllowanceSpent,
     Conflict,
+    ConsentDoubtful,
     ConsentGone,
     Declined,
     IllegalTransition,
@@ -140,6 +141,7 @@ BY_ERROR: Final[Mapping[type[SaldoError], str]] = {
     TryLater: "try_later",
     AllowanceSpent: "try_later",
     ConsentGone: "provider_refused",
+    ConsentDoubtful: "provider_refused",
     Declined: "provider_refused",
     OutcomeUnknown: "provider_unclear",
     Unreadable: "provider_unclear",
@@ -351,13 +353,12 @@ def _retry(seconds: float) -> dict[str, str]:
 
 
 def _allowed(request: Request) -> str:
-    """Every method that some route knows for this path (RFC 9110, 15.5.6)."""
+    """Every method that this path knows (RFC 9110, 15.5.6), as the description lists them."""
     methods: set[str] = set()
-    for route in request.app.routes:
-        found, _ = route.matches(request.scope)
-        if found is not Match.NONE:
-            methods |= getattr(route, "methods", None) or set()
-    return ", ".join(sorted(methods))
+    for path, operations in request.app.openapi()["paths"].items():
+        if compile_path(path)[0].match(request.url.path):
+            methods |= {method.upper() for method in operations}
+    return ", ".join(sorted(methods or {"GET"}))
 
 
 def _base(request: Request) -> str:

@@ -1,4 +1,4 @@
-"""The API through ASGI, over a real database: two lenders, each with a key, none with the other's."""
+"""The API through ASGI, over a real database: two lenders on one installation."""
 
 from __future__ import annotations
 
@@ -77,7 +77,7 @@ def settings(tmp_path: Path) -> Settings:
 
 @pytest.fixture
 async def house(store: Store, clock: Clock, settings: Settings) -> AsyncIterator[House]:
-    """The house over a fresh database, with the ports as far as they can be set up without banks."""
+    """The house over a fresh database; without banks most ports stay empty."""
     async with httpx.AsyncClient() as http:
         yield make_house(settings, store, clock, load_packs(), http)
 

@@ -1,0 +1,150 @@
+"""`saldo connectors ...`: which providers there are, and how a saved answer would be read."""
+
+from __future__ import annotations
+
+import json
+import sys
+from datetime import UTC
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any
+
+import typer
+
+from app.domain.errors import Invalid, NotFound
+
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from app.domain.balance import Spendable
+    from app.ports import BalanceAnswer, Connector
+
+NAME = "connectors"
+app = typer.Typer(help="Providers: what each can do, and how its answers are read.")
+
+LARGEST_FILE = 20 * 1024 * 1024
+_DEEPEST_WRAPPING = 3
+
+_SLOTS = ("aggregation", "payments", "messages", "lender_hooks")
+
+
+@app.command("list")
+def list_connectors() -> None:
+    """Every connector and what it can do."""
+    from rich.console import Console
+    from rich.table import Table
+
+    import connectors
+
+    table = Table("connector", "can do", "needs a licence")
+    for connector in sorted(connectors.discover().values(), key=lambda one: one.name):
+        can = [slot for slot in _SLOTS if getattr(connector, slot) is not None]
+        table.add_row(connector.name, ", ".join(can), "yes" if connector.needs_licence else "no")
+    Console().print(table)
+
+
+@app.command("parse")
+def parse_answer(
+    connector: Annotated[str, typer.Argument(help="Name of the connector, such as berlin_group.")],
+    what: Annotated[str, typer.Argument(help="What the file holds: balances.")],
+    file: Annotated[Path, typer.Argument(help="A saved JSON answer; - reads standard input.")],
+    limits_excluded: Annotated[
+        bool,
+        typer.Option(help="The bank states that its balances never contain a credit limit."),
+    ] = False,
+) -> None:
+    """Say which money of a saved answer could be spent, as JSON.
+
+    Status 0 whenever it could be judged, also when nothing is spendable.
+    """
+    if what != "balances":
+        raise Invalid("what", f"{what!r} cannot be parsed.", mend="Use: balances.")
+    read = _reader(connector)
+    judged = judge(read, read_json(file), limits_excluded=limits_excluded)
+    shown = [_shown(one) for one in judged]
+    typer.echo(json.dumps(shown[0] if len(shown) == 1 else shown, indent=2))
+
+
+def read_json(file: Path) -> Any:
+    """The decoded document. Raises `Invalid` that says what is wrong with the file."""
+    try:
+        if str(file) == "-":
+            raw = sys.stdin.buffer.read(LARGEST_FILE + 1)
+        else:
+            with file.open("rb") as opened:
+                raw = opened.read(LARGEST_FILE + 1)
+    except OSError as error:
+        raise Invalid("file", f"{file} cannot be read: {error.strerror}.") from None
+    if len(raw) > LARGEST_FILE:
+        raise Invalid("file", f"{file} is larger than {LARGEST_FILE} bytes.")
+    try:
+        return json.loads(raw)
+    except (ValueError, RecursionError) as error:
+        raise Invalid("file", f"{file} is not JSON: {error}.") from None
+
+
+def judge(
+    read: Callable[[Any], tuple[BalanceAnswer, ...]], document: Any, *, limits_excluded: bool
+) -> list[Spendable]:
+    """One result per account, and per currency where an account holds several. Never empty.
+
+    A document without balances (a bank's error body too) is judged: nothing in it is spendable.
+    Raises `Invalid` for a document that is no answer of any kind.
+    """
+    from app.domain.balance import Spendable, Unusable, spendable_per_currency
+
+    if not isinstance(document, dict | list):
+        raise Invalid("file", "holds a single value, not an answer of a bank.")
+    answers = _answers(read, document, _DEEPEST_WRAPPING)
+    found = [
+        one
+        for answer in answers
+        for one in spendable_per_currency(
+            answer.entries, answer.currency, limits_excluded=limits_excluded
+        )
+    ]
+    return found or [Spendable(None, unusable=Unusable.NO_BALANCES)]
+
+
+def _answers(
+    read: Callable[[Any], tuple[BalanceAnswer, ...]], document: Any, depth: int
+) -> tuple[BalanceAnswer, ...]:
+    """What the connector reads; an answer saved inside one wrapping is taken out of it."""
+    from app.domain.errors import Unreadable
+
+    try:
+        return read(document)
+    except Unreadable:
+        inner = [part for part in _parts(document) if isinstance(part, dict | list)]
+        inside = [_answers(read, part, depth - 1) for part in inner if depth > 0]
+        wrapped = [found for found in inside if found]
+        # Two different answers in one wrapping would be a guess.
+        return wrapped[0] if len(wrapped) == 1 else ()
+
+
+def _parts(document: Any) -> list[Any]:
+    return list(document.values()) if isinstance(document, dict) else []
+
+
+def _reader(name: str) -> Callable[[Any], tuple[BalanceAnswer, ...]]:
+    import connectors
+
+    found: dict[str, Connector] = connectors.discover()
+    able = sorted(one.name for one in found.values() if one.parse_balances is not None)
+    read = found[name].parse_balances if name in found else None
+    if read is None:
+        raise NotFound(f"No connector {name!r} reads balances. These do: {', '.join(able)}.")
+    return read
+
+
+def _shown(result: Spendable) -> dict[str, Any]:
+    amount = result.amount
+    as_of = None if result.as_of is None else result.as_of.astimezone(UTC)
+    return {
+        "spendable": None
+        if amount is None
+        else {"minor": amount.minor, "currency": amount.currency},
+        "kind": result.kind,
+        "as_of": None if as_of is None else as_of.isoformat().replace("+00:00", "Z"),
+        "credit_excluded": result.credit_excluded,
+        "unusable": None if result.unusable is None else result.unusable.value,
+    }
