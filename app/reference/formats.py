@@ -8,6 +8,7 @@ from decimal import Decimal
 from functools import lru_cache
 from zoneinfo import ZoneInfo
 
+import phonenumbers
 from babel import Locale, UnknownLocaleError
 from babel.dates import format_date, format_datetime, get_timezone_location
 from babel.numbers import format_currency, get_currency_symbol
@@ -52,6 +53,12 @@ def short_day(on: date, language: str) -> str:
     return str(format_date(on, "medium", locale=locale_of(language)))
 
 
+def near_day(on: date, today: date, language: str) -> str:
+    """A calendar day without its year while that is the present one: "3 Nov"."""
+    form = "d MMM" if on.year == today.year else "d MMM y"
+    return str(format_date(on, form, locale=locale_of(language)))
+
+
 def weekday(on: date, language: str) -> str:
     """A calendar day as a heading: "Tuesday 3 November"."""
     return str(format_date(on, "EEEE d MMMM", locale=locale_of(language)))
@@ -73,6 +80,21 @@ def clock_time(at: datetime, zone: ZoneInfo) -> str:
 def place(zone: ZoneInfo, language: str) -> str:
     """The town a zone is named after, in the reader's language."""
     return str(get_timezone_location(zone, locale=locale_of(language), return_city=True))
+
+
+def phone_in_words(number: str) -> str:
+    """An E.164 number with the spaces of its country: "+34 910 00 00 00"."""
+    try:
+        parsed = phonenumbers.parse(number)
+    except phonenumbers.NumberParseException:
+        return number
+    return str(phonenumbers.format_number(parsed, phonenumbers.PhoneNumberFormat.INTERNATIONAL))
+
+
+def plain_amount(amount: Money, language: str) -> str:
+    """The bare number for an input field, with the comma or point of the language."""
+    text = amount.plain()
+    return text if language == "en" else text.replace(".", ",")
 
 
 def ago(gap: timedelta) -> str:

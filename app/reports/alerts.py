@@ -74,6 +74,7 @@ async def live_alerts(unit: Unit, now: datetime, *, limit: int = AT_MOST) -> tup
         .select_from(signal_cases)
         .join(cases, cases.c.id == signal_cases.c.case_id)
         .join(loans, loans.c.id == cases.c.loan_id)
+        .join(lenders, lenders.c.id == cases.c.lender_id)
         .join(due, true())
         .where(signal_cases.c.signal_id == funds_signals.c.id, due.c.minor.is_not(None))
         .order_by(due.c.oldest, cases.c.id)
@@ -98,7 +99,6 @@ async def live_alerts(unit: Unit, now: datetime, *, limit: int = AT_MOST) -> tup
             func.coalesce(last_message.c.state, literal("")).label("message_state"),
         )
         .join(borrowers, borrowers.c.id == funds_signals.c.borrower_id)
-        .join(lenders, lenders.c.id == funds_signals.c.lender_id)
         .join(first_case, true())
         .outerjoin(last_message, true())
         .where(funds_signals.c.ended_at.is_(None))

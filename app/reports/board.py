@@ -12,6 +12,7 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
 
+from app.domain.case import CaseState
 from app.domain.money import Money
 from app.domain.payment import PaymentState
 from app.domain.task import TaskReason, TaskState
@@ -143,10 +144,11 @@ def _task_lines(now: datetime) -> Select[Any]:
         .lateral("due")
     )
     # A task about the person shows his oldest open case.
+    older = cases.alias("older")
     first_case = (
-        select(cases.c.id)
-        .where(cases.c.borrower_id == tasks.c.borrower_id, cases.c.state != "closed")
-        .order_by(cases.c.opened_at, cases.c.id)
+        select(older.c.id)
+        .where(older.c.borrower_id == tasks.c.borrower_id, older.c.state != CaseState.CLOSED.value)
+        .order_by(older.c.opened_at, older.c.id)
         .limit(1)
         .scalar_subquery()
     )

@@ -56,8 +56,13 @@ async def start(
     return ends
 
 
-async def find(unit: Unit, real_now: datetime, id_hash: bytes) -> Session | None:
-    """The live session behind a hash, of a user who may still sign in. Marks it as seen."""
+async def find(
+    unit: Unit, real_now: datetime, id_hash: bytes, *, touch: bool = True
+) -> Session | None:
+    """The live session behind a hash, of a user who may still sign in.
+
+    `touch` marks it as used now; an open stream asks without, or it would keep itself alive.
+    """
     row = (
         await unit.conn.execute(
             select(
@@ -81,7 +86,7 @@ async def find(unit: Unit, real_now: datetime, id_hash: bytes) -> Session | None
     ).first()
     if row is None:
         return None
-    if row.used_at < real_now - _SEEN_EVERY:
+    if touch and row.used_at < real_now - _SEEN_EVERY:
         await unit.conn.execute(
             update(sessions).where(sessions.c.id_hash == id_hash).values(seen_at=real_now)
         )

@@ -122,7 +122,7 @@ def desk_page(
         for one in shown
     ]
     frame = {
-        "items": [item for item in _ITEMS if may(seat.role, item.act)],
+        "menu": [item for item in _ITEMS if may(seat.role, item.act)],
         "here": here,
         "role": words.ROLES[seat.role],
         "csrf": csrf_field(seat.csrf),

@@ -34,7 +34,9 @@ def make_templates() -> Environment:
         auto_reload=False,
     )
     made.globals.update(icon=icon, static=static_address)
-    made.filters.update(money=_money, day=_day, full_day=_full_day, moment=_moment, clock=_clock)
+    made.filters.update(
+        money=_money, day=_day, near=_near, full_day=_full_day, moment=_moment, clock=_clock
+    )
     return made
 
 
@@ -85,6 +87,10 @@ def _money(amount: Money, language: str = DESK_LANGUAGE) -> str:
 
 def _day(on: date, language: str = DESK_LANGUAGE) -> str:
     return formats.short_day(on, language)
+
+
+def _near(on: date, now: datetime, zone: ZoneInfo) -> str:
+    return formats.near_day(on, now.astimezone(zone).date(), DESK_LANGUAGE)
 
 
 def _full_day(on: date, language: str = DESK_LANGUAGE) -> str:

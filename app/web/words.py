@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -243,13 +243,15 @@ def task_sentence(reason: TaskReason) -> str:
     return _TASK_SENTENCES[reason]
 
 
-def situation_lines(situation: Mapping[str, Any]) -> list[tuple[str, str]]:
+def situation_lines(
+    situation: Mapping[str, Any], bank_name: Callable[[str], str]
+) -> list[tuple[str, str]]:
     """The parts of a situation that a person wants to read, in words."""
     lines: list[tuple[str, str]] = []
     for name, label in _SITUATION_WORDS.items():
         value = situation.get(name)
         if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-            lines.append((label, said(name, value)))
+            lines.append((label, bank_name(str(value)) if name == "bank_id" else said(name, value)))
     return lines
 
 

@@ -6,6 +6,10 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.web.pages import board, sign_in
+from app.web.pages import board, cases, sign_in
 
-ROUTERS: Final[tuple[APIRouter, ...]] = (sign_in.router, board.router)
+ROUTERS: Final[tuple[APIRouter, ...]] = (
+    sign_in.router,
+    board.router,
+    cases.router,
+)

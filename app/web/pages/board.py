@@ -22,6 +22,7 @@ from app.reports.alerts import Alert, live_alerts
 from app.reports.board import Pile, TaskLine, board_of
 from app.web import words
 from app.web.alerts import STREAMS_AT_MOST, Ended, Event, InSync, Raised
+from app.web.banks import bank_name
 from app.web.desk import brakes_in_force, desk_page, zone_of_seat
 from app.web.seats import Seat, find_session, needs
 from app.web.site import Site, site_of
@@ -50,10 +51,12 @@ class ShownTask:
     why_now: str
 
 
-def shown_task(line: TaskLine, now: datetime) -> ShownTask:
+def shown_task(site: Site, line: TaskLine, now: datetime) -> ShownTask:
     """Put a task into words."""
-    events = TASK.events(line.state)
-    return ShownTask(line, events, words.situation_lines(line.situation), why_now(line, now))
+    situation = words.situation_lines(
+        line.situation, lambda bank_id: bank_name(site.house, bank_id)
+    )
+    return ShownTask(line, TASK.events(line.state), situation, why_now(line, now))
 
 
 def why_now(line: TaskLine, now: datetime) -> str:
@@ -90,7 +93,7 @@ async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BO
         banners=banners,
         here="/",
         board=found,
-        tasks=[shown_task(line, now) for line in found.tasks],
+        tasks=[shown_task(site, line, now) for line in found.tasks],
         more=counts[pile] > len(found.tasks),
         pile=pile,
         piles=list(Pile),
@@ -206,4 +209,4 @@ def _event(name: str, content: Mapping[str, object], *, last_id: str = "") -> st
 
 def _card(site: Site, alert: Alert, zone: ZoneInfo, *, fresh: bool) -> str:
     module = site.templates.get_template("desk/_alerts.html").module
-    return str(module.alert_card(alert, words, zone, fresh))  # type: ignore[attr-defined]
+    return str(module.alert_card(alert, words, site.now(), zone, fresh))  # type: ignore[attr-defined]

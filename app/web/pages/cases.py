@@ -1,0 +1,220 @@
+"""Cases: the list, one case with everything about it, and the brakes on it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time, timedelta
+from typing import Annotated, Final
+from zoneinfo import ZoneInfo
+
+from fastapi import APIRouter, Depends, Request
+from starlette.responses import Response
+
+from app.domain.case import CaseState
+from app.domain.errors import Invalid
+from app.domain.hold import HoldKind
+from app.domain.message import Channel, MessageState
+from app.domain.money import Money
+from app.domain.payment import LinkState
+from app.domain.roles import Act
+from app.domain.task import TaskOutcome
+from app.flows.opt_out import opt_out
+from app.flows.set_hold import lift_hold, set_hold
+from app.reports.case_file import CaseFile, case_file
+from app.reports.case_list import find_cases
+from app.web.banks import bank_name
+from app.web.codes import link_code
+from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
+from app.web.forms import read_uuid
+from app.web.pages.board import shown_task
+from app.web.seats import Seat, needs
+from app.web.site import site_of
+from app.web.story import Told, tell
+
+router = APIRouter()
+
+LONGEST_HOLD: Final = timedelta(days=366)
+
+
+@router.get("/cases")
+async def cases(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_CASE))]) -> Response:
+    """Open cases, oldest due first; or the person or loan that was searched for."""
+    site = site_of(request)
+    wanted = request.query_params.get("find", "").strip()[:100]
+    closed = request.query_params.get("closed") == "1"
+    async with site.house.store.unit(seat.lender_id) as unit:
+        banners = await brakes_in_force(unit)
+        found = await find_cases(
+            unit, site.now(), wanted=wanted, closed=closed, after=request.query_params.get("after")
+        )
+    return desk_page(
+        site,
+        request,
+        seat,
+        "desk/cases.html",
+        banners=banners,
+        here="/cases",
+        found=found,
+        wanted=wanted,
+        closed=closed,
+    )
+
+
+@router.get("/cases/{case_id}")
+async def case(
+    request: Request, case_id: str, seat: Annotated[Seat, Depends(needs(Act.SEE_CASE))]
+) -> Response:
+    """One case: the debt, what happens next, what can be done, and how it came to this."""
+    return await _case(request, case_id, seat)
+
+
+async def _case(
+    request: Request, case_id: str, seat: Seat, trouble: str = "", status: int = 200
+) -> Response:
+    site = site_of(request)
+    now, zone = site.now(), zone_of_seat(seat)
+    margin = timedelta(minutes=site.settings.read_window_margin_minutes)
+    async with site.house.store.unit(seat.lender_id) as unit:
+        banners = await brakes_in_force(unit)
+        file = await case_file(
+            unit,
+            now,
+            read_uuid(case_id),
+            margin=margin,
+            before=request.query_params.get("before", ""),
+        )
+    story = [tell(entry, zone) for entry in file.entries]
+    return desk_page(
+        site,
+        request,
+        seat,
+        "desk/case.html",
+        banners=banners,
+        here="/cases",
+        status=status,
+        file=file,
+        his_zone=ZoneInfo(file.person.time_zone),
+        next_steps=next_steps(file, now, zone),
+        tasks=[shown_task(site, line, now) for line in file.tasks],
+        outcomes=list(TaskOutcome),
+        hold_kinds=list(HoldKind),
+        days=by_day(story, zone),
+        bank_name=lambda bank_id: bank_name(site.house, bank_id),
+        link_code=link_code,
+        trouble=trouble,
+        soonest=now.astimezone(zone).date() + timedelta(days=1),
+        latest=now.astimezone(zone).date() + LONGEST_HOLD,
+        payment_amount=lambda row: Money(row.amount_minor, row.currency),
+    )
+
+
+def by_day(story: Sequence[Told], zone: ZoneInfo) -> list[tuple[date, list[Told]]]:
+    """The timeline under its days, newest first, in the desk's time zone."""
+    days: list[tuple[date, list[Told]]] = []
+    for told in story:
+        on = told.at.astimezone(zone).date()
+        if not days or days[-1][0] != on:
+            days.append((on, []))
+        days[-1][1].append(told)
+    return days
+
+
+def next_steps(file: CaseFile, now: datetime, zone: ZoneInfo) -> list[str]:
+    """What will happen without anybody's hand, most binding first."""
+    if file.state is CaseState.CLOSED:
+        return ["Nothing: the case is closed."]
+    steps: list[str] = []
+    if file.state is CaseState.IN_FLIGHT:
+        steps.append("A payment is on its way. Saldo asks the bank until it has arrived.")
+    for hold in file.holds:
+        end = f"until {_when(hold.ends_at, zone)}" if hold.ends_at else "until somebody lifts it"
+        steps.append(f"On hold {end}: nothing leaves.")
+    steps += [
+        f"A text leaves at {_when(message.next_look_at, zone)}, if all still holds."
+        for message in file.messages
+        if message.state == MessageState.QUEUED.value and message.next_look_at is not None
+    ]
+    for link in file.links:
+        if link.state == LinkState.LIVE.value and link.expires_at > now:
+            steps.append(f"A payment link works until {_when(link.expires_at, zone)}.")
+            break
+    planned = [account.next_read_at for account in file.accounts if account.next_read_at]
+    if planned:
+        steps.append(f"Next reading planned for {_when(min(planned), zone)}.")
+    if file.tasks:
+        steps.append("A person is needed: see the task.")
+    return steps or ["Nothing is planned by itself."]
+
+
+def _when(at: datetime, zone: ZoneInfo) -> str:
+    return at.astimezone(zone).strftime("%H:%M on %-d %b")
+
+
+# ------------------------------------------------------------------ brakes on a case
+
+
+@router.post("/cases/{case_id}/hold")
+async def hold(
+    request: Request, case_id: str, seat: Annotated[Seat, Depends(needs(Act.SET_HOLD))]
+) -> Response:
+    """Leave the person in peace, with a reason and an end; what is queued is cancelled."""
+    site, form, wanted = site_of(request), seat.posted, read_uuid(case_id)
+    zone = zone_of_seat(seat)
+    try:
+        ends_at = end_of_day(form.text("until"), zone, site.now())
+        async with site.house.store.unit(seat.lender_id) as unit:
+            file = await case_file(unit, site.now(), wanted, margin=timedelta(0))
+            await set_hold(
+                unit,
+                site.now(),
+                borrower_id=file.person.id,
+                case_id=None if form.ticked("everything") else wanted,
+                kind=form.text("kind"),
+                reason=form.text("reason", longest=500),
+                ends_at=ends_at,
+                set_by=seat.actor,
+            )
+    except Invalid as error:
+        return await _case(request, case_id, seat, error.message, 422)
+    return back_to(f"/cases/{wanted}", "held")
+
+
+def end_of_day(text: str, zone: ZoneInfo, now: datetime) -> datetime | None:
+    """The end of the day written as YYYY-MM-DD; None for an empty field. Raises `Invalid`."""
+    if not text:
+        return None
+    try:
+        on = date.fromisoformat(text)
+    except ValueError:
+        raise Invalid("until", "is not a day.", mend="Write it like 2026-11-30.") from None
+    if on > now.astimezone(zone).date() + LONGEST_HOLD:
+        raise Invalid("until", "is more than a year away.", mend="Leave it empty for no end.")
+    return datetime.combine(on + timedelta(days=1), time(), zone).astimezone(UTC)
+
+
+@router.post("/cases/{case_id}/holds/{hold_id}/lift")
+async def lift(
+    request: Request,
+    case_id: str,
+    hold_id: str,
+    seat: Annotated[Seat, Depends(needs(Act.LIFT_HOLD))],
+) -> Response:
+    """End a hold early."""
+    site = site_of(request)
+    async with site.house.store.unit(seat.lender_id) as unit:
+        await lift_hold(unit, site.now(), hold_id=read_uuid(hold_id), lifted_by=seat.actor)
+    return back_to(f"/cases/{read_uuid(case_id)}", "lifted")
+
+
+@router.post("/cases/{case_id}/stop-messages")
+async def stop_messages(
+    request: Request, case_id: str, seat: Annotated[Seat, Depends(needs(Act.SET_HOLD))]
+) -> Response:
+    """The borrower asked on the phone for no more texts: the same opt-out as his own."""
+    site, wanted = site_of(request), read_uuid(case_id)
+    async with site.house.store.unit(seat.lender_id) as unit:
+        file = await case_file(unit, site.now(), wanted, margin=timedelta(0))
+        await opt_out(
+            unit, site.now(), borrower_id=file.person.id, channel=Channel.SMS, source="desk"
+        )
+    return back_to(f"/cases/{wanted}", "stopped")

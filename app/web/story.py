@@ -1,0 +1,365 @@
+"""The timeline in words: what happened, who did it, and the inputs for whoever wants them."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from zoneinfo import ZoneInfo
+
+from app.domain.case import CaseClose
+from app.domain.consent import ConsentState, Purpose
+from app.domain.detector import QuietReason
+from app.domain.errors import Invalid
+from app.domain.hold import HoldKind
+from app.domain.message import CancelReason, MessageState
+from app.domain.money import Money
+from app.domain.payment import PaymentState
+from app.domain.task import TaskOutcome, TaskReason, TaskState
+from app.reference import formats
+from app.reports.case_entries import Entry
+from app.store.timeline import Kind
+from app.web import words
+from app.web.inputs import inputs_of
+
+Details = Mapping[str, Any]
+
+
+@dataclass(frozen=True, slots=True)
+class Told:
+    """One line for the page. `inputs` are what the act was decided from, `checks` the rules."""
+
+    at: datetime
+    title: str
+    said: str
+    icon: str
+    tone: str
+    actor: str
+    inputs: tuple[tuple[str, str], ...]
+    checks: tuple[Mapping[str, Any], ...]
+    pack: str
+
+
+@dataclass(frozen=True, slots=True)
+class Words:
+    """Title, sentence, drawing and tone of one line."""
+
+    title: str
+    said: str = ""
+    icon: str = "info"
+    tone: str = ""
+
+
+_ACTORS: Final[Mapping[str, str]] = {
+    "saldo": "Saldo",
+    "borrower": "Borrower",
+    "lender": "Your system",
+    "bank": "Bank",
+    "carrier": "Carrier",
+}
+
+# Why a reading led to nothing, in a few words; the sentence beside it says more.
+QUIET: Final[Mapping[str, str]] = {
+    QuietReason.NOTHING_DUE: "nothing is due",
+    QuietReason.UNUSABLE: "the answer holds no usable amount",
+    QuietReason.OTHER_CURRENCY: "another currency than the debt",
+    QuietReason.CREDIT_NOT_EXCLUDED: "it may contain a credit limit",
+    QuietReason.STALE: "the bank’s figure is too old",
+    QuietReason.FLOOR_NOT_SET: "no protected floor is set",
+    QuietReason.PROTECTED: "what is there is protected",
+    QuietReason.BELOW_THRESHOLD: "not enough yet",
+    QuietReason.ALREADY_SIGNALLED: "known already",
+    QuietReason.RESTING: "resting after the last one",
+}
+
+
+def tell(entry: Entry, zone: ZoneInfo) -> Told:
+    """Put one line into words."""
+    kind = Kind(entry.kind)
+    said = _WORDS[kind](entry.details)
+    verdict = entry.verdict or (entry.details if "checks" in entry.details else {})
+    return Told(
+        at=entry.at,
+        title=said.title,
+        said=said.said,
+        icon=said.icon,
+        tone=said.tone,
+        actor=_ACTORS.get(entry.actor, entry.actor),
+        inputs=tuple(inputs_of(entry.details, zone)),
+        checks=tuple(verdict.get("checks", ())),
+        pack=str(verdict.get("pack", "")),
+    )
+
+
+# ------------------------------------------------------------------ one function per kind
+
+
+def _plain(title: str, icon: str, tone: str = "", said: str = "") -> Callable[[Details], Words]:
+    return lambda _details: Words(title, said, icon, tone)
+
+
+def _case_closed(details: Details) -> Words:
+    why = details.get("why", "")
+    text = words.CASE_CLOSES[CaseClose(why)] if _is(CaseClose, why) else ""
+    return Words("Case closed", _sentence(text), "check", "good")
+
+
+def _case_reopened(details: Details) -> Words:
+    returned = details.get("why") == "payment_returned"
+    return Words("Case open again", "The payment was sent back." if returned else "", "case", "bad")
+
+
+def _requested(details: Details) -> Words:
+    named = _purposes(details.get("purposes"))
+    return Words("Permission asked for", named, "consent")
+
+
+def _chosen(details: Details) -> Words:
+    granted = _purposes(details.get("granted"))
+    refused = _purposes(details.get("refused"))
+    parts = [f"Yes to: {granted}." if granted else "", f"No to: {refused}." if refused else ""]
+    return Words("Borrower chose", " ".join(filter(None, parts)), "consent", "note")
+
+
+def _consent_changed(details: Details) -> Words:
+    state = details.get("state", "")
+    if not _is(ConsentState, state):
+        return Words("Permission changed", str(state), "consent")
+    mark = words.CONSENT_STATES[ConsentState(state)]
+    via = {"page": "by the borrower", "api": "by your system", "bank": "at the bank"}
+    return Words(
+        f"Permission: {mark.text.lower()}",
+        _sentence(via.get(str(details.get("via")), "")),
+        "consent",
+        mark.tone,
+    )
+
+
+def _reading(details: Details) -> Words:
+    verdict = str(details.get("verdict", ""))
+    because = str(details.get("because", ""))
+    if verdict in QUIET:
+        return Words("Balance read", because or _sentence(QUIET[verdict]), "eye")
+    return Words("Balance read: money is there", because, "eye", "good")
+
+
+def _read_refused(details: Details) -> Words:
+    why = str(details.get("why", details.get("detail", ""))).replace("_", " ")
+    return Words("Reading failed", _sentence(why), "eye", "warn")
+
+
+def _signal_raised(details: Details) -> Words:
+    covers = str(details.get("covers", ""))
+    mark = words.COVERS.get(covers)
+    return Words(
+        f"Money is there: {mark.text.lower()}" if mark else "Money is there",
+        str(details.get("because", "")),
+        "coin",
+        "good",
+    )
+
+
+def _signal_ended(details: Details) -> Words:
+    why = str(details.get("why", ""))
+    return Words("Alert ended", _sentence(words.SIGNAL_ENDS.get(why, _cancelled(why))), "coin")
+
+
+def _decision(details: Details) -> Words:
+    steps = [_step(step) for step in details.get("steps", ())]
+    title = "Decided: " + (", ".join(filter(None, steps)) or "nothing to do")
+    rule = str(details.get("rule", "")).replace("_", " ")
+    said = f"By the rule “{rule}”." if rule else ""
+    if details.get("observe_only"):
+        said = f"{said} Observe-only mode: nothing leaves.".strip()
+    return Words(title, said, "scale", "note")
+
+
+def _step(step: Any) -> str:
+    if not isinstance(step, Mapping):
+        return str(step).replace("_", " ")
+    match step.get("do"):
+        case "ask_to_pay":
+            return "send a payment link"
+        case "open_task":
+            reason = step.get("reason", "")
+            return "a person is needed" + (
+                f" ({words.TASK_TITLES[TaskReason(reason)].lower()})"
+                if _is(TaskReason, reason)
+                else ""
+            )
+        case "wait":
+            return "wait"
+        case "close":
+            return "close the case"
+        case other:
+            return str(other or "")
+
+
+def _gate(details: Details) -> Words:
+    verdict = details.get("verdict", details)
+    if not isinstance(verdict, Mapping):
+        verdict = details
+    if verdict.get("allowed"):
+        return Words("Contact rules: allowed", "Every rule agrees.", "scale", "good")
+    because = str(verdict.get("because") or "")
+    if not because:
+        because = " ".join(
+            str(check.get("words", ""))
+            for check in verdict.get("checks", ())
+            if not check.get("passed")
+        )
+    later = verdict.get("earliest_at") is not None
+    title = "Contact rules: later" if later else "Contact rules: no"
+    return Words(title, because, "scale", "warn")
+
+
+def _message_queued(details: Details) -> Words:
+    if details.get("state") == MessageState.WITHHELD.value:
+        return Words("Text would have been sent", "Observe-only mode.", "text", "note")
+    return Words("Text with a payment link prepared", "", "text", "note")
+
+
+def _message_changed(details: Details) -> Words:
+    state = str(details.get("state", ""))
+    if not _is(MessageState, state):
+        return Words("Text message", state, "text")
+    mark = words.MESSAGE_STATES[MessageState(state)]
+    why = str(details.get("why", "") or details.get("error_code", "") or "")
+    return Words(mark.text, _sentence(_cancelled(why)), "text", mark.tone)
+
+
+def _check_failed(details: Details) -> Words:
+    locked = " The page is locked." if details.get("locked") else ""
+    return Words(
+        "Identity check failed", f"Try {details.get('tries', '?')}.{locked}", "lock", "warn"
+    )
+
+
+def _said(details: Details) -> Words:
+    what = str(details.get("said", details.get("what", "")))
+    titles = {
+        "wrong": "Borrower says: this is wrong",
+        "cannot": "Borrower says: I cannot pay now",
+        "paid": "Borrower says: I have paid",
+        "stop": "Borrower says: no more messages",
+    }
+    note = str(details.get("note", "") or "")
+    return Words(
+        titles.get(what, "Borrower said something"), f"“{note}”" if note else "", "speak", "warn"
+    )
+
+
+def _payment(details: Details) -> Words:
+    state = str(details.get("state", ""))
+    if not _is(PaymentState, state):
+        return Words("Payment", state, "card")
+    mark = words.PAYMENT_STATES[PaymentState(state)]
+    return Words(f"Payment: {mark.text.lower()}", _amount(details), "card", mark.tone)
+
+
+def _repayment(details: Details) -> Words:
+    said = _amount(details)
+    if details.get("counted") is False:
+        said = f"{said} Known already; counted once.".strip()
+    return Words("Money booked", said, "coin", "good")
+
+
+def _task_opened(details: Details) -> Words:
+    reason = details.get("reason", "")
+    title = words.TASK_TITLES[TaskReason(reason)] if _is(TaskReason, reason) else str(reason)
+    return Words(f"Task: {title.lower()}", "", "task", "warn")
+
+
+def _task_changed(details: Details) -> Words:
+    state = str(details.get("state", ""))
+    titles = {
+        TaskState.OPEN.value: "Task given back",
+        TaskState.TAKEN.value: "Task taken",
+        TaskState.DONE.value: "Task finished",
+        TaskState.CANCELLED.value: "Task no longer needed",
+    }
+    outcome = details.get("outcome", "")
+    said = words.OUTCOMES[TaskOutcome(outcome)] if _is(TaskOutcome, outcome) else ""
+    said = said or _cancelled(str(details.get("why", "") or ""))
+    return Words(titles.get(state, "Task changed"), _sentence(said), "task")
+
+
+def _hold(title: str) -> Callable[[Details], Words]:
+    def say(details: Details) -> Words:
+        kind = details.get("kind", "")
+        named = words.HOLD_KINDS[HoldKind(kind)] if _is(HoldKind, kind) else str(kind)
+        return Words(title, _sentence(named), "hold", "warn" if title.endswith("set") else "")
+
+    return say
+
+
+def _opt_out(details: Details) -> Words:
+    if details.get("stopped") is False:
+        return Words("Borrower wants messages again", "", "text")
+    return Words("Borrower wants no more messages", "", "stop", "warn")
+
+
+def _stop_switch(details: Details) -> Words:
+    return Words("Stop switch " + ("on" if details.get("halted") else "off"), "", "stop", "warn")
+
+
+_WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
+    Kind.LOAN_REGISTERED: _plain("Loan registered", "case"),
+    Kind.CASE_OPENED: _plain("Case opened", "case", "note", "Something is due and unpaid."),
+    Kind.CASE_CLOSED: _case_closed,
+    Kind.CASE_REOPENED: _case_reopened,
+    Kind.CONSENT_REQUESTED: _requested,
+    Kind.CONSENT_CHOSEN: _chosen,
+    Kind.CONSENT_CHANGED: _consent_changed,
+    Kind.FIGURES_ERASED: _plain("Balance figures erased", "lock"),
+    Kind.READING: _reading,
+    Kind.READ_REFUSED: _read_refused,
+    Kind.SIGNAL_RAISED: _signal_raised,
+    Kind.SIGNAL_ENDED: _signal_ended,
+    Kind.DECISION: _decision,
+    Kind.GATE: _gate,
+    Kind.MESSAGE_QUEUED: _message_queued,
+    Kind.MESSAGE_CHANGED: _message_changed,
+    Kind.LINK_OPENED: _plain("Payment link opened", "link"),
+    Kind.CHECK_PASSED: _plain("Borrower proved who he is", "lock", "good"),
+    Kind.CHECK_FAILED: _check_failed,
+    Kind.BORROWER_SAID: _said,
+    Kind.PAYMENT_CHANGED: _payment,
+    Kind.REPAYMENT_RECORDED: _repayment,
+    Kind.OWED_CONFIRMED: _plain("Your ledger confirmed what is owed", "case"),
+    Kind.TASK_OPENED: _task_opened,
+    Kind.TASK_CHANGED: _task_changed,
+    Kind.HOLD_SET: _hold("Hold set"),
+    Kind.HOLD_LIFTED: _hold("Hold lifted"),
+    Kind.OPT_OUT: _opt_out,
+    Kind.STOP_SWITCH: _stop_switch,
+}
+
+
+def _amount(details: Details) -> str:
+    minor, currency = details.get("amount_minor"), details.get("currency")
+    if not isinstance(minor, int) or not isinstance(currency, str):
+        return ""
+    try:
+        return f"{formats.money(Money(minor, currency), 'en')}."
+    except Invalid:
+        return ""
+
+
+def _purposes(named: Any) -> str:
+    known = {purpose.value: words.PURPOSES[purpose] for purpose in Purpose}
+    return ", ".join(known.get(str(one), str(one)).lower() for one in named or ())
+
+
+def _cancelled(why: str) -> str:
+    return words.CANCEL_REASONS[CancelReason(why)] if _is(CancelReason, why) else why
+
+
+def _is(kind: Any, value: object) -> bool:
+    return isinstance(value, str) and value in {one.value for one in kind}
+
+
+def _sentence(text: str) -> str:
+    text = text.replace("_", " ").strip()
+    return f"{text[0].upper()}{text[1:]}." if text else ""
