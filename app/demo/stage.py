@@ -11,6 +11,7 @@ from pathlib import Path
 from app.clock import read_clock, start_warp
 from app.demo.director import OPENING_SPEED
 from app.settings import Settings
+from app.store.embedded_place import reachable_postgres_dir
 from app.supervisor.children import Child, saldo_child
 from app.supervisor.serve import standard_children
 from sandbox.bank_list import as_toml
@@ -45,6 +46,7 @@ def environment(settings: Settings, folder: Path) -> Mapping[str, str]:
     return {
         "SALDO_DEMO": "true",
         "SALDO_DATA_DIR": str(folder),
+        "SALDO_POSTGRES_DIR": str(reachable_postgres_dir(folder)),
         "SALDO_CLOCK_FILE": str(folder / "clock.json"),
         "SALDO_PUBLIC_URL": web_url(settings),
         "SALDO_WEB_HOST": "127.0.0.1",

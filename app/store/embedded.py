@@ -15,6 +15,7 @@ The rules here:
 from __future__ import annotations
 
 import fcntl
+import shutil
 import signal
 import time
 from collections.abc import Iterator, Mapping
@@ -38,6 +39,7 @@ from app.store.embedded_setup import (
     SUPERUSER,
     Access,
     DatabaseUrls,
+    access_file,
     cluster_exists,
     create_cluster,
     ensure_access,
@@ -142,6 +144,19 @@ class EmbeddedServer:
                     if _gone(process, patience):
                         break
             self._process = None
+
+    def remove(self) -> None:
+        """Stop the server and delete its cluster, passwords and socket folder. For demo and tests.
+
+        Only what is a cluster is deleted: a folder without PG_VERSION is left alone.
+        """
+        self.stop()
+        access = read_access(self.data_dir)
+        if (self.postgres_dir / "PG_VERSION").exists():
+            shutil.rmtree(self.postgres_dir)
+        if access is not None and Path(access.socket_dir) != self.postgres_dir:
+            shutil.rmtree(access.socket_dir, ignore_errors=True)
+        access_file(self.data_dir).unlink(missing_ok=True)
 
     # ------------------------------------------------------------ inside
 

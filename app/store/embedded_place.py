@@ -112,17 +112,20 @@ def system_folder(folder: Path) -> Path:
 
 
 def reachable_postgres_dir(data_dir: Path) -> Path:
-    """Server folder for a data folder that nobody chose on purpose (demo, tests).
+    """Server folder for a data folder that nobody chose on purpose, such as the demo's.
 
     `postgres` in the data folder, or, when root works below a private home, a folder of its own
-    under /var/lib/saldo. The caller keeps the answer and deletes both.
+    under /var/lib/saldo. A cluster that is already there stays where it is.
     """
     wanted = data_dir.resolve() / "postgres"
     if os.geteuid() != 0:
         return wanted
-    account = server_account(wanted)
+    elsewhere = system_folder(wanted)
+    for folder in (wanted, elsewhere):
+        if (folder / "PG_VERSION").exists():
+            return folder
     nearest = next(step for step in wanted.parents if step.exists())
-    return wanted if can_reach(nearest, account) else system_folder(wanted)
+    return wanted if can_reach(nearest, server_account(wanted)) else elsewhere
 
 
 def socket_folder(postgres_dir: Path, account: Account) -> Path:

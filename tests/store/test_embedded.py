@@ -243,6 +243,33 @@ def test_a_folder_out_of_reach_is_named_and_left_alone(place: Path) -> None:
     home.chmod(0o700)
 
 
+def test_an_unchosen_folder_out_of_reach_is_replaced_by_one_within(
+    place: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(embedded_place, "SYSTEM_ROOT", place / "system")
+    near, far = place / "near", place / "private" / "far"
+    (place / "private").mkdir(mode=0o700)
+    expected = place / "system" if os.geteuid() == 0 else place / "private"
+    assert embedded_place.reachable_postgres_dir(near) == near / "postgres"
+    found = embedded_place.reachable_postgres_dir(far)
+    assert expected in found.parents
+    server = EmbeddedServer(far, postgres_dir=found, tuning=TEST_TUNING)
+    assert one(server.ensure_started().app, "SELECT 1") == 1
+    (place / "private").chmod(0o711)
+    assert embedded_place.reachable_postgres_dir(far) == found  # it stays where it is
+    server.remove()
+    assert not found.exists()
+    assert not access_file(far).exists()
+
+
+def test_only_a_cluster_is_ever_deleted(place: Path) -> None:
+    folder = place / "data" / "postgres"
+    folder.mkdir(parents=True)
+    (folder / "holiday.jpg").touch()
+    EmbeddedServer(place / "data").remove()
+    assert (folder / "holiday.jpg").exists()
+
+
 def test_programs_below_a_private_folder_are_laid_out_once(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
