@@ -13,9 +13,11 @@ from enum import StrEnum
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.ids import derive_key
+from app.store.arrays import among
 from app.store.keys import new_id
 from app.store.tables import outbox
 from app.store.unit import Unit
@@ -88,3 +90,85 @@ async def queue(unit: Unit, now: datetime, outgoing: Sequence[Outgoing]) -> int:
         .returning(outbox.c.id)
     )
     return len(result.all())
+
+
+# ------------------------------------------------------------------ delivering
+
+
+@dataclass(frozen=True, slots=True)
+class Taken:
+    """One row taken for one attempt. `attempts` counts this one."""
+
+    id: UUID
+    lender_id: UUID
+    key: UUID
+    kind: OutboxKind
+    subject_id: UUID
+    event: str
+    payload: Mapping[str, Any]
+    attempts: int
+    created_at: datetime
+
+
+async def lease(unit: Unit, real_now: datetime, until: datetime, most: int) -> list[UUID]:
+    """Take what is due and lease it `until` then (real time), for a planner to queue as jobs."""
+    taken = await unit.conn.scalars(
+        select(outbox.c.id)
+        # Written out, as the partial index has it.
+        .where(text("state = 'due'"), outbox.c.next_try_at <= real_now)
+        .order_by(outbox.c.next_try_at)
+        .limit(most)
+        .with_for_update(skip_locked=True)
+    )
+    ids = list(taken)
+    if ids:
+        await unit.conn.execute(
+            update(outbox).where(among(outbox.c.id, ids)).values(next_try_at=until)
+        )
+    return ids
+
+
+async def take(unit: Unit, row_id: UUID, next_try_at: datetime) -> Taken | None:
+    """Take one row for an attempt, which is counted before it is made; None when it is done.
+
+    `next_try_at` (real time) is when the next attempt comes if nothing is heard of this one.
+    """
+    row = (
+        await unit.conn.execute(
+            update(outbox)
+            .where(outbox.c.id == row_id, outbox.c.state == OutboxState.DUE.value)
+            .values(attempts=outbox.c.attempts + 1, next_try_at=next_try_at)
+            .returning(outbox)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    return Taken(
+        row.id,
+        row.lender_id,
+        row.key,
+        OutboxKind(row.kind),
+        row.subject_id,
+        row.event,
+        row.payload,
+        row.attempts,
+        row.created_at,
+    )
+
+
+async def finish(unit: Unit, now: datetime, row_id: UUID, state: OutboxState, error: str) -> None:
+    """The row's end. `error` is a masked word, empty when all went well."""
+    await unit.conn.execute(
+        update(outbox)
+        .where(outbox.c.id == row_id, outbox.c.state == OutboxState.DUE.value)
+        .values(state=state.value, done_at=now, next_try_at=None, last_error=error)
+    )
+
+
+async def put_back(unit: Unit, row_id: UUID, next_try_at: datetime, error: str) -> None:
+    """Not delivered: try again then (real time)."""
+    await unit.conn.execute(
+        update(outbox)
+        .where(outbox.c.id == row_id, outbox.c.state == OutboxState.DUE.value)
+        .values(next_try_at=next_try_at, last_error=error)
+    )
