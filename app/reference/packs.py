@@ -183,7 +183,7 @@ def _channels(table: _Table) -> frozenset[Channel]:
     known = {str(channel): channel for channel in Channel}
     words = table.take("channels", list)
     for word in words:
-        if word not in known:
+        if not isinstance(word, str) or word not in known:
             raise _fault(table.where, "channels", f"{word!r} is none of: {', '.join(known)}")
     return frozenset(known[word] for word in words)
 

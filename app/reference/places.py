@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date
 from functools import cache, lru_cache
 from importlib.resources import files
@@ -41,13 +41,13 @@ def holiday_dates(country: str, region: str | None, years: tuple[int, ...]) -> f
     Without a region, or with one that has no calendar of its own, the national days alone.
     Empty for a country whose holidays nobody wrote down.
     """
-    regions = _calendars().get(country.upper())
-    if regions is None:
+    code = country.upper()
+    if code not in _calendars():
         return frozenset()
-    days = frozenset(holidays.country_holidays(country.upper(), years=years))
-    if region in regions:
-        days |= frozenset(holidays.country_holidays(country.upper(), region, years=years))
-    return days
+    national = holidays.country_holidays(code, years=years)
+    if region not in national.subdivisions:
+        return frozenset(national)
+    return frozenset(national) | frozenset(holidays.country_holidays(code, region, years=years))
 
 
 def _number_zones(phone: Phone) -> frozenset[str]:
@@ -65,8 +65,9 @@ def _present_name(zone: str) -> str:
 
 
 @cache
-def _calendars() -> Mapping[str, Collection[str]]:
-    return holidays.list_supported_countries(include_aliases=False)
+def _calendars() -> frozenset[str]:
+    # The registry, since asking the library what it supports loads all 250 calendars.
+    return frozenset(names[1] for names in holidays.registry.COUNTRIES.values())
 
 
 @cache
