@@ -22,7 +22,7 @@ from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater,
 from connectors._http import SETUP, HttpSetup
 
 _BASE_HEADERS = {
-    "Accept": "application/json",
+    "Accept": "application/json, application/problem+json",
     # Asking for compression would cost more than it saves on bodies of some hundred bytes.
     "Accept-Encoding": "identity",
     "User-Agent": "Saldo",

@@ -162,7 +162,7 @@ class Settings(ConnectorSettings):
     banks: Path | None = Field(
         default=None,
         description="TOML file of the banks reached over the Berlin Group interface, one [[bank]] "
-        "each: id, name, country, time_zone, base_url and the quirks explained in docs.",
+        "each. connectors/berlin_group/banks.example.toml explains every field.",
     )
     client_cert: Path | None = Field(
         default=None,

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import tomllib
 from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
@@ -20,12 +21,13 @@ from app.domain.errors import (
 from app.domain.ids import Secret
 from app.domain.money import Money
 from app.ports import CancelResult, Grant, GrantState, PaymentHandle, PayStatus, Presence
-from connectors import live_addresses
+from connectors import berlin_group, live_addresses
 from connectors._exchange import Call
 from connectors.berlin_group.aggregation import grant_now_of
 from connectors.berlin_group.desk import own_link, presence_headers, redirect_link
 from connectors.berlin_group.payments import payment_body, payment_now_of, sepa_text
 from connectors.berlin_group.profile import (
+    BankProfile,
     PresenceHeaders,
     Settings,
     load_banks,
@@ -378,6 +380,15 @@ def test_a_fault_in_the_list_is_named_at_the_start(
     path.write_text(GOOD.replace(*change))
     with pytest.raises(Misconfigured, match=named):
         load_banks(path)
+
+
+def test_the_example_explains_every_field_with_its_default() -> None:
+    path = Path(berlin_group.__file__).parent / "banks.example.toml"
+    (route,) = load_banks(path).values()
+    (table,) = tomllib.loads(path.read_text(encoding="utf-8"))["bank"]
+    assert set(table) == set(BankProfile.model_fields)
+    needed = {name: table[name] for name in ("id", "name", "country", "base_url")}
+    assert BankProfile.model_validate(needed) == route.profile
 
 
 def test_a_missing_list_is_named_at_the_start(tmp_path: Path) -> None:
