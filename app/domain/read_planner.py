@@ -35,6 +35,7 @@ LONGEST_BACK_OFF = timedelta(hours=24)
 # Ours: the end of the booking hours that slots leave free. A full allowance moves each day's reads
 # by the margin against the day before; with this room the last one is not lost at once.
 DRIFT_ROOM = timedelta(hours=1)
+_ONE_DAY = timedelta(days=1)
 # A slot is searched this many days ahead; further away nothing is planned that could be known.
 _SEARCH_DAYS = 3
 _JITTER_STEPS = 2**32
@@ -225,18 +226,31 @@ def _slots_after(
 ) -> Iterator[tuple[datetime, datetime]]:
     """Each coming slot with its end: the next slot, or the end of the booking hours."""
     place = _place_in_slot(question.account_id)
+    now = question.now
     # The day before may still be open, when the booking hours run over midnight.
-    day = after.astimezone(zone_of(question.zone)).date() - timedelta(days=1)
+    day = after.astimezone(zone_of(question.zone)).date() - _ONE_DAY
     for _ in range(_SEARCH_DAYS + 1):
-        opens, closes = _booking_hours(
-            question.zone, day, question.booking_from, question.booking_until
+        opens, closes, step = _booking_day(
+            question.zone, day, question.booking_from, question.booking_until, per_day
         )
-        day += timedelta(days=1)
-        step = (closes - opens - min(DRIFT_ROOM, (closes - opens) / 8)) / per_day
-        slots = [opens + step * (index + place) for index in range(per_day)]
-        for slot, slot_end in zip(slots, [*slots[1:], closes], strict=True):
-            if slot > question.now and slot >= after:
+        day += _ONE_DAY
+        if closes <= after:
+            continue
+        slot = opens + step * place
+        for left in range(per_day - 1, -1, -1):
+            slot_end = slot + step if left else closes
+            if slot > now and slot >= after:
                 yield slot, slot_end
+            slot = slot_end
+
+
+@lru_cache(maxsize=4096)
+def _booking_day(
+    zone: str, day: date, booking_from: time, booking_until: time, per_day: int
+) -> tuple[datetime, datetime, timedelta]:
+    """The booking hours that begin on a local day, and the distance between the day's slots."""
+    opens, closes = _booking_hours(zone, day, booking_from, booking_until)
+    return opens, closes, (closes - opens - min(DRIFT_ROOM, (closes - opens) / 8)) / per_day
 
 
 @lru_cache(maxsize=4096)

@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final, Literal
 from uuid import UUID
 
-from sqlalchemy import Row, exists, or_, select, update
+from sqlalchemy import Row, any_, exists, literal, or_, select, update
 
 from app.domain.case import CaseState
 from app.domain.consent import CONSENT, REQUEST, ConsentState, Purpose
@@ -15,8 +15,8 @@ from app.domain.errors import NotFound
 from app.domain.message import CancelReason
 from app.domain.task import TaskReason
 from app.flows.actors import ROBOT
+from app.flows.end_signals import end_signals
 from app.flows.open_task import open_task
-from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
 from app.store.locks import lock_borrower
@@ -29,7 +29,6 @@ from app.store.tables import (
     consent_choices,
     consent_requests,
     consents,
-    funds_signals,
 )
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -91,7 +90,7 @@ async def end_consent(
         revoke = Outgoing(OutboxKind.REVOKE_CONSENT, consent.lender_id, consent_id, "revoke")
         await queue(unit, now, [revoke])
     if event != "supersede":
-        await _ease(unit, now, consent)
+        await _end_its_signals(unit, now, consent_id)
         await _leave_to_people(unit, now, consent, moved.after, why)
     await _tell(unit, now, consent, moved.after, why)
     return ConsentEnded(changed=True, erased=erased)
@@ -162,42 +161,10 @@ def _actor(via: Via) -> str:
     return {"page": "borrower", "api": "lender", "bank": "bank", "saldo": ROBOT}[via]
 
 
-async def _ease(unit: Unit, now: datetime, consent: Row[Any]) -> None:
+async def _end_its_signals(unit: Unit, now: datetime, consent_id: UUID) -> None:
     """What was about to happen because of this consent's readings does not happen."""
-    ended = await unit.conn.execute(
-        update(funds_signals)
-        .where(
-            funds_signals.c.account_id.in_(
-                select(accounts.c.id).where(accounts.c.consent_id == consent.id)
-            ),
-            funds_signals.c.ended_at.is_(None),
-        )
-        .values(ended_at=now, ended_why="consent_ended")
-        .returning(funds_signals.c.id)
-    )
-    details = {"why": CancelReason.CONSENT_ENDED.value}
-    lines = [
-        Line(
-            consent.borrower_id,
-            Kind.SIGNAL_ENDED,
-            ROBOT,
-            {**details, "signal_id": str(row.id)},
-            lender_id=consent.lender_id,
-        )
-        for row in ended
-    ]
-    await timeline.write(unit, now, lines)
-    live = exists().where(
-        funds_signals.c.borrower_id == consent.borrower_id, funds_signals.c.ended_at.is_(None)
-    )
-    if lines and not await unit.conn.scalar(select(live)):
-        await stop_pressure(
-            unit,
-            now,
-            borrower_id=consent.borrower_id,
-            case_ids=None,
-            why=CancelReason.CONSENT_ENDED,
-        )
+    read = await unit.conn.scalars(select(accounts.c.id).where(accounts.c.consent_id == consent_id))
+    await end_signals(unit, now, account_ids=list(read), why=CancelReason.CONSENT_ENDED)
 
 
 async def _leave_to_people(
@@ -208,7 +175,7 @@ async def _leave_to_people(
         consents.c.borrower_id == consent.borrower_id,
         consents.c.id != consent.id,
         consents.c.state == ConsentState.ACTIVE.value,
-        consents.c.purposes.any(Purpose.REPAYMENT_MONITORING.value),
+        literal(Purpose.REPAYMENT_MONITORING.value) == any_(consents.c.purposes),
         or_(consents.c.ends_at.is_(None), consents.c.ends_at > now),
     )
     waiting = await unit.conn.execute(

@@ -16,6 +16,15 @@ def new_id() -> UUID:
     return UUID(int=value)
 
 
+def new_ids(count: int) -> list[UUID]:
+    """So many new ids for one batch: one look at the clock, one draw of random bits."""
+    stamp = (time.time_ns() // 1_000_000 & (1 << 48) - 1) << 80 | 0x7 << 76 | 0b10 << 62
+    noise = secrets.token_bytes(10 * count)
+    draws = (int.from_bytes(noise[at : at + 10], "big") for at in range(0, 10 * count, 10))
+    low, high = (1 << 62) - 1, (1 << 12) - 1
+    return [UUID(int=stamp | (draw >> 64 & high) << 64 | draw & low) for draw in draws]
+
+
 def new_token() -> str:
     """128 random bits, URL-safe (22 characters). Only its keyed hash is ever stored."""
     return secrets.token_urlsafe(16)

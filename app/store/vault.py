@@ -73,11 +73,11 @@ class Vault:
         self._masters = {name: AESGCM(value) for name, value in master_keys.items()}
         self._active_master = next(iter(master_keys))
         self._hash_key = hash_key
-        self._keys: dict[UUID, AESGCM] = {}
-        self._active: dict[UUID, UUID] = {}
+        self._keys: dict[bytes, AESGCM] = {}  # by the bytes of their ids, as a ciphertext begins
+        self._active: dict[UUID, bytes] = {}
         first = master_keys[self._active_master]
         self._cookie_key = hmac.digest(first, b"saldo installation rows", hashlib.sha256)
-        self._keys[_INSTALLATION] = AESGCM(self._cookie_key)
+        self._keys[_INSTALLATION.bytes] = AESGCM(self._cookie_key)
         self._older = [
             AESGCM(hmac.digest(value, b"saldo installation rows", hashlib.sha256))
             for value in list(master_keys.values())[1:]
@@ -112,8 +112,8 @@ class Vault:
                 created_at=now,
             )
         )
-        self._keys[key_id] = AESGCM(raw)
-        self._active[lender_id] = key_id
+        self._keys[key_id.bytes] = AESGCM(raw)
+        self._active[lender_id] = key_id.bytes
         return key_id
 
     async def ready(self, conn: AsyncConnection, lender_ids: Iterable[UUID] | None) -> None:
@@ -128,10 +128,10 @@ class Vault:
             query = query.where(data_keys.c.lender_id.in_(wanted))
         for row in await conn.execute(query):
             self._keys.setdefault(
-                row.id, AESGCM(self._unwrap(row.id, row.master_key_id, row.wrapped))
+                row.id.bytes, AESGCM(self._unwrap(row.id, row.master_key_id, row.wrapped))
             )
             if row.retired_at is None:
-                self._active[row.lender_id] = row.id
+                self._active[row.lender_id] = row.id.bytes
 
     def _unwrap(self, key_id: UUID, master_id: str, wrapped: bytes) -> bytes:
         master = self._masters.get(master_id)
@@ -181,17 +181,17 @@ class Vault:
         self, lender_id: UUID | None, place: str, row_id: UUID | bytes, plain: str | bytes
     ) -> bytes:
         """Encrypt for one place ("messages.body_enc") and row. None = installation's own rows."""
-        key_id = _INSTALLATION if lender_id is None else self._active[lender_id]
+        key_id = _INSTALLATION.bytes if lender_id is None else self._active[lender_id]
         raw = plain.encode() if isinstance(plain, str) else plain
         nonce = os.urandom(_NONCE)
-        return key_id.bytes + nonce + self._keys[key_id].encrypt(nonce, raw, _place(place, row_id))
+        return key_id + nonce + self._keys[key_id].encrypt(nonce, raw, _place(place, row_id))
 
     def open(self, place: str, row_id: UUID | bytes, sealed: bytes) -> str:
         """Decrypt text sealed for exactly this place and row. Raises `SealBroken`."""
-        key_id = UUID(bytes=bytes(sealed[:16]))
-        nonce, body = bytes(sealed[16 : 16 + _NONCE]), bytes(sealed[16 + _NONCE :])
-        ring = [self._keys[key_id]] if key_id in self._keys else []
-        if key_id == _INSTALLATION:
+        key_id, nonce, body = sealed[:16], sealed[16 : 16 + _NONCE], sealed[16 + _NONCE :]
+        cipher = self._keys.get(key_id)
+        ring = [] if cipher is None else [cipher]
+        if key_id == _INSTALLATION.bytes:
             ring += self._older
         for cipher in ring:
             try:

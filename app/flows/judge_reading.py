@@ -1,0 +1,97 @@
+"""What one answer of a bank means for a borrower: pure, from the answer to the verdict."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime
+
+from app.domain.balance import SEVERAL, Spendable, choose_spendable
+from app.domain.case import CaseState
+from app.domain.detector import (
+    CaseDue,
+    Detection,
+    DetectorState,
+    FundsSignal,
+    Quiet,
+    Reading,
+    SignalKind,
+    detect,
+)
+from app.domain.ids import CaseId
+from app.flows.funds_rules import FundsRules
+from app.ports import BalanceAnswer
+from app.store.dues import Due
+from app.store.reading_rows import AccountNow
+
+SIGNAL = "signal"
+
+
+@dataclass(slots=True)
+class Judged:
+    """One reading with its verdict. `money_gone`: a live signal has lost its reason."""
+
+    spendable: Spendable
+    detection: Detection
+    money_gone: bool
+
+    @property
+    def signal(self) -> FundsSignal | None:
+        """The signal, when it is one."""
+        outcome = self.detection.outcome
+        return outcome if isinstance(outcome, FundsSignal) else None
+
+    @property
+    def verdict(self) -> str:
+        """The word `signal`, or the stored reason why not."""
+        outcome = self.detection.outcome
+        return outcome.reason.value if isinstance(outcome, Quiet) else SIGNAL
+
+    @property
+    def margin_band(self) -> str:
+        """The signal's band; empty without one."""
+        signal = self.signal
+        return signal.margin_band.value if signal else ""
+
+
+def judge_reading(
+    answer: BalanceAnswer,
+    account: AccountNow,
+    dues: Sequence[Due],
+    rules: FundsRules,
+    *,
+    limits_excluded: bool,
+    now: datetime,
+) -> Judged:
+    """Choose the spendable balance and ask the detector.
+
+    Only cases that are open count: what a payment in flight covers is not asked for again. An
+    account of several currencies is looked at in the currency of the debt.
+    """
+    asked = [due for due in dues if due.case_id is not None and due.case_state is CaseState.OPEN]
+    currency = account.currency if account.currency not in ("", SEVERAL) else None
+    if currency is None and asked:
+        currency = asked[0].amount.currency
+    spendable = choose_spendable(answer.entries, currency, limits_excluded=limits_excluded)
+    wanted = _in_one_currency(asked, currency)
+    state = DetectorState(
+        account.armed,
+        account.last_signal_at,
+        None if account.last_signal_kind is None else SignalKind(account.last_signal_kind),
+    )
+    policy = rules.of(wanted[0].amount.currency if wanted else currency or "EUR")
+    detection = detect(Reading(spendable, now), wanted, policy, state, now)
+    gone = account.live_signal_id is not None and not state.armed and detection.state.armed
+    return Judged(spendable, detection, gone)
+
+
+def _in_one_currency(dues: Sequence[Due], currency: str | None) -> list[CaseDue]:
+    """The debts in the account's currency; where there is none, those in the oldest one's."""
+    chosen = [due for due in dues if due.amount.currency == currency]
+    if not chosen and dues:
+        chosen = [due for due in dues if due.amount.currency == dues[0].amount.currency]
+    return [
+        CaseDue(CaseId(due.case_id), due.amount, due.oldest_due_on)
+        for due in chosen
+        if due.case_id is not None
+    ]

@@ -1,0 +1,176 @@
+"""Read the balances of a batch of accounts without their owners: count, ask, record.
+
+Three steps, no transaction across the network. First the attempts are written and committed,
+under locks, against the clock of that moment: no row, no call. Then the banks are asked, each
+account with exactly one request. Then everything that came of it is recorded at once
+(`record_readings`). A job that runs again after its first step finds nothing left to do; what
+was under way when a process died is a spent attempt and waits for its next slot.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Iterator, Sequence
+from dataclasses import replace
+from datetime import datetime, timedelta
+from uuid import UUID
+
+import structlog
+
+from app.domain.errors import Misconfigured, Refused, SaldoError, Unreadable
+from app.domain.ids import Secret
+from app.domain.read_planner import (
+    UNATTENDED_WINDOW,
+    PlanQuestion,
+    next_read,
+    window_open,
+)
+from app.flows.bank_book import BankBook, bank_book
+from app.flows.house import House
+from app.flows.record_readings import Answer, Asked, ReadTally, record_readings
+from app.ports import Bank, Grant
+from app.store.keys import new_ids
+from app.store.reads import Standing, lock_and_look, write_attempts
+from app.store.unit import Unit
+
+log = structlog.get_logger("reading")
+
+
+async def read_balances(house: House, now: datetime, account_ids: Sequence[UUID]) -> ReadTally:
+    """Read these accounts, as far as they may still be read at `now`.
+
+    Consent, purpose, allowance, holds, stop switch and the bank's breaker are looked at again
+    here, whatever the plan said. Returns what came of it; never raises for one account's sake.
+    """
+    banks = bank_book(house)
+    asked, skipped = await _begin(house, now, account_ids, banks)
+    if not asked:
+        return ReadTally(skipped=skipped)
+    answers = await _ask_all(house, asked)
+    tally = await record_readings(house, now, asked, answers, banks)
+    return replace(tally, skipped=skipped)
+
+
+# ------------------------------------------------------------------ before the calls
+
+
+async def _begin(
+    house: House, now: datetime, account_ids: Sequence[UUID], banks: BankBook
+) -> tuple[list[Asked], int]:
+    """Write the attempts of those that may be asked; give all others their next slot."""
+    margin = timedelta(minutes=house.settings.read_window_margin_minutes)
+    counted_since = now - UNATTENDED_WINDOW - margin
+    real_now = house.real_now()
+    async with house.store.engine_unit() as unit:
+        found = await lock_and_look(unit, account_ids, now, real_now, counted_since)
+        # Not leased: somebody else took it, this job runs for the second time or came too late.
+        standings = [one for one in found if one.leased]
+        if not standings:
+            return [], 0
+        plans: list[datetime | None] = []
+        attempts: list[UUID | None] = []
+        used: dict[bytes, tuple[datetime, ...]] = {}
+        fresh_ids = iter(new_ids(len(standings)))
+        for one in standings:
+            before = used.get(one.iban_hash) or tuple(one.attempts or ())
+            bank = banks.of(one.connector, one.bank_id)
+            question = _question(one, now, real_now, before, margin, bank)
+            if banks.knows(one.connector, one.bank_id) and _may_ask(one, question):
+                used[one.iban_hash] = (*before, now)
+                question = _question(one, now, real_now, (*before, now), margin, bank)
+                attempts.append(next(fresh_ids))
+            else:
+                attempts.append(None)
+            plans.append(_next_slot(one, question))
+        await write_attempts(unit, now, [one.id for one in standings], plans, attempts)
+        asked = await _opened(unit, standings, attempts)
+        return asked, len(standings) - len(asked)
+
+
+def _question(
+    one: Standing,
+    now: datetime,
+    real_now: datetime,
+    attempts: tuple[datetime, ...],
+    margin: timedelta,
+    bank: Bank,
+) -> PlanQuestion:
+    down = one.paused_until
+    return PlanQuestion(
+        one.id,
+        now,
+        bank.time_zone,
+        bank.booking_from,
+        bank.booking_until,
+        attempts,
+        spent_until=one.blocked_until,
+        # The breaker's pause is real time: it lasts as long in business time.
+        bank_down_until=None if down is None else now + (down - real_now),
+        window_ends_at=one.ends_at,
+        margin=margin,
+    )
+
+
+def _may_ask(one: Standing, question: PlanQuestion) -> bool:
+    return (
+        one.usable
+        and one.consent_active
+        and one.askable
+        and one.token_enc is not None
+        and not one.halted
+        and window_open(question).open
+    )
+
+
+def _next_slot(one: Standing, question: PlanQuestion) -> datetime | None:
+    """The next read; None when there is nothing to read for, or no right to."""
+    if not (one.usable and one.consent_active and one.due):
+        return None
+    return next_read(question).at
+
+
+async def _opened(
+    unit: Unit, standings: Sequence[Standing], attempts: Sequence[UUID | None]
+) -> list[Asked]:
+    """What the calls need: references and tokens, decrypted."""
+    await unit.keys({one.lender_id for one in standings})
+    return [
+        Asked(
+            attempt_id,
+            one,
+            Grant(one.bank_id, Secret(unit.open("consents.token_enc", one.consent_id, token))),
+            Secret(unit.open("accounts.ref_enc", one.id, one.ref_enc)),
+        )
+        for attempt_id, one in zip(attempts, standings, strict=True)
+        if attempt_id is not None and (token := one.token_enc) is not None
+    ]
+
+
+# ------------------------------------------------------------------ the calls
+
+
+async def _ask_all(house: House, asked: Sequence[Asked]) -> list[Answer]:
+    """One request for each, a bounded number at a time, in the order given."""
+    answers: list[Answer | None] = [None] * len(asked)
+    waiting = iter(enumerate(asked))
+    async with asyncio.TaskGroup() as group:
+        for _ in range(min(house.settings.read_concurrency, len(asked))):
+            group.create_task(_ask_some(house, waiting, answers))
+    return [answer for answer in answers if answer is not None]
+
+
+async def _ask_some(
+    house: House, waiting: Iterator[tuple[int, Asked]], answers: list[Answer | None]
+) -> None:
+    for place, one in waiting:
+        try:
+            port = house.aggregation(one.standing.connector)
+            answers[place] = await port.balances(one.grant, one.ref, None)
+        except Misconfigured as error:
+            log.warning("connector_missing", setting=error.setting)
+            answers[place] = error
+        except Refused as error:
+            # A value in the answer that no rule of ours accepts.
+            answers[place] = Unreadable(f"the answer was refused ({error.code})")
+        except SaldoError as error:
+            answers[place] = error

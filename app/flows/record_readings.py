@@ -1,0 +1,199 @@
+"""Record what came of a batch of reads, in one transaction for all of them."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from datetime import datetime, timedelta
+from typing import Final, TypeAlias
+from uuid import UUID
+
+import structlog
+
+from app.domain.errors import ConsentGone, SaldoError, TryLater
+from app.domain.ids import Secret
+from app.domain.message import CancelReason
+from app.flows.bank_book import BankBook
+from app.flows.end_signals import end_signals
+from app.flows.funds_rules import funds_rules
+from app.flows.house import House
+from app.flows.judge_reading import Judged, judge_reading
+from app.flows.raise_signals import NewSignal, raise_signals
+from app.flows.suffer_setbacks import Trouble, suffer_setbacks
+from app.ports import BalanceAnswer, Grant
+from app.store.bank_health import Answers, BankKey, record
+from app.store.dues import dues_of
+from app.store.reading_rows import (
+    READ,
+    AccountNow,
+    NewReading,
+    Outcome,
+    lock_for_recording,
+    write_outcomes,
+    write_readings,
+)
+from app.store.reads import Standing
+from app.store.unit import Unit
+
+log = structlog.get_logger("reading")
+
+DROPPED: Final = "dropped"
+
+Answer: TypeAlias = BalanceAnswer | SaldoError
+
+
+@dataclass(slots=True)
+class Asked:
+    """One call: its attempt, how the account stood, and what the call needs."""
+
+    attempt_id: UUID
+    standing: Standing
+    grant: Grant
+    ref: Secret
+
+
+@dataclass(frozen=True, slots=True)
+class ReadTally:
+    """What a batch came to. `outcomes` counts the attempts by their word."""
+
+    skipped: int = 0
+    signals: int = 0
+    money_gone: int = 0
+    outcomes: dict[str, int] = field(default_factory=dict)
+
+    @property
+    def read(self) -> int:
+        """Answers that were stored."""
+        return self.outcomes.get(READ, 0)
+
+
+async def record_readings(
+    house: House,
+    now: datetime,
+    asked: Sequence[Asked],
+    answers: Sequence[Answer],
+    banks: BankBook,
+) -> ReadTally:
+    """Store readings, verdicts and signals; note failures; plan anew where something failed.
+
+    An answer whose consent ended while the bank was being asked is dropped unread: from the
+    moment of a withdrawal no figure of it is kept.
+    """
+    async with house.store.engine_unit() as unit:
+        there = await lock_for_recording(
+            unit,
+            {one.standing.borrower_id for one in asked},
+            [one.standing.id for one in asked],
+        )
+        fine: list[tuple[Asked, AccountNow, BalanceAnswer]] = []
+        trouble: list[Trouble] = []
+        outcomes: list[Outcome] = []
+        for one, answer in zip(asked, answers, strict=True):
+            account = there[one.standing.id]
+            same = account.consent_active and account.consent_id == one.standing.consent_id
+            if not same:
+                outcomes.append(Outcome(one.attempt_id, DROPPED, "the consent had ended"))
+            elif isinstance(answer, BalanceAnswer):
+                fine.append((one, account, answer))
+            else:
+                trouble.append(Trouble(one.attempt_id, one.standing, account, answer))
+        signals, gone = await _record_fine(unit, house, now, fine, banks)
+        if trouble:
+            outcomes += await suffer_setbacks(unit, house, now, trouble, banks)
+        await write_outcomes(unit, outcomes)
+        await record(unit, _answers_by_bank(asked, answers), house.real_now())
+    words = Counter(outcome.word for outcome in outcomes)
+    if fine:
+        words[READ] = len(fine)
+    log.info("read", signals=signals, money_gone=gone, **words)
+    return ReadTally(signals=signals, money_gone=gone, outcomes=dict(words))
+
+
+async def _record_fine(
+    unit: Unit,
+    house: House,
+    now: datetime,
+    fine: Sequence[tuple[Asked, AccountNow, BalanceAnswer]],
+    banks: BankBook,
+) -> tuple[int, int]:
+    """Judge and store. Returns how many signals were raised, and how many ended."""
+    if not fine:
+        return 0, 0
+    dues = await dues_of(unit, {one.standing.borrower_id for one, _, _ in fine}, now)
+    rules = await funds_rules(unit, house, {one.standing.lender_id for one, _, _ in fine}, now)
+    readings: list[NewReading] = []
+    raised: list[NewSignal] = []
+    gone: list[UUID] = []
+    for one, account, answer in fine:
+        standing = one.standing
+        bank = banks.of(standing.connector, standing.bank_id)
+        judged = judge_reading(
+            answer,
+            account,
+            dues.get(standing.borrower_id, ()),
+            rules[standing.lender_id],
+            limits_excluded=bank.limits_excluded,
+            now=now,
+        )
+        readings.append(_reading(unit, one, judged))
+        if judged.signal is not None:
+            raised.append(
+                NewSignal(
+                    standing.lender_id,
+                    standing.borrower_id,
+                    standing.id,
+                    one.attempt_id,
+                    judged.signal,
+                    account.live_signal_id,
+                )
+            )
+        elif judged.money_gone:
+            gone.append(standing.id)
+    erase_at = now + timedelta(days=house.settings.reading_expiry_days)
+    await write_readings(unit, readings, now, erase_at)
+    if gone:
+        await end_signals(unit, now, account_ids=gone, why=CancelReason.MONEY_GONE)
+    await raise_signals(unit, now, raised)
+    return len(raised), len(gone)
+
+
+def _reading(unit: Unit, one: Asked, judged: Judged) -> NewReading:
+    spendable, state = judged.spendable, judged.detection.state
+    amount = spendable.amount
+    figure = None
+    if amount is not None:
+        text = f"{amount.minor} {amount.currency}"
+        lender_id = one.standing.lender_id
+        figure = unit.seal("readings.figure_enc", one.attempt_id, text, lender_id)
+    return NewReading(
+        one.attempt_id,
+        spendable.as_of,
+        spendable.kind or "",
+        figure,
+        spendable.credit_excluded,
+        judged.verdict,
+        judged.margin_band,
+        spendable.unusable or "",
+        state.armed,
+        state.last_signal_at,
+        state.last_kind,
+    )
+
+
+def _answers_by_bank(asked: Sequence[Asked], answers: Sequence[Answer]) -> dict[BankKey, Answers]:
+    """How each bank answered. A refusal about one borrower is a fine answer of the bank."""
+    fine: Counter[BankKey] = Counter()
+    failed: Counter[BankKey] = Counter()
+    reasons: dict[BankKey, str] = {}
+    for one, answer in zip(asked, answers, strict=True):
+        bank = (one.standing.connector, one.standing.bank_id)
+        if isinstance(answer, TryLater):
+            failed[bank] += 1
+            reasons[bank] = answer.detail
+        elif not isinstance(answer, ConsentGone):
+            fine[bank] += 1
+    return {
+        bank: Answers(fine[bank], failed[bank], reasons.get(bank, ""))
+        for bank in fine.keys() | failed.keys()
+    }

@@ -1,0 +1,235 @@
+"""What follows from reads that brought no balance: wait, ask again later, end, or fetch a person.
+
+TryLater          the bank's trouble: the account waits for its next slot; the third failure
+in a row is a person's task
+AllowanceSpent    nothing more before the bank's time, if that makes sense (else 24 hours)
+ConsentGone       the consent ends, unless a whole bank says so at once: that is an outage
+ConsentDoubtful   the consent's own status is asked for at once
+Declined          about this account: it is not read any more, a person looks
+everything else   the answer could not be used: longer and longer pauses, a person looks
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import select, update
+
+from app.domain.case import CaseState
+from app.domain.consent import CONSENT, END_EVENT, ConsentState
+from app.domain.errors import (
+    AllowanceSpent,
+    ConsentDoubtful,
+    ConsentEnd,
+    ConsentGone,
+    Declined,
+    ProviderError,
+    SaldoError,
+    TryLater,
+)
+from app.domain.read_planner import PlanQuestion, clamp_spent_until, next_read
+from app.domain.task import TaskReason
+from app.flows.bank_book import BankBook
+from app.flows.end_consent import end_consent
+from app.flows.house import House
+from app.flows.open_task import open_task
+from app.store.arrays import among
+from app.store.bank_health import BankKey
+from app.store.reading_rows import AccountNow, Outcome, Setback, write_setbacks
+from app.store.reads import Standing
+from app.store.tables import cases, consents
+from app.store.unit import Unit
+
+# So many failed reads in a row are most of a day without a look at the account.
+FAILURES_TO_PERSON: Final = 3
+# So many accounts of one bank losing their consent in one batch, and none that works: an outage.
+GONE_AT_ONCE: Final = 5
+
+
+@dataclass(frozen=True, slots=True)
+class Trouble:
+    """One attempt that brought no balance."""
+
+    attempt_id: UUID
+    standing: Standing
+    account: AccountNow
+    error: SaldoError
+
+
+@dataclass(frozen=True, slots=True)
+class _Consequence:
+    word: str
+    setback: Setback | None = None
+    task: TaskReason | None = None
+    ends: ConsentEnd | None = None
+    doubtful: bool = False
+
+
+async def suffer_setbacks(
+    unit: Unit, house: House, now: datetime, trouble: Sequence[Trouble], banks: BankBook
+) -> list[Outcome]:
+    """Draw the conclusions for a batch. The caller holds the locks; returns the outcomes."""
+    margin = timedelta(minutes=house.settings.read_window_margin_minutes)
+    outages = _outages(trouble)
+    outcomes: list[Outcome] = []
+    setbacks: list[Setback] = []
+    doubtful: set[UUID] = set()
+    tasks: list[tuple[Trouble, TaskReason]] = []
+    ends: dict[UUID, tuple[ConsentEnd, str]] = {}
+    for one in trouble:
+        after = _consequence(one, now, margin, banks, outages)
+        detail = _detail(one.error)
+        outcomes.append(Outcome(one.attempt_id, after.word, detail))
+        if after.setback is not None:
+            setbacks.append(after.setback)
+        if after.doubtful:
+            doubtful.add(one.standing.consent_id)
+        if after.task is not None:
+            tasks.append((one, after.task))
+        if after.ends is not None:
+            ends[one.standing.consent_id] = (after.ends, detail)
+    await write_setbacks(unit, setbacks)
+    await _look_at_consents(unit, now, doubtful)
+    await _open_tasks(unit, now, tasks)
+    for consent_id, (end, detail) in sorted(ends.items()):
+        await end_consent(unit, now, consent_id, end_event(end), detail, "bank")
+    return outcomes
+
+
+def end_event(end: ConsentEnd) -> str:
+    """The move of an active consent that the bank calls ended."""
+    event = END_EVENT[end]
+    # A bank that "rejects" a consent which was active once has taken it back.
+    return event if event in CONSENT.events(ConsentState.ACTIVE) else "revoke_at_bank"
+
+
+def _consequence(
+    one: Trouble,
+    now: datetime,
+    margin: timedelta,
+    banks: BankBook,
+    outages: set[BankKey],
+) -> _Consequence:
+    failures = one.account.failures + 1
+    match one.error:
+        case AllowanceSpent(until=until):
+            attempts = (*(one.standing.attempts or ()), now)
+            spent = clamp_spent_until(until, now, attempts, margin)
+            setback = _setback(one, one.account.failures, now, margin, banks, spent_until=spent)
+            return _Consequence("limited", setback)
+        case ConsentGone() if _bank(one) in outages:
+            return _Consequence("doubtful", doubtful=True)
+        case ConsentGone(why=why):
+            return _Consequence("consent_gone", ends=why)
+        case ConsentDoubtful():
+            return _Consequence("doubtful", doubtful=True)
+        case Declined(reason=reason):
+            blocked = Setback(one.standing.id, failures, None, None, reason or "refused")
+            return _Consequence("declined", blocked, TaskReason.ACCOUNT_BLOCKED)
+        case TryLater(after=after):
+            wait = None if after is None else now + after
+            setback = _setback(one, failures, now, margin, banks, down_until=wait)
+            down = failures == FAILURES_TO_PERSON
+            return _Consequence("failed", setback, TaskReason.BANK_DOWN if down else None)
+        case _:
+            setback = _setback(one, failures, now, margin, banks, back_off=failures)
+            return _Consequence("unreadable", setback, TaskReason.BALANCE_UNREADABLE)
+
+
+def _setback(
+    one: Trouble,
+    failures: int,
+    now: datetime,
+    margin: timedelta,
+    banks: BankBook,
+    *,
+    back_off: int = 0,
+    spent_until: datetime | None = None,
+    down_until: datetime | None = None,
+) -> Setback:
+    """The account's next slot under what went wrong.
+
+    The bank's trouble makes no account wait longer than its next slot: failures are counted
+    there for the person who is told, not against the account.
+    """
+    standing = one.standing
+    bank = banks.of(standing.connector, standing.bank_id)
+    plan = next_read(
+        PlanQuestion(
+            account_id=standing.id,
+            now=now,
+            zone=bank.time_zone,
+            booking_from=bank.booking_from,
+            booking_until=bank.booking_until,
+            attempts=(*(standing.attempts or ()), now),
+            failures=back_off,
+            spent_until=spent_until or standing.blocked_until,
+            bank_down_until=down_until,
+            window_ends_at=standing.ends_at,
+            margin=margin,
+        )
+    )
+    return Setback(standing.id, failures, plan.at, spent_until, "")
+
+
+def _outages(trouble: Sequence[Trouble]) -> set[BankKey]:
+    gone = Counter(_bank(one) for one in trouble if isinstance(one.error, ConsentGone))
+    return {bank for bank, count in gone.items() if count >= GONE_AT_ONCE}
+
+
+def _bank(one: Trouble) -> BankKey:
+    return one.standing.connector, one.standing.bank_id
+
+
+def _detail(error: SaldoError) -> str:
+    return error.detail[:200] if isinstance(error, ProviderError) else type(error).__name__
+
+
+async def _look_at_consents(unit: Unit, now: datetime, consent_ids: set[UUID]) -> None:
+    """Have the banks asked for the status of these consents at the next tick."""
+    if consent_ids:
+        await unit.conn.execute(
+            update(consents)
+            .where(among(consents.c.id, consent_ids), consents.c.state == "active")
+            .values(next_check_at=now)
+        )
+
+
+async def _open_tasks(
+    unit: Unit, now: datetime, wanted: Sequence[tuple[Trouble, TaskReason]]
+) -> None:
+    """One task per open case and run of failures, with what the bank said."""
+    if not wanted:
+        return
+    people = {one.standing.borrower_id for one, _ in wanted}
+    rows = await unit.conn.execute(
+        select(cases.c.id, cases.c.borrower_id)
+        .where(among(cases.c.borrower_id, people), cases.c.state != CaseState.CLOSED.value)
+        .order_by(cases.c.id)
+    )
+    open_cases: dict[UUID, list[UUID]] = {}
+    for row in rows:
+        open_cases.setdefault(row.borrower_id, []).append(row.id)
+    for one, reason in wanted:
+        last_read = one.account.last_read_at
+        situation: dict[str, Any] = {
+            "bank_id": one.standing.bank_id,
+            "bank_said": _detail(one.error),
+            "last_read_at": last_read.isoformat() if last_read else None,
+        }
+        for case_id in open_cases.get(one.standing.borrower_id, ()):
+            await open_task(
+                unit,
+                now,
+                borrower_id=one.standing.borrower_id,
+                case_id=case_id,
+                reason=reason,
+                cause=f"{one.standing.id}|{case_id}|{last_read}",
+                situation=situation,
+                lender_id=one.standing.lender_id,
+            )
