@@ -34,6 +34,7 @@ SEVERAL = "XXX"
 PRIORITY = ("interimAvailable", "forwardAvailable", "expected", "interimBooked", "closingBooked")
 _BOOKED = ("interimBooked", "closingBooked")
 _NO_CURRENCY = (None, "", SEVERAL)
+_DAY = timedelta(days=1)
 _LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
@@ -90,8 +91,14 @@ class Spendable:
 
     @property
     def stated_at(self) -> datetime | None:
-        """The instant the amount is true for: that of the balance whose figure it is."""
-        return self.as_of if self.bounded_by is None else self.bounded_as_of
+        """Until when the amount was surely true: the instant of the balance whose figure it is.
+
+        A closing balance holds at the end of its day. Banks state that day, or an instant in
+        it, so it is counted from 24 hours after; `is_fresh` keeps that out of the future.
+        """
+        bounded = self.bounded_by is not None
+        kind, stated = (self.bounded_by, self.bounded_as_of) if bounded else (self.kind, self.as_of)
+        return stated + _DAY if stated is not None and kind == "closingBooked" else stated
 
 
 def choose_spendable(

@@ -41,7 +41,8 @@ class FundsPolicy:
     `floor` is kept back for the borrower to live on; None means that nobody has set it, and then
     nothing triggers: no floor is a decision (zero), not an omission. `hysteresis_bp` is how far
     below the threshold the room must fall before the account is armed again. `rest` is the
-    least time between two signals of one account.
+    least time between two signals of one account. `max_age` is how old the bank's own instant
+    may be: three days, since banks book nothing over a weekend, and many state the last change.
     """
 
     floor: Money | None
@@ -49,7 +50,7 @@ class FundsPolicy:
     fixed: Money | None = None
     share_bp: int = 10_000
     hysteresis_bp: int = 1_000
-    max_age: timedelta = timedelta(hours=24)
+    max_age: timedelta = timedelta(hours=72)
     rest: timedelta = timedelta(hours=24)
 
     def __post_init__(self) -> None:

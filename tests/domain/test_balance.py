@@ -83,7 +83,9 @@ def test_unsaid_is_bounded_by_the_booked_balance(
     assert euros(found) == spendable
     assert (found.kind, found.as_of, found.credit_excluded) == (kind, T0, True)
     assert found.bounded_by == (booked if bounded else None)
-    assert found.stated_at == (older if bounded else T0)
+    # A closing balance is that of its day's end.
+    closed = timedelta(days=1) if booked == "closingBooked" else timedelta(0)
+    assert found.stated_at == (older + closed if bounded else T0)
 
 
 @pytest.mark.parametrize("excluded", [False, True])
@@ -157,6 +159,16 @@ def test_zero_is_an_amount() -> None:
     found = chosen(entry("interimAvailable", "0.00", False))
     assert found.amount == Money(0, "EUR")
     assert found.unusable is None
+
+
+def test_a_closing_balance_is_fresh_for_a_day_after_its_day() -> None:
+    found = chosen(entry("closingBooked", "9.00", as_of=datetime(2026, 11, 2, tzinfo=UTC)))
+    day = timedelta(hours=24)
+    assert found.as_of == datetime(2026, 11, 2, tzinfo=UTC)
+    for hours, fresh in ((2, True), (24, True), (48, True), (49, False)):
+        now = datetime(2026, 11, 2, tzinfo=UTC) + timedelta(hours=hours)
+        assert is_fresh(found.stated_at, now, now=now, max_age=day) is fresh
+    assert chosen(entry("closingBooked", "9.00")).stated_at is None
 
 
 # ------------------------------------------------------------------ nothing left, and why

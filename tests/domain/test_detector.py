@@ -122,10 +122,10 @@ def test_the_floor_is_kept_back(amount: float, expected: SignalKind | QuietReaso
         (seen(None, unusable=Unusable.CREDIT_INCLUDED), QuietReason.UNUSABLE),
         (seen(5000, credit_excluded=False), QuietReason.CREDIT_NOT_EXCLUDED),
         (zlotys(5000), QuietReason.OTHER_CURRENCY),
-        (seen(5000, at=T0 - 25 * HOUR), QuietReason.STALE),
-        (seen(5000, as_of=T0 - 25 * HOUR), QuietReason.STALE),
+        (seen(5000, at=T0 - 73 * HOUR), QuietReason.STALE),
+        (seen(5000, as_of=T0 - 73 * HOUR), QuietReason.STALE),
         (
-            seen(5000, bounded_by="closingBooked", bounded_as_of=T0 - 25 * HOUR),
+            seen(5000, bounded_by="interimBooked", bounded_as_of=T0 - 73 * HOUR),
             QuietReason.STALE,
         ),
     ],
@@ -256,7 +256,7 @@ def test_a_new_case_asks_again_after_the_rest() -> None:
 
 def test_a_stale_fall_does_not_arm() -> None:
     fired = detect(seen(1200), ONE, POLICY, DetectorState(), T0).state
-    now = T0 + 48 * HOUR
+    now = T0 + 96 * HOUR
     old = Reading(seen(0, T0).spendable, now)
     assert detect(old, ONE, POLICY, fired, now).state == fired
 
