@@ -15,6 +15,7 @@ from sandbox.faces.control import Control
 from sandbox.faces.pages import ROOT, see_other
 from sandbox.faces.phones import Phones
 from sandbox.faces.twilio import Twilio
+from sandbox.faces.wire import SERVER_SEND
 from sandbox.world import World
 
 _STATIC = {"sandbox.css": "text/css", "phone.js": "text/javascript"}
@@ -47,6 +48,7 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
     routed = Starlette(routes=routes)
 
     async def sandbox(scope: Scope, receive: Receive, send: Send) -> None:
+        scope[SERVER_SEND] = send
         if scope["type"] == "http" and scope["method"] == "GET":
             path: str = scope["path"]
             if path.startswith("/banks/") and path.endswith("/balances"):

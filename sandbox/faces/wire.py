@@ -23,10 +23,14 @@ class AnswerLost(httpx.ReadError):
         super().__init__("the connection was closed before an answer came")
 
 
-async def drop(receive: Receive, send: Send) -> None:
+SERVER_SEND = "sandbox.send"
+"""Where the outermost application leaves the server's own `send` in the scope."""
+
+
+async def drop(scope: Scope, receive: Receive) -> None:
     """End the connection without an answer; raises `AnswerLost` where there is none to end."""
     # uvicorn's `send` is a method of the exchange that holds the transport.
-    transport = getattr(getattr(send, "__self__", None), "transport", None)
+    transport = getattr(getattr(scope.get(SERVER_SEND), "__self__", None), "transport", None)
     if transport is None:
         raise AnswerLost
     transport.abort()
@@ -39,8 +43,8 @@ async def drop(receive: Receive, send: Send) -> None:
 class LostResponse(Response):
     """A response that is never sent."""
 
-    async def __call__(self, _scope: Scope, receive: Receive, send: Send) -> None:
-        await drop(receive, send)
+    async def __call__(self, scope: Scope, receive: Receive, _send: Send) -> None:
+        await drop(scope, receive)
 
 
 class SlowResponse(Response):
