@@ -1,0 +1,73 @@
+"""A process that dies. At any statement, before any commit, before or behind any call outside.
+
+PostgreSQL rolls a dead process's transaction back; so does the exception that passes through here,
+which nothing in the house catches. Counting the points a flow passes, a test can let it die at each
+of them in turn.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from typing import Any
+
+from sqlalchemy import event
+
+from app.store.unit import Store
+from tests.flows.outside import Carrier, PayBank
+
+
+class Killed(BaseException):
+    """kill -9. Not an Exception: nobody may catch it on the way."""
+
+
+@dataclass(slots=True)
+class Killer:
+    """Strikes at the `at`-th point (0: never) and counts the points that were passed."""
+
+    at: int
+    passed: int = 0
+    struck: bool = False
+
+    def point(self) -> None:
+        """One place where a process may die."""
+        if self.struck:
+            return
+        self.passed += 1
+        if self.passed == self.at:
+            self.struck = True
+            raise Killed
+
+    async def gate(self) -> None:
+        """The same before or behind a call outside."""
+        self.point()
+
+
+@contextmanager
+def killing(killer: Killer, store: Store, bank: PayBank, carrier: Carrier) -> Iterator[None]:
+    """Let `killer` watch every statement, every commit, and both sides of every call outside."""
+
+    def on_statement(*_: Any) -> None:
+        killer.point()
+
+    engines = [store._app.sync_engine, store._engine.sync_engine]
+    gates = (bank.before, bank.after, carrier.before, carrier.after)
+    for engine in engines:
+        event.listen(engine, "before_cursor_execute", on_statement)
+        event.listen(engine, "commit", on_statement)
+    bank.before = bank.after = carrier.before = carrier.after = killer.gate
+    try:
+        yield
+    finally:
+        bank.before, bank.after, carrier.before, carrier.after = gates
+        for engine in engines:
+            event.remove(engine, "before_cursor_execute", on_statement)
+            event.remove(engine, "commit", on_statement)
+
+
+def died(error: BaseException) -> bool:
+    """Was it the killer, alone or in a group of tasks that died together?"""
+    if isinstance(error, BaseExceptionGroup):
+        return all(died(one) for one in error.exceptions)
+    return isinstance(error, Killed)

@@ -1,0 +1,384 @@
+"""One lender, his people with their debts and accounts, and the providers in the test's hand."""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field
+from datetime import UTC, date, datetime, timedelta
+from typing import Any, cast
+from uuid import UUID
+
+from sqlalchemy import insert, select, text, update
+
+from app.boundary import guard
+from app.domain.consent import Purpose
+from app.domain.detector import CaseCover, Cover, FundsSignal, MarginBand, SignalKind
+from app.domain.ids import BorrowerId, CaseId, LenderId, LoanId, Phone
+from app.flows.decide_signals import decide_signals
+from app.flows.deliver_messages import deliver_messages, plan_messages
+from app.flows.deliver_outbox import deliver_outbox, plan_outbox
+from app.flows.end_links import end_links
+from app.flows.follow_messages import follow_messages, plan_receipts
+from app.flows.follow_payments import follow_payments, plan_payments
+from app.flows.handle_inbox import handle_inbox, plan_inbox
+from app.flows.house import House
+from app.flows.open_cases import open_cases
+from app.flows.raise_signals import NewSignal, raise_signals
+from app.flows.register_borrower import BorrowerWanted, register_borrower
+from app.flows.register_loan import LoanWanted, register_loan
+from app.flows.work_task import give_back_tasks
+from app.ports import AggregationPort, Presence
+from app.reference.packs import load_packs
+from app.settings import Settings
+from app.store import jobs
+from app.store.keys import new_id
+from app.store.loans import Scheduled
+from app.store.tables import accounts, consent_requests, consents, lenders, readings
+from app.store.tables import read_attempts as attempts
+from app.store.unit import Store
+from tests.flows.outside import Carrier, Consents, LenderSystem, PayBank
+from tests.rig import make_lender
+
+# A Tuesday, eleven in the morning in Madrid.
+MORNING = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
+BORN = date(1988, 5, 17)
+LAST4 = "678Z"
+HERE = Presence("203.0.113.7", "Mozilla/5.0")
+PUBLIC = "https://pay.sol.example"
+
+Flow = Callable[[House, datetime, list[UUID]], Awaitable[object]]
+FLOWS: dict[str, Flow] = {
+    jobs.DECIDE_SIGNALS: decide_signals,
+    jobs.DELIVER_MESSAGES: deliver_messages,
+    jobs.FOLLOW_MESSAGES: follow_messages,
+    jobs.FOLLOW_PAYMENTS: follow_payments,
+    jobs.DELIVER_OUTBOX: deliver_outbox,
+    jobs.HANDLE_INBOX: handle_inbox,
+}
+LOOKS = (
+    plan_messages,
+    plan_receipts,
+    plan_payments,
+    plan_outbox,
+    plan_inbox,
+    end_links,
+    give_back_tasks,
+)
+
+
+@dataclass(slots=True)
+class Hands:
+    """Both clocks, moved by hand."""
+
+    now: datetime = MORNING
+    real: datetime = datetime(2026, 11, 20, 12, tzinfo=UTC)
+
+    def go_on(self, **by: float) -> datetime:
+        """Let both clocks run on; returns the business time after."""
+        self.now += timedelta(**by)
+        self.real += timedelta(**by)
+        return self.now
+
+
+@dataclass(slots=True)
+class Neighbour:
+    """One borrower with one or more overdue loans and one account that may be read."""
+
+    id: BorrowerId
+    ref: str
+    phone: str
+    loans: list[LoanId]
+    cases: list[UUID]
+    account_id: UUID
+    consent_id: UUID
+
+
+@dataclass(slots=True)
+class Street:
+    """Everything a flow test touches."""
+
+    store: Store
+    house: House
+    hands: Hands
+    lender_id: LenderId
+    bank: PayBank
+    carrier: Carrier
+    system: LenderSystem
+    grants: Consents
+    _people: int = field(default=0)
+
+    @property
+    def now(self) -> datetime:
+        """Business time."""
+        return self.hands.now
+
+    # -------------------------------------------------- people
+
+    async def neighbour(
+        self, *, dues: tuple[int, ...] = (12_000,), days_late: int = 5, **wanted: Any
+    ) -> Neighbour:
+        """A borrower with one overdue loan for each of `dues` (euro cents), oldest first."""
+        self._people += 1
+        ref = wanted.pop("ref", f"B{self._people}")
+        phone = wanted.pop("phone", f"+3460000{self._people:04d}")
+        given: dict[str, Any] = {
+            "country": "ES",
+            "language": "es",
+            "birth_date": BORN,
+            "document_last4": LAST4,
+            "time_zone": "Europe/Madrid",
+            **wanted,
+        }
+        made = await register_borrower(
+            self.house,
+            self.now,
+            self.lender_id,
+            BorrowerWanted(
+                external_ref=ref,
+                name="Ana Núñez",
+                phone=Phone.parse(phone) if phone else None,
+                **given,
+            ),
+        )
+        account_id, consent_id = await self._account(made.id)
+        loans = [
+            await self._loan(ref, number, due, days_late + len(dues) - number)
+            for number, due in enumerate(dues)
+        ]
+        await open_cases(self.house, self.now)
+        case_ids = [await self._case_of(loan_id) for loan_id in loans]
+        return Neighbour(made.id, ref, phone, loans, case_ids, account_id, consent_id)
+
+    async def _loan(self, ref: str, number: int, due: int, days_late: int) -> LoanId:
+        due_on = (self.now - timedelta(days=days_late)).date()
+        made = await register_loan(
+            self.house,
+            self.now,
+            self.lender_id,
+            LoanWanted(
+                borrower_ref=ref,
+                external_ref=f"{ref}-L{number}",
+                product="Loan",
+                currency="EUR",
+                as_of=self.now,
+                schedule=(Scheduled(1, due_on, due, 0),),
+            ),
+        )
+        return made.id
+
+    async def _case_of(self, loan_id: LoanId) -> UUID:
+        return cast(
+            "UUID", await self.value("SELECT case_id FROM loans WHERE id = :id", id=loan_id)
+        )
+
+    async def _account(self, borrower_id: BorrowerId) -> tuple[UUID, UUID]:
+        request_id, consent_id, account_id = new_id(), new_id(), new_id()
+        async with self.store.unit(self.lender_id) as unit:
+            own = {"lender_id": self.lender_id, "borrower_id": borrower_id}
+            await unit.conn.execute(
+                insert(consent_requests).values(
+                    id=request_id,
+                    purposes=[Purpose.REPAYMENT_MONITORING.value],
+                    language="es",
+                    token_hash=request_id.bytes,
+                    state="completed",
+                    created_at=self.now,
+                    expires_at=self.now + timedelta(days=14),
+                    **own,
+                )
+            )
+            await unit.conn.execute(
+                insert(consents).values(
+                    id=consent_id,
+                    request_id=request_id,
+                    connector="berlin_group",
+                    bank_id="caja",
+                    state="active",
+                    purposes=[Purpose.REPAYMENT_MONITORING.value],
+                    token_enc=unit.seal("consents.token_enc", consent_id, f"token {consent_id}"),
+                    return_hash=consent_id.bytes,
+                    asked_until=(self.now + timedelta(days=90)).date(),
+                    ends_at=self.now + timedelta(days=90),
+                    created_at=self.now,
+                    activated_at=self.now,
+                    **own,
+                )
+            )
+            await unit.conn.execute(
+                insert(accounts).values(
+                    id=account_id,
+                    consent_id=consent_id,
+                    connector="berlin_group",
+                    bank_id="caja",
+                    iban_hash=account_id.bytes,
+                    iban_enc=unit.seal("accounts.iban_enc", account_id, "ES9121000418450200051332"),
+                    currency="EUR",
+                    ref_enc=unit.seal("accounts.ref_enc", account_id, "a1"),
+                    created_at=self.now,
+                    **own,
+                )
+            )
+        return account_id, consent_id
+
+    async def money_seen(self, who: Neighbour, cover: Cover = Cover.WHOLE) -> UUID:
+        """The account was read just now and holds enough: a signal, with its decision queued."""
+        attempt_id = new_id()
+        async with self.store.engine_unit() as unit:
+            await unit.keys((self.lender_id,))
+            await unit.conn.execute(
+                insert(attempts).values(
+                    id=attempt_id,
+                    lender_id=self.lender_id,
+                    account_id=who.account_id,
+                    consent_id=who.consent_id,
+                    iban_hash=who.account_id.bytes,
+                    attended=False,
+                    purpose=Purpose.REPAYMENT_MONITORING.value,
+                    attempted_at=self.now,
+                    outcome="read",
+                )
+            )
+            await unit.conn.execute(
+                insert(readings).values(
+                    id=attempt_id,
+                    lender_id=self.lender_id,
+                    account_id=who.account_id,
+                    purpose=Purpose.REPAYMENT_MONITORING.value,
+                    read_at=self.now,
+                    verdict="signal",
+                    erase_at=self.now + timedelta(days=30),
+                )
+            )
+            await unit.conn.execute(
+                update(accounts)
+                .where(accounts.c.id == who.account_id)
+                .values(last_read_at=self.now, armed=False, last_signal_at=self.now)
+            )
+            enough = SignalKind.ENOUGH if cover is Cover.WHOLE else SignalKind.PART
+            signal = FundsSignal(
+                enough,
+                "There is enough.",
+                MarginBand.AMPLE,
+                tuple(CaseCover(CaseId(case_id), cover) for case_id in who.cases),
+            )
+            raised = NewSignal(
+                self.lender_id, who.id, who.account_id, attempt_id, signal, replaces=None
+            )
+            return (await raise_signals(unit, self.now, [raised]))[0]
+
+    # -------------------------------------------------- scheduler and worker
+
+    async def work(self) -> int:
+        """Run every queued job once, as a worker would; returns how many."""
+        async with self.store.engine_unit() as unit:
+            rows = await unit.conn.execute(
+                text(
+                    "UPDATE procrastinate_jobs SET status = 'succeeded' WHERE status = 'todo' "
+                    "RETURNING id, task_name, args"
+                )
+            )
+            waiting = sorted((row.id, row.task_name, row.args["ids"]) for row in rows)
+        for _, name, ids in waiting:
+            if name in FLOWS:
+                await FLOWS[name](self.house, self.now, [UUID(one) for one in ids])
+        return len(waiting)
+
+    async def tick(self) -> None:
+        """What is queued, one round of the timetable, and what that queues, at this moment."""
+        await self.work_off()
+        for look in LOOKS:
+            await look(self.house, self.now)
+        await self.work_off()
+
+    async def work_off(self) -> None:
+        """Run jobs until none is left."""
+        for _ in range(20):
+            if await self.work() == 0:
+                return
+        raise AssertionError("jobs queue jobs without end")
+
+    async def days_pass(self, days: float = 3, minutes: int = 30) -> None:
+        """Let time go on in steps, with a round of the timetable at each."""
+        for _ in range(int(days * 24 * 60 / minutes)):
+            self.hands.go_on(minutes=minutes)
+            await self.tick()
+
+    # -------------------------------------------------- looking
+
+    async def rows(self, query: str, **values: Any) -> list[Any]:
+        """Rows of any query, over all lenders."""
+        async with self.store.engine_unit() as unit:
+            return list((await unit.conn.execute(text(query), values)).all())
+
+    async def value(self, query: str, **values: Any) -> Any:
+        """The one value of a query; None when there is no row."""
+        found = await self.rows(query, **values)
+        return found[0][0] if found else None
+
+    async def states(self, table: str, who: Neighbour) -> list[str]:
+        """States of a person's rows in the order they were made."""
+        query = f"SELECT state FROM {table} WHERE borrower_id = :id ORDER BY created_at, id"
+        return [row.state for row in await self.rows(query, id=who.id)]
+
+    async def tasks(self, who: Neighbour) -> list[str]:
+        """Reasons of the tasks that wait, most urgent first."""
+        query = (
+            "SELECT reason FROM tasks WHERE borrower_id = :id AND state IN ('open', 'taken') "
+            "ORDER BY priority, reason"
+        )
+        return [row.reason for row in await self.rows(query, id=who.id)]
+
+    async def due(self, who: Neighbour) -> int:
+        """What is unpaid of all his loans, in minor units."""
+        query = (
+            "SELECT coalesce(sum(amount_minor - paid_minor), 0)::bigint FROM instalments i "
+            "JOIN loans l ON l.id = i.loan_id WHERE l.borrower_id = :id"
+        )
+        return int(await self.value(query, id=who.id))
+
+    def token_on(self, who: Neighbour) -> str:
+        """The token in the newest text on his phone."""
+        bodies = [sent.sms.body for sent in self.carrier.taken if sent.sms.to.reveal() == who.phone]
+        return bodies[-1].split(f"{PUBLIC}/p/")[1].split(" ")[0]
+
+    async def told(self) -> list[dict[str, Any]]:
+        """What the lender's system was told, as data."""
+        return [json.loads(call.body) for call in self.system.calls]
+
+
+async def make_street(store: Store, **lender: Any) -> Street:
+    """A street with nobody in it yet. `lender` overrides columns of the lender."""
+    hands = Hands()
+    lender_id = await make_lender(
+        store, hands.now, webhook_url="https://sol.example/hooks", **lender
+    )
+    async with store.unit(lender_id) as unit:
+        await unit.conn.execute(
+            update(lenders).values(
+                creditor_iban_enc=unit.seal(
+                    "lenders.creditor_iban_enc", lender_id, "ES7921000813610123456789"
+                ),
+                webhook_secret_enc=unit.seal(
+                    "lenders.webhook_secret_enc", lender_id, "whsec_c2VjcmV0"
+                ),
+            )
+        )
+    bank, carrier, system, grants = PayBank(), Carrier(), LenderSystem(), Consents()
+    house = House(
+        store=store,
+        settings=Settings(public_url=PUBLIC),
+        packs=load_packs(),
+        aggregations={"berlin_group": cast("AggregationPort", guard(grants, "berlin_group"))},
+        payments={"berlin_group": guard(bank, "berlin_group")},
+        messages={"twilio": guard(carrier, "twilio")},
+        lender_hooks=guard(system, "lender_webhook"),
+        real_now=lambda: hands.real,
+    )
+    return Street(store, house, hands, lender_id, bank, carrier, system, grants)
+
+
+async def lender_row(street: Street) -> Any:
+    """The lender's row."""
+    async with street.store.unit(street.lender_id) as unit:
+        return (await unit.conn.execute(select(lenders))).one()
