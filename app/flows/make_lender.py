@@ -17,6 +17,7 @@ from sqlalchemy import insert, select, update
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import Iban, LenderId, Phone
 from app.flows.house import House
+from app.reference.places import country_zones
 from app.settings import Settings, is_loopback
 from app.store import audit
 from app.store.keys import new_id
@@ -33,7 +34,10 @@ _COUNTRY = re.compile(r"[A-Z]{2}\Z", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class LenderWanted:
-    """What an operator says about a new lender. Everything else has a safe default."""
+    """What an operator says about a new lender. Everything else has a safe default.
+
+    `time_zone` may stay empty where the jurisdiction has only one.
+    """
 
     slug: str
     name: str
@@ -161,14 +165,16 @@ def new_webhook_secret() -> str:
 def _checked(settings: Settings, wanted: LenderWanted) -> dict[str, Any]:
     if not _SLUG.match(wanted.slug):
         raise Invalid("slug", "has 2 to 40 of a-z, 0-9 and -.", mend='Write it like "acme-es".')
-    if not _COUNTRY.match(wanted.jurisdiction):
-        raise Invalid("jurisdiction", "is a country code.", mend='Write it like "ES".')
+    zones = country_zones(wanted.jurisdiction)
+    if not _COUNTRY.match(wanted.jurisdiction) or not zones:
+        raise Invalid("jurisdiction", "is not a country code.", mend='Write it like "ES".')
+    only_zone = next(iter(zones)) if len(zones) == 1 else ""
     return {
         "slug": wanted.slug,
         "name": _words(settings, wanted.name, "name"),
         "jurisdiction": wanted.jurisdiction,
         "language": _language(settings, wanted.language),
-        "time_zone": _zone(settings, wanted.time_zone),
+        "time_zone": _zone(settings, wanted.time_zone or only_zone),
         "creditor_name": _words(settings, wanted.creditor_name or wanted.name, "creditor_name"),
         "contact_phone": _contact_phone(settings, wanted.contact_phone),
         "contact_url": _contact_url(settings, wanted.contact_url),

@@ -25,8 +25,8 @@ from app.store.tables import (
 )
 from app.store.unit import Unit
 
-# What a read attempt notes when a bank refused it because the allowance was spent.
-REFUSED: Final = "allowance_spent"
+# What a read attempt notes when a bank refused it because its allowance was spent.
+REFUSED: Final = "limited"
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,8 @@ from fastapi import APIRouter, Path
 
 from app.api.caller import ByKey
 from app.api.route import SaldoRoute
-from app.api.schemas.work import StatusShown, SwitchShown
+from app.api.schemas.work import StatusShown, SwitchGiven, SwitchShown
+from app.flows.stop_switch import set_switch
 from app.reports import book
 from app.reports.status import status_of
 from app.store.brakes import Brake
@@ -43,10 +44,27 @@ async def list_switches(caller: ByKey) -> list[SwitchShown]:
     """Every channel and whether it is halted."""
     async with caller.house.store.unit(caller.lender_id) as unit:
         touched = await book.switches(unit)
-    return [switch_shown(brake, touched.get(brake.value)) for brake in Brake]
+    return [_switch(brake, touched.get(brake.value)) for brake in Brake]
 
 
-def switch_shown(brake: Brake, row: Any | None) -> SwitchShown:
+@router.put("/stop-switches/{channel}", summary="Throw or release a stop switch")
+async def put_switch(channel: BrakeInPath, given: SwitchGiven, caller: ByKey) -> SwitchShown:
+    """Halt everything outgoing on a channel within a tick, or let it go on. Audited."""
+    await set_switch(
+        caller.house,
+        caller.now,
+        lender_id=caller.lender_id,
+        brake=channel,
+        halted=given.halted,
+        reason=given.reason,
+        actor=caller.actor,
+    )
+    async with caller.house.store.unit(caller.lender_id) as unit:
+        touched = await book.switches(unit)
+    return _switch(channel, touched.get(channel.value))
+
+
+def _switch(brake: Brake, row: Any | None) -> SwitchShown:
     """One switch; one that nobody ever touched lets everything go."""
     if row is None:
         return SwitchShown(channel=brake, halted=False, reason="", set_by=None, set_at=None)

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query
 from app.api.caller import ByKey
 from app.api.paging import Page, Paged, page
 from app.api.route import SaldoRoute
-from app.api.routes.shared import NOT_FOUND, IdInPath, OfBorrower
-from app.api.schemas.work import PaidLoanShown, PaymentShown
+from app.api.routes.shared import CONFLICT, NOT_FOUND, IdInPath, OfBorrower
+from app.api.schemas.work import PaidLoanShown, PaymentShown, ReturnGiven
 from app.domain.money import Money
 from app.domain.payment import PaymentState
+from app.flows.return_payment import return_payment
 from app.reports import activity
 from app.reports.slices import take
 from app.store.unit import Unit
@@ -40,6 +41,27 @@ async def get_payment(payment_id: IdInPath, caller: ByKey) -> PaymentShown:
     """One payment and the loans it serves."""
     async with caller.house.store.unit(caller.lender_id) as unit:
         return await _read(unit, payment_id)
+
+
+@router.post(
+    "/{payment_id}/return",
+    summary="Report a returned payment",
+    responses={**NOT_FOUND, **CONFLICT},
+)
+async def post_return(payment_id: IdInPath, given: ReturnGiven, caller: ByKey) -> PaymentShown:
+    """The money of a settled payment went back. The dues return and a person gets a task.
+
+    Known already: nothing changes. A payment that never settled cannot come back (409).
+    """
+    await return_payment(
+        caller.house,
+        caller.now,
+        lender_id=caller.lender_id,
+        payment_id=payment_id,
+        reason=given.reason,
+        actor=caller.actor,
+    )
+    return await get_payment(payment_id, caller)
 
 
 async def _read(unit: Unit, payment_id: Any) -> PaymentShown:

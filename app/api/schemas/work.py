@@ -112,7 +112,7 @@ class ReturnGiven(Given):
 
     reason: Annotated[
         Line,
-        Field(min_length=1, max_length=200, description="Why, in the bank's or your own words."),
+        Field(min_length=1, max_length=140, description="Why, in the bank's or your own words."),
     ]
 
 

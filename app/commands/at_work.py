@@ -1,0 +1,103 @@
+"""How a command gets at the house: connect, do one thing, give everything back."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from collections.abc import Awaitable, Callable
+from dataclasses import asdict, is_dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from uuid import UUID
+
+import typer
+
+from app.domain.errors import Invalid, Misconfigured, NotFound
+from app.domain.ids import LenderId
+
+if TYPE_CHECKING:
+    from app.wiring import Parts
+
+T = TypeVar("T")
+
+ACTOR = "command line"
+"""How the command line is named in the audit."""
+
+DataDir = Annotated[
+    Path | None,
+    typer.Option(help="Folder of the installation; else SALDO_DATA_DIR, else what runs here."),
+]
+LenderName = Annotated[
+    str | None,
+    typer.Option("--lender", help="Slug of the lender; may be left out where there is only one."),
+]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
+
+
+def run(work: Callable[[Parts], Awaitable[T]], data_dir: Path | None = None) -> T:
+    """Do `work` with the parts of the installation that is meant.
+
+    Raises `Misconfigured` when its database does not answer.
+    """
+    from app.logs import configure_logs
+    from app.supervisor.find import settings_for_command
+    from app.wiring import build
+
+    # Commands speak for themselves; what the parts have to say goes to the log of the instance.
+    configure_logs("error", "text", "command")
+    settings = settings_for_command(data_dir)
+
+    async def connected() -> T:
+        parts = await build(settings, name="saldo command")
+        try:
+            return await work(parts)
+        finally:
+            await parts.close()
+
+    try:
+        return asyncio.run(connected())
+    except Exception as error:
+        from app.store.trouble import database_away
+
+        if database_away(error):
+            mend = "Start Saldo with `saldo serve`" if settings.embedded else "Correct the address"
+            raise Misconfigured(
+                "SALDO_DATABASE_URL",
+                "the database does not answer",
+                f"{mend}; `saldo doctor` tells more.",
+            ) from None
+        raise
+
+
+async def lender_named(parts: Parts, slug: str | None) -> tuple[LenderId, str]:
+    """Id and slug of the lender that is meant. Raises `NotFound` and `Invalid`."""
+    from sqlalchemy import select
+
+    from app.store.tables import lenders
+
+    query = select(lenders.c.id, lenders.c.slug).order_by(lenders.c.slug)
+    async with parts.house.store.engine_unit() as unit:
+        rows = (await unit.conn.execute(query)).all()
+    found = [row for row in rows if slug in (None, row.slug)]
+    known = ", ".join(row.slug for row in rows) or "none yet"
+    if not found:
+        raise NotFound(f"There is no such lender (known: {known}).")
+    if len(found) > 1:
+        raise Invalid("--lender", "is needed: there is more than one.", mend=f"Known: {known}.")
+    return LenderId(found[0].id), str(found[0].slug)
+
+
+def as_json(value: Any) -> str:
+    """Records, ids and times as JSON."""
+
+    def plain(one: Any) -> Any:
+        if is_dataclass(one) and not isinstance(one, type):
+            return asdict(one)
+        if isinstance(one, datetime):
+            return one.isoformat()
+        if isinstance(one, UUID):
+            return str(one)
+        raise TypeError(type(one).__name__)
+
+    return json.dumps(value, default=plain, indent=2)

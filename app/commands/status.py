@@ -1,0 +1,55 @@
+"""`saldo status`: where things stand, in a handful of counts."""
+
+from __future__ import annotations
+
+from dataclasses import asdict
+from typing import TYPE_CHECKING, Any
+
+import typer
+
+from app.commands.at_work import AsJson, DataDir, as_json, run
+
+if TYPE_CHECKING:
+    from app.wiring import Parts
+
+NAME = "status"
+app = typer.Typer(help="Where things stand: loans, signals, messages, payments, tasks, reads.")
+
+_WORDS = {
+    "loans_open": "Loans being worked",
+    "loans_recovered": "Loans recovered by Saldo payments",
+    "signals": "Funds signals",
+    "messages_sent": "Messages sent",
+    "payments_settled": "Payments settled",
+    "tasks_open": "Tasks for people",
+    "reads": "Balance reads",
+    "reads_refused": "Reads refused by banks",
+    "invariants_broken": "Invariants broken",
+}
+
+
+@app.callback(invoke_without_command=True)
+def status(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
+    """Counts over all lenders of the running instance, which is found without settings."""
+    counts = run(count_all, data_dir)
+    if json_wanted:
+        typer.echo(as_json(counts))
+        return
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=False)
+    for name, words in _WORDS.items():
+        table.add_row(words, str(counts[name]))
+    Console().print(table)
+
+
+async def count_all(parts: Parts) -> dict[str, Any]:
+    """The counts of `saldo status --json`, all lenders together."""
+    from app.reports.status import status_of
+    from app.store.invariants import broken
+
+    async with parts.house.store.engine_unit() as unit:
+        counts = await status_of(unit, parts.clock.now())
+        found = await broken(unit, parts.clock.now())
+    return {**asdict(counts), "invariants_broken": len(found)}
