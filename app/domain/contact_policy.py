@@ -167,19 +167,18 @@ class _Permit:
             return instant
         if self.blocked_until is None:
             return None
-        reached: Micros | None = max(instant, self.blocked_until)
-        for zone in self.zones:
-            if reached is None:
-                return None
-            reached = next_open(zone, reached, self.weekly, self.closed_on)
-        return reached
+        reached = max(instant, self.blocked_until)
+        if not self.zones:
+            return reached
+        return next_open(self.zones, reached, self.weekly, self.closed_on)
 
     def shuts_at(self, instant: Micros) -> Micros | None:
         """When a permission that holds at `instant` may end by the clock; None: it does not."""
         if instant < self.active_from:
             return self.active_from
-        ends = [open_until(zone, instant, self.weekly, self.closed_on) for zone in self.zones]
-        return min(ends, default=None)
+        if not self.zones:
+            return None
+        return open_until(self.zones, instant, self.weekly, self.closed_on)
 
 
 @dataclass(frozen=True, slots=True)
@@ -356,7 +355,7 @@ def _used(
 def _day_ends(at: datetime, zone: str) -> Micros:
     """The first instant of the next local day."""
     today = frozenset({at.astimezone(zone_of(zone)).date()})
-    ends = next_open(zone, micros(at), ALWAYS, today)
+    ends = next_open((zone,), micros(at), ALWAYS, today)
     return micros(at) if ends is None else ends
 
 

@@ -17,7 +17,11 @@ _SINGULARS = {Channel.SMS: "text", Channel.EMAIL: "e-mail", Channel.CALL: "call"
 
 def local_time(at: datetime, zones: Sequence[str]) -> str:
     """Such as "Saturday 22:14 in Europe/Madrid"; two are joined, more are summed up."""
-    said = list(dict.fromkeys(_in_zone(at, zone) for zone in zones))
+    # One zone of each local time is enough: the United States have 29 zones and six times.
+    times: dict[datetime, str] = {}
+    for zone in zones:
+        times.setdefault(at.astimezone(zone_of(zone)).replace(tzinfo=None), zone)
+    said = [f"{_DAYS[one.weekday()]} {one:%H:%M} in {zone}" for one, zone in times.items()]
     if len(said) > 2:
         return f"{said[0]}, {said[-1]} and other times in {len(zones)} possible time zones"
     return " and ".join(said)
@@ -122,11 +126,6 @@ def length(span: timedelta) -> str:
             count = seconds // size
             return f"{count} {unit}" if count == 1 else f"{count} {unit}s"
     return f"{seconds} seconds"
-
-
-def _in_zone(at: datetime, zone: str) -> str:
-    local = at.astimezone(zone_of(zone))
-    return f"{_DAYS[local.weekday()]} {local:%H:%M} in {zone}"
 
 
 def _day(at: datetime, zone: str | None) -> str:

@@ -22,6 +22,9 @@ from app.domain.errors import Invalid
 Micros: TypeAlias = int
 """Microseconds since 1970-01-01T00:00Z."""
 
+Span: TypeAlias = tuple[Micros, Micros]
+"""From an instant up to, not including, another."""
+
 _EPOCH = datetime(1970, 1, 1, tzinfo=UTC)
 _MICRO = timedelta(microseconds=1)
 _SECOND = 1_000_000
@@ -60,6 +63,8 @@ ALL_DAY = (Window(0, _MINUTES_PER_DAY),)
 ALWAYS: Weekly = (ALL_DAY,) * 7
 
 
+# Kept here, because the library itself remembers only the last eight zones.
+@lru_cache(maxsize=1024)
 def zone_of(name: str) -> ZoneInfo:
     """The time zone of an IANA name. Raises `Invalid` for a name that does not exist."""
     try:
@@ -81,23 +86,26 @@ def moment(instant: Micros) -> datetime:
 
 
 def next_open(
-    zone: str,
+    zones: tuple[str, ...],
     instant: Micros,
     weekly: Weekly,
     closed_on: frozenset[date] = frozenset(),
     *,
     days: int = 15,
 ) -> Micros | None:
-    """The first instant at or after `instant` that is open; None within `days` days."""
-    for index in range(instant // _DAY, instant // _DAY + days + 1):
-        for start, end in open_spans(zone, index, weekly, closed_on):
+    """The first instant at or after `instant` that is open in every zone.
+
+    None when there is none within `days` days: hours of far zones may never meet.
+    """
+    for utc_day in range(instant // _DAY, instant // _DAY + days + 1):
+        for start, end in _open_spans(zones, utc_day, weekly, closed_on):
             if end > instant:
                 return max(start, instant)
     return None
 
 
 def open_until(
-    zone: str,
+    zones: tuple[str, ...],
     instant: Micros,
     weekly: Weekly,
     closed_on: frozenset[date] = frozenset(),
@@ -106,19 +114,28 @@ def open_until(
 ) -> Micros:
     """When the open span that holds `instant` ends; `instant` itself when it is closed."""
     reached = instant
-    for index in range(instant // _DAY, instant // _DAY + days + 1):
-        for start, end in open_spans(zone, index, weekly, closed_on):
+    for utc_day in range(instant // _DAY, instant // _DAY + days + 1):
+        for start, end in _open_spans(zones, utc_day, weekly, closed_on):
             if start <= reached < end:
                 reached = end
     return reached
 
 
 @lru_cache(maxsize=16384)
-def open_spans(
+def _open_spans(
+    zones: tuple[str, ...], utc_day: int, weekly: Weekly, closed_on: frozenset[date]
+) -> tuple[Span, ...]:
+    """What is open in every zone of one UTC day (counted from 1970), in order, not overlapping."""
+    common: tuple[Span, ...] = ((utc_day * _DAY, (utc_day + 1) * _DAY),)
+    for zone in zones:
+        common = _met(common, _spans_in(zone, utc_day, weekly, closed_on))
+    return common
+
+
+def _spans_in(
     zone: str, utc_day: int, weekly: Weekly, closed_on: frozenset[date]
-) -> tuple[tuple[Micros, Micros], ...]:
-    """What is open of one UTC day (counted from 1970), in order, not overlapping."""
-    spans: list[tuple[Micros, Micros]] = []
+) -> tuple[Span, ...]:
+    spans: list[Span] = []
     for start, end, offset in _steady_pieces(zone, utc_day):
         for local_day in range((start + offset) // _DAY, (end + offset - 1) // _DAY + 1):
             day = date.fromordinal(_EPOCH.toordinal() + local_day)
@@ -131,6 +148,12 @@ def open_spans(
                 if opens < closes:
                     spans.append((opens, closes))
     return _joined(sorted(spans))
+
+
+def _met(ours: Sequence[Span], theirs: Sequence[Span]) -> tuple[Span, ...]:
+    """Where both are open."""
+    both = [(max(one[0], other[0]), min(one[1], other[1])) for one in ours for other in theirs]
+    return tuple(span for span in both if span[0] < span[1])
 
 
 @lru_cache(maxsize=4096)
@@ -152,9 +175,9 @@ def _offset(zone: str, instant: Micros) -> Micros:
     return 0 if shift is None else shift // _MICRO
 
 
-def _joined(spans: Sequence[tuple[Micros, Micros]]) -> tuple[tuple[Micros, Micros], ...]:
+def _joined(spans: Sequence[Span]) -> tuple[Span, ...]:
     """Neighbours that touch become one."""
-    joined: list[tuple[Micros, Micros]] = []
+    joined: list[Span] = []
     for start, end in spans:
         if joined and start <= joined[-1][1]:
             joined[-1] = (joined[-1][0], max(end, joined[-1][1]))

@@ -71,7 +71,7 @@ def test_next_open_is_the_first_open_instant(
     zone: str, start: Micros, weekly: Weekly, holiday: bool
 ) -> None:
     closed = frozenset({moment(start).date()}) if holiday else frozenset[date]()
-    found = next_open(zone, start, weekly, closed)
+    found = next_open((zone,), start, weekly, closed)
     expected = next((at for at in edges(start, 30) if is_open(zone, at, weekly, closed)), None)
     if expected is None:
         assert found is None or found >= start + 30 * 60 * MINUTE
@@ -81,12 +81,31 @@ def test_next_open_is_the_first_open_instant(
 
 @given(st.sampled_from(ZONES), starts, weeks)
 def test_open_until_is_the_first_closed_instant(zone: str, start: Micros, weekly: Weekly) -> None:
-    found = open_until(zone, start, weekly)
+    found = open_until((zone,), start, weekly)
     shut = next((at for at in edges(start, 30) if not is_open(zone, at, weekly, frozenset())), None)
     if shut is None:
         assert found >= start + 29 * 60 * MINUTE
     else:
         assert found == shut
+
+
+@given(st.lists(st.sampled_from(ZONES), min_size=2, max_size=3, unique=True), starts, weeks)
+def test_several_zones_must_all_be_open(zones: list[str], start: Micros, weekly: Weekly) -> None:
+    found = next_open(tuple(zones), start, weekly)
+    expected = next(
+        (
+            at
+            for at in edges(start, 30)
+            if all(is_open(zone, at, weekly, frozenset()) for zone in zones)
+        ),
+        None,
+    )
+    if expected is None:
+        assert found is None or found >= start + 30 * 60 * MINUTE
+    else:
+        assert found == expected
+        shut = open_until(tuple(zones), found, weekly)
+        assert all(is_open(zone, shut - 1, weekly, frozenset()) for zone in zones)
 
 
 @given(st.datetimes(timezones=st.just(UTC)))
@@ -97,9 +116,9 @@ def test_instants_survive_the_way_to_microseconds_and_back(at: datetime) -> None
 def test_the_hour_that_comes_twice_is_open_twice() -> None:
     weekly: Weekly = ((),) * 6 + ((Window.parse("02:15-02:45"),),)
     start = datetime(2026, 10, 25, 0, 30, tzinfo=UTC)  # 02:30 summer time in Madrid
-    first_end = open_until("Europe/Madrid", micros(start), weekly)
+    first_end = open_until(("Europe/Madrid",), micros(start), weekly)
     assert moment(first_end) == datetime(2026, 10, 25, 0, 45, tzinfo=UTC)
-    again = next_open("Europe/Madrid", first_end, weekly)
+    again = next_open(("Europe/Madrid",), first_end, weekly)
     assert again is not None
     assert moment(again) == datetime(2026, 10, 25, 1, 15, tzinfo=UTC)
 
@@ -107,23 +126,25 @@ def test_the_hour_that_comes_twice_is_open_twice() -> None:
 def test_the_hour_that_is_leapt_over_never_opens() -> None:
     weekly: Weekly = ((),) * 6 + ((Window.parse("02:15-02:45"),),)
     start = micros(datetime(2026, 3, 28, 12, tzinfo=UTC))
-    found = next_open("Europe/Madrid", start, weekly)
+    found = next_open(("Europe/Madrid",), start, weekly)
     assert found is not None
     assert moment(found).date() == date(2026, 4, 5)
 
 
 def test_no_hours_and_no_days_are_never_open() -> None:
     never: Weekly = ((),) * 7
-    assert next_open("UTC", 0, never) is None
+    assert next_open(("UTC",), 0, never) is None
     closed = frozenset(date(1970, 1, 1) + timedelta(days=n) for n in range(60))
-    assert next_open("UTC", 0, ALWAYS, closed) is None
-    assert next_open("UTC", 0, ALWAYS, closed, days=60) == micros(datetime(1970, 3, 2, tzinfo=UTC))
+    assert next_open(("UTC",), 0, ALWAYS, closed) is None
+    assert next_open(("UTC",), 0, ALWAYS, closed, days=60) == micros(
+        datetime(1970, 3, 2, tzinfo=UTC)
+    )
 
 
 def test_what_never_shuts_is_open_as_far_as_asked() -> None:
-    assert open_until("UTC", 0, ALWAYS, days=1) == 2 * 1440 * MINUTE
+    assert open_until(("UTC",), 0, ALWAYS, days=1) == 2 * 1440 * MINUTE
     closed_now: Weekly = ((),) * 7
-    assert open_until("UTC", 5, closed_now) == 5
+    assert open_until(("UTC",), 5, closed_now) == 5
 
 
 @pytest.mark.parametrize(
