@@ -61,7 +61,7 @@ class TaskLine:
     """`enough` or `part` while money is seen, else empty."""
     signal_at: datetime | None
     taken_by: str
-    leased_until: datetime | None
+    taken_by_id: UUID | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -88,7 +88,7 @@ async def board_of(
     """The board of one person: at most `AT_MOST` tasks of a pile, most pressing first."""
     rows = await unit.conn.execute(
         _task_lines(now)
-        .where(_pile(pile, user_id, now))
+        .where(_pile(pile, user_id))
         .order_by(tasks.c.priority, tasks.c.created_at, tasks.c.id)
         .limit(AT_MOST)
     )
@@ -117,17 +117,14 @@ def _waiting() -> ColumnElement[bool]:
     return tasks.c.state.in_((TaskState.OPEN.value, TaskState.TAKEN.value))
 
 
-def _pile(pile: Pile, user_id: UUID, now: datetime) -> ColumnElement[bool]:
-    """A task taken by somebody who let the time run out is available again."""
-    held = and_(tasks.c.state == TaskState.TAKEN.value, tasks.c.leased_until > now)
+def _pile(pile: Pile, user_id: UUID) -> ColumnElement[bool]:
+    """By state alone: a task whose taker was not heard of again is put back by the timetable."""
+    taken = tasks.c.state == TaskState.TAKEN.value
     if pile is Pile.MINE:
-        return and_(held, tasks.c.taken_by == user_id)
+        return and_(taken, tasks.c.taken_by == user_id)
     if pile is Pile.WITH_OTHERS:
-        return and_(held, tasks.c.taken_by != user_id)
-    return or_(
-        tasks.c.state == TaskState.OPEN.value,
-        and_(tasks.c.state == TaskState.TAKEN.value, tasks.c.leased_until <= now),
-    )
+        return and_(taken, tasks.c.taken_by != user_id)
+    return tasks.c.state == TaskState.OPEN.value
 
 
 def _task_lines(now: datetime) -> Select[Any]:
@@ -200,7 +197,7 @@ def _line(unit: Unit, row: Row[Any]) -> TaskLine:
         signal_covers=row.covers or "",
         signal_at=row.raised_at,
         taken_by=row.taken_by_name or "",
-        leased_until=row.leased_until,
+        taken_by_id=row.taken_by,
     )
 
 
@@ -208,7 +205,7 @@ async def _figures(unit: Unit, now: datetime, user_id: UUID, zone: ZoneInfo) -> 
     counts = {
         pile: int(
             await unit.conn.scalar(
-                select(func.count()).select_from(tasks).where(_pile(pile, user_id, now))
+                select(func.count()).select_from(tasks).where(_pile(pile, user_id))
             )
             or 0
         )

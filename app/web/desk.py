@@ -12,7 +12,7 @@ from markupsafe import Markup
 from starlette.requests import Request
 from starlette.responses import HTMLResponse, Response
 
-from app.domain.roles import Act, may
+from app.domain.roles import Act, Role, may
 from app.reports.book import lender_of, switches
 from app.store.brakes import Brake
 from app.store.unit import Unit
@@ -124,6 +124,7 @@ def desk_page(
     frame = {
         "menu": [item for item in _ITEMS if may(seat.role, item.act)],
         "here": here,
+        "home": home_of(seat.role),
         "role": words.ROLES[seat.role],
         "csrf": csrf_field(seat.csrf),
         "banners": allowed,
@@ -137,6 +138,11 @@ def desk_page(
         **context,
     }
     return page(site.templates, name, whole, status=status)
+
+
+def home_of(role: Role) -> str:
+    """The first page of a role; one's own account if there is no other."""
+    return next((item.href for item in _ITEMS if may(role, item.act)), "/account")
 
 
 def _may_open(seat: Seat, href: str) -> bool:

@@ -105,7 +105,7 @@ def _answer(
     context = {
         "title": _TITLES.get(status, "Something went wrong"),
         "text": message,
-        "href": "/",
+        "href": "/account" if status == 403 else "/",
         "link": "Back to the desk",
     }
     return page(site.templates, "desk/message.html", context, status=status, headers=headers)

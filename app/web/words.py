@@ -230,11 +230,11 @@ SIGNAL_ENDS: Final[Mapping[str, str]] = {
 }
 
 BRAKES: Final[Mapping[Brake, tuple[str, str]]] = {
-    Brake.ALL: ("Everything", "No text, no payment, no reading, no webhook."),
-    Brake.SMS: ("Text messages", "Nothing is sent to a phone."),
-    Brake.PAYMENT: ("Payments", "Nobody can start a payment; those under way are followed."),
-    Brake.READING: ("Account readings", "No balance is read."),
-    Brake.WEBHOOK: ("Webhooks", "Your own systems are told nothing; it is kept for later."),
+    Brake.ALL: ("Everything", "no text, no payment, no reading, no webhook."),
+    Brake.SMS: ("Text messages", "nothing is sent to a phone."),
+    Brake.PAYMENT: ("Payments", "nobody can start a payment; those under way are followed."),
+    Brake.READING: ("Account readings", "no balance is read."),
+    Brake.WEBHOOK: ("Webhooks", "your own systems are told nothing; it is kept for later."),
 }
 
 

@@ -6,10 +6,14 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.web.pages import board, cases, sign_in
+from app.web.pages import board, cases, consents, controls, sign_in, tasks, team
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     sign_in.router,
     board.router,
+    tasks.router,
     cases.router,
+    consents.router,
+    controls.router,
+    team.router,
 )

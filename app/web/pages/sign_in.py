@@ -13,7 +13,7 @@ from app.flows.manage_users import set_password
 from app.flows.sign_in import sign_in, sign_out
 from app.store import users
 from app.store.keys import new_token
-from app.web.desk import back_to, brakes_in_force, csrf_field, desk_page
+from app.web.desk import back_to, brakes_in_force, csrf_field, desk_page, home_of
 from app.web.forms import form_token, read_form
 from app.web.passwords import SHORTEST
 from app.web.render import page, see_other
@@ -74,6 +74,8 @@ async def enter(request: Request) -> Response:
         return _door(site, request, trouble=error.message, status=429, email=email, wanted=wanted)
     except NotAllowed as error:
         return _door(site, request, trouble=error.message, status=403, email=email, wanted=wanted)
+    if wanted == "/":
+        wanted = home_of(signed_in.person.role)
     answer = see_other(wanted)
     set_cookie(site, answer, SESSION_COOKIE, signed_in.value)
     drop_cookie(site, answer, VISITOR_COOKIE)
