@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from alembic import context
-from app.store.tables import metadata
+from app.store.columns import metadata
 
 
 def _ours(name: str | None, kind: str, _parents: object) -> bool:

@@ -23,6 +23,7 @@ import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
@@ -87,7 +88,7 @@ async def face_rate(url: str, *, connections: int = 50, times: int = 600) -> flo
     ends = [loop.create_future() for _ in range(connections)]
     began = time.perf_counter()
     opened = [
-        await loop.create_connection(lambda end=end: _Asker(request, times, end), host, int(port))
+        await loop.create_connection(partial(_Asker, request, times, end), host, int(port))
         for end in ends
     ]
     await asyncio.gather(*ends)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from functools import partial
 
 import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
@@ -72,7 +73,10 @@ class Ticker:
         if task is not None:
             self._running.add(task)
         try:
-            await entry.look(self._house, self._clock.now())
+            look = entry.look
+            if entry.minds_speed:
+                look = partial(look, speed=max(1.0, self._clock.speed()))
+            await look(self._house, self._clock.now())
         except Exception as error:  # noqa: BLE001 - one broken look must not stop the beat
             log.warning("look_failed", look=entry.name, error=type(error).__name__, text=str(error))
         finally:

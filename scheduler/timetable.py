@@ -34,10 +34,12 @@ class Entry:
     name: str
     every: timedelta
     look: Callable[[House, datetime], Awaitable[Any]]
+    minds_speed: bool = False
+    """The look takes `speed`, business seconds per real second (it has a tolerance in both)."""
 
 
 TIMETABLE: tuple[Entry, ...] = (
-    Entry("plan_reads", timedelta(seconds=20), plan_reads),
+    Entry("plan_reads", timedelta(seconds=20), plan_reads, minds_speed=True),
     Entry("plan_signals", timedelta(seconds=10), plan_signals),
     Entry("plan_messages", timedelta(seconds=5), plan_messages),
     Entry("plan_receipts", timedelta(seconds=10), plan_receipts),

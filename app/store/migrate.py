@@ -11,7 +11,8 @@ from alembic.script import ScriptDirectory
 from sqlalchemy import Connection, Engine, create_engine, text
 
 from alembic import command
-from app.store.tables import metadata
+from app.store import tables  # noqa: F401 - fills the metadata
+from app.store.columns import metadata
 
 _ROOT = Path(__file__).resolve().parents[2]
 # Any number; the same in every process, so that two starts at once migrate one after another.

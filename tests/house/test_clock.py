@@ -261,10 +261,10 @@ def test_beats_and_changes_from_many_processes_lose_nothing(file: Path) -> None:
     start_warp(file, business_start=MONDAY, speed=10)
     context = multiprocessing.get_context("spawn")
     stop, answers = context.Event(), context.Queue()
-    watcher = context.Process(target=_watch, args=(file, stop, answers))
+    watcher = context.Process(target=_watch, args=(file, stop, answers), daemon=True)
     writers = [
-        context.Process(target=_beat, args=(file, 200)),
-        context.Process(target=_hasten, args=(file, 12)),
+        context.Process(target=_beat, args=(file, 200), daemon=True),
+        context.Process(target=_hasten, args=(file, 12), daemon=True),
     ]
     for process in (watcher, *writers):
         process.start()

@@ -12,9 +12,10 @@ from sqlalchemy.exc import ProgrammingError
 
 from app.domain.errors import NotAllowed
 from app.domain.ids import LenderId
+from app.store.columns import metadata
 from app.store.embedded_setup import DatabaseUrls
 from app.store.keys import new_id
-from app.store.tables import borrowers, lenders, metadata
+from app.store.tables import borrowers, lenders
 from app.store.unit import Store
 
 pytestmark = pytest.mark.anyio
@@ -96,7 +97,7 @@ async def test_an_engine_unit_has_no_lender_of_its_own(store: Store) -> None:
 
 def test_every_table_is_fenced_and_no_role_can_step_over(db: DatabaseUrls) -> None:
     with psycopg.connect(db.owner) as connection:
-        fenced = dict(
+        fenced: dict[str, bool] = dict(
             connection.execute(
                 "SELECT relname, relrowsecurity AND relforcerowsecurity FROM pg_class "
                 "WHERE relnamespace = 'public'::regnamespace AND relkind = 'r'"
