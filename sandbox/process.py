@@ -32,7 +32,7 @@ log = logging.getLogger("sandbox")
 
 LIFELINE = "SALDO_LIFELINE_FD"
 _GRACE_S = 3.0
-INBOUND_PATH = "/webhooks/twilio/inbound"
+INBOUND_PATH = "/hooks/twilio"
 _CALL_EVERY_S = 0.1
 
 

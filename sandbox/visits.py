@@ -60,7 +60,9 @@ class Visit:
                     said = "refused every purpose"
                 elif mood is ConsentMood.ONLY_SCORING:
                     said = "agreed to scoring only"
-                page = await self._send(form, {"purpose": chosen})
+                answer = ("answer", "yes" if chosen else "no")
+                button = answer if answer in form.buttons else None
+                page = await self._send(form, {"purpose": chosen}, button)
                 if not chosen:
                     return said
                 continue
@@ -75,7 +77,12 @@ class Visit:
             return [purpose for purpose in offered if purpose == "scoring"]
         return offered
 
-    async def _send(self, form: Form, answers: dict[str, str | list[str]]) -> Page:
+    async def _send(
+        self,
+        form: Form,
+        answers: dict[str, str | list[str]],
+        button: tuple[str, str] | None = None,
+    ) -> Page:
         """Send a form with everything the person knows filled in."""
         known: dict[str, str | list[str]] = {
             "birth_date": self.person.birth_date.isoformat(),
@@ -86,8 +93,10 @@ class Visit:
         if form.has("birth_date"):
             known.pop("document_last4")
         answers = {**{k: v for k, v in known.items() if form.has(k)}, **answers}
-        bank_button = next((b for b in form.buttons if b == ("bank_id", self.person.bank_id)), None)
-        return await self.walker.submit(form, answers, bank_button)
+        bank = ("bank_id", self.person.bank_id)
+        if button is None and bank in form.buttons:
+            button = bank
+        return await self.walker.submit(form, answers, button)
 
     async def _decide(self, form: Form, *, yes: bool) -> Page:
         """Press the bank's yes or no. A returning link is followed."""

@@ -73,8 +73,8 @@ class Town:
                 "combinedServiceIndicator": False,
             },
             PSU_IP_Address=ADDRESS,
-            TPP_Redirect_URI="https://saldo.test/back",
-            TPP_Nok_Redirect_URI="https://saldo.test/no",
+            TPP_Redirect_URI="http://saldo.test/back",
+            TPP_Nok_Redirect_URI="http://saldo.test/no",
             **headers,
         )
         assert answer.status_code == 201, answer.text
@@ -138,8 +138,8 @@ class Town:
             f"/banks/{person.bank_id}/psd2/v1/payments/{product}",
             body,
             PSU_IP_Address=ADDRESS,
-            TPP_Redirect_URI="https://saldo.test/back",
-            TPP_Nok_Redirect_URI="https://saldo.test/no",
+            TPP_Redirect_URI="http://saldo.test/back",
+            TPP_Nok_Redirect_URI="http://saldo.test/no",
             **headers,
         )
 

@@ -47,7 +47,7 @@ async def test_a_consent_is_given_for_the_chosen_account_alone(town: Town) -> No
     assert form is not None
     assert form.values("account") == [plan.iban for plan in ana.accounts]
     end = await walk.submit(form, {"account": ana.accounts[1].iban}, ("decision", "yes"))
-    assert end.url == "https://saldo.test/back"
+    assert end.url == "http://saldo.test/back"
     listed = (await town.accounts(ana, consent_id)).json()["accounts"]
     assert [one["iban"] for one in listed] == [ana.accounts[1].iban]
 
@@ -61,10 +61,10 @@ async def test_a_consent_is_refused(town: Town) -> None:
     form = page.form("bank-consent")
     assert form is not None
     end = await walk.submit(form, {}, ("decision", "no"))
-    assert end.url == "https://saldo.test/no"
+    assert end.url == "http://saldo.test/no"
     again = await walk.open(link)
     assert again.form("bank-consent") is None
-    assert again.links["bank-return"] == "https://saldo.test/no"
+    assert again.links["bank-return"] == "http://saldo.test/no"
 
 
 async def test_no_account_chosen_asks_again(town: Town) -> None:
@@ -111,7 +111,7 @@ async def test_a_payment_is_authorised_and_the_account_was_known(town: Town) -> 
     form = page.form("bank-payment")
     assert form is not None
     end = await walk.submit(form, {}, ("decision", "yes"))
-    assert end.url == "https://saldo.test/back"
+    assert end.url == "http://saldo.test/back"
     assert town.world.town.balance(ana.iban) == 37_950
     repeated = await walk.submit(form, {}, ("decision", "yes"))
     assert repeated.form("bank-payment") is None
@@ -142,7 +142,7 @@ async def test_too_little_money_is_said_and_leads_back(town: Town) -> None:
     assert form is not None
     page = await walk.submit(form, {}, ("decision", "yes"))
     assert page.status == 409
-    assert page.links["bank-return"] == "https://saldo.test/no"
+    assert page.links["bank-return"] == "http://saldo.test/no"
 
 
 async def test_a_permission_is_taken_back_on_its_page(town: Town) -> None:

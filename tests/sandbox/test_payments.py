@@ -22,7 +22,7 @@ async def test_the_steps_come_when_the_bank_takes_them(town: Town, bank: Bank) -
     ana = town.world.add_person("Ana", bank_id=bank.id, opening_minor=50_000)
     made = await town.payment(ana)
     assert made.json()["transactionStatus"] == "RCVD"
-    assert town.pay(ana, made) == "https://saldo.test/back"
+    assert town.pay(ana, made) == "http://saldo.test/back"
     begun = town.clock.at
     for step in bank.steps:
         town.clock.at = begun + step.after
@@ -67,7 +67,7 @@ async def test_an_unfinished_payment_is_rejected_after_the_banks_time(town: Town
     assert await town.pay_status(made) == "RCVD"
     town.clock.forward(seconds=1)
     assert await town.pay_status(made) == "RJCT"
-    assert town.pay(ana, made) == "https://saldo.test/no"
+    assert town.pay(ana, made) == "http://saldo.test/no"
     assert town.world.town.balance(ana.iban) == 50_000
 
 
@@ -75,9 +75,9 @@ async def test_a_refused_payment_is_over(town: Town) -> None:
     ana = town.world.add_person("Ana", opening_minor=50_000)
     made = await town.payment(ana)
     online = town.online(ana, "payments", made.json()["paymentId"])
-    assert psu.refuse_to_pay(town.world, online, ana) == "https://saldo.test/no"
+    assert psu.refuse_to_pay(town.world, online, ana) == "http://saldo.test/no"
     assert await town.pay_status(made) == "RJCT"
-    assert town.pay(ana, made) == "https://saldo.test/no"
+    assert town.pay(ana, made) == "http://saldo.test/no"
 
 
 async def test_a_cancelled_payment_can_no_longer_be_authorised(town: Town) -> None:
@@ -86,7 +86,7 @@ async def test_a_cancelled_payment_can_no_longer_be_authorised(town: Town) -> No
     path = made.json()["_links"]["self"]["href"]
     assert (await town.ask("DELETE", path)).status_code == 204
     assert (await town.ask("DELETE", path)).status_code == 204
-    assert town.pay(ana, made) == "https://saldo.test/no"
+    assert town.pay(ana, made) == "http://saldo.test/no"
     assert town.world.town.balance(ana.iban) == 50_000
 
 
@@ -103,7 +103,7 @@ async def test_somebody_elses_account_cannot_pay(town: Town) -> None:
     ana = town.world.add_person("Ana", opening_minor=50_000)
     eva = town.world.add_person("Eva", opening_minor=50_000)
     made = await town.payment(ana)
-    assert town.pay(eva, made) == "https://saldo.test/no"
+    assert town.pay(eva, made) == "http://saldo.test/no"
     assert await town.pay_status(made) == "RCVD"
 
 

@@ -75,6 +75,8 @@ async def test_a_consent_link_is_walked_by_mood(
     assert stage.saldo.purposes == purposes
     consent = town.world.consents.get("luz", stage.saldo.consent_id)
     assert (consent.status if consent else None) is status, stage.outcomes
+    back = status in (ConsentStatus.VALID, ConsentStatus.REJECTED)
+    assert stage.saldo.finished is (back and mood is not ConsentMood.REFUSES_AT_BANK)
     await stage.later(days=1)
     await stage.later(days=1, hours=1)
     revoked = consent is not None and consent.status is ConsentStatus.REVOKED

@@ -142,7 +142,7 @@ async def test_a_cancellation_that_wants_the_payer(town: Town, checked: Checked)
 async def test_refusals(town: Town, checked: Checked, bank_id: str) -> None:
     ana = town.world.add_person("Ana", bank_id=bank_id, opening_minor=50_000)
     root = f"/banks/{bank_id}/psd2/v1"
-    head = {"PSU_IP_Address": ADDRESS, "TPP_Redirect_URI": "https://saldo.test/back"}
+    head = {"PSU_IP_Address": ADDRESS, "TPP_Redirect_URI": "http://saldo.test/back"}
     unknown = "00000000-0000-4000-8000-000000000000"
     consent_id = await town.consent(ana)
     waiting = await town.consent(ana, allow=False)

@@ -35,10 +35,11 @@ class ToySaldo:
         self.tries = 0
         self.origins: set[str | None] = set()
         self.broken = False
+        self.finished = False
         self.app = Starlette(
             routes=[
                 Route("/c/x", self._consent, methods=["GET", "POST"]),
-                Route("/c/back", self._back),
+                Route("/back", self._back, methods=["GET", "POST"]),
                 Route("/p/x", self._pay, methods=["GET", "POST"]),
                 Route("/p/x/{word}", self._say, methods=["POST"]),
                 Route("/p/done", self._done),
@@ -67,10 +68,12 @@ class ToySaldo:
                 '<input type="hidden" name="csrf" value="t">'
                 '<input type="checkbox" name="purpose" value="scoring">'
                 '<input type="checkbox" name="purpose" value="repayment_monitoring">'
-                "<button>Go on</button></form>"
+                '<button name="answer" value="yes">Agree</button>'
+                '<button name="answer" value="no">Refuse</button></form>'
             )
         if form.get("csrf") == "t" and "bank_id" not in form:
             self.purposes = [str(value) for value in form.getlist("purpose")]
+            assert form["answer"] == ("yes" if self.purposes else "no")
             if not self.purposes:
                 return self._page("<p>Nothing is read.</p>")
             return self._page(
@@ -83,8 +86,12 @@ class ToySaldo:
         online = self.town.online(self.person, "consents", self.consent_id)
         return Response(status_code=303, headers={"Location": online})
 
-    async def _back(self, _: Request) -> Response:
-        return self._page("<p>Thank you.</p>")
+    async def _back(self, request: Request) -> Response:
+        if request.method == "GET":
+            form = '<form data-step="consent" method="post"><button>Go on</button></form>'
+            return self._page(form)
+        self.finished = True
+        return self._page('<form data-step="again" method="post"><button>Again</button></form>')
 
     async def _pay(self, request: Request) -> Response:
         if self.broken:
