@@ -24,7 +24,7 @@ _SETTABLE = (
     "signals_act, threshold_kind, threshold_minor, threshold_basis_points, case_after_days, "
     "webhook_url"
 )
-_CHANNELS = "sms, payment, reading, webhook, or all of them"
+_CHANNELS = "sms, payment, reading, webhook or all"
 _WHOLE = {"threshold_minor", "threshold_basis_points", "case_after_days"}
 
 
