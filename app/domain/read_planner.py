@@ -160,13 +160,15 @@ def is_overdue(due_at: datetime, now: datetime, tolerance: timedelta = OVERDUE_A
     return now - due_at > tolerance
 
 
-def next_read(question: PlanQuestion) -> ReadPlan:
+def next_read(question: PlanQuestion, *, reading_now: bool = False) -> ReadPlan:
     """The next slot after `question.now` that the allowance and all brakes leave open.
 
+    `reading_now` counts an attempt at `question.now` beside those of the question.
     A slot that stands in the allowance's way by minutes is moved behind it, as long as that is
     before the next slot and within the booking hours; a longer wait takes a later slot.
     """
-    at, reason = _first_slot(question)
+    attempts = question.attempts
+    at, reason = _first_slot(question, (*attempts, question.now) if reading_now else attempts)
     if question.window_ends_at is not None and at >= question.window_ends_at:
         return ReadPlan(None, PlanReason.WINDOW_ENDS)
     return ReadPlan(at, reason)
@@ -193,12 +195,12 @@ def window_open(question: PlanQuestion) -> ReadWindow:
     return ReadWindow(open=True)
 
 
-def _first_slot(question: PlanQuestion) -> tuple[datetime, PlanReason]:
-    earliest, reason = _brake(question)
+def _first_slot(
+    question: PlanQuestion, attempts: tuple[datetime, ...]
+) -> tuple[datetime, PlanReason]:
+    earliest, reason = _brake(question, attempts)
     per_day = min(question.reads_per_day, UNATTENDED_PER_24H)
-    free_at = allowance(
-        question.attempts, question.now, question.margin, limit=per_day
-    ).next_free_at
+    free_at = allowance(attempts, question.now, question.margin, limit=per_day).next_free_at
     for slot, slot_end in _slots_after(question, earliest, per_day):
         at = max(slot, free_at)
         if at < slot_end:
@@ -208,11 +210,11 @@ def _first_slot(question: PlanQuestion) -> tuple[datetime, PlanReason]:
     return max(earliest, free_at), PlanReason.ALLOWANCE
 
 
-def _brake(question: PlanQuestion) -> tuple[datetime, PlanReason]:
+def _brake(question: PlanQuestion, attempts: tuple[datetime, ...]) -> tuple[datetime, PlanReason]:
     """The moment before which nothing is read, and the brake that holds longest."""
     brakes = [(question.now, PlanReason.SCHEDULE)]
     if question.failures > 0:
-        last = max(question.attempts, default=question.now)
+        last = max(attempts, default=question.now)
         brakes.append((last + back_off(question.failures), PlanReason.BACK_OFF))
     if question.bank_down_until is not None:
         brakes.append((question.bank_down_until, PlanReason.BANK_DOWN))

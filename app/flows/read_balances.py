@@ -75,13 +75,11 @@ async def _begin(
             before = used.get(one.iban_hash) or tuple(one.attempts or ())
             bank = banks.of(one.connector, one.bank_id)
             question = _question(one, now, real_now, before, margin, bank)
-            if banks.knows(one.connector, one.bank_id) and _may_ask(one, question):
+            asks = banks.knows(one.connector, one.bank_id) and _may_ask(one, question)
+            if asks:
                 used[one.iban_hash] = (*before, now)
-                question = _question(one, now, real_now, (*before, now), margin, bank)
-                attempts.append(next(fresh_ids))
-            else:
-                attempts.append(None)
-            plans.append(_next_slot(one, question))
+            attempts.append(next(fresh_ids) if asks else None)
+            plans.append(_next_slot(one, question, reading_now=asks))
         await write_attempts(unit, now, [one.id for one in standings], plans, attempts)
         asked = await _opened(unit, standings, attempts)
         return asked, len(standings) - len(asked)
@@ -122,11 +120,11 @@ def _may_ask(one: Standing, question: PlanQuestion) -> bool:
     )
 
 
-def _next_slot(one: Standing, question: PlanQuestion) -> datetime | None:
+def _next_slot(one: Standing, question: PlanQuestion, *, reading_now: bool) -> datetime | None:
     """The next read; None when there is nothing to read for, or no right to."""
     if not (one.usable and one.consent_active and one.due):
         return None
-    return next_read(question).at
+    return next_read(question, reading_now=reading_now).at
 
 
 async def _opened(

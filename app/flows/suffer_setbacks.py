@@ -166,13 +166,14 @@ def _setback(
             zone=bank.time_zone,
             booking_from=bank.booking_from,
             booking_until=bank.booking_until,
-            attempts=(*(standing.attempts or ()), now),
+            attempts=tuple(standing.attempts or ()),
             failures=back_off,
             spent_until=spent_until or standing.blocked_until,
             bank_down_until=down_until,
             window_ends_at=standing.ends_at,
             margin=margin,
-        )
+        ),
+        reading_now=True,
     )
     return Setback(standing.id, failures, plan.at, spent_until, "")
 

@@ -11,12 +11,12 @@ from dataclasses import dataclass
 from datetime import date, datetime
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Date, DateTime, Select, cast, func, literal, select
+from sqlalchemy import ColumnElement, Date, DateTime, cast, func, literal, select
 
 from app.domain.case import CaseState
 from app.domain.money import Money
-from app.store.arrays import among
-from app.store.tables import cases, instalments, lenders, loans
+from app.store import driver
+from app.store.tables import lenders, loans
 from app.store.unit import Unit
 
 
@@ -55,67 +55,48 @@ def local_day(now: datetime) -> ColumnElement[date]:
     return cast(func.timezone(lenders.c.time_zone, moment), Date)
 
 
+# The same rule as `last_due_day`, written for the driver: this is asked in every batch of reads.
+_DUES = """
+    SELECT l.borrower_id, l.id, l.external_ref, l.product, l.case_id, k.state, l.currency,
+        sum(i.amount_minor - i.paid_minor)::bigint, min(i.due_on) AS oldest, l.owed_as_of
+    FROM loans l
+    JOIN lenders d ON d.id = l.lender_id
+    JOIN instalments i ON i.loan_id = l.id
+    LEFT JOIN cases k ON k.id = l.case_id
+    WHERE l.borrower_id = ANY(%(borrowers)b::uuid[]) AND l.state = 'active'
+        AND i.paid_minor < i.amount_minor
+        AND i.due_on <= timezone(d.time_zone, %(now)b::timestamptz)::date - d.case_after_days
+    GROUP BY l.id, k.state
+    ORDER BY oldest, l.id
+"""
+
+
 async def dues_of(
     unit: Unit, borrower_ids: Iterable[UUID], now: datetime
 ) -> dict[UUID, tuple[Due, ...]]:
     """What each borrower has due at `now`, oldest due first; borrowers without are absent."""
-    found: dict[UUID, list[Due]] = {}
-    for row in await unit.conn.execute(_due(now).where(among(loans.c.borrower_id, borrower_ids))):
-        borrower_id, state = row[0], row[5]
+    found: dict[UUID, tuple[Due, ...]] = {}
+    params = {"borrowers": list(borrower_ids), "now": now}
+    for row in await driver.rows(unit, _DUES, params):
+        borrower_id, loan_id, ref, product, case_id, state, currency, minor, oldest, as_of = row
         due = Due(
-            row[1],
-            row[2],
-            row[3],
-            row[4],
+            loan_id,
+            ref,
+            product,
+            case_id,
             None if state is None else CaseState(state),
-            Money(row[7], row[6]),
-            row[8],
-            row[9],
+            Money(minor, currency),
+            oldest,
+            as_of,
         )
-        found.setdefault(borrower_id, []).append(due)
-    return {borrower_id: tuple(dues) for borrower_id, dues in found.items()}
+        found[borrower_id] = (*found.get(borrower_id, ()), due)
+    return found
 
 
 async def due_of_loan(unit: Unit, loan_id: UUID, now: datetime) -> Due | None:
     """The same for one loan; None when nothing of it is due."""
-    borrower_id = select(loans.c.borrower_id).where(loans.c.id == loan_id).scalar_subquery()
-    row = await unit.conn.execute(select(borrower_id))
-    owner = row.scalar_one_or_none()
+    owner = await unit.conn.scalar(select(loans.c.borrower_id).where(loans.c.id == loan_id))
     if owner is None:
         return None
-    for due in (await dues_of(unit, (owner,), now)).get(owner, ()):
-        if due.loan_id == loan_id:
-            return due
-    return None
-
-
-def _due(
-    now: datetime,
-) -> Select[UUID, UUID, str, str, UUID | None, str | None, str, int, date, datetime]:
-    oldest = func.min(instalments.c.due_on)
-    unpaid = func.sum(instalments.c.amount_minor - instalments.c.paid_minor)
-    return (
-        select(
-            loans.c.borrower_id,
-            loans.c.id,
-            loans.c.external_ref,
-            loans.c.product,
-            loans.c.case_id,
-            cases.c.state,
-            loans.c.currency,
-            # A sum of bigints is numeric; amounts are bigints again.
-            cast(unpaid, instalments.c.amount_minor.type),
-            oldest,
-            loans.c.owed_as_of,
-        )
-        .join(lenders, lenders.c.id == loans.c.lender_id)
-        .join(instalments, instalments.c.loan_id == loans.c.id)
-        .outerjoin(cases, cases.c.id == loans.c.case_id)
-        .where(
-            loans.c.state == "active",
-            instalments.c.paid_minor < instalments.c.amount_minor,
-            instalments.c.due_on <= last_due_day(now),
-        )
-        .group_by(loans.c.id, cases.c.state)
-        .order_by(oldest, loans.c.id)
-    )
+    dues = (await dues_of(unit, (owner,), now)).get(owner, ())
+    return next((due for due in dues if due.loan_id == loan_id), None)
