@@ -46,7 +46,7 @@ class Call:
     connector: str
     operation: str
     method: str
-    url: str = field(repr=False)
+    url: str | httpx.URL = field(repr=False)
     headers: Mapping[str, str] = field(default_factory=dict, repr=False)
     body: bytes | None = field(default=None, repr=False)
     writes: bool = False

@@ -29,6 +29,7 @@ from app.ports import (
     Wire,
 )
 from connectors._exchange import Call, Verdict, read_json, unreadable, verdict
+from connectors._http import url_below
 from connectors.berlin_group import refusals
 from connectors.berlin_group.balances import found_accounts, parse_balances
 from connectors.berlin_group.desk import Desk, alarm, path_segment, presence_headers, token
@@ -115,6 +116,9 @@ class Aggregation:
             return GrantNow(
                 GrantState.ENDED, end=ConsentEnd.UNKNOWN_AT_BANK, raw_status=refusal.reason
             )
+        if refusal.first("CONSENT_INVALID"):
+            # Asked for the status itself and told "invalid": that is no status.
+            raise TryLater(f"HTTP {answer.status_code} CONSENT_INVALID", after=None, **call.where)
         raise refusals.other_refusal(answer, call, desk.now())
 
     async def accounts(self, grant: Grant, presence: Presence | None) -> tuple[FoundAccount, ...]:
@@ -145,7 +149,8 @@ class Aggregation:
         if presence is not None:
             headers.update(presence_headers(route, presence))
         segment = path_segment(account_ref.reveal(), "balances")
-        call = desk.call("balances", "GET", f"{route.accounts_url}/{segment}/balances", headers)
+        url = url_below(route.accounts_url, f"{route.accounts_path}/{segment}/balances")
+        call = desk.call("balances", "GET", url, headers)
         answer = await desk.exchange(call)
         if not answer.is_success:
             raise self._refused(answer, call, route)

@@ -16,6 +16,7 @@ from pathlib import Path
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
+import httpx
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
 from pydantic_settings import SettingsConfigDict
 
@@ -117,7 +118,8 @@ class BankRoute:
     profile: BankProfile
     bank: Bank
     zone: ZoneInfo
-    accounts_url: str
+    accounts_url: httpx.URL
+    accounts_path: str
     pay_status: Mapping[str, PayStatus]
 
     @classmethod
@@ -139,7 +141,9 @@ class BankRoute:
             **dict.fromkeys(profile.settled_at, PayStatus.SETTLED),
         }
         zone = ZoneInfo(profile.time_zone)
-        return cls(profile, bank, zone, f"{profile.base_url}/accounts", words)
+        accounts_url = httpx.URL(f"{profile.base_url}/accounts")
+        path = accounts_url.raw_path.decode("ascii")
+        return cls(profile, bank, zone, accounts_url, path, words)
 
     @property
     def base(self) -> str:

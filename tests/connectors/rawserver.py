@@ -1,13 +1,16 @@
-"""A TCP server that does exactly what a test tells it, byte by byte."""
+"""A TCP server that does exactly what a test tells it, byte by byte; and a DNS that does too."""
 
 from __future__ import annotations
 
 import asyncio
+import socket
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
 from dataclasses import dataclass, field
 from socket import SO_LINGER, SOL_SOCKET
 from struct import pack
+
+from aiohttp.abc import AbstractResolver, ResolveResult
 
 Script = Callable[["Talk"], Awaitable[None]]
 
@@ -88,3 +91,29 @@ async def serving(script: Script) -> AsyncIterator[RawServer]:
         for task in tuple(talks):
             task.cancel()
         await asyncio.gather(*talks, return_exceptions=True)
+
+
+class Names(AbstractResolver):
+    """DNS with the answers a test writes; a list gives one answer after the other."""
+
+    def __init__(self, answers: dict[str, list[str]]) -> None:
+        self.answers = answers
+        self.asked = 0
+
+    async def resolve(
+        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
+    ) -> list[ResolveResult]:
+        assert family in (socket.AF_INET, socket.AF_UNSPEC)
+        self.asked += 1
+        if not self.answers.get(host):
+            raise OSError(socket.EAI_NONAME, "no such name")
+        addresses = self.answers[host]
+        address = addresses.pop(0) if len(addresses) > 1 else addresses[0]
+        return [
+            ResolveResult(
+                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0
+            )
+        ]
+
+    async def close(self) -> None:
+        pass

@@ -7,6 +7,7 @@ from dataclasses import replace
 from datetime import UTC, date, datetime
 from pathlib import Path
 from typing import Any
+from uuid import UUID
 
 import pytest
 from structlog.testing import capture_logs
@@ -24,7 +25,7 @@ from app.ports import CancelResult, Grant, GrantState, PaymentHandle, PayStatus,
 from connectors import berlin_group, live_addresses
 from connectors._exchange import Call
 from connectors.berlin_group.aggregation import grant_now_of
-from connectors.berlin_group.desk import own_link, presence_headers, redirect_link
+from connectors.berlin_group.desk import fresh_id, own_link, presence_headers, redirect_link
 from connectors.berlin_group.payments import payment_body, payment_now_of, sepa_text
 from connectors.berlin_group.profile import (
     BankProfile,
@@ -201,6 +202,33 @@ async def test_a_one_off_consent_asks_for_one_read_and_nobody_for_too_many(tmp_p
     await rig.begin(frequency_per_day=50)
     await rig.begin(frequency_per_day=2)
     assert [json.loads(one.body)["frequencyPerDay"] for one in rig.seen] == [1, 4, 2]
+
+
+def test_fresh_ids_are_random_uuids() -> None:
+    made = [fresh_id() for _ in range(200)]
+    assert len(set(made)) == 200
+    assert all(str(UUID(text)) == text and UUID(text).version == 4 for text in made)
+
+
+async def test_ids_of_accounts_cannot_leave_their_place_in_the_path(tmp_path: Path) -> None:
+    rig = BankRig(tmp_path)
+    grant = Grant("luz", Secret("c"))
+    port = rig.aggregation_over(answering(200, {"balances": []}))
+    for ref in ("a/../../payments", "a?b=c", "a#b", "ñ €", "a%2Fb"):
+        assert (await port.balances(grant, Secret(ref), None)).entries == ()
+        with pytest.raises(ProviderError):
+            await rig.aggregation.balances(grant, Secret(ref), None)
+    paths = [one.url.removeprefix("http://127.0.0.1:8210/banks/luz/psd2/v1") for one in rig.seen]
+    assert paths == [
+        "/accounts/a%2F..%2F..%2Fpayments/balances",
+        "/accounts/a%3Fb%3Dc/balances",
+        "/accounts/a%23b/balances",
+        "/accounts/%C3%B1%20%E2%82%AC/balances",
+        "/accounts/a%252Fb/balances",
+    ]
+    for ref in ("", ".", ".."):
+        with pytest.raises(Declined):
+            await port.balances(grant, Secret(ref), None)
 
 
 async def test_the_key_of_an_order_is_its_request_id(tmp_path: Path) -> None:

@@ -171,3 +171,12 @@ async def test_a_refusal_inside_a_200_is_still_a_refusal(tmp_path: Path) -> None
     for body in useless:
         with pytest.raises(Unreadable):
             await rig.aggregation_over(answering(200, body)).balances(grant, Secret("a"), None)
+
+
+@pytest.mark.parametrize("status", [400, 401, 403])
+async def test_a_status_that_is_refused_as_invalid_ends_nothing(
+    tmp_path: Path, status: int
+) -> None:
+    port = BankRig(tmp_path).aggregation_over(answering(status, tpp("CONSENT_INVALID")))
+    with pytest.raises(TryLater):
+        await port.grant_now(Grant("luz", Secret("c")))

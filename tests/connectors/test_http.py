@@ -6,26 +6,23 @@ import asyncio
 import gzip
 import logging
 import socket
-from ipaddress import ip_address
 from pathlib import Path
 
 import anyio
 import httpx
 import pytest
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from app.domain.errors import Misconfigured, OutcomeUnknown, TryLater
 from connectors._exchange import Call, exchange
 from connectors._http import (
-    AddressRefused,
     BodyTooLarge,
     HttpSetup,
     client,
-    is_loopback_host,
     is_public,
     tls_context,
+    url_below,
 )
-from tests.connectors.rawserver import Script, Talk, serving
+from tests.connectors.rawserver import Names, Script, Talk, serving
 
 pytestmark = pytest.mark.anyio
 
@@ -227,6 +224,17 @@ async def test_an_answer_packed_without_being_asked_is_unpacked_once() -> None:
     assert answer.json() == {"a": 1}
 
 
+@pytest.mark.parametrize("encoding", [b"gzip", b"deflate", b"br", b"zstd"])
+async def test_an_answer_that_cannot_be_unpacked_is_a_lost_answer(encoding: bytes) -> None:
+    async def garbled(talk: Talk) -> None:
+        await talk.read_request()
+        await talk.answer(b"this is not packed at all", b"Content-Encoding: %s\r\n" % encoding)
+
+    async with serving(garbled) as server, client(quick()) as http:
+        with pytest.raises(OutcomeUnknown):
+            await exchange(http, call(server.url, writes=True))
+
+
 async def test_no_cookie_travels_from_one_call_to_the_next() -> None:
     async def set_one(talk: Talk) -> None:
         while True:
@@ -314,84 +322,6 @@ async def test_an_error_tells_nothing_of_the_url() -> None:
     assert error.value.__suppress_context__
 
 
-# ---------------------------------------------------------------- addresses
-
-
-class Names(AbstractResolver):
-    """DNS with the answers a test writes; a list gives one answer after the other."""
-
-    def __init__(self, answers: dict[str, list[str]]) -> None:
-        self.answers = answers
-        self.asked = 0
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_INET
-    ) -> list[ResolveResult]:
-        assert family in (socket.AF_INET, socket.AF_UNSPEC)
-        self.asked += 1
-        if not self.answers.get(host):
-            raise OSError(socket.EAI_NONAME, "no such name")
-        addresses = self.answers[host]
-        address = addresses.pop(0) if len(addresses) > 1 else addresses[0]
-        return [
-            ResolveResult(
-                hostname=host, host=address, port=port, family=socket.AF_INET, proto=0, flags=0
-            )
-        ]
-
-    async def close(self) -> None:
-        pass
-
-
-@pytest.mark.parametrize("url", ["http://lender.example:{}/", "http://127.0.0.1:{}/"])
-async def test_a_forbidden_address_is_not_even_connected_to(url: str) -> None:
-    async with serving(close_after_reading) as server:
-        names = Names({"lender.example": ["127.0.0.1"]})
-        setup = quick(address_allowed=is_public)
-        async with client(setup, resolver=names) as http:
-            with pytest.raises(AddressRefused):
-                await http.post(url.format(server.port))
-    assert server.connections == 0
-
-
-async def test_the_address_that_was_checked_is_the_one_connected_to() -> None:
-    """DNS rebinding: the second answer of the name server is never asked for, nor used."""
-    async with serving(close_after_reading) as server:
-        names = Names({"lender.example": ["127.0.0.1", "127.0.0.2"]})
-        allowed = ip_address("127.0.0.1")
-        setup = quick(address_allowed=lambda address: address == allowed)
-        async with client(setup, resolver=names) as http:
-            with pytest.raises(httpx.RemoteProtocolError):
-                await http.post(f"http://lender.example:{server.port}/")
-            assert names.asked == 1
-    assert server.connections == 1
-
-
-@pytest.mark.parametrize(
-    "text",
-    [
-        "127.0.0.1", "10.1.2.3", "172.16.0.1", "192.168.1.1", "169.254.169.254", "0.0.0.0",  # noqa: S104
-        "100.64.0.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::1", "::", "fe80::1",
-        "fc00::1", "::ffff:127.0.0.1", "::ffff:10.0.0.1", "64:ff9b::7f00:1", "2002:7f00:1::",
-        "ff02::1",
-    ],
-)  # fmt: skip
-def test_addresses_that_are_not_for_everybody(text: str) -> None:
-    assert not is_public(ip_address(text))
-
-
-@pytest.mark.parametrize("text", ["8.8.8.8", "2606:4700::1111", "::ffff:8.8.8.8"])
-def test_public_addresses(text: str) -> None:
-    assert is_public(ip_address(text))
-
-
-def test_loopback_hosts() -> None:
-    assert all(map(is_loopback_host, ("localhost", "x.localhost", "127.0.0.1", "[::1]", "::1")))
-    assert not any(
-        map(is_loopback_host, ("localhost.evil.com", "10.0.0.1", "", "127.0.0.1.nip.io"))
-    )
-
-
 # ---------------------------------------------------------------- set-up
 
 
@@ -424,3 +354,14 @@ async def test_each_setup_has_connections_of_its_own() -> None:
             await exchange(http, Call("a", "b", "GET", server.url, setup=strict))
     assert server.connections == 2
     assert len(server.requests) == 3
+
+
+@pytest.mark.parametrize("base", ["https://api.bank.example/psd2/v1", "http://127.0.0.1:8210/b/x"])
+@pytest.mark.parametrize("path", ["/a", "/psd2/v1/accounts/a%2Fb/balances"])
+def test_a_url_with_another_path_is_the_parsed_one(base: str, path: str) -> None:
+    made, parsed = url_below(httpx.URL(base), path), httpx.URL(base).join(path)
+    assert made == parsed
+    assert (made.raw_path, made.host, made.port) == (parsed.raw_path, parsed.host, parsed.port)
+    assert (
+        httpx.Request("GET", made).headers["host"] == httpx.Request("GET", parsed).headers["host"]
+    )

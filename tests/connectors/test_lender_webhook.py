@@ -18,9 +18,8 @@ from app.domain.ids import Secret
 from app.ports import LenderCall, Wire
 from connectors._http import client
 from connectors.lender_webhook import LenderWebhook, Settings, secret_key, sign
-from tests.connectors.rawserver import Talk, serving
+from tests.connectors.rawserver import Names, Talk, serving
 from tests.connectors.rigs import MONDAY, SMALL
-from tests.connectors.test_http import Names
 
 pytestmark = pytest.mark.anyio
 
