@@ -21,6 +21,8 @@ from app.web.wording import LANGUAGES, Wording, best_language, wording_in
 
 _TOKEN = re.compile(r"[A-Za-z0-9_-]{16,64}\Z", re.ASCII)
 _SPEAK: Final = "lang"
+_LOOK_EVERY_S: Final = 6
+_LOOKS_AT_MOST: Final = 40
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,6 +72,23 @@ def words_for(request: Request, *known: str) -> Wording:
 def onward(path: str, words: Wording, **query: str) -> Response:
     """303 to another page of the same borrower, in the same language."""
     return see_other(f"{path}?{urlencode({_SPEAK: words.language, **query})}")
+
+
+def looks_again(request: Request, words: Wording, path: str) -> str:
+    """For a page that looks again by itself: the refresh, for some minutes; then empty.
+
+    A tap on the page's own button always looks again.
+    """
+    tried = request.query_params.get("n", "0")
+    count = int(tried) if tried.isascii() and tried.isdigit() and len(tried) < 4 else 0
+    if count >= _LOOKS_AT_MOST:
+        return ""
+    return f"{_LOOK_EVERY_S}; url={path}?{_SPEAK}={words.language}&n={count + 1}"
+
+
+def way(text: str, href: str, *, plain: bool = False) -> dict[str, Any]:
+    """A button that leads on."""
+    return {"text": text, "href": href, "plain": plain}
 
 
 def token_ok(token: str) -> bool:

@@ -6,7 +6,7 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.web.pages import board, cases, consents, controls, sign_in, tasks, team
+from app.web.pages import board, cases, consents, controls, paid, pay, sign_in, tasks, team
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     sign_in.router,
@@ -16,4 +16,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     consents.router,
     controls.router,
     team.router,
+    # /p/back/... before /p/{token}/...
+    paid.router,
+    pay.router,
 )
