@@ -61,7 +61,7 @@ def environment(settings: Settings, folder: Path) -> Mapping[str, str]:
         "SALDO_TWILIO_BASE_URL": f"{sandbox}/twilio",
         "SALDO_TWILIO_ACCOUNT_SID": TWILIO_SID,
         "SALDO_TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
-        "SALDO_TWILIO_FROM": TWILIO_NUMBER,
+        "SALDO_TWILIO_FROM_NUMBER": TWILIO_NUMBER,
         "SALDO_LENDER_WEBHOOK_ALLOW_LOOPBACK": "true",
         "SALDO_LOG_LEVEL": os.environ.get("SALDO_LOG_LEVEL", "error"),
     }
