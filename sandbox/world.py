@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from pathlib import Path
@@ -19,6 +20,9 @@ from sandbox.records import Consent
 from sandbox.store import Store
 from sandbox.texts import Texts, TwilioAccount
 from sandbox.town import Begin, Town
+
+WRONG_KINDS = ("authorised_twice", "booked_twice", "text_twice", "over_allowance")
+"""What must never happen outside; the kinds of `World.wrong`."""
 
 
 @dataclass(slots=True)
@@ -98,21 +102,10 @@ class World:
         return sum(self.consents.revoke(c, now) for c in self.consents.of_person(person_id))
 
     def ledger(self) -> dict[str, Any]:
-        """What happened, for invariants: payments, bookings, unattended reads, texts, and what
-        must never be (`wrong`): one reference authorised twice, one text sent twice, one payment
-        booked twice.
+        """What happened outside, for invariants: payments, bookings, the number of texts, and
+        in `wrong` everything that must never happen (empty: all is well).
         """
         now = self.now()
-        authorised: dict[tuple[str, str], list[str]] = {}
-        for payment in self.payments.all():
-            if payment.authorised_at is not None and payment.end_to_end:
-                key = (payment.creditor_iban, payment.end_to_end)
-                authorised.setdefault(key, []).append(payment.id)
-        outs = [d.payment_id for d in self.town.debits if d.why == "payment"]
-        bodies: dict[tuple[str, str], list[str]] = {}
-        for sms in self.texts.all():
-            if not sms.inbound:
-                bodies.setdefault((sms.to, sms.body), []).append(sms.sid)
         return {
             "at": now.isoformat(),
             "payments": [
@@ -142,19 +135,41 @@ class World:
                 for d in self.town.debits
             ],
             "texts": sum(1 for sms in self.texts.all() if not sms.inbound),
-            "wrong": {
-                "authorised_twice": [
-                    {"end_to_end": key[1], "payments": ids}
-                    for key, ids in authorised.items()
-                    if len(ids) > 1
-                ],
-                "booked_twice": sorted({p for p in outs if outs.count(p) > 1}),
-                "text_twice": [
-                    {"to": key[0], "sids": sids} for key, sids in bodies.items() if len(sids) > 1
-                ],
-                "over_allowance": self.over_allowance(),
-            },
+            "wrong": self.wrong(),
         }
+
+    def wrong(self) -> list[dict[str, Any]]:
+        """One reference authorised twice, one payment booked twice, the same text twice on one
+        phone, a fifth unattended read within 24 hours: each with its `kind`.
+        """
+        authorised: dict[tuple[str, str], list[str]] = {}
+        for payment in self.payments.all():
+            if payment.authorised_at is not None and payment.end_to_end:
+                key = (payment.creditor_iban, payment.end_to_end)
+                authorised.setdefault(key, []).append(payment.id)
+        booked = Counter(d.payment_id for d in self.town.debits if d.why == "payment")
+        bodies: dict[tuple[str, str], list[str]] = {}
+        for sms in self.texts.all():
+            if not sms.inbound and sms.body:
+                bodies.setdefault((sms.to, sms.body), []).append(sms.sid)
+        return [
+            *(
+                {"kind": "authorised_twice", "end_to_end": key[1], "payments": ids}
+                for key, ids in authorised.items()
+                if len(ids) > 1
+            ),
+            *(
+                {"kind": "booked_twice", "payment": payment_id}
+                for payment_id, times in booked.items()
+                if times > 1
+            ),
+            *(
+                {"kind": "text_twice", "to": key[0], "sids": sids}
+                for key, sids in bodies.items()
+                if len(sids) > 1
+            ),
+            *({"kind": "over_allowance", **found} for found in self.over_allowance()),
+        ]
 
     def over_allowance(self) -> list[dict[str, Any]]:
         """Every moment at which a fifth unattended read of one account and endpoint arrived

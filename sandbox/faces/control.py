@@ -6,6 +6,7 @@ is not named stays as it is.
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Awaitable, Callable, Mapping
 from datetime import date
 from typing import Any
@@ -23,7 +24,7 @@ from sandbox.faces.wire import euros, parse_amount
 from sandbox.modes import BANK_MEANING, MEANING, BankMode, Mode
 from sandbox.moods import ConsentMood, Reaction
 from sandbox.people import Person
-from sandbox.world import World
+from sandbox.world import WRONG_KINDS, World
 
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -96,7 +97,8 @@ class Control:
                 {"bank": bank, "modes": world.town.bank_settings(bank.id).modes} for bank in BANKS
             ],
             bank_modes=BANK_MEANING,
-            wrong=world.ledger()["wrong"],
+            wrong=Counter(one["kind"] for one in world.wrong()),
+            never=WRONG_KINDS,
             outcomes=world.mind.outcomes(),
             payments=len(world.payments.all()),
             authorised=sum(p.authorised_at is not None for p in world.payments.all()),

@@ -445,3 +445,12 @@ async def test_dates_are_business_time(town: Town) -> None:
     ana = town.world.add_person("Ana")
     made = await town.send(ana.phone)
     assert made.json()["date_created"] == "Wed, 01 Jan 2031 12:00:00 +0000"
+
+
+async def test_the_ledger_sees_a_text_that_came_twice(town: Town) -> None:
+    ana, eva = (town.world.add_person(name) for name in ("Ana", "Eva"))
+    for person in (ana, eva):
+        await town.send(person.phone, "one link")
+    assert town.world.wrong() == []
+    await town.send(ana.phone, "one link")
+    assert [(one["kind"], one["to"]) for one in town.world.wrong()] == [("text_twice", ana.phone)]
