@@ -143,7 +143,7 @@ async def neighbourhood(
         "SALDO_TWILIO_BASE_URL": f"{SANDBOX}/twilio",
         "SALDO_TWILIO_ACCOUNT_SID": DEFAULT_SID,
         "SALDO_TWILIO_AUTH_TOKEN": DEFAULT_TOKEN,
-        "SALDO_TWILIO_FROM": DEFAULT_NUMBER,
+        "SALDO_TWILIO_FROM_NUMBER": DEFAULT_NUMBER,
         "SALDO_LENDER_WEBHOOK_ALLOW_LOOPBACK": "true",
     }
     os.environ.update(environment)
