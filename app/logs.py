@@ -12,7 +12,15 @@ from typing import Any
 
 import structlog
 
-_QUIET = ("httpx", "httpcore", "asyncio", "apscheduler", "procrastinate", "uvicorn.access")
+_QUIET = (
+    "alembic",
+    "apscheduler",
+    "asyncio",
+    "httpcore",
+    "httpx",
+    "procrastinate",
+    "uvicorn.access",
+)
 """Libraries that tell at level info what we tell ourselves."""
 
 

@@ -208,6 +208,8 @@ class EmbeddedServer:
         try:
             run_program(bin_dir / "pg_ctl", [*options, "-D", str(self.postgres_dir)], account)
         except Misconfigured as failed:
+            if find_postmaster(self.postgres_dir) is not None:
+                return  # a starter that was killed in the act had launched it: it is ours
             words = _last_words(log)
             raise Misconfigured(
                 "Saldo's PostgreSQL", f"the server did not start: {words}", f"Its log: {log}."

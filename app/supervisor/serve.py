@@ -192,7 +192,9 @@ class Supervisor:
 
     def _keeper(self) -> Child:
         postgres = str(self._server.postgres_dir) if self._server else ""
-        arguments = (str(self._data_dir), postgres, str(self._clock_file))
+        settings = self._plan.settings
+        folders = (str(self._data_dir), postgres, str(self._clock_file))
+        arguments = (*folders, settings.log_level, settings.log_format)
         module = "app.supervisor.keeper"
         return Child("keeper", (sys.executable, "-P", "-m", module, *arguments))
 
@@ -216,6 +218,7 @@ class Supervisor:
             owner = self._plan.settings.database_owner_url.get_secret_value()
         if owner and not self._stop.is_set():
             self._plan.migrate(owner)
+        log.info("database_ready")
 
     def _check_ports(self) -> None:
         """A port in use is a fault of the set-up, unless a killed run is just letting go of it."""
