@@ -16,12 +16,18 @@ from sandbox.mind import Mind
 from sandbox.modes import Mode
 from sandbox.payments import Payments, status_at
 from sandbox.people import Person
-from sandbox.records import Consent
+from sandbox.records import Consent, Payment
 from sandbox.store import Store
 from sandbox.texts import Texts, TwilioAccount
 from sandbox.town import Begin, Town
 
-WRONG_KINDS = ("authorised_twice", "booked_twice", "text_twice", "over_allowance")
+WRONG_KINDS = (
+    "authorised_twice",
+    "two_at_once",
+    "booked_twice",
+    "text_twice",
+    "over_allowance",
+)
 """What must never happen outside; the kinds of `World.wrong`."""
 
 
@@ -139,8 +145,9 @@ class World:
         }
 
     def wrong(self) -> list[dict[str, Any]]:
-        """One reference authorised twice, one payment booked twice, the same text twice on one
-        phone, a fifth unattended read within 24 hours: each with its `kind`.
+        """Each with its `kind`: one reference authorised twice; a second payment of one person to
+        the same creditor authorised while the first was open or on its way; one payment booked
+        twice; the same text twice on one phone; a fifth unattended read within 24 hours.
         """
         authorised: dict[tuple[str, str], list[str]] = {}
         for payment in self.payments.all():
@@ -158,6 +165,7 @@ class World:
                 for key, ids in authorised.items()
                 if len(ids) > 1
             ),
+            *({"kind": "two_at_once", "payments": pair} for pair in self._two_at_once()),
             *(
                 {"kind": "booked_twice", "payment": payment_id}
                 for payment_id, times in booked.items()
@@ -170,6 +178,25 @@ class World:
             ),
             *({"kind": "over_allowance", **found} for found in self.over_allowance()),
         ]
+
+    def _two_at_once(self) -> list[list[str]]:
+        """Pairs of payments of one person to one creditor, both authorised, of which the second
+        was made before the first had ended at the bank.
+        """
+        found: list[list[str]] = []
+        last: dict[tuple[str, str], Payment] = {}
+        done = [p for p in self.payments.all() if p.authorised_at is not None]
+        for payment in sorted(done, key=lambda p: p.authorised_at or p.created_at):
+            key = (payment.person_id, payment.creditor_iban)
+            before = last.get(key)
+            last[key] = payment
+            if before is None or before.authorised_at is None:
+                continue
+            began = max(payment.created_at, before.authorised_at)
+            ended = (*BY_ID[before.bank_id].settled_at, "RJCT")
+            if status_at(before, began) not in ended:
+                found.append([before.id, payment.id])
+        return found
 
     def over_allowance(self) -> list[dict[str, Any]]:
         """Every moment at which a fifth unattended read of one account and endpoint arrived

@@ -56,6 +56,7 @@ async def test_the_ledger_sees_one_reference_authorised_twice(town: Town) -> Non
     ana = town.world.add_person("Ana", opening_minor=50_000)
     for _ in range(2):
         town.pay(ana, await town.payment(ana, "10.00", reference="SALDO-9"))
+        town.clock.forward(hours=1)
     wrong = town.world.ledger()["wrong"]
     assert [(one["kind"], one["end_to_end"]) for one in wrong] == [("authorised_twice", "SALDO-9")]
 
@@ -177,3 +178,19 @@ def test_what_is_no_amount_of_the_wire(text: object) -> None:
 
 def test_negative_balances_are_written_with_their_sign() -> None:
     assert [euros(minor) for minor in (-5, -12_345, 0)] == ["-0.05", "-123.45", "0.00"]
+
+
+async def test_the_ledger_sees_two_payments_under_way_at_once(town: Town) -> None:
+    ana = town.world.add_person("Ana", opening_minor=90_000)
+    first = await town.payment(ana, "10.00", reference="R-1")
+    second = await town.payment(ana, "10.00", reference="R-2")
+    town.pay(ana, first)
+    assert town.world.wrong() == [], "a second one that nobody authorises does no harm"
+    town.clock.forward(hours=1)
+    assert await town.pay_status(first) == "ACSC"
+    third = await town.payment(ana, "10.00", reference="R-3")
+    town.pay(ana, third)
+    assert town.world.wrong() == [], "one after the other"
+    town.clock.forward(hours=1)
+    town.pay(ana, second)
+    assert [one["kind"] for one in town.world.wrong()] == ["two_at_once"]

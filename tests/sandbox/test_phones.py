@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from sandbox.faces.phones import linked, preview
-from sandbox.modes import MEANING, BankMode, Mode
+from sandbox.modes import BANK_MEANING, MEANING, BankMode, Mode
 from sandbox.moods import Mood, Reaction
 from tests.sandbox.rig import Town
 
@@ -246,3 +246,10 @@ def test_the_data_of_the_real_account_carries_its_licence() -> None:
     folder = Path(__file__).resolve().parents[2] / "sandbox" / "data"
     licence = (folder / "tcpd_bank_LICENSE").read_text(encoding="utf-8")
     assert "Permission is hereby granted" in licence
+
+
+def test_the_readme_lists_every_fault_as_it_is() -> None:
+    folder = Path(__file__).resolve().parents[2] / "sandbox"
+    text = (folder / "README.md").read_text(encoding="utf-8")
+    for mode, meaning in [*MEANING.items(), *BANK_MEANING.items()]:
+        assert f"| `{mode.value}` | {meaning} |" in text

@@ -1,4 +1,4 @@
-"""The SMS exchange: Twilio's words and errors, its callbacks and signature, opt-outs, losses."""
+"""The SMS exchange: Twilio's words, its statuses and signature, opt-outs, lists."""
 
 from __future__ import annotations
 
@@ -7,77 +7,22 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from functools import cache
 from pathlib import Path
-from urllib.parse import parse_qsl
 
-import httpx
 import pytest
 
 from sandbox.faces.twilio import segments
-from sandbox.faces.twilio_calls import Caller, signature
-from sandbox.faces.wire import AnswerLost
+from sandbox.faces.twilio_calls import signature
 from sandbox.modes import Mode
+from tests.sandbox.exchange import INBOUND_URL, ROOT, STATUS_URL, Line, fetch, listed
 from tests.sandbox.rig import Town
 from tests.sandbox.spec import Specification
 
 pytestmark = pytest.mark.anyio
 
-ROOT = "/twilio/2010-04-01/Accounts"
-STATUS_URL = "http://saldo.test/hooks/status?x=1"
-INBOUND_URL = "http://saldo.test/hooks/in"
-
-
-class Customer(httpx.AsyncBaseTransport):
-    """The customer's webhooks: keeps what came, answers as told."""
-
-    def __init__(self) -> None:
-        self.came: list[tuple[str, list[tuple[str, str]], str | None]] = []
-        self.status = 204
-        self.down = False
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        if self.down:
-            raise httpx.ConnectError("nobody listens")
-        form = parse_qsl(request.content.decode(), keep_blank_values=True)
-        self.came.append((str(request.url), form, request.headers.get("x-twilio-signature")))
-        return httpx.Response(self.status, request=request)
-
-    def statuses(self) -> list[str]:
-        return [dict(form).get("MessageStatus", "") for _, form, _ in self.came]
-
-
-class Line:
-    """The exchange of one town and its customer."""
-
-    def __init__(self, town: Town) -> None:
-        self.town = town
-        self.customer = Customer()
-        self.caller = Caller(town.world, httpx.AsyncClient(transport=self.customer))
-        town.world.texts.set_inbound_url(INBOUND_URL)
-
-    async def later(self, **by: float) -> list[str]:
-        self.town.clock.forward(**by)
-        await self.caller.make_due_calls()
-        return self.customer.statuses()
-
 
 @pytest.fixture
 def line(town: Town) -> Line:
     return Line(town)
-
-
-async def fetch(town: Town, sid: str) -> httpx.Response:
-    account = town.world.texts.account
-    return await town.http.get(
-        f"{ROOT}/{account.sid}/Messages/{sid}.json", auth=(account.sid, account.token)
-    )
-
-
-async def listed(town: Town, **query: str) -> httpx.Response:
-    account = town.world.texts.account
-    named = {name.replace("_lt", "<").replace("_gt", ">"): value for name, value in query.items()}
-    return await town.http.get(
-        f"{ROOT}/{account.sid}/Messages.json", params=named, auth=(account.sid, account.token)
-    )
 
 
 # ---------------------------------------------------------------- the published vectors
@@ -286,122 +231,6 @@ async def test_other_words_are_passed_on_and_stop_nothing_here(line: Line, word:
     assert dict(line.customer.came[0][1])["Body"] == word
 
 
-# ---------------------------------------------------------------- what goes wrong
-
-
-@pytest.mark.parametrize(
-    ("mode", "code"), [(Mode.SMS_UNREACHABLE, 30003), (Mode.SMS_UNKNOWN_HANDSET, 30005)]
-)
-async def test_texts_that_end_undelivered(line: Line, mode: Mode, code: int) -> None:
-    ana = line.town.world.add_person("Ana")
-    line.town.world.set_mode(ana.id, mode)
-    sid = (await line.town.send(ana.phone, StatusCallback=STATUS_URL)).json()["sid"]
-    assert await line.later(minutes=1) == ["sent", "undelivered"]
-    assert dict(line.customer.came[-1][1])["ErrorCode"] == str(code)
-    assert (await fetch(line.town, sid)).json()["error_code"] == code
-    assert line.town.world.texts.on_phone(ana.phone, line.town.clock.at) == []
-
-
-@pytest.mark.parametrize(
-    ("mode", "status", "code", "kept"),
-    [
-        (Mode.SMS_LANDLINE, 400, 21614, 0),
-        (Mode.SMS_TOO_MANY, 429, 20429, 0),
-        (Mode.SMS_ERROR_BEFORE, 500, 20500, 0),
-        (Mode.SMS_ERROR_AFTER, 500, 20500, 1),
-    ],
-)
-async def test_refusals_and_errors_around_acceptance(
-    town: Town, mode: Mode, status: int, code: int, kept: int
-) -> None:
-    ana = town.world.add_person("Ana")
-    town.world.set_mode(ana.id, mode)
-    answer = await town.send(ana.phone)
-    assert (answer.status_code, answer.json()["code"]) == (status, code)
-    assert len(town.world.texts.all()) == kept
-    if mode is not Mode.SMS_LANDLINE:
-        assert (await town.send(ana.phone)).status_code == 201, "it happens once"
-
-
-async def test_accepted_and_the_answer_is_lost(town: Town) -> None:
-    ana = town.world.add_person("Ana")
-    town.world.set_mode(ana.id, Mode.SMS_ANSWER_LOST)
-    with pytest.raises(AnswerLost):
-        await town.send(ana.phone, "token-abc")
-    found = (await listed(town, To=ana.phone)).json()["messages"]
-    assert [one["body"] for one in found] == ["token-abc"]
-
-
-@pytest.mark.parametrize(
-    ("mode", "at_once", "in_the_end"),
-    [
-        (Mode.CALLBACK_LATE, [], ["sent", "delivered"]),
-        (
-            Mode.CALLBACK_TWICE,
-            ["sent", "sent", "delivered", "delivered"],
-            ["sent", "delivered"] * 2,
-        ),
-        (Mode.CALLBACK_OUT_OF_ORDER, ["delivered", "sent"], ["delivered", "sent"]),
-        (Mode.CALLBACK_NONE, [], []),
-        (Mode.CALLBACK_UNSIGNED, ["sent", "delivered"], ["sent", "delivered"]),
-        (Mode.CALLBACK_BADLY_SIGNED, ["sent", "delivered"], ["sent", "delivered"]),
-    ],
-)
-async def test_callbacks_that_come_in_odd_ways(
-    line: Line, mode: Mode, at_once: list[str], in_the_end: list[str]
-) -> None:
-    ana = line.town.world.add_person("Ana")
-    line.town.world.set_mode(ana.id, mode)
-    await line.town.send(ana.phone, StatusCallback=STATUS_URL)
-    seen = await line.later(minutes=1)
-    assert sorted(seen) == sorted(at_once)
-    if mode is Mode.CALLBACK_OUT_OF_ORDER:
-        assert seen == at_once
-    assert sorted(await line.later(hours=7)) == sorted(in_the_end)
-    good = (
-        signature(line.town.world.texts.account.token, STATUS_URL, line.customer.came[0][1])
-        if line.customer.came
-        else ""
-    )
-    signed = {one for _, _, one in line.customer.came[:1]}
-    if mode is Mode.CALLBACK_UNSIGNED:
-        assert signed == {None}
-    elif mode is Mode.CALLBACK_BADLY_SIGNED:
-        assert good not in signed
-        assert None not in signed
-
-
-async def test_a_customer_who_is_down_is_called_again(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = [100.0]
-    monkeypatch.setattr("sandbox.faces.twilio_calls.time.monotonic", lambda: real[0])
-    ana = line.town.world.add_person("Ana")
-    await line.town.send(ana.phone, StatusCallback=STATUS_URL)
-    line.customer.down = True
-    assert await line.later(minutes=1) == []
-    line.customer.down = False
-    assert await line.later(minutes=1) == [], "not at once"
-    real[0] += 5
-    assert sorted(await line.later(minutes=1)) == ["delivered", "sent"]
-    assert sorted(await line.later(minutes=1)) == ["delivered", "sent"]
-
-
-async def test_a_customer_who_stays_down_is_given_up(
-    line: Line, monkeypatch: pytest.MonkeyPatch
-) -> None:
-    real = [100.0]
-    monkeypatch.setattr("sandbox.faces.twilio_calls.time.monotonic", lambda: real[0])
-    ana = line.town.world.add_person("Ana")
-    await line.town.send(ana.phone, StatusCallback=STATUS_URL)
-    line.customer.status = 503
-    for _ in range(12):
-        real[0] += 60
-        await line.later(minutes=1)
-    assert len(line.customer.came) == 10
-    assert line.town.world.texts.due_callbacks(line.town.clock.at) == []
-
-
 # ---------------------------------------------------------------- how long a text is
 
 
@@ -445,12 +274,3 @@ async def test_dates_are_business_time(town: Town) -> None:
     ana = town.world.add_person("Ana")
     made = await town.send(ana.phone)
     assert made.json()["date_created"] == "Wed, 01 Jan 2031 12:00:00 +0000"
-
-
-async def test_the_ledger_sees_a_text_that_came_twice(town: Town) -> None:
-    ana, eva = (town.world.add_person(name) for name in ("Ana", "Eva"))
-    for person in (ana, eva):
-        await town.send(person.phone, "one link")
-    assert town.world.wrong() == []
-    await town.send(ana.phone, "one link")
-    assert [(one["kind"], one["to"]) for one in town.world.wrong()] == [("text_twice", ana.phone)]
