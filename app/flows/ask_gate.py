@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import Row
@@ -19,22 +19,24 @@ from app.store.brakes import Brake, halted, holds_of, opted_out
 from app.store.contacts import history_of
 from app.store.unit import Unit
 
-# Only one of the gate's rules is the lender's own and may end at any moment.
-STOP_SWITCH = "stop_switch"
+# Business time after which the lender's stop switch is looked at again.
+HALTED_FOR: Final = timedelta(minutes=5)
+
+_BRAKES: Final = {Channel.SMS: Brake.SMS, Channel.EMAIL: Brake.ALL, Channel.CALL: Brake.ALL}
 
 
 @dataclass(frozen=True, slots=True)
 class Asked:
-    """The gate's answer, and what else the asker needs. `zone` is where the borrower's clock is."""
+    """The gate's answer, and what else the asker needs.
+
+    `zone` is where the borrower's clock is. `look_again_at` is when asking again may help: the
+    gate's own earliest moment, or, while the lender's stop switch is on, a little later than what
+    it would be without. None: waiting does not help.
+    """
 
     verdict: Verdict
     zone: str
-
-    @property
-    def only_halted(self) -> bool:
-        """Nothing stands against it but the lender's stop switch."""
-        refused = [check.rule for check in self.verdict.checks if not check.passed]
-        return refused == [STOP_SWITCH]
+    look_again_at: datetime | None
 
 
 async def ask_gate(
@@ -73,8 +75,14 @@ async def ask_gate(
         stopped=frozenset((channel,)) if stopped else frozenset(),
     )
     pack = packs.of(person.country)
+    verdict = may_contact(question, pack)
+    again = verdict.earliest_at
+    if stopped:
+        # The switch may be released at any moment; everything else tells when that would help.
+        without = may_contact(replace(question, stopped=frozenset()), pack).earliest_at
+        again = None if without is None else max(without, now + HALTED_FOR)
     shown = sorted(zones or pack.zones)
-    return Asked(may_contact(question, pack), shown[0] if shown else "UTC")
+    return Asked(verdict, shown[0] if shown else "UTC", again)
 
 
 def verdict_notes(verdict: Verdict) -> dict[str, Any]:
@@ -109,6 +117,3 @@ def _holidays(person: Row[Any], now: datetime) -> frozenset[Any]:
 
 def _iso(moment: datetime | None) -> str | None:
     return None if moment is None else moment.isoformat()
-
-
-_BRAKES = {Channel.SMS: Brake.SMS, Channel.EMAIL: Brake.ALL, Channel.CALL: Brake.ALL}

@@ -31,8 +31,6 @@ from app.store.tables import messages
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
-# Business time after which the stop switch is looked at again.
-HALTED_FOR: Final = timedelta(minutes=5)
 # Stands in an observed text where the token would be: nobody could have opened it.
 _NO_TOKEN: Final = "…"  # noqa: S105 - the absence of one
 
@@ -70,9 +68,7 @@ async def ask_to_pay(
         channel=Channel.SMS,
         observing=observing,
     )
-    planned_at = asked.verdict.earliest_at
-    if planned_at is None and asked.only_halted:
-        planned_at = now + HALTED_FOR
+    planned_at = asked.look_again_at
     if planned_at is None:
         await _write_gate(unit, now, person, asked, case_ids, None)
         await _leave_to_people(unit, now, person, asked, signal_id)

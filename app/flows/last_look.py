@@ -20,7 +20,6 @@ from app.domain.strategy import PERSON_FIRST
 from app.domain.task import TaskReason
 from app.flows.ask_gate import Asked, ask_gate, verdict_notes
 from app.flows.ask_owed import ask_owed, stale
-from app.flows.ask_to_pay import HALTED_FOR
 from app.flows.house import House
 from app.flows.look_at_person import Person, look_at_person
 from app.store.dues import Due
@@ -199,11 +198,9 @@ async def _gate(
         if verdict.valid_until - now < _SHORTEST_VALIDITY:
             return Later(verdict.valid_until, "The hours of contact are nearly over.")
         return Leave(case_ids, verdict.valid_until, asked)
-    if asked.only_halted:
-        return Later(now + HALTED_FOR, verdict.because)
-    if verdict.earliest_at is None:
+    if asked.look_again_at is None:
         return Never(CancelReason.GATE_REFUSED, TaskReason.SMS_BLOCKED, verdict.because)
-    return Later(verdict.earliest_at, verdict.because)
+    return Later(asked.look_again_at, verdict.because)
 
 
 def leaving_notes(leave: Leave) -> dict[str, Any]:

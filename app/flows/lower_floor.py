@@ -48,13 +48,13 @@ async def lower_floor(
             )
         ).one()
         after = {
-            "floor_minor": floor.minor if floor else None,
-            "floor_currency": floor.currency if floor else None,
+            "floor_minor": floor.minor if floor is not None else None,
+            "floor_currency": floor.currency if floor is not None else None,
         }
         await unit.conn.execute(
             update(lenders)
             .where(lenders.c.id == lender_id)
-            .values(**after, floor_reason=why if floor else None)
+            .values(**after, floor_reason=why if floor is not None else None)
         )
         await audit.record(
             unit,

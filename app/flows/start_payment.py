@@ -230,10 +230,10 @@ async def _insert(
 
 def _parts(dues: tuple[Due, ...], wanted: Money | None) -> tuple[Money, list[tuple[Due, Money]]]:
     """The amount to pay and its spread, oldest due first. One payment has one currency."""
-    currency = wanted.currency if wanted else dues[0].currency
+    currency = dues[0].currency if wanted is None else wanted.currency
     same = {due.loan_id: due for due in dues if due.currency == currency}
     total = sum((due.amount for due in same.values()), Money.zero(currency))
-    amount = wanted or total
+    amount = total if wanted is None else wanted
     if not Money.zero(currency) < amount <= total:
         raise Invalid("amount", "must be above zero and at most what is due.")
     result = spread(

@@ -7,7 +7,7 @@ of them in turn.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Awaitable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any
@@ -16,6 +16,7 @@ from sqlalchemy import event
 
 from app.store.unit import Store
 from tests.flows.outside import Carrier, PayBank
+from tests.flows.street import Street
 
 
 class Killed(BaseException):
@@ -66,8 +67,20 @@ def killing(killer: Killer, store: Store, bank: PayBank, carrier: Carrier) -> It
             event.remove(engine, "commit", on_statement)
 
 
-def died(error: BaseException) -> bool:
+async def dies(street: Street, point: int, act: Awaitable[object]) -> bool:
+    """Run `act` in a process that dies at this point; False when it came through alive."""
+    killer = Killer(point)
+    try:
+        with killing(killer, street.store, street.bank, street.carrier):
+            await act
+    except BaseException as error:
+        if not _died(error):
+            raise
+    return killer.struck
+
+
+def _died(error: BaseException) -> bool:
     """Was it the killer, alone or in a group of tasks that died together?"""
     if isinstance(error, BaseExceptionGroup):
-        return all(died(one) for one in error.exceptions)
+        return all(_died(one) for one in error.exceptions)
     return isinstance(error, Killed)

@@ -15,7 +15,8 @@ from app.boundary import guard
 from app.domain.consent import Purpose
 from app.domain.detector import CaseCover, Cover, FundsSignal, MarginBand, SignalKind
 from app.domain.ids import BorrowerId, CaseId, LenderId, LoanId, Phone
-from app.flows.decide_signals import decide_signals
+from app.domain.money import Money
+from app.flows.decide_signals import decide_signals, plan_signals
 from app.flows.deliver_messages import deliver_messages, plan_messages
 from app.flows.deliver_outbox import deliver_outbox, plan_outbox
 from app.flows.end_links import end_links
@@ -27,6 +28,11 @@ from app.flows.open_cases import open_cases
 from app.flows.raise_signals import NewSignal, raise_signals
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.register_loan import LoanWanted, register_loan
+from app.flows.report_repayment import (
+    RepaymentReported,
+    RepaymentWanted,
+    report_repayment,
+)
 from app.flows.work_task import give_back_tasks
 from app.ports import AggregationPort, Presence
 from app.reference.packs import load_packs
@@ -57,6 +63,7 @@ FLOWS: dict[str, Flow] = {
     jobs.HANDLE_INBOX: handle_inbox,
 }
 LOOKS = (
+    plan_signals,
     plan_messages,
     plan_receipts,
     plan_payments,
@@ -267,6 +274,32 @@ class Street:
             )
             return (await raise_signals(unit, self.now, [raised]))[0]
 
+    async def money_seen_again(self, who: Neighbour, cover: Cover = Cover.WHOLE) -> UUID:
+        """The same account fell and rose again: the signal before is over."""
+        async with self.store.engine_unit() as unit:
+            await unit.conn.execute(
+                text(
+                    "UPDATE funds_signals SET ended_at = :now, ended_why = 'replaced' "
+                    "WHERE account_id = :id AND ended_at IS NULL"
+                ),
+                {"now": self.now, "id": who.account_id},
+            )
+        return await self.money_seen(who, cover)
+
+    async def repaid(
+        self, who: Neighbour, external_ref: str, *, minor: int | None = None, **named: Any
+    ) -> RepaymentReported:
+        """The lender reports money on the oldest loan: all of it, unless `minor` says how much."""
+        loan = "SELECT sum(amount_minor - paid_minor)::bigint FROM instalments WHERE loan_id = :id"
+        amount = minor or int(await self.value(loan, id=who.loans[0]))
+        return await report_repayment(
+            self.house,
+            self.now,
+            self.lender_id,
+            f"{who.ref}-L0",
+            RepaymentWanted(external_ref, Money(amount, "EUR"), self.now, **named),
+        )
+
     # -------------------------------------------------- scheduler and worker
 
     async def work(self) -> int:
@@ -304,6 +337,12 @@ class Street:
             self.hands.go_on(minutes=minutes)
             await self.tick()
 
+    async def minutes_pass(self, *minutes: float) -> None:
+        """Let time go on by each of these, with a round of the timetable after each."""
+        for step in minutes:
+            self.hands.go_on(minutes=step)
+            await self.tick()
+
     # -------------------------------------------------- looking
 
     async def rows(self, query: str, **values: Any) -> list[Any]:
@@ -336,6 +375,10 @@ class Street:
             "JOIN loans l ON l.id = i.loan_id WHERE l.borrower_id = :id"
         )
         return int(await self.value(query, id=who.id))
+
+    def texts_to(self, who: Neighbour) -> int:
+        """How many texts the carrier has taken for his phone."""
+        return sum(sent.sms.to.reveal() == who.phone for sent in self.carrier.taken)
 
     def token_on(self, who: Neighbour) -> str:
         """The token in the newest text on his phone."""
