@@ -49,6 +49,7 @@ def _parser() -> argparse.ArgumentParser:
         help="JSON with api_key and webhook_secret: play the lender's system",
     )
     parser.add_argument("--no-robots", action="store_true", help="people do nothing by themselves")
+    parser.add_argument("--no-troubles", action="store_true", help="nothing goes wrong at first")
     parser.add_argument(
         "--print-banks", metavar="URL", help="print the bank list for a sandbox at URL, and end"
     )
@@ -75,6 +76,7 @@ def main() -> int:
             cast=given.lender,
             inbound_path=given.inbound_path,
             robots=not given.no_robots,
+            troubles=not given.no_troubles,
         )
     )
     return 0

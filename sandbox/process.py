@@ -26,6 +26,7 @@ from sandbox.faces.twilio_calls import Caller
 from sandbox.lender import Lender, LenderConfig
 from sandbox.robots import Robots
 from sandbox.texts import TwilioAccount
+from sandbox.troubles import deal
 from sandbox.world import World
 
 log = logging.getLogger("sandbox")
@@ -51,6 +52,7 @@ class Arguments:
     cast: Path | None = None
     inbound_path: str = INBOUND_PATH
     robots: bool = True
+    troubles: bool = True
 
 
 class _Server(uvicorn.Server):
@@ -105,6 +107,8 @@ def _world(arguments: Arguments) -> World:
 
 async def _serve(arguments: Arguments) -> None:
     world = _world(arguments)
+    if arguments.troubles:
+        deal(world)
     http = httpx.AsyncClient()
     lender = None
     if arguments.cast is not None and arguments.saldo:

@@ -16,6 +16,7 @@ from typing import Any
 
 import httpx
 
+from sandbox.chance import Chance
 from sandbox.mind import Errand, Plan
 from sandbox.moods import Reaction
 from sandbox.visits import Visit
@@ -26,6 +27,7 @@ log = logging.getLogger("sandbox.robots")
 
 _LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
 _AT_ONCE = 6
+_STOP_WORDS = {"es": ("STOP", "BAJA"), "pl": ("STOP", "WYPISZ"), "de": ("STOP", "STOPP")}
 _LOOK_EVERY_S = 0.2
 _MOST_TRIES = 9
 
@@ -131,6 +133,11 @@ class Robots:
             return
         mind.walked(errand, outcome)
 
+    def _stop_word(self, person_id: str) -> str:
+        """Half of the people write STOP, half the word of their own language."""
+        words = _STOP_WORDS.get(self._world.people[person_id].language, ("STOP",))
+        return Chance(self._world.town.begin.seed, ("stop", person_id)).pick(words, "word")
+
     async def _react(self, plan: Plan) -> None:
         world, mind = self._world, self._world.mind
         sms = world.texts.get(plan.sid)
@@ -142,8 +149,8 @@ class Robots:
             return
         if plan.reaction is Reaction.STOPS_BY_TEXT:
             with world.store.together():
-                world.texts.from_phone(sms.to, sms.sender, "STOP")
-                mind.acted(plan, "answered STOP")
+                world.texts.from_phone(sms.to, sms.sender, self._stop_word(plan.person_id))
+                mind.acted(plan, "answered with a stop word")
             return
         link = _LINK.search(sms.body)
         if link is None:

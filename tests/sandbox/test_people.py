@@ -16,7 +16,9 @@ from hypothesis import strategies as st
 from sandbox import history, ibans
 from sandbox.banks import BANKS, BY_ID, Bank
 from sandbox.chance import Chance
+from sandbox.modes import Mode
 from sandbox.people import Person, draw_person
+from sandbox.troubles import deal
 from tests.sandbox.rig import MONDAY, Town
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -146,3 +148,19 @@ def test_nobody_moves_in_twice() -> None:
     town.world.add_person("Ana", phone="+34612345678")
     with pytest.raises(ValueError, match="phone"):
         town.world.add_person("Eva", phone="+34612345678")
+
+
+def test_troubles_are_dealt_once_and_are_few(tmp_path: Path) -> None:
+    file = tmp_path / "world.sqlite"
+    first = Town(file, people=240)
+    dealt = deal(first.world)
+    assert 20 < dealt < 60
+    troubled = [key for key in first.world.people if first.world.town.settings(key).modes]
+    assert len(troubled) == dealt
+    calm = troubled[0]
+    for mode in list(first.world.town.settings(calm).modes):
+        first.world.set_mode(calm, Mode(mode), on=False)
+    first.world.close()
+    second = Town(file)
+    assert deal(second.world) == 0
+    assert second.world.town.settings(calm).modes == {}
