@@ -24,7 +24,8 @@ PROJECT = Path(__file__).resolve().parents[2]
 """Folder that holds app/, connectors/, policies/, alembic/."""
 
 EXIT_MISCONFIGURED = os.EX_CONFIG
-"""Exit status of a child that cannot work with these settings: restarting it would not help."""
+"""Exit status of a child that cannot work with these settings. At its first start that ends the
+house, for starting it again would not help; later it is a death like others."""
 
 _BACK_OFF_S = (0.2, 0.5, 1.0, 2.0, 5.0, 10.0, 30.0)
 _SETTLED_S = 20.0
@@ -68,6 +69,7 @@ class Watched:
         self._folder = folder
         self._process: subprocess.Popen[bytes] | None = None
         self._born = 0.0
+        self._starts = 0
         self._quick_deaths = 0
         self._start_at = 0.0
 
@@ -118,6 +120,7 @@ class Watched:
             start_new_session=True,
         )
         self._born = now
+        self._starts += 1
         self.mark = ProcessMark.of(self.child.name, self._process.pid)
         log.info("child_started", child=self.child.name, pid=self._process.pid)
 
@@ -128,7 +131,7 @@ class Watched:
             self.finished = True
             log.info("child_finished", child=self.child.name)
             return
-        if status == EXIT_MISCONFIGURED and lived < _SETTLED_S:
+        if status == EXIT_MISCONFIGURED and self._starts == 1 and lived < _SETTLED_S:
             self.finished = self.misconfigured = True
             log.error("child_misconfigured", child=self.child.name)
             return
