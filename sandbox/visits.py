@@ -7,13 +7,15 @@ the banks' pages with bank-login, bank-consent, bank-payment and the link bank-r
 
 from __future__ import annotations
 
+import asyncio
 from dataclasses import dataclass
 
 from sandbox.moods import ConsentMood, Mood, Reaction
 from sandbox.people import Person
 from sandbox.walker import Form, Page, Walker
 
-_MOST_STEPS = 14
+_MOST_STEPS = 16
+_PAUSE_S = 1.5
 _WRONG_TRIES = 6
 
 _SAYS = {
@@ -53,7 +55,11 @@ class Visit:
                 continue
             form = page.form("check", "consent", "choose", "bank", "bank-login")
             if form is None:
-                return said or self._end_of(page, "the consent link")
+                onward = await self._onward(page)
+                if onward is None:
+                    return said or self._end_of(page, "the consent link")
+                page = onward
+                continue
             if form.has("purpose"):
                 chosen = self._purposes(form)
                 if not chosen:
@@ -103,6 +109,16 @@ class Visit:
         page = await self.walker.submit(form, {}, ("decision", "yes" if yes else "no"))
         onward = page.links.get("bank-return")
         return await self.walker.open(onward) if onward else page
+
+    async def _onward(self, page: Page) -> Page | None:
+        """Where a page without a question leads: back from the bank, or to itself a bit later."""
+        back = page.links.get("bank-return")
+        if back:
+            return await self.walker.open(back)
+        if page.looks_again_at:
+            await asyncio.sleep(_PAUSE_S)
+            return await self.walker.open(page.looks_again_at)
+        return None
 
     def _end_of(self, page: Page, what: str) -> str:
         return f"{what} answered {page.status}" if page.status >= 400 else f"{what} was over"
@@ -163,7 +179,11 @@ class Visit:
                 return said
             form = page.form("pay", "choose", "bank", "bank-login")
             if form is None:
-                return self._end_of(page, "the pay link")
+                onward = await self._onward(page)
+                if onward is None:
+                    return self._end_of(page, "the pay link")
+                page = onward
+                continue
             answers: dict[str, str | list[str]] = {}
             if form.has("amount") and reaction is Reaction.PAYS_PART:
                 answers["amount"] = part_of(form.values("amount")[0], self.mood.part_percent)

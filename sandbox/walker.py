@@ -77,6 +77,8 @@ class Page:
     status: int
     forms: list[Form]
     links: dict[str, str]
+    looks_again_at: str = ""
+    """Where a page that refreshes itself goes next."""
 
     def form(self, *steps: str) -> Form | None:
         """The first form with one of these marks."""
@@ -88,6 +90,7 @@ class _Reader(HTMLParser):
         super().__init__(convert_charrefs=True)
         self.forms: list[Form] = []
         self.links: dict[str, str] = {}
+        self.refresh: str | None = None
         self._open: Form | None = None
         self._select = ""
         self._area: Input | None = None
@@ -101,6 +104,8 @@ class _Reader(HTMLParser):
                 given.get("method", "get").lower(),
             )
             self.forms.append(self._open)
+        elif tag == "meta" and given.get("http-equiv", "").lower() == "refresh":
+            self.refresh = given.get("content", "").partition("url=")[2]
         elif tag == "a" and given.get("data-step") and given.get("href"):
             self.links.setdefault(given["data-step"], given["href"])
         elif self._open is not None:
@@ -151,7 +156,8 @@ def read_page(url: str, status: int, html: str) -> Page:
     for form in reader.forms:
         form.action = urljoin(url, form.action or url)
     links = {step: urljoin(url, href) for step, href in reader.links.items()}
-    return Page(url, status, reader.forms, links)
+    again = "" if reader.refresh is None else urljoin(url, reader.refresh)
+    return Page(url, status, reader.forms, links, again)
 
 
 class Walker:

@@ -204,6 +204,27 @@ async def test_plans_survive_a_restart_and_are_done_once(tmp_path: Path) -> None
     assert third.world.mind.due_plans(third.clock.forward(days=1)) == []
 
 
+async def test_a_page_that_prepares_is_looked_at_again(
+    town: Town, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("sandbox.visits._PAUSE_S", 0.0)
+    stage = scene(town)
+    stage.saldo.prepares = 3
+    await stage.text()
+    await stage.later(minutes=30)
+    await stage.later(minutes=30)
+    assert stage.saldo.said == ["pays 120.50"]
+
+
+async def test_a_bank_page_that_was_answered_leads_back(town: Town) -> None:
+    stage = scene(town)
+    consent_id = await town.consent(stage.person)
+    link = town.online(stage.person, "consents", consent_id)
+    town.world.mind.send_to_consent("k", stage.person.id, link, town.clock.at)
+    await stage.later(seconds=1)
+    assert stage.saldo.finished
+
+
 # ---------------------------------------------------------------- the walker
 
 
@@ -220,6 +241,7 @@ def test_a_form_is_read_as_a_browser_would_send_it() -> None:
       <button type="button" name="none" value="0">x</button>
       <button name="go" value="now">Go</button>
     </form><form><input name="else"></form><a data-step="away" href="/gone">x</a>
+    <meta http-equiv="refresh" content="6; url=/p/1?n=2">
     """
     page = read_page("http://saldo.test/p/1", 200, html)
     form = page.form("a")
@@ -232,6 +254,7 @@ def test_a_form_is_read_as_a_browser_would_send_it() -> None:
     assert form.buttons == [("go", "now")]
     assert page.forms[1].step == ""
     assert page.links == {"away": "http://saldo.test/gone"}
+    assert page.looks_again_at == "http://saldo.test/p/1?n=2"
 
 
 async def test_robots_stay_on_this_machine(town: Town) -> None:

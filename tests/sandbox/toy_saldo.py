@@ -36,6 +36,7 @@ class ToySaldo:
         self.origins: set[str | None] = set()
         self.broken = False
         self.finished = False
+        self.prepares = 0
         self.app = Starlette(
             routes=[
                 Route("/c/x", self._consent, methods=["GET", "POST"]),
@@ -108,6 +109,9 @@ class ToySaldo:
                 '<form data-step="check" method="post" action="/p/x">'
                 '<input name="birth_date"><button>Go on</button></form>'
             )
+        if self.prepares:
+            self.prepares -= 1
+            return self._page('<meta http-equiv="refresh" content="6; url=/p/x">')
         if "amount" in form:
             return await self._start(str(form["amount"]))
         if self.payment_link:
