@@ -77,9 +77,9 @@ def make_house(
         store=store,
         settings=settings,
         packs=packs,
-        aggregations=_slot(found, settings.aggregation_connector, "aggregation", wire),
-        payments=_slot(found, settings.payment_connector, "payments", wire),
-        messages=_slot(found, settings.message_connector, "messages", wire),
+        aggregations=_slot(found, settings.aggregation_connector, "aggregation", settings, wire),
+        payments=_slot(found, settings.payment_connector, "payments", settings, wire),
+        messages=_slot(found, settings.message_connector, "messages", settings, wire),
         lender_hooks=_lender_hooks(found, wire),
         real_now=clock.real_now,
     )
@@ -112,9 +112,12 @@ async def refuse_dangerous_roles(store: Store) -> None:
 
 
 def _slot(
-    found: Mapping[str, Connector], name: str, slot: str, wire: Wire
+    found: Mapping[str, Connector], name: str, slot: str, settings: Settings, wire: Wire
 ) -> dict[str, Any]:
-    """The named connector's port for one slot, guarded. Empty when it is not configured."""
+    """The named connector's port for one slot, guarded. Empty when it is not configured.
+
+    Raises `Misconfigured` when it would reach real banks without a stated licence.
+    """
     connector = found.get(name)
     build_port: Callable[[Any, Wire], object] | None = getattr(connector, slot, None)
     if connector is None or build_port is None:
@@ -125,11 +128,20 @@ def _slot(
             f"Choose one of: {', '.join(able)}.",
         )
     try:
-        return {name: guard(build_port(connector_settings(connector), wire), name)}
+        own = connector_settings(connector)
+        port = build_port(own, wire)
+        live = connectors.live_addresses(own) if connector.needs_licence else ()
     except Misconfigured as error:
         # Reading, deciding and the desk work without it; whoever calls it is told the same.
         log.warning("connector_not_set_up", connector=name, slot=slot, setting=error.setting)
         return {}
+    if live and not settings.tpp_basis.strip():
+        raise Misconfigured(
+            "SALDO_TPP_BASIS",
+            f"{name} would reach real banks ({live[0]}) and no authorisation is stated",
+            "Name the licence or agent agreement under which you access accounts.",
+        )
+    return {name: guard(port, name)}
 
 
 def _lender_hooks(found: Mapping[str, Connector], wire: Wire) -> LenderHookPort:

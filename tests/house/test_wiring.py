@@ -1,0 +1,67 @@
+"""Wiring: what must be refused at the start is refused, what can wait is left out."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+from app.clock import Clock
+from app.domain.errors import Misconfigured
+from app.reference.packs import load_packs
+from app.settings import load_settings
+from app.store.embedded_setup import DatabaseUrls
+from app.store.unit import Store
+from app.wiring import make_house, refuse_dangerous_roles
+from connectors import _http
+
+from tests.rig import make_store
+
+pytestmark = pytest.mark.anyio
+
+BANK = '[[bank]]\nid = "b"\nname = "B"\ncountry = "ES"\nbase_url = "{url}"\n'
+
+
+@pytest.fixture
+def banks(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    file = tmp_path / "banks.toml"
+    monkeypatch.setenv("SALDO_BERLIN_GROUP_BANKS", str(file))
+    return file
+
+
+async def test_real_banks_without_a_licence_are_refused(store: Store, banks: Path) -> None:
+    banks.write_text(BANK.format(url="https://api.bank.example/psd2"))
+    http = _http.client()
+    with pytest.raises(Misconfigured, match="no authorisation is stated"):
+        make_house(load_settings(), store, Clock(), load_packs(), http)
+    licensed = load_settings(tpp_basis="AISP 4711, Banco de España")
+    house = make_house(licensed, store, Clock(), load_packs(), http)
+    assert [bank.id for bank in house.aggregation("berlin_group").banks()] == ["b"]
+    await http.aclose()
+
+
+async def test_a_sandbox_needs_no_licence(store: Store, banks: Path) -> None:
+    banks.write_text(BANK.format(url="http://127.0.0.1:8210/banks/b/psd2"))
+    http = _http.client()
+    house = make_house(load_settings(), store, Clock(), load_packs(), http)
+    assert house.payment("berlin_group").banks()
+    await http.aclose()
+
+
+async def test_what_is_not_set_up_is_named_when_it_is_used(store: Store) -> None:
+    http = _http.client()
+    house = make_house(load_settings(), store, Clock(), load_packs(), http)
+    with pytest.raises(Misconfigured, match="SALDO_MESSAGE_CONNECTOR"):
+        house.message("twilio")
+    with pytest.raises(Misconfigured, match="not a connector"):
+        make_house(
+            load_settings(message_connector="berlin_group"), store, Clock(), load_packs(), http
+        )
+    await http.aclose()
+
+
+async def test_a_superuser_is_refused(db: DatabaseUrls) -> None:
+    strong = DatabaseUrls(db.owner, db.app, db.superuser, db.superuser)
+    made = make_store(strong)
+    with pytest.raises(Misconfigured, match="superuser"):
+        await refuse_dangerous_roles(made)
+    await made.close()
