@@ -27,8 +27,7 @@ class Passwords:
     def __init__(self) -> None:
         self._hasher = PasswordHasher()
         self._turns = anyio.CapacityLimiter(_AT_ONCE)
-        # Compared with when there is no such user, so that both answers take equally long.
-        self._nobody = self._hasher.hash(secrets.token_urlsafe(32))
+        self._nobody = ""
 
     async def make(self, password: str) -> str:
         """The hash of a new password. Raises `Invalid` when it is too short or too long."""
@@ -39,12 +38,15 @@ class Passwords:
     async def right(self, stored: str | None, password: str) -> bool:
         """Does the password belong to the hash? `stored=None` costs the same and is never right."""
         matches = await anyio.to_thread.run_sync(
-            self._matches, stored or self._nobody, password[:LONGEST], limiter=self._turns
+            self._matches, stored, password[:LONGEST], limiter=self._turns
         )
         return matches and stored is not None
 
-    def _matches(self, stored: str, password: str) -> bool:
+    def _matches(self, stored: str | None, password: str) -> bool:
+        if not self._nobody:
+            # Made at the first comparison, whoever it is for: the time it takes tells nothing.
+            self._nobody = self._hasher.hash(secrets.token_urlsafe(32))
         try:
-            return self._hasher.verify(stored, password)
+            return self._hasher.verify(stored or self._nobody, password)
         except (VerificationError, InvalidHashError):
             return False

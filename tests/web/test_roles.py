@@ -1,0 +1,116 @@
+"""Rights: every act has a row, every route names its act, and the act decides."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+import pytest
+from fastapi.routing import APIRoute
+
+from app.domain.roles import RIGHTS, Act, Role, acts_of, may
+from app.store.keys import new_id
+from app.web import Web
+from app.web.pages import ROUTERS
+from tests.flows.street import Street
+from tests.web.conftest import OpenBrowser, desk_of
+
+pytestmark = pytest.mark.anyio
+
+# Pages without a person behind them: the door itself, and borrowers with a link.
+_OPEN = ("/sign-in", "/c/", "/p/")
+
+
+def routes() -> Iterator[tuple[str, str, Act | None]]:
+    """(method, path, act) of every route of the pages."""
+    for router in ROUTERS:
+        for route in router.routes:
+            assert isinstance(route, APIRoute)
+            acts = [
+                act
+                for one in route.dependant.dependencies
+                if (act := getattr(one.call, "act", None)) is not None
+            ]
+            assert len(acts) <= 1, f"{route.path} asks twice"
+            for method in (route.methods or set()) - {"HEAD"}:
+                yield method, route.path, acts[0] if acts else None
+
+
+ROUTES = sorted(routes(), key=str)
+GUARDED: list[tuple[str, str, Act]] = [
+    (method, path, act) for method, path, act in ROUTES if act is not None
+]
+
+
+def test_every_act_is_somebodys_and_every_role_may_do_something() -> None:
+    assert set(RIGHTS) == set(Act)
+    assert all(roles for roles in RIGHTS.values())
+    assert all(acts_of(role) for role in Role)
+
+
+def test_nobody_may_everything_and_money_rules_and_users_stay_apart() -> None:
+    assert all(acts_of(role) != set(Act) for role in Role)
+    assert not may(Role.ADMIN, Act.SEE_CASE)
+    assert not may(Role.COMPLIANCE, Act.WORK_TASK)
+    assert [role for role in Role if may(role, Act.LOWER_FLOOR)] == [Role.COMPLIANCE]
+    assert [role for role in Role if may(role, Act.MANAGE_USERS)] == [Role.ADMIN]
+
+
+def test_an_act_without_a_row_is_nobodys(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.domain.roles.RIGHTS", {})
+    assert not any(may(role, act) for role in Role for act in Act)
+
+
+def test_every_route_of_the_desk_names_its_act() -> None:
+    unguarded = {path for _, path, act in ROUTES if act is None}
+    assert all(path.startswith(_OPEN) for path in unguarded), unguarded
+    assert len(GUARDED) > 20
+
+
+def _address(path: str) -> str:
+    for name in ("case_id", "hold_id", "task_id", "consent_id", "user_id"):
+        path = path.replace("{" + name + "}", str(new_id()))
+    assert "{" not in path, path
+    return path
+
+
+@pytest.mark.parametrize("role", list(Role))
+async def test_every_route_asks_for_the_right(
+    role: Role, street: Street, web: Web, browser: OpenBrowser
+) -> None:
+    desk = await desk_of(street, browser, role)
+    csrf = (await desk.open("/account")).forms[0].fields["csrf"]
+    web.stop()  # the live stream ends at once instead of staying open
+    for method, path, act in GUARDED:
+        if path == "/sign-out":
+            continue
+        data: dict[str, Any] | None = {"csrf": csrf} if method == "POST" else None
+        answer = await desk.http.request(method, _address(path), data=data)
+        seen = (role.value, method, path, answer.status_code)
+        if may(role, act):
+            assert answer.status_code != 403, seen
+        else:
+            assert answer.status_code == 403, seen
+
+
+async def test_without_a_session_every_route_leads_to_the_door(browser: OpenBrowser) -> None:
+    stranger = browser()
+    for method, path, _act in GUARDED:
+        answer = await stranger.http.request(method, _address(path))
+        assert answer.status_code == 303, (method, path)
+        assert answer.headers["location"].startswith("/sign-in"), (method, path)
+
+
+@pytest.mark.parametrize("token", ["", "wrong", "AAAAAAAAAAAAAAAAAAAAAAAA"])
+async def test_every_form_of_the_desk_needs_its_token(
+    token: str, street: Street, browser: OpenBrowser
+) -> None:
+    for role in Role:
+        desk = await desk_of(street, browser, role)
+        for method, path, act in GUARDED:
+            if method != "POST" or not may(role, act):
+                continue
+            answer = await desk.http.post(_address(path), data={"csrf": token})
+            assert answer.status_code == 403, (path, answer.status_code)
+            assert "no longer valid" in answer.text
+        assert (await desk.http.get("/account")).status_code == 200
