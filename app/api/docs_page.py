@@ -7,12 +7,14 @@ to people's money. Everything on it is made from the OpenAPI description.
 from __future__ import annotations
 
 import json
+import re
 from functools import cache
 from pathlib import Path
 from typing import Any, Final
 
 from fastapi import APIRouter, Request
 from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from markupsafe import Markup, escape
 from starlette.responses import HTMLResponse, JSONResponse, Response
 
 from app.api.openapi import operations
@@ -64,5 +66,15 @@ def _template() -> Any:
         trim_blocks=True,
         lstrip_blocks=True,
     )
+    environment.filters["marked"] = marked
     environment.filters["pretty"] = lambda value: json.dumps(value, indent=2, ensure_ascii=False)
     return environment.get_template("docs.html")
+
+
+def marked(text: str) -> Markup:
+    """Our own few marks in descriptions: paragraphs, **bold** and `code`."""
+    safe = str(escape(text))
+    safe = re.sub(r"\*\*(.+?)\*\*", r"<strong>\1</strong>", safe)
+    safe = re.sub(r"`(.+?)`", r"<code>\1</code>", safe)
+    parts = [part.strip() for part in re.split(r"\n\s*\n", safe) if part.strip()]
+    return Markup("".join(f"<p>{part}</p>" for part in parts))  # noqa: S704 - escaped above

@@ -7,7 +7,6 @@ headers that come with it, and an example of each body.
 from __future__ import annotations
 
 from collections.abc import Iterator
-from importlib.metadata import PackageNotFoundError, version
 from typing import Any, Final
 
 from fastapi import FastAPI
@@ -17,10 +16,8 @@ from app.api.problems import KINDS, MEDIA_TYPE
 from app.api.route import HEADER, NOT_KEPT
 from app.api.samples import sample
 
-try:
-    VERSION = version("saldo")
-except PackageNotFoundError:
-    VERSION = "0"
+VERSION: Final = "1.0.0"
+"""Of the API, not of the program: grows with what callers can see."""
 
 DESCRIPTION: Final = """\
 Register borrowers and loans, ask for consent, report repayments, and follow what Saldo does.

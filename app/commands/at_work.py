@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
@@ -101,3 +101,16 @@ def as_json(value: Any) -> str:
         raise TypeError(type(one).__name__)
 
     return json.dumps(value, default=plain, indent=2)
+
+
+def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:
+    """A table that folds what is too wide and never cuts it."""
+    from rich.console import Console
+    from rich.table import Table
+
+    table = Table(show_header=any(headers))
+    for header in headers:
+        table.add_column(header, overflow="fold")
+    for row in rows:
+        table.add_row(*("" if value is None else str(value) for value in row))
+    Console().print(table)

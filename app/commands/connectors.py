@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
+from app.commands.at_work import print_table
 from app.domain.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -30,16 +31,19 @@ _SLOTS = ("aggregation", "payments", "messages", "lender_hooks")
 @app.command("list")
 def list_connectors() -> None:
     """Every connector and what it can do."""
-    from rich.console import Console
-    from rich.table import Table
-
     import connectors
 
-    table = Table("connector", "can do", "needs a licence")
-    for connector in sorted(connectors.discover().values(), key=lambda one: one.name):
-        can = [slot for slot in _SLOTS if getattr(connector, slot) is not None]
-        table.add_row(connector.name, ", ".join(can), "yes" if connector.needs_licence else "no")
-    Console().print(table)
+    print_table(
+        ("connector", "can do", "needs a licence"),
+        (
+            (
+                one.name,
+                ", ".join(slot for slot in _SLOTS if getattr(one, slot) is not None),
+                "yes" if one.needs_licence else "no",
+            )
+            for one in sorted(connectors.discover().values(), key=lambda one: one.name)
+        ),
+    )
 
 
 @app.command("parse")

@@ -24,7 +24,8 @@ app = typer.Typer(help="Say what is wrong with this installation, and how to men
 
 # No machine that runs this was ever right about an earlier day.
 _WRITTEN_AT = datetime(2026, 1, 1, tzinfo=UTC)
-_SIGNS = {"ok": "[green]ok[/green]", "note": "[yellow]note[/yellow]", "wrong": "[red]WRONG[/red]"}
+_SIGNS = {"ok": "ok", "note": "note", "wrong": "WRONG"}
+_COLOURS = {"ok": "green", "note": "yellow", "wrong": "red"}
 
 
 @app.callback(invoke_without_command=True)
@@ -186,10 +187,10 @@ def _keys(settings: Settings) -> tuple[Vault | None, list[Finding]]:
 
 
 def _print(found: list[Finding]) -> None:
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table("", "check", "what is so", "how to mend it")
     for one in found:
-        table.add_row(_SIGNS[one.verdict.value], one.check, one.what, one.mend)
-    Console().print(table)
+        sign = typer.style(f"{_SIGNS[one.verdict.value]:5}", fg=_COLOURS[one.verdict.value])
+        typer.echo(f"{sign}  {one.check}: {one.what}")
+        if one.mend:
+            typer.echo(f"       -> {one.mend}")
+    sick = sum(one.verdict == "wrong" for one in found)
+    typer.echo(f"{sick} things are wrong." if sick else "Nothing is wrong.")

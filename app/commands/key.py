@@ -2,12 +2,21 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 from uuid import UUID
 
 import typer
 
-from app.commands.at_work import AsJson, DataDir, LenderName, as_json, lender_named, run
+from app.commands.at_work import (
+    AsJson,
+    DataDir,
+    LenderName,
+    as_json,
+    lender_named,
+    print_table,
+    run,
+)
 from app.domain.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -45,15 +54,24 @@ def list_all(
     if json_wanted:
         typer.echo(as_json(found))
         return
-    from rich.console import Console
-    from rich.table import Table
+    print_table(
+        ("prefix", "lender", "label", "made", "last used", "revoked"),
+        (
+            (
+                one.prefix,
+                one.lender,
+                one.label,
+                _minute(one.created_at),
+                _minute(one.used_at),
+                _minute(one.revoked_at),
+            )
+            for one in found
+        ),
+    )
 
-    table = Table("prefix", "lender", "label", "made", "last used", "revoked")
-    for key in found:
-        moments = (key.created_at, key.used_at, key.revoked_at)
-        shown = [f"{one:%Y-%m-%d %H:%M}" if one else "" for one in moments]
-        table.add_row(key.prefix, key.lender, key.label, *shown)
-    Console().print(table)
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
 @app.command()

@@ -14,7 +14,16 @@ from app.domain.errors import Invalid
 if TYPE_CHECKING:
     from app.wiring import Parts
 
-from app.commands.at_work import ACTOR, AsJson, DataDir, LenderName, as_json, lender_named, run
+from app.commands.at_work import (
+    ACTOR,
+    AsJson,
+    DataDir,
+    LenderName,
+    as_json,
+    lender_named,
+    print_table,
+    run,
+)
 
 NAME = "lender"
 app = typer.Typer(help="Lenders: create, change, list.", no_args_is_help=True)
@@ -88,7 +97,7 @@ def list_lenders(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
 
     from app.store.tables import lenders
 
-    columns = ("slug", "name", "jurisdiction", "time_zone", "language", "observe_only", "id")
+    columns = ("slug", "name", "jurisdiction", "observe_only", "time_zone", "language", "id")
 
     async def work(parts: Parts) -> list[dict[str, Any]]:
         query = select(*(lenders.c[name] for name in columns)).order_by(lenders.c.slug)
@@ -99,13 +108,8 @@ def list_lenders(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
     if json_wanted:
         typer.echo(as_json(found))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(*columns)
-    for row in found:
-        table.add_row(*(str(row[name]) for name in columns))
-    Console().print(table)
+    shown = columns[:4]
+    print_table(shown, ([row[name] for name in shown] for row in found))
 
 
 @app.command("set")

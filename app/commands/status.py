@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 import typer
 
-from app.commands.at_work import AsJson, DataDir, as_json, run
+from app.commands.at_work import AsJson, DataDir, as_json, print_table, run
 
 if TYPE_CHECKING:
     from app.wiring import Parts
@@ -35,13 +35,7 @@ def status(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
     if json_wanted:
         typer.echo(as_json(counts))
         return
-    from rich.console import Console
-    from rich.table import Table
-
-    table = Table(show_header=False)
-    for name, words in _WORDS.items():
-        table.add_row(words, str(counts[name]))
-    Console().print(table)
+    print_table(("", ""), ((words, counts[name]) for name, words in _WORDS.items()))
 
 
 async def count_all(parts: Parts) -> dict[str, Any]:

@@ -4,11 +4,21 @@ from __future__ import annotations
 
 import secrets
 import sys
+from datetime import datetime
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.at_work import ACTOR, AsJson, DataDir, LenderName, as_json, lender_named, run
+from app.commands.at_work import (
+    ACTOR,
+    AsJson,
+    DataDir,
+    LenderName,
+    as_json,
+    lender_named,
+    print_table,
+    run,
+)
 from app.domain.errors import Invalid, NotFound
 from app.domain.roles import Role
 
@@ -125,16 +135,17 @@ def list_users(
     if json_wanted:
         typer.echo(as_json(found))
         return
-    from rich.console import Console
-    from rich.table import Table
+    print_table(
+        ("address", "name", "role", "last seen", "disabled"),
+        (
+            (one.email, one.name, one.role, _minute(one.seen_at), _minute(one.disabled_at))
+            for one in found
+        ),
+    )
 
-    table = Table("address", "name", "role", "last seen", "disabled")
-    for person in found:
-        seen = f"{person.seen_at:%Y-%m-%d %H:%M}" if person.seen_at else ""
-        table.add_row(
-            person.email, person.name, person.role, seen, "yes" if person.disabled_at else ""
-        )
-    Console().print(table)
+
+def _minute(moment: datetime | None) -> str:
+    return f"{moment:%Y-%m-%d %H:%M}" if moment else ""
 
 
 def _password(from_stdin: bool) -> str:

@@ -94,15 +94,18 @@ async def check_migration(unit: Unit) -> list[Finding]:
     found = await found_revision(unit)
     if found is None:
         return [note("migration", "this role may not see the revision", "Run: saldo migrate")]
-    if found != wanted_revision():
-        return [
-            wrong(
-                "migration",
-                f"the database is at {found}, this version needs {wanted_revision()}",
-                "Run: saldo migrate (saldo serve does it at its start).",
-            )
-        ]
-    return [ok("migration", f"at {found}")]
+    return [judge_revision(found)]
+
+
+def judge_revision(found: str | None) -> Finding:
+    """What the database's revision means for this version."""
+    if found == wanted_revision():
+        return ok("migration", f"at {found}")
+    return wrong(
+        "migration",
+        f"the database is at {found or 'no revision'}, this version needs {wanted_revision()}",
+        "Run: saldo migrate (saldo serve does it at its start).",
+    )
 
 
 async def check_fences(unit: Unit) -> list[Finding]:

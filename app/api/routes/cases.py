@@ -16,10 +16,10 @@ from app.domain.case import CaseState
 from app.reports import activity, book
 from app.reports.slices import take
 
-router = APIRouter(prefix="/v1", tags=["Cases"], route_class=SaldoRoute)
+router = APIRouter(prefix="/v1", route_class=SaldoRoute)
 
 
-@router.get("/cases", summary="List cases")
+@router.get("/cases", summary="List cases", tags=["Cases"])
 async def list_cases(
     caller: ByKey,
     asked: Paged,
@@ -33,14 +33,19 @@ async def list_cases(
     return page(CaseShown, found, asked, _case)
 
 
-@router.get("/cases/{case_id}", summary="Read a case", responses=NOT_FOUND)
+@router.get("/cases/{case_id}", summary="Read a case", tags=["Cases"], responses=NOT_FOUND)
 async def get_case(case_id: IdInPath, caller: ByKey) -> CaseShown:
     """One case. What happened to it stands in its timeline."""
     async with caller.house.store.unit(caller.lender_id) as unit:
         return _case(await book.case_of(unit, case_id, caller.now))
 
 
-@router.get("/cases/{case_id}/timeline", summary="Read a case's timeline", responses=NOT_FOUND)
+@router.get(
+    "/cases/{case_id}/timeline",
+    summary="Read a case's timeline",
+    tags=["Cases"],
+    responses=NOT_FOUND,
+)
 async def get_timeline(case_id: IdInPath, caller: ByKey, asked: Paged) -> Page[TimelineShown]:
     """Everything that happened and why, in order: readings, decisions, verdicts, money."""
     async with caller.house.store.unit(caller.lender_id) as unit:

@@ -1,0 +1,190 @@
+"""`saldo connectors parse`: saved answers of banks, the odd ones too."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+from typer.testing import CliRunner
+
+import connectors
+from app.__main__ import cli
+from app.commands.connectors import judge
+from tests.commands.conftest import refusal
+
+FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "berlin_group"
+KEYS = {"spendable", "kind", "as_of", "credit_excluded", "unusable"}
+
+
+def parse(file: Path | str, *more: str, stdin: bytes | None = None) -> Any:
+    words = ["connectors", "parse", "berlin_group", "balances", str(file), *more]
+    result = CliRunner().invoke(cli, words, input=stdin)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return json.loads(result.stdout)
+
+
+def save(folder: Path, content: Any) -> Path:
+    path = folder / "answer.json"
+    path.write_bytes(content if isinstance(content, bytes) else json.dumps(content).encode())
+    return path
+
+
+def balance(amount: str, kind: str = "interimAvailable", **more: Any) -> dict[str, Any]:
+    stated = {"amount": amount, "currency": more.pop("currency", "EUR")}
+    return {"balanceAmount": stated, "balanceType": kind, **more}
+
+
+@pytest.mark.parametrize(
+    ("name", "expected"),
+    [
+        ("balancesExample1_RegularAccount.json", (50000, "EUR", "expected", True)),
+        # The second interimAvailable of this answer contains a credit limit.
+        ("balancesExample3_RegularAccount.json", (30000, "EUR", "interimAvailable", True)),
+    ],
+)
+def test_the_published_examples(name: str, expected: tuple[int, str, str, bool]) -> None:
+    found = parse(FIXTURES / name)
+    assert set(found) == KEYS
+    minor, currency, kind, excluded = expected
+    assert found["spendable"] == {"minor": minor, "currency": currency}
+    assert (found["kind"], found["credit_excluded"], found["unusable"]) == (kind, excluded, None)
+
+
+def test_an_account_of_several_currencies_gives_one_result_each() -> None:
+    found = parse(FIXTURES / "balancesExample2_MulticurrencyAcount.json")
+    assert [one["spendable"]["currency"] for one in found] == ["EUR", "USD"]
+    assert all(set(one) == KEYS for one in found)
+
+
+def test_a_card_account_is_never_money() -> None:
+    found = parse(FIXTURES / "balancesExample_CardAccount.json")
+    assert found["spendable"] is None
+    assert found["unusable"]
+
+
+def test_several_accounts_give_a_list(tmp_path: Path) -> None:
+    content = {
+        "accounts": [
+            {"resourceId": "1", "currency": "EUR", "balances": [balance("10.00", "interimBooked")]},
+            {"resourceId": "2", "currency": "USD", "balances": [balance("10.00")]},
+            {"resourceId": "3", "currency": "EUR", "balances": []},
+        ]
+    }
+    found = parse(save(tmp_path, content))
+    assert [one["unusable"] for one in found] == [None, "other_currency", "no_balances"]
+    assert found[0]["spendable"] == {"minor": 1000, "currency": "EUR"}
+
+
+def test_credit_alone_is_not_spendable(tmp_path: Path) -> None:
+    content = {"balances": [balance("5300.00", creditLimitIncluded=True)]}
+    found = parse(save(tmp_path, content))
+    assert found["spendable"] is None
+    assert found["unusable"] == "credit_included"
+    assert found["credit_excluded"] is False
+
+
+def test_a_silent_bank_is_read_with_care_unless_its_profile_speaks(tmp_path: Path) -> None:
+    path = save(tmp_path, {"balances": [balance("80.00")]})
+    assert parse(path)["credit_excluded"] is False
+    assert parse(path, "--limits-excluded")["credit_excluded"] is True
+
+
+def test_times_are_utc(tmp_path: Path) -> None:
+    stated = balance("1.00", "closingBooked", lastChangeDateTime="2026-03-01T10:00:00+02:00")
+    assert parse(save(tmp_path, {"balances": [stated]}))["as_of"] == "2026-03-01T08:00:00Z"
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {"data": {"balances": [balance("12.00", "interimBooked")]}},
+        {"response": {"status": 200, "body": {"balances": [balance("12.00", "interimBooked")]}}},
+        [balance("12.00", "interimBooked")],
+        {"account": {"iban": "DE1"}, "balances": [balance("12.00", "interimBooked")]},
+        b"\xef\xbb\xbf" + json.dumps({"balances": [balance("12.00", "interimBooked")]}).encode(),
+    ],
+)
+def test_wrapped_answers_are_unwrapped(tmp_path: Path, content: Any) -> None:
+    found = parse(save(tmp_path, content))
+    assert found["spendable"] == {"minor": 1200, "currency": "EUR"}
+
+
+@pytest.mark.parametrize(
+    "content",
+    [
+        {},
+        [],
+        {"accounts": []},
+        {"balances": []},
+        {"tppMessages": [{"category": "ERROR", "code": "ACCESS_EXCEEDED"}]},
+        {"code": 429, "description": "too many"},
+        # Two answers in one wrapping: taking either would be a guess.
+        {"a": {"balances": [balance("1.00")]}, "b": {"balances": [balance("2.00")]}},
+    ],
+)
+def test_what_holds_no_balance_is_judged_too(tmp_path: Path, content: Any) -> None:
+    found = parse(save(tmp_path, content))
+    assert found["spendable"] is None
+    assert found["unusable"] == "no_balances"
+
+
+def test_standard_input_can_be_read() -> None:
+    found = parse("-", stdin=json.dumps({"balances": [balance("7.00", "interimBooked")]}).encode())
+    assert found["spendable"]["minor"] == 700
+
+
+@pytest.mark.parametrize(
+    ("content", "words"),
+    [
+        (b"{", "is not JSON"),
+        (b"", "is not JSON"),
+        (b"\xff\xfe\x00", "is not JSON"),
+        (b"[" * 200_000, "is not JSON"),
+        (b"42", "a single value"),
+        (None, "cannot be read"),
+    ],
+)
+def test_what_cannot_be_judged_is_said(tmp_path: Path, content: bytes | None, words: str) -> None:
+    path = tmp_path / "none.json" if content is None else save(tmp_path, content)
+    result = CliRunner().invoke(cli, ["connectors", "parse", "berlin_group", "balances", str(path)])
+    assert result.exit_code != 0
+    assert words in refusal(result)
+    assert result.stdout == ""
+
+
+def test_unknown_connectors_and_kinds_are_named(tmp_path: Path) -> None:
+    for connector in ("acme", "twilio"):
+        result = CliRunner().invoke(cli, ["connectors", "parse", connector, "balances", "x"])
+        assert "berlin_group" in refusal(result)
+    result = CliRunner().invoke(cli, ["connectors", "parse", "berlin_group", "payments", "x"])
+    assert "balances" in refusal(result)
+
+
+JSON = st.recursive(
+    st.none() | st.booleans() | st.integers() | st.text(max_size=8),
+    lambda inner: (
+        st.lists(inner, max_size=3)
+        | st.dictionaries(
+            st.sampled_from(
+                ["balances", "accounts", "account", "balanceAmount", "amount", "currency",
+                 "balanceType", "creditLimitIncluded", "referenceDate", "x"]
+            ),
+            inner,
+            max_size=4,
+        )
+    ),
+    max_leaves=12,
+)  # fmt: skip
+
+
+@given(st.dictionaries(st.sampled_from(["balances", "accounts", "data"]), JSON) | st.lists(JSON))
+@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_no_document_breaks_it_and_nothing_is_invented(document: Any) -> None:
+    read = connectors.discover()["berlin_group"].parse_balances
+    assert read is not None
+    for one in judge(read, document, limits_excluded=False):
+        assert (one.amount is None) == (one.unusable is not None)
