@@ -14,9 +14,11 @@ from app.domain.consent import REQUEST, ConsentState, Purpose, RequestState
 from app.domain.errors import Invalid, NotAllowed, ProviderError
 from app.domain.ids import LenderId
 from app.domain.read_planner import UNATTENDED_PER_24H
+from app.flows.actors import BORROWER
 from app.flows.end_consent import end_consent
 from app.flows.house import House
 from app.ports import Bank, ConsentAsk, Presence
+from app.store import timeline
 from app.store.consents import (
     RETURN_HASH,
     find_request,
@@ -28,7 +30,9 @@ from app.store.consents import (
 from app.store.keys import new_id, new_token
 from app.store.locks import lock_borrower
 from app.store.moves import move
+from app.store.outbox import OutboxKind, Outgoing, queue
 from app.store.tables import consent_choices, consent_requests, consents
+from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
 # Business time after which the bank is asked whether he has authorised without coming back.
@@ -81,7 +85,9 @@ async def begin_bank_consent(
             await end_consent(unit, now, begun.consent_id, "abandon", why, "saldo")
         raise
     async with house.store.unit(begun.lender_id) as unit:
-        await _keep_token(unit, now, begun, answer.grant.token.reveal())
+        overtaken = await _keep_token(unit, now, begun, answer.grant.token.reveal())
+    if overtaken:
+        raise NotAllowed("You started again in another window. Please go on there.")
     return answer.redirect_url
 
 
@@ -102,13 +108,15 @@ async def _write_down(
         for earlier in await of_borrower(unit, found.borrower_id, [ConsentState.PENDING]):
             if earlier.request_id == found.request_id:
                 await end_consent(unit, now, earlier.id, "abandon", "started again", "page")
+        recurring = Purpose.REPAYMENT_MONITORING.value in granted
         begun = _Begun(
             consent_id=new_id(),
             lender_id=found.lender_id,
             request_id=found.request_id,
             return_token=new_token(),
-            valid_until=_last_day(now, bank, request.window_days),
-            recurring=Purpose.REPAYMENT_MONITORING.value in granted,
+            # One look needs no window; a day of room for an authentication round midnight.
+            valid_until=_last_day(now, bank, request.window_days if recurring else 1),
+            recurring=recurring,
         )
         await unit.conn.execute(
             insert(consents).values(
@@ -141,13 +149,28 @@ def _last_day(now: datetime, bank: Bank, window_days: int) -> date:
     return today + timedelta(days=window_days)
 
 
-async def _keep_token(unit: Unit, now: datetime, begun: _Begun, token: str) -> None:
-    """Only now may he leave: a consent ended meanwhile (started again elsewhere) is not sent."""
+async def _keep_token(unit: Unit, now: datetime, begun: _Begun, token: str) -> bool:
+    """Keep the token and let him leave; True when he has started again elsewhere meanwhile.
+
+    Then the consent that the bank just made is given back: nobody may authorise it.
+    """
+    consent = await load_consent(unit, begun.consent_id)
+    await lock_borrower(unit, consent.borrower_id)
     consent = await load_consent(unit, begun.consent_id, lock=True)
     sealed = unit.seal("consents.token_enc", begun.consent_id, token)
     await unit.conn.execute(
         update(consents).where(consents.c.id == begun.consent_id).values(token_enc=sealed)
     )
     if consent.state != ConsentState.PENDING.value:
-        raise NotAllowed("You started again in another window. Please go on there.")
+        give_back = Outgoing(OutboxKind.REVOKE_CONSENT, begun.lender_id, begun.consent_id, "revoke")
+        await queue(unit, now, [give_back])
+        return True
     await move(unit, consent_requests, begun.request_id, REQUEST, "leave_for_bank")
+    details = {
+        "consent_id": str(begun.consent_id),
+        "state": consent.state,
+        "bank_id": consent.bank_id,
+    }
+    line = Line(consent.borrower_id, Kind.CONSENT_CHANGED, BORROWER, details)
+    await timeline.write(unit, now, [line])
+    return False

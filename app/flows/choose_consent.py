@@ -1,4 +1,4 @@
-"""The borrower says yes or no to each purpose by itself. Both answers are kept, with the wording."""
+"""The borrower says yes or no to each purpose by itself; both are kept, with the wording."""
 
 from __future__ import annotations
 
@@ -9,13 +9,14 @@ from uuid import UUID
 
 from sqlalchemy import insert
 
-from app.domain.consent import REQUEST, Purpose, RequestState
+from app.domain.consent import REQUEST, ConsentState, Purpose, RequestState
 from app.domain.errors import NotAllowed
 from app.flows.actors import BORROWER
+from app.flows.end_consent import end_consent
 from app.flows.house import House
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
-from app.store.consents import find_request, load_request
+from app.store.consents import find_request, load_request, of_borrower
 from app.store.keys import new_id
 from app.store.locks import lock_borrower
 from app.store.moves import move
@@ -53,6 +54,10 @@ async def choose_consent(
         request = await load_request(unit, found.request_id, lock=True)
         if now >= request.expires_at:
             raise NotAllowed("This link has expired. Please ask for a new one.")
+        for begun in await of_borrower(unit, found.borrower_id, (ConsentState.PENDING,)):
+            # What he allows now is not what was begun at the bank.
+            if begun.request_id == found.request_id:
+                await end_consent(unit, now, begun.id, "abandon", "chosen anew", "page")
         asked = [Purpose(word) for word in request.purposes]
         yes = [purpose for purpose in asked if purpose in granted]
         REQUEST.step(RequestState(request.state), "choose" if yes else "complete")

@@ -14,7 +14,7 @@ from app.domain.consent import CONSENT, REQUEST, ConsentState, Purpose
 from app.domain.errors import NotFound
 from app.domain.message import CancelReason
 from app.domain.task import TaskReason
-from app.flows.actors import ROBOT
+from app.flows.actors import BANK, BORROWER, ROBOT
 from app.flows.end_signals import end_signals
 from app.flows.open_task import open_task
 from app.flows.tell_lender import LenderEvent, tell_lender
@@ -33,7 +33,7 @@ from app.store.tables import (
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
-Via = Literal["page", "api", "bank", "saldo"]
+Via = Literal["page", "api", "desk", "bank", "saldo"]
 
 # The borrower's own no, said to us or to the bank: the figures go at once.
 _HIS_NO: Final = ("withdraw", "revoke_at_bank")
@@ -158,7 +158,7 @@ async def _write_lines(
 
 
 def _actor(via: Via) -> str:
-    return {"page": "borrower", "api": "lender", "bank": "bank", "saldo": ROBOT}[via]
+    return {"page": BORROWER, "api": "lender", "desk": "desk", "bank": BANK, "saldo": ROBOT}[via]
 
 
 async def _end_its_signals(unit: Unit, now: datetime, consent_id: UUID) -> None:

@@ -1,0 +1,120 @@
+"""The borrower is back from his bank: learn from the bank itself what he decided there."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from enum import StrEnum
+from typing import Final
+from uuid import UUID
+
+from app.domain.consent import CONSENT, END_EVENT, ConsentState
+from app.domain.errors import ConsentEnd, ConsentGone, ProviderError
+from app.domain.ids import LenderId
+from app.flows.activate_consent import activate_consent
+from app.flows.bank_book import bank_book
+from app.flows.end_consent import end_consent
+from app.flows.house import House
+from app.flows.read_for_scoring import read_for_scoring
+from app.ports import FoundAccount, Grant, GrantNow, GrantState, Presence
+from app.store.consents import find_returned, load_consent, look_again, token_of
+
+# Business time until we ask the bank ourselves, when it had not decided yet.
+NEXT_LOOK: Final = timedelta(minutes=2)
+
+
+class Back(StrEnum):
+    """How a consent stands after the bank was asked."""
+
+    ACTIVE = "active"
+    WAITING = "waiting"
+    """The bank has not decided, or could not be reached: ask again."""
+    ENDED = "ended"
+
+
+@dataclass(frozen=True, slots=True)
+class BankConsentFinished:
+    """What the page shows. `scoring`: none, due, reading, stored, handed or failed."""
+
+    back: Back
+    lender_id: LenderId
+    request_id: UUID
+    consent_id: UUID
+    state: ConsentState
+    scoring: str
+
+
+async def finish_bank_consent(
+    house: House, now: datetime, *, return_token: str, presence: Presence
+) -> BankConsentFinished:
+    """Ask the bank for the consent's status, put it into force or end it, and read for scoring.
+
+    The borrower's return is only a hint: pressing again, a reloaded page or a forged address ask
+    the bank once more and change nothing by themselves. A bank that cannot be reached leaves the
+    consent pending. Raises `NotFound` for an unknown link.
+    """
+    lender_id, consent_id = await find_returned(house.store, return_token)
+    try:
+        await confirm_consent(house, now, lender_id, consent_id, presence)
+    except ProviderError:
+        async with house.store.unit(lender_id) as unit:
+            await look_again(unit, consent_id, now + NEXT_LOOK)
+    async with house.store.unit(lender_id) as unit:
+        consent = await load_consent(unit, consent_id)
+    state = ConsentState(consent.state)
+    return BankConsentFinished(
+        _back(state), lender_id, consent.request_id, consent_id, state, consent.scoring
+    )
+
+
+async def confirm_consent(
+    house: House,
+    now: datetime,
+    lender_id: LenderId,
+    consent_id: UUID,
+    presence: Presence | None,
+) -> Back:
+    """Take over the bank's word on a consent that waits for it; read for scoring if he is there.
+
+    Without `presence` nothing is read: only the status and the list of accounts are asked for.
+    Raises the bank's `ProviderError`; a consent that the bank calls gone ends here.
+    """
+    async with house.store.unit(lender_id) as unit:
+        consent = await load_consent(unit, consent_id)
+        token = token_of(unit, consent)
+    state = ConsentState(consent.state)
+    scoring = consent.scoring == "due" and presence is not None
+    settled = state is ConsentState.ACTIVE and not scoring
+    if token is None or settled or "activate" not in CONSENT.events(state):
+        return _back(state)
+    port, grant = house.aggregation(consent.connector), Grant(consent.bank_id, token)
+    listed: Sequence[FoundAccount] = ()
+    try:
+        status = await port.grant_now(grant)
+        if status.state is GrantState.ACTIVE:
+            listed = await port.accounts(grant, presence)
+    except ConsentGone as gone:
+        status = GrantNow(GrantState.ENDED, end=gone.why, raw_status=gone.detail)
+    zone = bank_book(house).of(consent.connector, consent.bank_id).time_zone
+    async with house.store.unit(lender_id) as unit:
+        match status.state:
+            case GrantState.ACTIVE:
+                await activate_consent(unit, now, consent_id, status, listed, zone=zone)
+            case GrantState.ENDED:
+                event = END_EVENT[status.end or ConsentEnd.UNKNOWN_AT_BANK]
+                if event not in CONSENT.events(state):
+                    event = "revoke_at_bank"
+                await end_consent(unit, now, consent_id, event, status.raw_status, "bank")
+            case GrantState.PENDING:
+                await look_again(unit, consent_id, now + NEXT_LOOK)
+    if status.state is GrantState.ACTIVE and presence is not None and scoring:
+        await read_for_scoring(house, now, lender_id, consent_id, listed, presence)
+    async with house.store.unit(lender_id) as unit:
+        return _back(ConsentState((await load_consent(unit, consent_id)).state))
+
+
+def _back(state: ConsentState) -> Back:
+    if state is ConsentState.ACTIVE:
+        return Back.ACTIVE
+    return Back.WAITING if state is ConsentState.PENDING else Back.ENDED

@@ -1,0 +1,184 @@
+"""Look after consents: those nobody came back for, those that end, those revoked at the bank.
+
+Asking a bank for a consent's status is not a balance read and counts in no allowance.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+import structlog
+from sqlalchemy import Row, select, text, update
+
+from app.domain.consent import END_EVENT, REQUEST, ConsentState
+from app.domain.errors import ConsentGone, ProviderError, Refused
+from app.domain.ids import LenderId
+from app.flows.actors import ROBOT
+from app.flows.end_consent import end_consent
+from app.flows.finish_bank_consent import Back, confirm_consent
+from app.flows.house import House
+from app.flows.side_by_side import side_by_side
+from app.ports import Grant, GrantState
+from app.store import jobs, timeline
+from app.store.arrays import among
+from app.store.consents import lenders_of, load_consent, look_again, token_of
+from app.store.moves import move_all
+from app.store.tables import consent_requests, consents
+from app.store.timeline import Kind, Line
+from app.store.unit import Unit
+
+log = structlog.get_logger("consent")
+
+BATCH: Final = 50
+MOST_PER_TICK: Final = 500
+# Business time.
+LEASE: Final = timedelta(minutes=5)
+PENDING_EVERY: Final = timedelta(minutes=30)
+ABANDONED_AFTER: Final = timedelta(days=1)
+ACTIVE_EVERY: Final = timedelta(days=1)
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentsPlanned:
+    """Consents handed to jobs; requests whose link ran out."""
+
+    planned: int
+    expired: int
+
+
+@dataclass(frozen=True, slots=True)
+class ConsentsFollowed:
+    """How many were looked at, and how many are in another state now."""
+
+    looked: int
+    changed: int
+
+
+async def plan_consents(house: House, now: datetime) -> ConsentsPlanned:
+    """Hand every consent whose look is due to a job; let links that ran out expire."""
+    async with house.store.engine_unit() as unit:
+        taken = await unit.conn.scalars(
+            select(consents.c.id)
+            # Written out, as the partial index has it.
+            .where(text("state IN ('pending', 'active')"), consents.c.next_check_at <= now)
+            .order_by(consents.c.next_check_at)
+            .limit(MOST_PER_TICK)
+            .with_for_update(skip_locked=True)
+        )
+        ids = list(taken)
+        if ids:
+            await unit.conn.execute(
+                update(consents).where(among(consents.c.id, ids)).values(next_check_at=now + LEASE)
+            )
+        for start in range(0, len(ids), BATCH):
+            await unit.defer(
+                jobs.FOLLOW_CONSENTS, ids=[str(one) for one in ids[start : start + BATCH]]
+            )
+        expired = await _expire_requests(unit, now)
+    return ConsentsPlanned(len(ids), expired)
+
+
+async def _expire_requests(unit: Unit, now: datetime) -> int:
+    over = await unit.conn.execute(
+        select(consent_requests.c.id, consent_requests.c.lender_id, consent_requests.c.borrower_id)
+        .where(text("state NOT IN ('completed', 'expired')"), consent_requests.c.expires_at <= now)
+        .order_by(consent_requests.c.expires_at)
+        .limit(MOST_PER_TICK)
+        .with_for_update(skip_locked=True)
+    )
+    rows = {row.id: row for row in over}
+    moved = await move_all(unit, consent_requests, list(rows), REQUEST, "expire")
+    lines = [
+        Line(
+            rows[one].borrower_id,
+            Kind.CONSENT_CHANGED,
+            ROBOT,
+            {"request_id": str(one), "state": "request_expired"},
+            lender_id=rows[one].lender_id,
+        )
+        for one in moved
+    ]
+    await timeline.write(unit, now, lines)
+    return len(moved)
+
+
+async def follow_consents(house: House, now: datetime, ids: list[UUID]) -> ConsentsFollowed:
+    """Look at each consent once."""
+    async with house.store.engine_unit() as unit:
+        found = await lenders_of(unit, ids)
+
+    async def one(item: tuple[UUID, LenderId]) -> bool:
+        return await _follow(house, now, item[1], item[0])
+
+    looks = await side_by_side(found, one)
+    return ConsentsFollowed(len(looks), sum(looks))
+
+
+async def _follow(house: House, now: datetime, lender_id: LenderId, consent_id: UUID) -> bool:
+    async with house.store.unit(lender_id) as unit:
+        consent = await load_consent(unit, consent_id)
+        if consent.state not in (ConsentState.PENDING.value, ConsentState.ACTIVE.value):
+            return False
+        if consent.ends_at is not None and consent.ends_at <= now:
+            done = await end_consent(unit, now, consent_id, "expire", "its window ended", "saldo")
+            return done.changed
+    try:
+        if consent.state == ConsentState.PENDING.value:
+            return await _follow_pending(house, now, lender_id, consent)
+        return await _follow_active(house, now, lender_id, consent)
+    except ConsentGone as gone:
+        async with house.store.unit(lender_id) as unit:
+            done = await end_consent(
+                unit, now, consent_id, END_EVENT[gone.why], gone.detail, "bank"
+            )
+        return done.changed
+    except (ProviderError, Refused) as error:
+        log.info("consent_not_followed", consent_id=str(consent_id), error=type(error).__name__)
+        async with house.store.unit(lender_id) as unit:
+            await look_again(unit, consent_id, _next_look(consent, now))
+        return False
+
+
+async def _follow_pending(
+    house: House, now: datetime, lender_id: LenderId, consent: Row[Any]
+) -> bool:
+    """Nobody came back: perhaps he authorised all the same. Without presence nothing is read."""
+    back = Back.WAITING
+    if consent.token_enc is not None:
+        back = await confirm_consent(house, now, lender_id, consent.id, None)
+    if back is not Back.WAITING:
+        return True
+    async with house.store.unit(lender_id) as unit:
+        if now - consent.created_at >= ABANDONED_AFTER:
+            why = "he did not come back from the bank"
+            return (await end_consent(unit, now, consent.id, "abandon", why, "saldo")).changed
+        await look_again(unit, consent.id, _next_look(consent, now))
+    return False
+
+
+async def _follow_active(
+    house: House, now: datetime, lender_id: LenderId, consent: Row[Any]
+) -> bool:
+    async with house.store.unit(lender_id) as unit:
+        token = token_of(unit, consent)
+    if token is None:
+        return False
+    said = await house.aggregation(consent.connector).grant_now(Grant(consent.bank_id, token))
+    async with house.store.unit(lender_id) as unit:
+        if said.state is GrantState.ENDED:
+            event = END_EVENT[said.end] if said.end is not None else "lose"
+            # Ended by us, says the bank, and we know nothing of it: nothing can be read with it.
+            event = "lose" if event == "withdraw" else event
+            why = said.raw_status or event
+            return (await end_consent(unit, now, consent.id, event, why, "bank")).changed
+        await look_again(unit, consent.id, _next_look(consent, now))
+    return False
+
+
+def _next_look(consent: Row[Any], now: datetime) -> datetime:
+    every = PENDING_EVERY if consent.state == ConsentState.PENDING.value else ACTIVE_EVERY
+    ahead: datetime = now + every
+    return min(ahead, consent.ends_at) if consent.ends_at is not None else ahead
