@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Final
-from urllib.parse import urlencode
+from urllib.parse import urlencode, urlsplit
 
 from markupsafe import Markup
 from starlette.requests import Request
@@ -15,6 +15,7 @@ from starlette.responses import HTMLResponse, Response
 from app.domain.errors import Invalid
 from app.domain.ids import Phone
 from app.reference.formats import phone_in_words
+from app.settings import is_loopback
 from app.web.render import page, see_other
 from app.web.site import Site
 from app.web.wording import LANGUAGES, Wording, best_language, wording_in
@@ -89,6 +90,14 @@ def looks_again(request: Request, words: Wording, path: str) -> str:
 def way(text: str, href: str, *, plain: bool = False) -> dict[str, Any]:
     """A button that leads on."""
     return {"text": text, "href": href, "plain": plain}
+
+
+def may_lead_to(url: str, *, local: bool) -> bool:
+    """Only https; on a machine that talks to itself also http to itself."""
+    parts = urlsplit(url)
+    if parts.scheme == "https":
+        return bool(parts.hostname)
+    return local and parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
 def token_ok(token: str) -> bool:

@@ -6,7 +6,19 @@ from typing import Final
 
 from fastapi import APIRouter
 
-from app.web.pages import board, cases, consents, controls, paid, pay, sign_in, tasks, team
+from app.web.pages import (
+    board,
+    cases,
+    consent,
+    consents,
+    controls,
+    paid,
+    pay,
+    sign_in,
+    stop,
+    tasks,
+    team,
+)
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     sign_in.router,
@@ -16,7 +28,9 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     consents.router,
     controls.router,
     team.router,
-    # /p/back/... before /p/{token}/...
+    # Longer addresses first: /p/back/... and /p/.../stop before /p/{token}.
+    stop.router,
     paid.router,
     pay.router,
+    consent.router,
 )

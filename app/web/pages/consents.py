@@ -10,9 +10,10 @@ from starlette.responses import Response
 
 from app.domain.consent import CONSENT, ConsentState
 from app.domain.roles import Act
+from app.flows.withdraw_consent import withdraw_consent
 from app.reports.consent_list import consent_list
 from app.web.banks import bank_name
-from app.web.desk import brakes_in_force, desk_page
+from app.web.desk import back_to, brakes_in_force, desk_page
 from app.web.forms import read_uuid
 from app.web.seats import Seat, needs
 from app.web.site import site_of
@@ -49,3 +50,21 @@ async def consents(
 
 def _key(text: str) -> UUID | None:
     return read_uuid(text) if text else None
+
+
+@router.post("/consents/{consent_id}/withdraw")
+async def withdraw(
+    request: Request,
+    consent_id: str,
+    seat: Annotated[Seat, Depends(needs(Act.WITHDRAW_CONSENT))],
+) -> Response:
+    """The borrower asked to stop the reading: from this moment there is none."""
+    site = site_of(request)
+    await withdraw_consent(
+        site.house,
+        site.now(),
+        lender_id=seat.lender_id,
+        consent_id=read_uuid(consent_id),
+        via="api",
+    )
+    return back_to("/consents", "withdrawn")

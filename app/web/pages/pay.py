@@ -6,7 +6,6 @@ import re
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any, Final
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
@@ -19,11 +18,11 @@ from app.flows.check_person import Outcome, check_person
 from app.flows.open_link import LinkPage, LinkView, open_link
 from app.flows.start_payment import PayStep, Tap, start_payment
 from app.reference import formats
-from app.settings import is_loopback
 from app.web.borrower import (
     ShownLender,
     borrower_page,
     looks_again,
+    may_lead_to,
     onward,
     way,
     words_for,
@@ -298,14 +297,6 @@ def _after_tap(
             return onward(f"/p/{token}", words, note="stale")
         case _:
             return onward(f"/p/{token}", words)
-
-
-def may_lead_to(url: str, *, local: bool) -> bool:
-    """A bank's page is https; on a machine that talks to itself, also http to itself."""
-    parts = urlsplit(url)
-    if parts.scheme == "https":
-        return bool(parts.hostname)
-    return local and parts.scheme == "http" and is_loopback(parts.hostname or "")
 
 
 def _amount(form: Form, view: LinkView) -> Money | None:

@@ -1,0 +1,117 @@
+"""Stop the reading, stop the messages: from any link of ours, over or not, without a question."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter, Request
+from starlette.responses import Response
+
+from app.domain.errors import Invalid
+from app.flows.open_consent import open_consent
+from app.flows.open_link import open_link
+from app.flows.stop_messages import stop_messages_of_consent, stop_messages_of_link
+from app.flows.withdraw_consent import withdraw_by_consent_link, withdraw_by_payment_link
+from app.web.borrower import ShownLender, borrower_page, onward, words_for
+from app.web.linkpass import csrf_of, form_of, guessing_counted
+from app.web.site import Site, site_of
+from app.web.wording import Wording
+
+router = APIRouter()
+
+
+@router.get("/p/{token}/stop")
+async def show_of_link(request: Request, token: str) -> Response:
+    """Behind the link of a text message. Says nothing of a debt."""
+    site = site_of(request)
+    with guessing_counted(site, request, token):
+        view = await open_link(site.house, site.now(), token)
+    asker = view.asker
+    return _page(
+        site,
+        request,
+        words_for(request, view.language),
+        f"/p/{token}",
+        token,
+        ShownLender(asker.name, asker.contact_phone, asker.contact_url),
+        messages_stopped=view.messages_stopped,
+        reading_stopped=False,
+    )
+
+
+@router.get("/c/{token}/stop")
+async def show_of_consent(request: Request, token: str) -> Response:
+    """Behind a consent link."""
+    site = site_of(request)
+    with guessing_counted(site, request, token):
+        page = await open_consent(site.house, site.now(), token)
+    asker = page.lender
+    return _page(
+        site,
+        request,
+        words_for(request, page.language),
+        f"/c/{token}",
+        token,
+        ShownLender(asker.name, asker.contact_phone, asker.contact_url),
+        messages_stopped=page.messages_stopped,
+        reading_stopped=page.reading_stopped,
+    )
+
+
+def _page(
+    site: Site,
+    request: Request,
+    words: Wording,
+    base: str,
+    token: str,
+    lender: ShownLender,
+    *,
+    messages_stopped: bool,
+    reading_stopped: bool,
+) -> Response:
+    return borrower_page(
+        site,
+        request,
+        "borrower/stop.html",
+        words,
+        lender=lender,
+        base=base,
+        csrf=csrf_of(site, request, token),
+        messages_stopped=messages_stopped,
+        # What was just done is said, also where the page does not know how it stood before.
+        reading_stopped=reading_stopped or request.query_params.get("done") == "reading",
+    )
+
+
+@router.post("/p/{token}/stop")
+async def stop_of_link(request: Request, token: str) -> Response:
+    """Stop one of the two, at once."""
+    site = site_of(request)
+    with guessing_counted(site, request, token):
+        view = await open_link(site.house, site.now(), token)
+        form = await form_of(site, request, token)
+        what = _what(form.text("what"))
+        if what == "messages":
+            await stop_messages_of_link(site.house, site.now(), token)
+        else:
+            await withdraw_by_payment_link(site.house, site.now(), token)
+    return onward(f"/p/{token}/stop", words_for(request, view.language), done=what)
+
+
+@router.post("/c/{token}/stop")
+async def stop_of_consent(request: Request, token: str) -> Response:
+    """The same behind a consent link."""
+    site = site_of(request)
+    with guessing_counted(site, request, token):
+        page = await open_consent(site.house, site.now(), token)
+        form = await form_of(site, request, token)
+        what = _what(form.text("what"))
+        if what == "messages":
+            await stop_messages_of_consent(site.house, site.now(), token)
+        else:
+            await withdraw_by_consent_link(site.house, site.now(), token)
+    return onward(f"/c/{token}/stop", words_for(request, page.language), done=what)
+
+
+def _what(text: str) -> str:
+    if text not in {"messages", "reading"}:
+        raise Invalid("what", "is neither the messages nor the reading.")
+    return text
