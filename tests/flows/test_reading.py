@@ -1,0 +1,380 @@
+"""Unattended reading: what is asked, what is not, and what is counted."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import datetime, timedelta
+
+import pytest
+from sqlalchemy import text
+
+from app.domain.errors import AllowanceSpent, ConsentDoubtful, Declined, TryLater, Unreadable
+from app.flows.read_balances import read_balances
+from app.flows.set_hold import set_hold
+from app.flows.withdraw_consent import withdraw_consent
+from app.store.unit import Store
+from tests.flows.killing import Killed
+from tests.flows.lane import Lane, gate_that, make_lane
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.fixture
+async def lane(store: Store) -> Lane:
+    """A lane with nobody in it yet."""
+    return await make_lane(store)
+
+
+async def test_a_read_carries_no_presence_and_leaves_an_attempt_and_a_verdict(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.holds(500)
+    await lane.read(ana)
+    assert [(read.ref, read.presence) for read in lane.bank.reads] == [("a1", None)]
+    assert await lane.outcomes() == ["read"]
+    assert await lane.verdicts() == ["below_threshold"]
+    row = await lane.account(ana)
+    assert row.last_read_at == lane.now == row.last_attempt_at
+    assert row.leased_until is None
+    assert row.next_read_at > lane.now
+    assert await lane.upright()
+
+
+async def test_an_open_case_puts_the_account_on_the_plan_and_reads_nothing_on_the_spot(
+    lane: Lane,
+) -> None:
+    ana = await lane.street.neighbour()
+    assert (await lane.account(ana)).next_read_at is not None
+    planned = await lane.plan()
+    assert (planned.handed, planned.moved) == (0, 1)
+    assert lane.now < (await lane.account(ana)).next_read_at < lane.now + timedelta(hours=20)
+    assert lane.bank.reads == []
+
+
+async def test_a_paid_loan_takes_the_account_off_the_plan(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    await lane.street.repaid(ana, "R1")
+    assert (await lane.account(ana)).next_read_at is None
+    await lane.hours_pass(24, minutes=60)
+    assert lane.bank.reads == []
+
+
+async def test_nothing_due_means_nothing_read_though_the_plan_says_so(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    await lane.due_now(ana)
+    await lane.plan()
+    await lane.street.repaid(ana, "R1")
+    await lane.work()
+    assert lane.bank.reads == []
+    assert (await lane.account(ana)).next_read_at is None
+
+
+async def test_four_a_day_at_even_distances_within_booking_hours(lane: Lane) -> None:
+    people = [await lane.street.neighbour() for _ in range(3)]
+    lane.bank.holds(500)
+    await lane.hours_pass(24 * 5)
+    for who in people:
+        rows = await lane.street.rows(
+            "SELECT attempted_at FROM read_attempts WHERE account_id = :id ORDER BY attempted_at",
+            id=who.account_id,
+        )
+        moments: list[datetime] = [row.attempted_at for row in rows]
+        assert 16 <= len(moments) <= 20
+        spans = [late - early for early, late in zip(moments, moments[4:], strict=False)]
+        assert all(span > timedelta(hours=24) for span in spans)
+        # Madrid is an hour ahead of UTC in March; a batch may start ten minutes late.
+        assert {moment.hour + 1 for moment in moments} <= set(range(6, 23))
+        assert len({moment.minute for moment in moments}) > 1
+    assert await lane.upright()
+
+
+async def test_one_allowance_for_one_bank_account_whoever_asks(lane: Lane, store: Store) -> None:
+    """Two lenders see the same IBAN: together they may ask four times."""
+    other = await make_lane(store)
+    other.street.house = lane.house
+    other.street.hands = lane.street.hands
+    ana, twin = await lane.street.neighbour(), await other.street.neighbour()
+    async with store.engine_unit() as unit:
+        await unit.conn.execute(text("UPDATE accounts SET iban_hash = 'the same one'"))
+    lane.bank.holds(500)
+    for _ in range(4):
+        await lane.due_now(ana, twin)
+        await lane.plan()
+        batches = await lane.batches()
+        ids = [account for batch in batches for account in batch]
+        await asyncio.gather(*(read_balances(lane.house, lane.now, [one]) for one in ids))
+        await lane.later(minutes=90)
+    assert len(lane.bank.reads) == 4
+    assert await lane.outcomes() == ["read"] * 4
+    assert await lane.upright()
+
+
+async def test_two_rows_of_one_bank_account_in_one_batch_share_what_is_left(
+    lane: Lane, store: Store
+) -> None:
+    people = [await lane.street.neighbour() for _ in range(5)]
+    async with store.engine_unit() as unit:
+        await unit.conn.execute(text("UPDATE accounts SET iban_hash = 'the same one'"))
+    lane.bank.holds(500)
+    await lane.read(*people)
+    assert len(lane.bank.reads) == 4
+    assert await lane.upright()
+
+
+async def test_a_job_that_runs_twice_asks_once(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.holds(500)
+    await lane.due_now(ana)
+    await lane.plan()
+    (ids,) = await lane.batches()
+    await asyncio.gather(*(read_balances(lane.house, lane.now, ids) for _ in range(4)))
+    await read_balances(lane.house, lane.now, ids)
+    assert len(lane.bank.reads) == 1
+
+
+async def test_two_planners_at_once_hand_an_account_out_once(lane: Lane) -> None:
+    people = [await lane.street.neighbour() for _ in range(6)]
+    await lane.due_now(*people)
+    planned = await asyncio.gather(*(lane.plan() for _ in range(4)))
+    assert sum(one.handed for one in planned) == 6
+    assert sorted(one for batch in await lane.batches() for one in batch) == sorted(
+        who.account_id for who in people
+    )
+
+
+async def test_a_worker_that_dies_in_the_call_has_spent_the_attempt(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+
+    async def die() -> None:
+        raise Killed
+
+    lane.bank.before = gate_that(die)
+    await lane.due_now(ana)
+    await lane.plan()
+    (ids,) = await lane.batches()
+    with pytest.raises(BaseExceptionGroup):
+        await read_balances(lane.house, lane.now, ids)
+    assert await lane.outcomes() == [None]
+    # The rescue puts the job back: it asks nobody again.
+    await read_balances(lane.house, lane.now, ids)
+    assert len(lane.bank.reads) == 1
+    assert (await lane.account(ana)).next_read_at > lane.now
+
+
+async def test_a_job_nobody_began_costs_the_slot_and_not_the_account(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.holds(500)
+    await lane.due_now(ana)
+    await lane.plan()
+    (ids,) = await lane.batches()
+    await lane.later(minutes=16)
+    planned = await lane.plan()
+    assert (planned.handed, planned.moved) == (0, 1)
+    await read_balances(lane.house, lane.now, ids)
+    assert lane.bank.reads == []
+    await lane.hours_pass(14)
+    assert lane.bank.reads != []
+
+
+async def test_after_an_outage_everybody_waits_for_his_own_slot(lane: Lane) -> None:
+    people = [await lane.street.neighbour() for _ in range(8)]
+    lane.bank.holds(500)
+    await lane.due_now(*people)
+    await lane.later(hours=7)
+    planned = await lane.plan()
+    assert (planned.handed, planned.moved) == (0, 8)
+    places = {(await lane.account(who)).next_read_at for who in people}
+    assert len(places) == 8
+    assert max(places) - min(places) > timedelta(hours=1)
+
+
+async def test_a_fast_clock_is_not_an_outage(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    await lane.due_now(ana)
+    await lane.later(hours=5)
+    assert (await lane.plan(speed=6_000.0)).handed == 1
+
+
+@pytest.mark.parametrize(
+    "until",
+    [None, timedelta(seconds=-1_875_538), timedelta(days=400), timedelta(hours=9)],
+)
+async def test_429_is_its_own_outcome_and_its_end_is_believed_only_if_it_makes_sense(
+    lane: Lane, until: timedelta | None
+) -> None:
+    ana = await lane.street.neighbour()
+    end = None if until is None else lane.now + until
+    lane.bank.fails(AllowanceSpent("HTTP 429", until=end))
+    await lane.read(ana)
+    row = await lane.account(ana)
+    assert await lane.outcomes() == ["limited"]
+    assert await lane.verdicts() == []
+    assert row.failures == 0
+    sensible = until == timedelta(hours=9)
+    expected = timedelta(hours=9) if sensible else timedelta(hours=24, minutes=10)
+    assert row.blocked_until == lane.now + expected
+    assert row.next_read_at >= row.blocked_until
+
+
+async def test_no_read_while_the_bank_said_no_more(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.fails(AllowanceSpent("HTTP 429", until=lane.now + timedelta(hours=9)))
+    await lane.read(ana)
+    await lane.later(hours=8)
+    await lane.read(ana)
+    assert len(lane.bank.reads) == 1
+    lane.bank.holds(500)
+    await lane.later(hours=2)
+    await lane.read(ana)
+    assert len(lane.bank.reads) == 2
+
+
+async def test_a_withdrawal_during_the_call_leaves_no_figure(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.holds(50_000)
+
+    async def withdraw() -> None:
+        # In a task of its own: the borrower's request, not the worker's.
+        await asyncio.create_task(
+            withdraw_consent(
+                lane.house,
+                lane.now,
+                lender_id=lane.street.lender_id,
+                consent_id=ana.consent_id,
+                via="page",
+            )
+        )
+
+    lane.bank.before = gate_that(withdraw)
+    await lane.read(ana)
+    assert await lane.outcomes() == ["dropped"]
+    assert await lane.verdicts() == []
+    assert await lane.live_signals() == []
+    await lane.hours_pass(30, minutes=60)
+    assert len(lane.bank.reads) == 1
+    assert await lane.upright()
+
+
+async def test_holds_the_stop_switch_and_a_payment_on_its_way_keep_the_bank_unasked(
+    lane: Lane,
+) -> None:
+    held, paying, free = [await lane.street.neighbour() for _ in range(3)]
+    lane.bank.holds(500)
+    async with lane.house.store.unit(lane.street.lender_id) as unit:
+        await set_hold(
+            unit,
+            lane.now,
+            borrower_id=held.id,
+            case_id=None,
+            kind="hardship",
+            reason="between jobs",
+            ends_at=lane.now + timedelta(days=2),
+            set_by="desk",
+        )
+        await unit.conn.execute(
+            text("UPDATE cases SET state = 'in_flight' WHERE borrower_id = :id"), {"id": paying.id}
+        )
+    await lane.read(held, paying, free)
+    assert len(lane.bank.reads) == 1
+    for who in (held, paying):
+        assert (await lane.account(who)).next_read_at > lane.now
+    async with lane.house.store.unit(lane.street.lender_id) as unit:
+        await unit.conn.execute(
+            text(
+                "INSERT INTO stop_switches (lender_id, channel, halted, set_by, set_at) "
+                "VALUES (:lender, 'reading', true, 'desk', :now)"
+            ),
+            {"lender": lane.street.lender_id, "now": lane.now},
+        )
+    await lane.later(hours=4)
+    await lane.read(free)
+    assert len(lane.bank.reads) == 1
+
+
+async def test_no_purpose_no_read(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    async with lane.house.store.engine_unit() as unit:
+        await unit.conn.execute(text("UPDATE consents SET purposes = '{scoring}'"))
+    await lane.read(ana)
+    assert lane.bank.reads == []
+    assert (await lane.account(ana)).next_read_at is None
+
+
+async def test_the_window_ends_to_the_minute(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.holds(500)
+    async with lane.house.store.engine_unit() as unit:
+        await unit.conn.execute(text("UPDATE consents SET ends_at = :at"), {"at": lane.now})
+    await lane.read(ana)
+    assert lane.bank.reads == []
+
+
+async def test_a_bank_in_trouble_is_left_alone_and_after_three_failures_a_person_is_told(
+    lane: Lane,
+) -> None:
+    people = [await lane.street.neighbour() for _ in range(6)]
+    lane.bank.fails(TryLater("HTTP 503"))
+    await lane.read(*people)
+    assert len(lane.bank.reads) == 6
+    assert await lane.outcomes() == ["failed"] * 6
+    assert await lane.street.value("SELECT open_until FROM bank_health") > lane.street.hands.real
+    await lane.read(*people)
+    assert len(lane.bank.reads) == 6, "the breaker is open"
+    for _ in range(2):
+        await lane.later(hours=5)
+        await lane.read(*people)
+    assert len(lane.bank.reads) == 18
+    assert await lane.street.tasks(people[0]) == ["bank_down"]
+    assert await lane.street.value("SELECT count(*) FROM consents WHERE state = 'active'") == 6
+    await lane.later(hours=14)
+    lane.bank.holds(500)
+    await lane.read(*people)
+    assert await lane.street.value("SELECT open_until FROM bank_health") is None
+    assert (await lane.account(people[0])).failures == 0
+
+
+async def test_an_account_the_bank_blocks_goes_to_a_person_and_is_left_alone(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.fails(Declined("HTTP 403", reason="RESOURCE_BLOCKED"))
+    await lane.read(ana)
+    row = await lane.account(ana)
+    assert (row.usable, row.why_unusable, row.next_read_at) == (False, "RESOURCE_BLOCKED", None)
+    assert await lane.street.tasks(ana) == ["account_blocked"]
+
+
+async def test_an_answer_nobody_understands_is_a_failure_and_never_a_zero(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.fails(Unreadable("the answer is not JSON"))
+    await lane.read(ana)
+    assert await lane.verdicts() == []
+    assert await lane.street.tasks(ana) == ["balance_unreadable"]
+    assert (await lane.account(ana)).failures == 1
+
+
+async def test_a_doubtful_word_has_the_consent_looked_at_and_ends_nothing(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.fails(ConsentDoubtful("HTTP 401 CONSENT_INVALID"))
+    await lane.read(ana)
+    assert await lane.street.value("SELECT state FROM consents") == "active"
+    assert await lane.street.value("SELECT next_check_at FROM consents") == lane.now
+    assert await lane.outcomes() == ["doubtful"]
+
+
+async def test_one_answer_that_fails_does_not_touch_the_others(lane: Lane, store: Store) -> None:
+    good, bad = [await lane.street.neighbour() for _ in range(2)]
+    async with store.engine_unit() as unit:
+        await unit.keys((lane.street.lender_id,))
+        sealed = unit.seal("accounts.ref_enc", bad.account_id, "a2", lane.street.lender_id)
+        await unit.conn.execute(
+            text("UPDATE accounts SET ref_enc = :ref WHERE id = :id"),
+            {"ref": sealed, "id": bad.account_id},
+        )
+    lane.bank.holds(500)
+    lane.bank.fails(RuntimeErrorFromBank("boom"), ref="a2")
+    await lane.read(good, bad)
+    assert sorted(await lane.outcomes(), key=str) == ["read", "unreadable"]
+    assert (await lane.account(good)).last_read_at == lane.now
+    assert (await lane.account(bad)).last_read_at is None
+
+
+class RuntimeErrorFromBank(Unreadable):
+    """A connector's own mistake, as the boundary hands it on."""
