@@ -10,8 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from app.api.schemas.borrowers import Language
 from app.api.wire import EXAMPLE_ID, Day, Given, Id, Instant, MoneyShown, Ref, Shown
 from app.domain.consent import Purpose
-
-LONGEST_WINDOW_DAYS = 180
+from app.flows.request_consent import LONGEST_WINDOW_DAYS
 
 PurposeWord = Literal["scoring", "repayment_monitoring"]
 
@@ -142,22 +141,17 @@ class ConsentShown(Shown):
     accounts: list[AccountShown]
 
 
-class ScoredAccountShown(Shown):
-    """The balance of one account at the moment the borrower was there."""
-
-    account_id: UUID
-    iban_masked: str
-    spendable: Annotated[
-        MoneyShown | None, Field(description="Null: the bank stated nothing that counts.")
-    ]
-    kind: Annotated[str, Field(description="The bank's kind of balance.")]
-    as_of: Instant | None
-    credit_excluded: bool
-    read_at: Instant
-
-
 class ScoringShown(Shown):
-    """The scoring read. It is handed over once and then erased here."""
+    """What the bank stated while the borrower was there. It is erased here with this answer."""
 
-    request_id: Id
-    accounts: list[ScoredAccountShown]
+    spendable: Annotated[
+        MoneyShown, Field(description="May be zero or negative (then with a minus sign).")
+    ]
+    kind: Annotated[
+        str, Field(description="The bank's kind of balance.", examples=["interimAvailable"])
+    ]
+    read_at: Instant
+    as_of: Annotated[Instant | None, Field(description="The bank's own instant, if it gave one.")]
+    credit_excluded: Annotated[
+        bool, Field(description="True: surely his own money, no credit limit in it.")
+    ]
