@@ -10,8 +10,9 @@ import asyncio
 import logging
 import re
 import time
-from collections.abc import Coroutine
+from collections.abc import Callable, Coroutine
 from contextlib import suppress
+from functools import partial
 from typing import Any
 
 import httpx
@@ -26,7 +27,7 @@ from sandbox.world import World
 log = logging.getLogger("sandbox.robots")
 
 _LINK = re.compile(r"https?://[^\s<>\"']+[^\s<>\"'.,;:!?)]")
-_AT_ONCE = 6
+_AT_ONCE = 8
 _STOP_WORDS = {"es": ("STOP", "BAJA"), "pl": ("STOP", "WYPISZ"), "de": ("STOP", "STOPP")}
 _LOOK_EVERY_S = 0.2
 _MOST_TRIES = 9
@@ -55,33 +56,38 @@ class Robots:
         self._world = world
         self._transport = SharedTransport(transport)
         self._hosts = hosts or set()
-        self._room = asyncio.Semaphore(_AT_ONCE)
         self._busy: dict[str, asyncio.Task[None]] = {}
         self._not_before: dict[str, float] = {}
+        self._freed = asyncio.Event()
 
     async def run(self, stop: asyncio.Event) -> None:
         """Look for something to do until told to stop; then let go of what is under way."""
         while not stop.is_set():
+            self._freed.clear()
             self.look()
             with suppress(TimeoutError):
-                await asyncio.wait_for(stop.wait(), _LOOK_EVERY_S)
+                await asyncio.wait_for(self._freed.wait(), _LOOK_EVERY_S)
         for task in list(self._busy.values()):
             task.cancel()
         await asyncio.gather(*self._busy.values(), return_exceptions=True)
         await self._transport.close()
 
     def look(self) -> int:
-        """Begin everything that is due; how many visits began."""
+        """Begin what is due, as far as there is room; how many visits began.
+
+        Texts go before consent links: who was asked to pay answers within minutes, while a whole
+        book of consents may be waiting.
+        """
         now, mind = self._world.now(), self._world.mind
         mind.notice(now)
         began = 0
         for revocation in mind.due_revocations(now):
             self._world.revoke_all(revocation.person_id)
             mind.revoked(revocation)
-        for errand in mind.due_errands(now):
-            began += self._begin(errand.person_id, errand.key, self._walk(errand))
         for plan in mind.due_plans(now):
-            began += self._begin(plan.person_id, plan.sid, self._react(plan))
+            began += self._begin(plan.person_id, plan.sid, partial(self._react, plan))
+        for errand in mind.due_errands(now):
+            began += self._begin(errand.person_id, errand.key, partial(self._walk, errand))
         return began
 
     async def settle(self) -> None:
@@ -89,22 +95,23 @@ class Robots:
         while self._busy:
             await asyncio.gather(*self._busy.values())
 
-    def _begin(self, person_id: str, key: str, work: Coroutine[Any, Any, None]) -> int:
+    def _begin(
+        self, person_id: str, key: str, work: Callable[[], Coroutine[Any, Any, None]]
+    ) -> int:
         """One visit of one person at a time, not before a failed one has cooled down."""
-        if person_id in self._busy or time.monotonic() < self._not_before.get(key, 0.0):
-            work.close()
+        full = len(self._busy) >= _AT_ONCE
+        if full or person_id in self._busy or time.monotonic() < self._not_before.get(key, 0.0):
             return 0
 
         async def visit() -> None:
             try:
-                async with self._room:
-                    await work
+                await work()
             except Exception:  # one robot's trouble must not stop the town
                 log.exception("a robot stumbled")
                 self._not_before[key] = time.monotonic() + 30.0
             finally:
-                work.close()
                 self._busy.pop(person_id, None)
+                self._freed.set()
 
         self._busy[person_id] = asyncio.create_task(visit())
         return 1

@@ -200,14 +200,15 @@ class World:
 
     def over_allowance(self) -> list[dict[str, Any]]:
         """Every moment at which a fifth unattended read of one account and endpoint arrived
-        within 24 hours, counted by IBAN over all consents, refused ones included.
+        within 24 hours, counted by IBAN over all consents, refused ones included. The account
+        list belongs to no account and is counted by consent.
         """
         found: list[dict[str, Any]] = []
         seen: dict[tuple[str, str], list[float]] = {}
-        for _, iban, endpoint, _, at, attended, status, _ in self.store.reads():
-            if attended or not iban:
+        for consent_id, iban, endpoint, _, at, attended, status, _ in self.store.reads():
+            if attended:
                 continue
-            times = seen.setdefault((iban, endpoint), [])
+            times = seen.setdefault((consent_id if iban == "*" else iban, endpoint), [])
             times.append(at)
             while times[0] <= at - 86_400:
                 times.pop(0)

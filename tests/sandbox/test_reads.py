@@ -366,3 +366,14 @@ async def test_a_whole_bank_refuses_unattended_reads(town: Town) -> None:
     assert (await town.balances(ana, consent_id)).status_code == 429
     attended = await town.balances(ana, consent_id, PSU_IP_Address=ADDRESS)
     assert attended.status_code == 200
+
+
+async def test_account_lists_are_counted_by_consent(town: Town) -> None:
+    people = [town.world.add_person(f"P{number}") for number in range(6)]
+    for person in people:
+        assert (await town.accounts(person, await town.consent(person))).status_code == 200
+    assert town.world.over_allowance() == []
+    consent_id = await town.consent(people[0])
+    for _ in range(5):
+        await town.accounts(people[0], consent_id)
+    assert [one["endpoint"] for one in town.world.over_allowance()] == ["accounts"]

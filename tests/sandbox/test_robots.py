@@ -270,3 +270,22 @@ async def test_robots_stay_on_this_machine(town: Town) -> None:
 )
 def test_a_part_is_spelled_like_the_whole(amount: str, part: str) -> None:
     assert part_of(amount, 50) == part
+
+
+async def test_who_was_asked_to_pay_goes_before_a_queue_of_consents(town: Town) -> None:
+    stage = scene(town)
+    await stage.text()
+    town.clock.forward(hours=1)
+    for number in range(30):
+        other = town.world.add_person(f"P{number}")
+        link = f"{SALDO}/nowhere"
+        town.world.mind.send_to_consent(f"k{number}", other.id, link, town.clock.at)
+    assert stage.robots.look() < 31, "only so many at once"
+    await stage.robots.settle()
+    town.clock.forward(hours=1)
+    stage.robots.look()
+    await stage.robots.settle()
+    assert stage.saldo.said == ["pays 120.50"]
+    while stage.robots.look():
+        await stage.robots.settle()
+    assert town.world.mind.due_errands(town.clock.at) == []
