@@ -50,9 +50,16 @@ class Guard:
             await self._app(scope, receive, send)
             return
 
+        only_head = scope["method"] == "HEAD"
+        if only_head:
+            # Previews ask so: the same answer as for GET, without its body.
+            scope = {**scope, "method": "GET"}
+
         async def send_guarded(message: Message) -> None:
             if message["type"] == "http.response.start":
                 self._add_headers(MutableHeaders(scope=message), scope["path"])
+            elif only_head:
+                message = {**message, "body": b""}
             await send(message)
 
         headers = Headers(scope=scope)
