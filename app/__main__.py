@@ -17,8 +17,9 @@ import importlib.util
 import os
 import sys
 from collections.abc import Callable
+from contextlib import suppress
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Annotated, Any, NoReturn
 
 import typer
 
@@ -92,10 +93,24 @@ def main() -> None:
     except Misconfigured as error:
         line = f"Saldo cannot work like this.\n  {error.setting}: {error.problem}.\n  {error.mend}"
         typer.echo(line, err=True)
-        sys.exit(os.EX_CONFIG)
+        _leave(os.EX_CONFIG)
     except Refused as error:
         typer.echo(error.message, err=True)
-        sys.exit(1)
+        _leave(1)
+    except SystemExit as ended:
+        if isinstance(ended.code, str):
+            raise
+        _leave(ended.code or 0)
+
+
+def _leave(status: int) -> NoReturn:
+    """End at once. A command has closed what it opened by now, and the interpreter's own way out
+    takes a second of computing (large tables of banks and holidays) that a stop need not wait for.
+    """
+    with suppress(OSError):  # the reader of a pipe may be gone
+        sys.stdout.flush()
+        sys.stderr.flush()
+    os._exit(status)
 
 
 if __name__ == "__main__":
