@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import datetime
-from typing import Final
 from uuid import UUID
 
 from sqlalchemy import select, update
@@ -18,24 +17,25 @@ from app.store.tables import funds_signals
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
-_WORDS: Final = {
-    CancelReason.MONEY_GONE: "money_gone",
-    CancelReason.CONSENT_ENDED: "consent_ended",
-}
-
 
 async def end_signals(
-    unit: Unit, now: datetime, *, account_ids: Iterable[UUID], why: CancelReason
+    unit: Unit,
+    now: datetime,
+    *,
+    account_ids: Iterable[UUID],
+    why: CancelReason,
+    word: str | None = None,
 ) -> int:
     """End what is live on these accounts; a person left without any signal is left in peace.
 
     Messages queued because of a signal are cancelled with `why`, unless another account of his
-    still shows money. The caller holds the locks on the borrowers. Returns how many ended.
+    still shows money. `word` is what the signal itself ends with, where that is not `why`. The
+    caller holds the locks on the borrowers. Returns how many ended.
     """
     ended = await unit.conn.execute(
         update(funds_signals)
         .where(among(funds_signals.c.account_id, account_ids), funds_signals.c.ended_at.is_(None))
-        .values(ended_at=now, ended_why=_WORDS[why])
+        .values(ended_at=now, ended_why=word or why.value)
         .returning(funds_signals.c.id, funds_signals.c.borrower_id, funds_signals.c.lender_id)
     )
     gone = ended.all()
@@ -46,7 +46,7 @@ async def end_signals(
             row.borrower_id,
             Kind.SIGNAL_ENDED,
             ROBOT,
-            {"why": why.value, "signal_id": str(row.id)},
+            {"why": word or why.value, "signal_id": str(row.id)},
             lender_id=row.lender_id,
         )
         for row in gone

@@ -168,6 +168,7 @@ async def _follow_active(
         return False
     said = await house.aggregation(consent.connector).grant_now(Grant(consent.bank_id, token))
     async with house.store.unit(lender_id) as unit:
+        await _give_up_scoring(unit, now, consent_id=consent.id)
         if said.state is GrantState.ENDED:
             event = END_EVENT[said.end] if said.end is not None else "lose"
             # Ended by us, says the bank, and we know nothing of it: nothing can be read with it.
@@ -176,6 +177,19 @@ async def _follow_active(
             return (await end_consent(unit, now, consent.id, event, why, "bank")).changed
         await look_again(unit, consent.id, _next_look(consent, now))
     return False
+
+
+async def _give_up_scoring(unit: Unit, now: datetime, *, consent_id: UUID) -> None:
+    """He never came back, or the process died in the one read: there is no second one."""
+    await unit.conn.execute(
+        update(consents)
+        .where(
+            consents.c.id == consent_id,
+            consents.c.scoring.in_(("due", "reading")),
+            consents.c.activated_at <= now - ABANDONED_AFTER,
+        )
+        .values(scoring="failed")
+    )
 
 
 def _next_look(consent: Row[Any], now: datetime) -> datetime:

@@ -11,11 +11,14 @@ from uuid import UUID
 
 import structlog
 
+from app.domain.detector import QuietReason
 from app.domain.errors import ConsentGone, SaldoError, TryLater
 from app.domain.ids import Secret
 from app.domain.message import CancelReason
+from app.domain.task import TaskReason
 from app.flows.bank_book import BankBook
 from app.flows.end_signals import end_signals
+from app.flows.fetch_people import PersonNeeded, fetch_people
 from app.flows.funds_rules import funds_rules
 from app.flows.house import House
 from app.flows.judge_reading import Judged, judge_reading
@@ -39,6 +42,9 @@ from app.store.unit import Unit
 log = structlog.get_logger("reading")
 
 DROPPED: Final = "dropped"
+
+# What a bank states in this way it will state again: it is not a matter of waiting.
+_NEEDS_PERSON: Final = (QuietReason.UNUSABLE, QuietReason.CREDIT_NOT_EXCLUDED)
 
 Answer: TypeAlias = BalanceAnswer | SaldoError
 
@@ -125,6 +131,7 @@ async def _record_fine(
     readings: list[NewReading] = []
     raised: list[NewSignal] = []
     gone: list[UUID] = []
+    people: list[PersonNeeded] = []
     for one, account, answer in fine:
         standing = one.standing
         bank = banks.of(standing.connector, standing.bank_id)
@@ -150,12 +157,33 @@ async def _record_fine(
             )
         elif judged.money_gone:
             gone.append(standing.id)
+        elif judged.verdict in _NEEDS_PERSON:
+            people.append(_person(one, judged))
     erase_at = now + timedelta(days=house.settings.reading_expiry_days)
     await write_readings(unit, readings, now, erase_at)
     if gone:
         await end_signals(unit, now, account_ids=gone, why=CancelReason.MONEY_GONE)
     await raise_signals(unit, now, raised)
+    await fetch_people(unit, now, people)
     return len(raised), len(gone)
+
+
+def _person(one: Asked, judged: Judged) -> PersonNeeded:
+    """An account that can never show money to us: somebody should know that nobody watches."""
+    standing = one.standing
+    return PersonNeeded(
+        lender_id=standing.lender_id,
+        borrower_id=standing.borrower_id,
+        account_id=standing.id,
+        reason=TaskReason.BALANCE_UNREADABLE,
+        spell=judged.verdict,
+        situation={
+            "bank_id": standing.bank_id,
+            "verdict": judged.verdict,
+            "unusable": judged.spendable.unusable,
+        },
+        once=True,
+    )
 
 
 def _reading(unit: Unit, one: Asked, judged: Judged) -> NewReading:

@@ -15,12 +15,11 @@ from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any, Final
+from typing import Final
 from uuid import UUID
 
-from sqlalchemy import select, update
+from sqlalchemy import update
 
-from app.domain.case import CaseState
 from app.domain.consent import CONSENT, END_EVENT, ConsentState
 from app.domain.errors import (
     AllowanceSpent,
@@ -36,13 +35,13 @@ from app.domain.read_planner import PlanQuestion, clamp_spent_until, next_read
 from app.domain.task import TaskReason
 from app.flows.bank_book import BankBook
 from app.flows.end_consent import end_consent
+from app.flows.fetch_people import PersonNeeded, fetch_people
 from app.flows.house import House
-from app.flows.open_task import open_task
 from app.store.arrays import among
 from app.store.bank_health import BankKey
 from app.store.reading_rows import AccountNow, Outcome, Setback, write_setbacks
 from app.store.reads import Standing
-from app.store.tables import cases, consents
+from app.store.tables import consents
 from app.store.unit import Unit
 
 # So many failed reads in a row are most of a day without a look at the account.
@@ -79,7 +78,7 @@ async def suffer_setbacks(
     outcomes: list[Outcome] = []
     setbacks: list[Setback] = []
     doubtful: set[UUID] = set()
-    tasks: list[tuple[Trouble, TaskReason]] = []
+    people: list[PersonNeeded] = []
     ends: dict[UUID, tuple[ConsentEnd, str]] = {}
     for one in trouble:
         after = _consequence(one, now, margin, banks, outages)
@@ -90,12 +89,12 @@ async def suffer_setbacks(
         if after.doubtful:
             doubtful.add(one.standing.consent_id)
         if after.task is not None:
-            tasks.append((one, after.task))
+            people.append(_person(one, after.task, detail))
         if after.ends is not None:
             ends[one.standing.consent_id] = (after.ends, detail)
     await write_setbacks(unit, setbacks)
     await _look_at_consents(unit, now, doubtful)
-    await _open_tasks(unit, now, tasks)
+    await fetch_people(unit, now, people)
     for consent_id, (end, detail) in sorted(ends.items()):
         await end_consent(unit, now, consent_id, end_event(end), detail, "bank")
     return outcomes
@@ -191,6 +190,23 @@ def _detail(error: SaldoError) -> str:
     return error.detail[:200] if isinstance(error, ProviderError) else type(error).__name__
 
 
+def _person(one: Trouble, reason: TaskReason, said: str) -> PersonNeeded:
+    """One task per open case and run of failures, with what the bank said."""
+    standing, last_read = one.standing, one.account.last_read_at
+    return PersonNeeded(
+        lender_id=standing.lender_id,
+        borrower_id=standing.borrower_id,
+        account_id=standing.id,
+        reason=reason,
+        spell=str(last_read),
+        situation={
+            "bank_id": standing.bank_id,
+            "bank_said": said,
+            "last_read_at": last_read.isoformat() if last_read else None,
+        },
+    )
+
+
 async def _look_at_consents(unit: Unit, now: datetime, consent_ids: set[UUID]) -> None:
     """Have the banks asked for the status of these consents at the next tick."""
     if consent_ids:
@@ -199,38 +215,3 @@ async def _look_at_consents(unit: Unit, now: datetime, consent_ids: set[UUID]) -
             .where(among(consents.c.id, consent_ids), consents.c.state == "active")
             .values(next_check_at=now)
         )
-
-
-async def _open_tasks(
-    unit: Unit, now: datetime, wanted: Sequence[tuple[Trouble, TaskReason]]
-) -> None:
-    """One task per open case and run of failures, with what the bank said."""
-    if not wanted:
-        return
-    people = {one.standing.borrower_id for one, _ in wanted}
-    rows = await unit.conn.execute(
-        select(cases.c.id, cases.c.borrower_id)
-        .where(among(cases.c.borrower_id, people), cases.c.state != CaseState.CLOSED.value)
-        .order_by(cases.c.id)
-    )
-    open_cases: dict[UUID, list[UUID]] = {}
-    for row in rows:
-        open_cases.setdefault(row.borrower_id, []).append(row.id)
-    for one, reason in wanted:
-        last_read = one.account.last_read_at
-        situation: dict[str, Any] = {
-            "bank_id": one.standing.bank_id,
-            "bank_said": _detail(one.error),
-            "last_read_at": last_read.isoformat() if last_read else None,
-        }
-        for case_id in open_cases.get(one.standing.borrower_id, ()):
-            await open_task(
-                unit,
-                now,
-                borrower_id=one.standing.borrower_id,
-                case_id=case_id,
-                reason=reason,
-                cause=f"{one.standing.id}|{case_id}|{last_read}",
-                situation=situation,
-                lender_id=one.standing.lender_id,
-            )
