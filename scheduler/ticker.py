@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
-from functools import partial
 
 import structlog
 from apscheduler.executors.asyncio import AsyncIOExecutor
@@ -73,10 +72,8 @@ class Ticker:
         if task is not None:
             self._running.add(task)
         try:
-            look = entry.look
-            if entry.minds_speed:
-                look = partial(look, speed=max(1.0, self._clock.speed()))
-            await look(self._house, self._clock.now())
+            extra = {"speed": max(1.0, self._clock.speed())} if entry.minds_speed else {}
+            await entry.look(self._house, self._clock.now(), **extra)
         except Exception as error:  # noqa: BLE001 - one broken look must not stop the beat
             log.warning("look_failed", look=entry.name, error=type(error).__name__, text=str(error))
         finally:

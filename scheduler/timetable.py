@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import timedelta
 from typing import Any
 
 from app.flows.decide_signals import plan_signals
@@ -16,11 +16,11 @@ from app.flows.deliver_messages import plan_messages
 from app.flows.deliver_outbox import plan_outbox
 from app.flows.end_links import end_links
 from app.flows.erase_figures import erase_figures
+from app.flows.expire_signals import expire_signals
 from app.flows.follow_consents import plan_consents
 from app.flows.follow_messages import plan_receipts
 from app.flows.follow_payments import plan_payments
 from app.flows.handle_inbox import plan_inbox
-from app.flows.house import House
 from app.flows.open_cases import open_cases
 from app.flows.plan_reads import plan_reads
 from app.flows.tidy import tidy
@@ -29,11 +29,11 @@ from app.flows.work_task import give_back_tasks
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One regular look: a flow that finds what is due and defers it, bounded per tick."""
+    """One regular look: a flow `look(house, now)` that finds what is due, bounded per tick."""
 
     name: str
     every: timedelta
-    look: Callable[[House, datetime], Awaitable[Any]]
+    look: Callable[..., Awaitable[Any]]
     minds_speed: bool = False
     """The look takes `speed`, business seconds per real second (it has a tolerance in both)."""
 
@@ -49,6 +49,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("plan_inbox", timedelta(seconds=2), plan_inbox),
     Entry("open_cases", timedelta(seconds=30), open_cases),
     Entry("end_links", timedelta(seconds=30), end_links),
+    Entry("expire_signals", timedelta(minutes=5), expire_signals),
     Entry("give_back_tasks", timedelta(seconds=60), give_back_tasks),
     Entry("erase_figures", timedelta(minutes=10), erase_figures),
     Entry("tidy", timedelta(minutes=30), tidy),

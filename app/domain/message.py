@@ -93,6 +93,7 @@ class CancelReason(StrEnum):
     CONSENT_ENDED = "consent_ended"
     STOP_SWITCH = "stop_switch"
     MONEY_GONE = "money_gone"
+    SIGNAL_STALE = "signal_stale"
     GATE_REFUSED = "gate_refused"
     LINK_EXPIRED = "link_expired"
     OWED_AMOUNT_STALE = "owed_amount_stale"

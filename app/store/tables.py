@@ -24,6 +24,7 @@ from app.domain.case import CASE, CaseClose
 from app.domain.consent import CONSENT, REQUEST, Purpose
 from app.domain.message import MESSAGE, CancelReason, Channel
 from app.domain.payment import LINK, PAYMENT
+from app.domain.roles import Role
 from app.domain.task import TASK, TaskOutcome, TaskReason
 from app.store.columns import (
     count,
@@ -96,6 +97,7 @@ users = tenant_table(
     words("password_hash"),
     moment("created_at"),
     moment("disabled_at", optional=True),
+    one_of("role", Role),
     moment("seen_at", optional=True),  # real time
 )
 
@@ -181,6 +183,7 @@ consent_requests = tenant_table(
     moment("created_at"),
     moment("expires_at"),
     moment("completed_at", optional=True),
+    Index(None, "lender_id", "id"),
     Index(None, "borrower_id"),
     Index("ix_consent_requests_expiring", "expires_at", postgresql_where=text(
         "state NOT IN ('completed', 'expired')")),
@@ -208,6 +211,7 @@ consents = tenant_table(
     moment("next_check_at", optional=True),  # when to ask the bank for its state again
     words("scoring", default="none"),  # none, due, reading, stored, handed, failed
     uid("scoring_reading_id", optional=True),
+    Index(None, "lender_id", "id"),
     Index(None, "borrower_id"),
     Index(None, "request_id"),
     Index("ix_consents_due", "next_check_at", postgresql_where=text(
@@ -465,6 +469,7 @@ messages = tenant_table(
     UniqueConstraint("lender_id", "key"),
     one_of("channel", Channel),
     one_of("cancel_reason", CancelReason),
+    Index(None, "lender_id", "id"),
     Index(None, "borrower_id"),
     Index("ix_messages_due", "next_look_at", postgresql_where=text(
         "state IN ('queued', 'sending', 'sent', 'unknown')")),
@@ -518,6 +523,13 @@ payments = tenant_table(
     count("looks"),
     UniqueConstraint("lender_id", "key"),
     Index(None, "borrower_id"),
+    Index(None, "lender_id", "id"),
+    Index(
+        "ix_payments_settled",
+        "lender_id",
+        "settled_at",
+        postgresql_where=text("settled_at IS NOT NULL"),
+    ),
     Index("ix_payments_due", "next_look_at", postgresql_where=text(
         "state IN ('requested', 'creating', 'open', 'authorised', 'unclear')")),
 )  # fmt: skip
@@ -556,6 +568,7 @@ tasks = tenant_table(
     UniqueConstraint("lender_id", "key"),
     one_of("reason", TaskReason),
     one_of("outcome", TaskOutcome),
+    Index(None, "lender_id", "id"),
     Index(None, "case_id"),
     Index(None, "borrower_id"),
     Index("ix_tasks_board", "lender_id", "priority", "created_at", postgresql_where=text(

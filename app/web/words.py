@@ -171,6 +171,7 @@ CANCEL_REASONS: Final[Mapping[CancelReason, str]] = {
     CancelReason.CONSENT_ENDED: "the permission ended",
     CancelReason.STOP_SWITCH: "the stop switch is on",
     CancelReason.MONEY_GONE: "the money is gone",
+    CancelReason.SIGNAL_STALE: "the account was not read for long",
     CancelReason.GATE_REFUSED: "a contact rule forbids it",
     CancelReason.LINK_EXPIRED: "its link ran out",
     CancelReason.OWED_AMOUNT_STALE: "the owed amount is not confirmed",

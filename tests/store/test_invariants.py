@@ -48,7 +48,8 @@ class Planter:
         self._connection.execute(
             f"INSERT INTO {name} ({names}) VALUES ({marks})", list(row.values())
         )
-        return row.get("id", LENDER)
+        made: UUID = row.get("id", LENDER)
+        return made
 
     def close(self) -> None:
         """Give the connection back."""

@@ -2,7 +2,7 @@
 
 Revision: 2026_11_21_recovery_loop
 Follows:
-Made: 2026-11-21 23:43:54.327059
+Made: 2026-11-22 00:45:32.651621
 """
 
 from __future__ import annotations
@@ -97,6 +97,8 @@ def fence_in() -> None:
         op.execute(f"GRANT DELETE ON {name} TO saldo_engine")
     for name in APP_READS:
         op.execute(f"GRANT SELECT ON {name} TO saldo_app")
+    # Both ask whether the database is behind the code.
+    op.execute("GRANT SELECT ON alembic_version TO saldo_app, saldo_engine")
 
 
 def upgrade() -> None:
@@ -323,6 +325,10 @@ def upgrade() -> None:
         sa.Column("created_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("disabled_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("seen_at", sa.DateTime(timezone=True), nullable=True),
+        sa.CheckConstraint(
+            "role IN ('collector', 'collection_manager', 'compliance', 'admin')",
+            name=op.f("ck_users_role"),
+        ),
         sa.ForeignKeyConstraint(["lender_id"], ["lenders.id"], name=op.f("fk_users_lender_id")),
         sa.PrimaryKeyConstraint("id", name=op.f("pk_users")),
         sa.UniqueConstraint("email", name=op.f("uq_users_email")),
@@ -370,6 +376,12 @@ def upgrade() -> None:
         ["expires_at"],
         unique=False,
         postgresql_where=sa.text("state NOT IN ('completed', 'expired')"),
+    )
+    op.create_index(
+        op.f("ix_consent_requests_lender_id_id"),
+        "consent_requests",
+        ["lender_id", "id"],
+        unique=False,
     )
     op.create_table(
         "contacts",
@@ -579,6 +591,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('pending', 'active')"),
     )
+    op.create_index(op.f("ix_consents_lender_id_id"), "consents", ["lender_id", "id"], unique=False)
     op.create_index(op.f("ix_consents_request_id"), "consents", ["request_id"], unique=False)
     op.create_table(
         "instalments",
@@ -770,6 +783,7 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_tasks_borrower_id"), "tasks", ["borrower_id"], unique=False)
     op.create_index(op.f("ix_tasks_case_id"), "tasks", ["case_id"], unique=False)
+    op.create_index(op.f("ix_tasks_lender_id_id"), "tasks", ["lender_id", "id"], unique=False)
     op.create_table(
         "funds_signals",
         sa.Column("lender_id", sa.UUID(), nullable=False),
@@ -998,7 +1012,7 @@ def upgrade() -> None:
         sa.Column("verdict", postgresql.JSONB(astext_type=sa.Text()), nullable=True),
         sa.Column("attempts", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.CheckConstraint(
-            "cancel_reason IN ('paid', 'payment_in_flight', 'nothing_due', 'hold', 'opted_out', 'consent_ended', 'stop_switch', 'money_gone', 'gate_refused', 'link_expired', 'owed_amount_stale', 'phone_missing', 'replaced')",
+            "cancel_reason IN ('paid', 'payment_in_flight', 'nothing_due', 'hold', 'opted_out', 'consent_ended', 'stop_switch', 'money_gone', 'signal_stale', 'gate_refused', 'link_expired', 'owed_amount_stale', 'phone_missing', 'replaced')",
             name=op.f("ck_messages_cancel_reason"),
         ),
         sa.CheckConstraint("channel IN ('sms', 'email', 'call')", name=op.f("ck_messages_channel")),
@@ -1034,6 +1048,7 @@ def upgrade() -> None:
         unique=False,
         postgresql_where=sa.text("state IN ('queued', 'sending', 'sent', 'unknown')"),
     )
+    op.create_index(op.f("ix_messages_lender_id_id"), "messages", ["lender_id", "id"], unique=False)
     op.create_table(
         "payments",
         sa.Column("lender_id", sa.UUID(), nullable=False),
@@ -1087,6 +1102,14 @@ def upgrade() -> None:
         postgresql_where=sa.text(
             "state IN ('requested', 'creating', 'open', 'authorised', 'unclear')"
         ),
+    )
+    op.create_index(op.f("ix_payments_lender_id_id"), "payments", ["lender_id", "id"], unique=False)
+    op.create_index(
+        "ix_payments_settled",
+        "payments",
+        ["lender_id", "settled_at"],
+        unique=False,
+        postgresql_where=sa.text("settled_at IS NOT NULL"),
     )
     op.create_table(
         "payment_cases",
@@ -1165,6 +1188,12 @@ def downgrade() -> None:
     )
     op.drop_table("payment_cases")
     op.drop_index(
+        "ix_payments_settled",
+        table_name="payments",
+        postgresql_where=sa.text("settled_at IS NOT NULL"),
+    )
+    op.drop_index(op.f("ix_payments_lender_id_id"), table_name="payments")
+    op.drop_index(
         "ix_payments_due",
         table_name="payments",
         postgresql_where=sa.text(
@@ -1173,6 +1202,7 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_payments_borrower_id"), table_name="payments")
     op.drop_table("payments")
+    op.drop_index(op.f("ix_messages_lender_id_id"), table_name="messages")
     op.drop_index(
         "ix_messages_due",
         table_name="messages",
@@ -1214,6 +1244,7 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_funds_signals_lender_id_raised_at"), table_name="funds_signals")
     op.drop_index(op.f("ix_funds_signals_borrower_id"), table_name="funds_signals")
     op.drop_table("funds_signals")
+    op.drop_index(op.f("ix_tasks_lender_id_id"), table_name="tasks")
     op.drop_index(op.f("ix_tasks_case_id"), table_name="tasks")
     op.drop_index(op.f("ix_tasks_borrower_id"), table_name="tasks")
     op.drop_index(
@@ -1241,6 +1272,7 @@ def downgrade() -> None:
     )
     op.drop_table("instalments")
     op.drop_index(op.f("ix_consents_request_id"), table_name="consents")
+    op.drop_index(op.f("ix_consents_lender_id_id"), table_name="consents")
     op.drop_index(
         "ix_consents_due",
         table_name="consents",
@@ -1271,6 +1303,7 @@ def downgrade() -> None:
     op.drop_table("loans")
     op.drop_index(op.f("ix_contacts_borrower_id_made_at"), table_name="contacts")
     op.drop_table("contacts")
+    op.drop_index(op.f("ix_consent_requests_lender_id_id"), table_name="consent_requests")
     op.drop_index(
         "ix_consent_requests_expiring",
         table_name="consent_requests",
