@@ -12,6 +12,7 @@ from typing import Any, Final
 from fastapi import FastAPI
 from fastapi.openapi.utils import get_openapi
 
+from app.api import events
 from app.api.problems import KINDS, MEDIA_TYPE
 from app.api.route import HEADER, NOT_KEPT
 from app.api.samples import sample
@@ -148,6 +149,7 @@ def _complete(app: FastAPI) -> dict[str, Any]:
     for unused in ("HTTPValidationError", "ValidationError"):
         components.pop(unused, None)
     components["Problem"] = _PROBLEM
+    schema["webhooks"] = events.described()
     for path, operation, method in operations(schema):
         _describe(path, method, operation, components)
     return schema

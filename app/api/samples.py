@@ -63,9 +63,10 @@ def sample(schema: Mapping[str, Any], components: Mapping[str, Any], depth: int 
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
         return sample(components[name], components, depth + 1) if depth < _DEEPEST else None
-    for key in ("example", "const"):
-        if key in schema:
-            return schema[key]
+    if "const" in schema:
+        return schema["const"]
+    if "example" in schema:
+        return _in_order(schema["example"], schema, components)
     if schema.get("examples"):
         return schema["examples"][0]
     if "enum" in schema:
@@ -74,6 +75,19 @@ def sample(schema: Mapping[str, Any], components: Mapping[str, Any], depth: int 
         if key in schema:
             return sample(_first_real(schema[key]), components, depth + 1)
     return _by_type(schema, components, depth)
+
+
+def _in_order(value: Any, schema: Mapping[str, Any], components: Mapping[str, Any]) -> Any:
+    """The same value with its fields in the schema's order: as a person would write it."""
+    if "$ref" in schema:
+        schema = components[str(schema["$ref"]).rpartition("/")[2]]
+    if isinstance(value, list):
+        return [_in_order(one, schema.get("items", {}), components) for one in value]
+    if not isinstance(value, dict):
+        return value
+    fields = schema.get("properties", {})
+    names = [name for name in fields if name in value] + [n for n in value if n not in fields]
+    return {name: _in_order(value[name], fields.get(name, {}), components) for name in names}
 
 
 def _first_real(choices: list[Mapping[str, Any]]) -> Mapping[str, Any]:

@@ -78,7 +78,7 @@ class BorrowerShown(Shown):
     """A borrower. The telephone number is masked; birth date and document are never shown."""
 
     id: Id
-    external_ref: str
+    external_ref: Annotated[str, Field(examples=["C-1001"])]
     name: str
     phone_masked: Annotated[str | None, Field(examples=["+34•••••78"])]
     country: str
