@@ -45,6 +45,8 @@ _PATIENCE_S = 20.0
 _AT_ONCE = 3
 _TOLERANCE_S = 300.0
 _LOOK_EVERY_S = 0.3
+# Real seconds; the robots need about as long for the whole book.
+_ANSWER_WITHIN_S = 60.0
 _PAGES_AT_MOST = 50
 
 
@@ -118,6 +120,7 @@ class Lender:
         self._people = {r.person_id: r for r in store.all_of("registered", Registered)}
         self._events = {e.event_id: e for e in store.all_of("lender_event", Event)}
         self._book = Book()
+        self._patience: dict[str, float] = {}
         today = world.town.begin.origin.date()
         for person in world.people.values():
             if person.id.startswith("p"):
@@ -143,15 +146,15 @@ class Lender:
         room = asyncio.Semaphore(_AT_ONCE)
 
         async def one(person: Person) -> None:
-            async with room:
-                while not stop.is_set():
-                    try:
+            while not stop.is_set():
+                try:
+                    async with room:
                         await self.register(person)
-                    except NotNow as wait:
-                        with suppress(TimeoutError):
-                            await asyncio.wait_for(stop.wait(), wait.seconds)
-                    else:
-                        return
+                except NotNow as wait:
+                    with suppress(TimeoutError):
+                        await asyncio.wait_for(stop.wait(), wait.seconds)
+                else:
+                    return
 
         people = [self._world.people[key] for key in self._book.of_person]
         await asyncio.gather(*(one(person) for person in people))
@@ -169,20 +172,32 @@ class Lender:
     # ------------------------------------------------------------ registering
 
     async def register(self, person: Person) -> None:
-        """Borrower, loans, consent link: whatever is still missing. Raises `NotNow`."""
+        """Borrower, consent link, loans: whatever is still missing. Raises `NotNow`.
+
+        As in life the consent comes first, at scoring; the loans follow when it is answered, or
+        when nobody has answered it for a while.
+        """
         state = self._people.setdefault(person.id, Registered(person.id))
         if not state.borrower:
             await self._call("POST", "/v1/borrowers", borrower_body(person))
             state.borrower = True
             self._keep(state)
+        if not state.asked:
+            await self._ask_consent(person, state)
+        self._await_answer(person)
         loans = self._book.of_person[person.id]
         while state.loans < len(loans):
             as_of = self._stamp()
             await self._call("POST", "/v1/loans", loan_body(loans[state.loans], as_of))
             state.loans += 1
             self._keep(state)
-        if not state.asked:
-            await self._ask_consent(person, state)
+
+    def _await_answer(self, person: Person) -> None:
+        """Raises `NotNow` while the person is expected to answer his consent link."""
+        patience = self._patience.setdefault(person.id, time.monotonic() + _ANSWER_WITHIN_S)
+        walking = self._world.mind.still_walking(f"consent-{person.id}")
+        if walking and time.monotonic() < patience:
+            raise NotNow(0.5)
 
     async def _ask_consent(self, person: Person, state: Registered) -> None:
         body = {

@@ -143,8 +143,10 @@ class Mind:
         if key not in self._errands:
             self._keep_errand(Errand(key, person_id, link, now))
 
-    def has_errand(self, key: str) -> bool:
-        return key in self._errands
+    def still_walking(self, key: str) -> bool:
+        """Whether a consent link that was given out is not yet answered."""
+        errand = self._errands.get(key)
+        return errand is not None and not errand.done
 
     def due_errands(self, now: datetime) -> list[Errand]:
         due = [

@@ -15,7 +15,7 @@ import pytest
 from sandbox.app import create
 from sandbox.lender import Lender, LenderConfig, NotNow, signature
 from sandbox.lender_book import Loan, Part, loans_of
-from sandbox.people import draw_person
+from sandbox.people import Person, draw_person
 from tests.sandbox.rig import MONDAY, ORIGIN, Town
 from tests.sandbox.toy_saldo import SALDO, ToyApi
 
@@ -39,6 +39,16 @@ class Office:
 
     async def register_all(self) -> None:
         for person in self.town.world.people.values():
+            await self.register(person)
+
+    async def register(self, person: Person) -> None:
+        """Register a person who answers his consent link as soon as he has it."""
+        try:
+            await self.lender.register(person)
+        except NotNow:
+            mind = self.town.world.mind
+            for errand in mind.due_errands(self.town.clock.at):
+                mind.walked(errand, "gave a consent")
             await self.lender.register(person)
 
     async def event(
@@ -70,19 +80,18 @@ async def test_the_whole_book_is_registered_once(tmp_path: Path) -> None:
     calls = api.calls
     await office.register_all()
     assert api.calls == calls
-    due = office.town.world.mind.due_errands(office.town.clock.at)
-    assert {errand.person_id for errand in due} == set(people)
+    assert office.town.world.mind.outcomes() == {"gave a consent": len(people)}
 
 
 async def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
     api = ToyApi()
     first = Office(tmp_path, api)
-    await first.lender.register(first.town.world.people["p0001"])
+    await first.register(first.town.world.people["p0001"])
     first.town.world.close()
     second = Office(tmp_path, api)
     await second.register_all()
     assert api.links == len(second.town.world.people)
-    assert len(second.town.world.mind.due_errands(second.town.clock.at)) == 4
+    assert second.town.world.mind.outcomes() == {"gave a consent": 4}
 
 
 async def test_it_waits_when_saldo_is_busy_or_not_there(tmp_path: Path) -> None:
@@ -93,7 +102,8 @@ async def test_it_waits_when_saldo_is_busy_or_not_there(tmp_path: Path) -> None:
     for _ in range(2):
         with pytest.raises(NotNow):
             await office.lender.register(person)
-    await office.lender.register(person)
+    await office.register(person)
+    assert api.links == 1
     (tmp_path / "cast.json").unlink()
     early = Office(tmp_path, api)
     (tmp_path / "cast.json").unlink()
@@ -196,3 +206,20 @@ def test_most_of_the_book_is_overdue_and_some_of_it_is_not() -> None:
         assert [part.number for part in loan.parts] == list(range(1, len(loan.parts) + 1))
         assert all(part.paid in (0, part.minor) for part in loan.parts)
         assert any(part.paid < part.minor for part in loan.parts)
+
+
+async def test_loans_follow_the_answer_to_the_consent_or_a_while(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real = [1_000.0]
+    monkeypatch.setattr("sandbox.lender.time.monotonic", lambda: real[0])
+    api = ToyApi()
+    office = Office(tmp_path, api)
+    person = office.town.world.people["p0001"]
+    for _ in range(3):
+        with pytest.raises(NotNow):
+            await office.lender.register(person)
+    assert (api.links, api.loans) == (1, {})
+    real[0] += 61
+    await office.lender.register(person)
+    assert api.loans
