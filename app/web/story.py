@@ -139,9 +139,11 @@ def _consent_changed(details: Details) -> Words:
 def _reading(details: Details) -> Words:
     verdict = str(details.get("verdict", ""))
     because = str(details.get("because", ""))
-    if verdict in QUIET:
-        return Words("Balance read", because or _sentence(QUIET[verdict]), "eye")
-    return Words("Balance read: money is there", because, "eye", "good")
+    if verdict == "signal":
+        return Words("Balance read: money is there", because, "eye", "good")
+    if details.get("purpose") == Purpose.SCORING.value:
+        return Words("Balance read for scoring", "Once, with the borrower present.", "eye", "note")
+    return Words("Balance read", because or _sentence(QUIET.get(verdict, verdict)), "eye")
 
 
 def _read_refused(details: Details) -> Words:
