@@ -164,6 +164,6 @@ async def _end(unit: Unit, now: datetime, person: Row[Any], until: date | None) 
     )
     zone = zone_of(person.time_zone or str(lender_zone))
     end = datetime.combine(until, time(12), zone)
-    if not now < end <= now + LONGEST_PAUSE:
+    if until <= now.astimezone(zone).date() or end > now + LONGEST_PAUSE:
         raise Invalid("until", "must be a day from tomorrow on, at most 60 days ahead.")
     return end

@@ -1,14 +1,20 @@
-"""A street on a fresh database."""
+"""A street on a fresh database. Whatever a test did to it, no invariant may be broken at the end."""
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+
 import pytest
 
+from app.store import invariants
 from app.store.unit import Store
 from tests.flows.street import Street, make_street
 
 
 @pytest.fixture
-async def street(store: Store) -> Street:
+async def street(store: Store) -> AsyncIterator[Street]:
     """One lender, ready to send and to be paid, and nobody in the street yet."""
-    return await make_street(store)
+    made = await make_street(store)
+    yield made
+    async with store.engine_unit() as unit:
+        assert await invariants.broken(unit, made.now) == []

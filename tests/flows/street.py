@@ -275,8 +275,14 @@ class Street:
             return (await raise_signals(unit, self.now, [raised]))[0]
 
     async def money_seen_again(self, who: Neighbour, cover: Cover = Cover.WHOLE) -> UUID:
-        """The same account fell and rose again: the signal before is over."""
+        """The same account fell and rose again: the signal before is over. The lender's word on
+        what is owed is fresh, so that nothing else keeps a text back.
+        """
         async with self.store.engine_unit() as unit:
+            await unit.conn.execute(
+                text("UPDATE loans SET owed_as_of = :now WHERE borrower_id = :id"),
+                {"now": self.now, "id": who.id},
+            )
             await unit.conn.execute(
                 text(
                     "UPDATE funds_signals SET ended_at = :now, ended_why = 'replaced' "

@@ -8,16 +8,14 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.hold import HoldKind
-from app.domain.ids import UserId
-from app.domain.task import TaskOutcome
+from app.domain.message import Channel
 from app.flows.confirm_owed import confirm_owed
 from app.flows.end_consent import end_consent
 from app.flows.set_hold import set_hold
 from app.flows.set_observe_only import set_observe_only
 from app.flows.stop_switch import set_switch
-from app.flows.work_task import finish_task, take_task
 from app.store.brakes import Brake
-from app.store.keys import new_id
+from app.store.contacts import note_contact
 from app.store.loans import Scheduled
 from tests.flows.street import MORNING, Neighbour, Street
 
@@ -312,25 +310,20 @@ async def test_he_is_paying_through_an_older_link_this_moment(street: Street) ->
     assert (await why(street, who))[0] == "queued"
 
 
-async def test_caps_count_what_people_do_too(street: Street) -> None:
+async def test_calls_that_people_made_count_in_the_caps(street: Street) -> None:
     who = await queued(street)
+    async with street.store.unit(street.lender_id) as unit:
+        for _ in range(7):
+            await note_contact(
+                unit,
+                street.now,
+                lender_id=street.lender_id,
+                borrower_id=who.id,
+                channel=Channel.CALL,
+                outbound=True,
+                conversation=False,
+            )
     await street.tick()
-    street.hands.go_on(hours=25)
-    await street.money_seen_again(who)
-    await street.tick()
-    task = await street.value("SELECT id FROM tasks WHERE state = 'open'")
-    eva = UserId(new_id())
-    async with street.store.engine_unit() as unit:
-        await unit.conn.execute(
-            text(
-                "INSERT INTO users (id, lender_id, email, name, role, password_hash, created_at) "
-                "VALUES (:id, :lender, 'eva@sol.example', 'Eva', 'collector', '', :now)"
-            ),
-            {"id": eva, "lender": street.lender_id, "now": street.now},
-        )
-    named = {"lender_id": street.lender_id, "task_id": task, "user_id": eva, "actor": "eva"}
-    await take_task(street.house, street.now, **named)
-    await finish_task(street.house, street.now, **named, outcome=TaskOutcome.NO_ANSWER, called=True)
-    query = "SELECT channel, direction, conversation FROM contacts ORDER BY made_at"
-    made = [tuple(row) for row in await street.rows(query)]
-    assert made == [("sms", "outbound", False), ("call", "outbound", False)]
+    assert street.carrier.taken == []
+    # Seven contacts in seven days are the most; a week later there is room again.
+    assert await street.value("SELECT next_look_at FROM messages") == street.now + timedelta(days=7)
