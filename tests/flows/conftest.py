@@ -1,4 +1,4 @@
-"""A street on a fresh database. Whatever a test did to it, no invariant may be broken at the end."""
+"""A street on a fresh database. At the end of every test the invariants hold."""
 
 from __future__ import annotations
 
