@@ -8,7 +8,7 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, exists, select
+from sqlalchemy import Row, any_, exists, literal, select
 
 from app.domain.consent import CONSENT, REQUEST, ConsentState, Purpose
 from app.domain.open_hours import zone_of
@@ -117,7 +117,7 @@ async def _supersede(unit: Unit, now: datetime, consent: Row[Any]) -> int:
             consents.c.borrower_id == consent.borrower_id,
             consents.c.id != consent.id,
             consents.c.state == ConsentState.ACTIVE.value,
-            consents.c.purposes.any(Purpose.REPAYMENT_MONITORING.value),
+            literal(Purpose.REPAYMENT_MONITORING.value) == any_(consents.c.purposes),
             ~any_left,
         )
         .order_by(consents.c.id)

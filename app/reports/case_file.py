@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row, any_, literal, select
 
 from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState
@@ -311,7 +311,7 @@ async def _messages(unit: Unit, borrower_id: UUID, case_id: UUID) -> tuple[Row[A
             messages.c.cancel_reason,
             messages.c.error_code,
         )
-        .where(messages.c.borrower_id == borrower_id, messages.c.case_ids.any(case_id))
+        .where(messages.c.borrower_id == borrower_id, literal(case_id) == any_(messages.c.case_ids))
         .order_by(messages.c.created_at.desc(), messages.c.id.desc()),
     )
 
