@@ -36,6 +36,9 @@ _WHY = {
     Outcome.NOT_YOURS: "This account is not yours.",
 }
 
+# How many codes a login page names at most.
+_HINTS_AT_MOST = 8
+
 
 def touch(presence: Path | None) -> None:
     """Tell the clock's keeper that a person is looking."""
@@ -94,25 +97,41 @@ class BankPages:
             return None
         return person
 
-    def _ask_login(
-        self, request: Request, bank: Bank, expected: Person | None, wrong: str = ""
+    def _login_page(
+        self, bank: Bank, onward: str, expected: Person | None, wrong: str = ""
     ) -> Response:
-        onward = request.query_params.get("next") or request.url.path
-        return page("bank_login.html", bank=bank, onward=onward, expected=expected, wrong=wrong)
+        """The login; it names the codes of the people whose phones are in somebody's hands."""
+        in_hands = [
+            person
+            for person in self._world.people.values()
+            if person.bank_id == bank.id and self._world.town.settings(person.id).paused
+        ]
+        return page(
+            "bank_login.html",
+            422 if wrong else 200,
+            bank=bank,
+            onward=onward,
+            expected=expected,
+            in_hands=in_hands[:_HINTS_AT_MOST],
+            wrong=wrong,
+        )
+
+    def _inside(self, bank: Bank, onward: str) -> str:
+        """An address to go on to after the login: a page of this bank, never another place."""
+        home = f"/banks/{bank.id}/online/"
+        return onward if onward.startswith(home) and onward != f"{home}login" else home
+
+    def _ask_login(self, request: Request, bank: Bank, expected: Person | None) -> Response:
+        return self._login_page(bank, request.url.path, expected)
 
     async def _login(self, request: Request, bank: Bank) -> Response:
         if request.method == "GET":
-            return self._ask_login(request, bank, None)
+            return self._login_page(bank, self._inside(bank, ""), None)
         form = await request.form()
-        onward = str(form.get("next", ""))
-        if not onward.startswith(f"/banks/{bank.id}/online/"):
-            onward = f"/banks/{bank.id}/online/"
+        onward = self._inside(bank, str(form.get("next", "")))
         person = self._world.town.by_code(str(form.get("code", "")).strip())
         if person is None or person.bank_id != bank.id:
-            wrong = "This code is not known at this bank."
-            return page(
-                "bank_login.html", 422, bank=bank, onward=onward, expected=None, wrong=wrong
-            )
+            return self._login_page(bank, onward, None, "This code is not known at this bank.")
         answer = see_other(onward)
         answer.set_cookie(
             f"bank_{bank.id}",
@@ -125,10 +144,7 @@ class BankPages:
 
     async def _logout(self, request: Request, bank: Bank) -> Response:
         form = await request.form()
-        onward = str(form.get("next", ""))
-        if not onward.startswith(f"/banks/{bank.id}/online/"):
-            onward = f"/banks/{bank.id}/online/"
-        answer = see_other(onward)
+        answer = see_other(self._inside(bank, str(form.get("next", ""))))
         answer.delete_cookie(f"bank_{bank.id}", path=f"/banks/{bank.id}/online")
         return answer
 

@@ -92,6 +92,17 @@ async def test_a_wrong_code_does_not_sign_in(town: Town) -> None:
         assert page.status == 422
 
 
+async def test_the_login_names_the_codes_of_phones_in_hands(town: Town) -> None:
+    ana, eva = (town.world.add_person(name) for name in ("Ana", "Eva"))
+    jan = town.world.add_person("Jan", bank_id="wisla")
+    for person in (ana, jan):
+        town.world.mind.taken_by_hand(person.id)
+    page = (await town.http.get("/banks/luz/online/login")).text
+    assert ana.code in page
+    assert eva.code not in page
+    assert jan.code not in page
+
+
 async def test_a_forged_session_is_nobody(town: Town) -> None:
     ana = town.world.add_person("Ana")
     for cookie in (ana.id, f"{ana.id}.", f"{ana.id}.0000", ""):
@@ -177,7 +188,13 @@ async def test_somebody_else_cannot_take_it_back(town: Town) -> None:
 
 async def test_the_login_leads_nowhere_else(town: Town) -> None:
     ana = town.world.add_person("Ana")
-    for onward in ("https://evil.example/", "//evil.example", "/banks/foerde/online/", "/phones"):
+    for onward in (
+        "https://evil.example/",
+        "//evil.example",
+        "/banks/foerde/online/",
+        "/phones",
+        "/banks/luz/online/login",
+    ):
         answer = await town.http.post(
             "/banks/luz/online/login", data={"code": ana.code, "next": onward}
         )
