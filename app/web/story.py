@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -87,7 +87,7 @@ def tell(entry: Entry, zone: ZoneInfo) -> Told:
         tone=said.tone,
         actor=_ACTORS.get(entry.actor, entry.actor),
         inputs=tuple(inputs_of(entry.details, zone)),
-        checks=tuple(verdict.get("checks", ())),
+        checks=tuple(check for check in _listed(verdict, "checks") if isinstance(check, Mapping)),
         pack=str(verdict.get("pack", "")),
     )
 
@@ -111,13 +111,13 @@ def _case_reopened(details: Details) -> Words:
 
 
 def _requested(details: Details) -> Words:
-    named = _purposes(details.get("purposes"))
+    named = _purposes(_listed(details, "purposes"))
     return Words("Permission asked for", named, "consent")
 
 
 def _chosen(details: Details) -> Words:
-    granted = _purposes(details.get("granted"))
-    refused = _purposes(details.get("refused"))
+    granted = _purposes(_listed(details, "granted"))
+    refused = _purposes(_listed(details, "refused"))
     parts = [f"Yes to: {granted}." if granted else "", f"No to: {refused}." if refused else ""]
     return Words("Borrower chose", " ".join(filter(None, parts)), "consent", "note")
 
@@ -168,7 +168,7 @@ def _signal_ended(details: Details) -> Words:
 
 
 def _decision(details: Details) -> Words:
-    steps = [_step(step) for step in details.get("steps", ())]
+    steps = [_step(step) for step in _listed(details, "steps")]
     title = "Decided: " + (", ".join(filter(None, steps)) or "nothing to do")
     rule = str(details.get("rule", "")).replace("_", " ")
     said = f"By the rule “{rule}”." if rule else ""
@@ -208,8 +208,8 @@ def _gate(details: Details) -> Words:
     if not because:
         because = " ".join(
             str(check.get("words", ""))
-            for check in verdict.get("checks", ())
-            if not check.get("passed")
+            for check in _listed(verdict, "checks")
+            if isinstance(check, Mapping) and not check.get("passed")
         )
     later = verdict.get("earliest_at") is not None
     title = "Contact rules: later" if later else "Contact rules: no"
@@ -349,9 +349,15 @@ def _amount(details: Details) -> str:
         return ""
 
 
-def _purposes(named: Any) -> str:
+def _listed(details: Details, name: str) -> Sequence[Any]:
+    """A list in the details; empty when there is none."""
+    found = details.get(name)
+    return found if isinstance(found, list | tuple) else ()
+
+
+def _purposes(named: Sequence[Any]) -> str:
     known = {purpose.value: words.PURPOSES[purpose] for purpose in Purpose}
-    return ", ".join(known.get(str(one), str(one)).lower() for one in named or ())
+    return ", ".join(known.get(str(one), str(one)).lower() for one in named)
 
 
 def _cancelled(why: str) -> str:

@@ -12,6 +12,7 @@ from app.web.pages import (
     consent,
     consents,
     controls,
+    observe,
     paid,
     pay,
     sign_in,
@@ -27,6 +28,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     cases.router,
     consents.router,
     controls.router,
+    observe.router,
     team.router,
     # Longer addresses first: /p/back/... and /p/.../stop before /p/{token}.
     stop.router,

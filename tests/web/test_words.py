@@ -1,0 +1,130 @@
+"""The desk's words: nothing the engine can say is left without them."""
+
+from __future__ import annotations
+
+from datetime import UTC, datetime
+from enum import StrEnum
+from typing import Any
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.case import CaseClose, CaseState
+from app.domain.consent import ConsentState, Purpose, RequestState
+from app.domain.detector import QuietReason, SignalKind
+from app.domain.hold import HoldKind
+from app.domain.message import CancelReason, MessageState
+from app.domain.payment import LinkState, PaymentState
+from app.domain.roles import Role
+from app.domain.task import TASK, TaskOutcome, TaskReason
+from app.reports.case_entries import Entry
+from app.store.brakes import Brake
+from app.store.timeline import Kind
+from app.web import words
+from app.web.story import QUIET, tell
+
+MADRID = ZoneInfo("Europe/Madrid")
+AT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
+
+
+@pytest.mark.parametrize(
+    ("catalogue", "kind"),
+    [
+        (words.ROLES, Role),
+        (words.TASK_TITLES, TaskReason),
+        (words.OUTCOMES, TaskOutcome),
+        (words.CASE_STATES, CaseState),
+        (words.CASE_CLOSES, CaseClose),
+        (words.CONSENT_STATES, ConsentState),
+        (words.REQUEST_STATES, RequestState),
+        (words.PURPOSES, Purpose),
+        (words.MESSAGE_STATES, MessageState),
+        (words.CANCEL_REASONS, CancelReason),
+        (words.PAYMENT_STATES, PaymentState),
+        (words.LINK_STATES, LinkState),
+        (words.HOLD_KINDS, HoldKind),
+        (words.BRAKES, Brake),
+        (QUIET, QuietReason),
+    ],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_every_code_has_words(catalogue: dict[Any, Any], kind: type[StrEnum]) -> None:
+    assert set(catalogue) == set(kind)
+
+
+def test_signals_and_task_sentences_have_words() -> None:
+    assert {one.value for one in SignalKind} <= set(words.COVERS)
+    for reason in TaskReason:
+        assert words.task_sentence(reason).endswith(".")
+
+
+def test_buttons_of_a_task_are_its_lifecycles_events() -> None:
+    people = {event for row in TASK.table.values() for event in row} - {"cancel"}
+    assert set(words.TASK_BUTTONS) == people
+
+
+def entry(kind: Kind, details: dict[str, Any], verdict: dict[str, Any] | None = None) -> Entry:
+    return Entry(UUID(int=1), AT, kind.value, "saldo", details, whole_case=False, verdict=verdict)
+
+
+@pytest.mark.parametrize("kind", list(Kind))
+def test_every_kind_of_line_is_told_even_without_details(kind: Kind) -> None:
+    told = tell(entry(kind, {}), MADRID)
+    assert told.title
+    assert told.actor == "Saldo"
+
+
+_plain = st.one_of(st.none(), st.booleans(), st.integers(), st.text(max_size=20))
+_names = st.sampled_from(
+    ["why", "state", "reason", "kind", "covers", "verdict", "steps", "rule", "checks", "details",
+     "currency", "amount_minor", "outcome", "granted", "said", "purpose", "situation", "via"]
+)  # fmt: skip
+
+
+@given(kind=st.sampled_from(list(Kind)), details=st.dictionaries(_names, _plain, max_size=6))
+def test_no_line_breaks_the_page(kind: Kind, details: dict[str, Any]) -> None:
+    assert tell(entry(kind, details), MADRID).title
+
+
+def test_lines_speak_in_sentences() -> None:
+    told = tell(
+        entry(Kind.PAYMENT_CHANGED, {"state": "settled", "amount_minor": 4820, "currency": "EUR"}),
+        MADRID,
+    )
+    assert (told.title, told.said) == ("Payment: paid", "€48.20.")
+    told = tell(entry(Kind.SIGNAL_ENDED, {"why": "money_gone"}), MADRID)
+    assert told.said == "The money is gone."
+    told = tell(entry(Kind.MESSAGE_CHANGED, {"state": "cancelled", "why": "hold"}), MADRID)
+    assert (told.title, told.said) == ("Text not sent", "A hold is set.")
+    told = tell(
+        entry(Kind.DECISION, {"rule": "funds_seen", "steps": [{"do": "ask_to_pay"}]}), MADRID
+    )
+    assert told.title == "Decided: send a payment link"
+    told = tell(entry(Kind.READING, {"verdict": "below_threshold"}), MADRID)
+    assert (told.title, told.said) == ("Balance read", "Not enough yet.")
+
+
+def test_a_verdict_opens_into_its_rules() -> None:
+    checks = [
+        {"rule": "hours", "passed": False, "words": "It is night.", "source": "policy"},
+        {"rule": "cap", "passed": True, "words": "0 of 1 used.", "source": "law"},
+    ]
+    verdict = {"allowed": False, "pack": "ES 2026-01-01", "checks": checks, "earliest_at": None}
+    told = tell(entry(Kind.GATE, {"allowed": False, "because": "It is night."}, verdict), MADRID)
+    assert (told.title, told.said) == ("Contact rules: no", "It is night.")
+    assert [check["words"] for check in told.checks] == ["It is night.", "0 of 1 used."]
+    assert told.pack == "ES 2026-01-01"
+
+
+def test_inputs_show_times_in_the_desks_zone_and_amounts_with_their_sign() -> None:
+    details = {
+        "as_of": "2026-03-03T09:00:00+00:00",
+        "situation": {"owed": {"minor": 1200, "currency": "EUR"}, "observe_only": False},
+    }
+    told = tell(entry(Kind.DECISION, details), MADRID)
+    assert ("as of", "3 Mar 2026, 10:00 (Madrid)") in told.inputs
+    assert ("owed then", "€12.00") in told.inputs
+    assert ("observe only then", "no") in told.inputs
