@@ -168,17 +168,17 @@ def read_instance(data_dir: Path) -> Instance | None:
 
 
 def find_running(data_dir: Path | None = None) -> list[Instance]:
-    """Instances that run on this machine now, the latest start first.
+    """Instances that run on this machine now: those of the working folder, then the latest start.
 
     With `data_dir` only that folder is looked at. Without, the usual folders below the working
     folder and all pointers are.
     """
-    if data_dir is not None:
-        folders = {data_dir.resolve()}
-    else:
-        folders = {Path("saldo-data").resolve(), Path("demo").resolve(), *_pointed_at()}
-    found = [read_instance(folder) for folder in folders if is_held(folder)]
-    return sorted((one for one in found if one), key=lambda one: one.started, reverse=True)
+    here = {Path("saldo-data").resolve(), Path("demo").resolve()}
+    folders = {data_dir.resolve()} if data_dir is not None else {*here, *_pointed_at()}
+    found = [one for folder in folders if is_held(folder) and (one := read_instance(folder))]
+    latest = sorted(found, key=lambda one: one.started, reverse=True)
+    # Whoever stands in a checkout means what he started there, not a neighbour's.
+    return sorted(latest, key=lambda one: Path(one.data_dir) not in here)
 
 
 # ---------------------------------------------------------------- details

@@ -15,7 +15,8 @@ from app.settings import Settings, load_settings
 def running(data_dir: Path | None = None) -> Instance:
     """The instance that runs now: of `data_dir`, of SALDO_DATA_DIR, or found by its run file.
 
-    With several, the one started last; the others are named on stderr.
+    With several, the one of the working folder, else the one started last; the others are named
+    on stderr.
     Raises NotFound when none runs.
     """
     named = data_dir or (Path(path) if (path := os.environ.get("SALDO_DATA_DIR")) else None)

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import os
+import random
 import signal
 import socket
-from contextlib import closing
+import threading
+from contextlib import closing, suppress
 from datetime import UTC, datetime
 from functools import partial
+from pathlib import Path
 
+import psutil
 import pytest
 
 from app.clock import Clock, start_warp
-from app.instance import find_running
+from app.instance import Instance, ProcessMark, find_running, publish, take_lock
 from app.supervisor import serve
 from app.supervisor.children import EXIT_MISCONFIGURED
 from tests.supervisor.conftest import House, until
@@ -208,3 +212,60 @@ def test_the_running_house_is_found_without_settings(
     process.kill()
     process.wait()
     assert find_running() == []
+
+
+def test_the_house_of_the_working_folder_comes_before_a_later_one(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("tempfile.tempdir", str(tmp_path / "temp"))
+    monkeypatch.setenv("HOME", str(tmp_path))
+    (tmp_path / "temp").mkdir()
+    held = []
+    for name, started in (
+        ("mine/demo", "2026-03-02"),
+        ("old", "2026-03-01"),
+        ("new", "2026-03-03"),
+    ):
+        folder = tmp_path / name
+        folder.mkdir(parents=True)
+        held.append(take_lock(folder))
+        mark = ProcessMark("supervisor", 1, 0.0)
+        publish(Instance(str(folder), "", "", True, True, started, mark))
+    monkeypatch.chdir(tmp_path)
+    names = [Path(one.data_dir).name for one in find_running()]
+    assert names == ["new", "demo", "old"]
+    monkeypatch.chdir(tmp_path / "mine")
+    names = [Path(one.data_dir).name for one in find_running()]
+    assert names == ["demo", "new", "old"]
+    for file in held:
+        assert file is not None
+        file.close()
+
+
+@pytest.mark.parametrize("seed", [1, 2])
+def test_a_small_storm_leaves_nothing_behind(house: House, seed: int) -> None:
+    """Whoever dies, in whatever order: it comes back, and one stop still stops everything."""
+    chance = random.Random(seed)
+    process = house.start()
+    killed: list[str] = []
+    for _ in range(15):
+        threading.Event().wait(chance.uniform(0.0, 0.8))
+        if process.poll() is not None:
+            assert process.returncode == -signal.SIGKILL, f"{killed}: {house.said(process)}"
+            process = house.start(ready=False)
+            continue
+        victims = house.everything()
+        if victims:
+            name = chance.choice(sorted(victims))
+            killed.append(name)
+            with suppress(psutil.NoSuchProcess):
+                victims[name].kill()
+            if name == "supervisor":
+                process.wait()
+    if process.poll() is not None:
+        process = house.start()
+    names = {"supervisor", "postmaster", "keeper", "child-1", "child-2"}
+    until(lambda: names <= house.everything().keys() and house.answers(), 40)
+    process.terminate()
+    assert process.wait(timeout=30) == 0, killed
+    until(house.is_swept, 10)
