@@ -57,6 +57,13 @@ _STOP_IMMEDIATE_S = 5.0
 _ORPHANS_S = 5.0
 
 
+class ServerFailed(Misconfigured):
+    """The server did not come up, or went away while it was asked. Trying again may help."""
+
+    def __init__(self, problem: str, mend: str) -> None:
+        super().__init__("Saldo's PostgreSQL", problem, mend)
+
+
 class EmbeddedServer:
     """Starts, adopts, watches and stops the server of one data folder.
 
@@ -79,7 +86,8 @@ class EmbeddedServer:
     def ensure_started(self) -> DatabaseUrls:
         """Make it if it is new, start it if it does not run, adopt it if it does.
 
-        Returns when it answers. Raises Misconfigured with what is in the way.
+        Returns when it answers. Raises Misconfigured with what is in the way, ServerFailed when
+        it did not come up or did not stay.
         """
         make_folder(self.data_dir)
         make_folder(self.postgres_dir.parent)
@@ -104,7 +112,10 @@ class EmbeddedServer:
                 self._launch(bin_dir, account)
                 running = find_postmaster(self.postgres_dir)
             self._wait_until_answering(access)
-            provision(access)
+            try:
+                provision(access)
+            except psycopg.OperationalError as error:
+                raise ServerFailed(f"it went away: {error}", self._where_to_look) from error
             self._process, self._access = running, access
         return access.urls()
 
@@ -160,6 +171,10 @@ class EmbeddedServer:
 
     # ------------------------------------------------------------ inside
 
+    @property
+    def _where_to_look(self) -> str:
+        return f"Its logs: {self.postgres_dir}/start.log and {self.postgres_dir}/log."
+
     @contextmanager
     def _locked(self) -> Iterator[None]:
         path = self.data_dir / "postgres.lock"
@@ -211,9 +226,7 @@ class EmbeddedServer:
             if find_postmaster(self.postgres_dir) is not None:
                 return  # a starter that was killed in the act had launched it: it is ours
             words = _last_words(log)
-            raise Misconfigured(
-                "Saldo's PostgreSQL", f"the server did not start: {words}", f"Its log: {log}."
-            ) from failed
+            raise ServerFailed(f"it did not start: {words}", self._where_to_look) from failed
 
     def _wait_until_answering(self, access: Access) -> None:
         """Connect as superuser and see that it is the server of our folder."""
@@ -232,11 +245,8 @@ class EmbeddedServer:
                     ) from None
                 gone = find_postmaster(self.postgres_dir) is None
                 if gone or time.monotonic() > deadline:
-                    raise Misconfigured(
-                        "Saldo's PostgreSQL",
-                        f"it does not answer: {error}",
-                        f"Look at the logs in {self.postgres_dir}.",
-                    ) from error
+                    problem = f"it does not answer: {error}"
+                    raise ServerFailed(problem, self._where_to_look) from error
                 time.sleep(0.1)
                 continue
             if row is None or Path(row[0]).resolve() != self.postgres_dir:

@@ -23,6 +23,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import IO
 
+import psycopg
 import structlog
 
 from app.clock import end_lease, renew_lease
@@ -39,7 +40,7 @@ from app.instance import (
 )
 from app.keyring import ensure_keys
 from app.settings import Settings
-from app.store.embedded import EmbeddedServer
+from app.store.embedded import EmbeddedServer, ServerFailed
 from app.store.embedded_place import make_folder
 from app.supervisor.children import (
     EXIT_MISCONFIGURED,
@@ -57,6 +58,8 @@ TICK_S = 0.1
 BEAT_S = 0.5
 STOP_PATIENCE_S = 10.0
 PORT_PATIENCE_S = 10.0
+START_TRIES = 5
+RETRY_S = 0.5
 _TAKE_OVER_S = 45.0
 """Real seconds to wait for the lock while a killed instance is being cleared up."""
 
@@ -166,7 +169,6 @@ class Supervisor:
         return Conflict(f"Saldo already runs from {self._data_dir}{where} (process {pid}).")
 
     def _live(self, lifeline_fd: int) -> None:
-        settings = self._plan.settings
         beat = threading.Thread(target=self._beat, name="beat", daemon=True)
         environ = self._environ()
         folder = Path.cwd()
@@ -175,10 +177,8 @@ class Supervisor:
         try:
             self._tick()
             self._publish()
-            self._prepare_database()
+            self._prepare()
             self._check_ports()
-            ensure_keys(settings)
-            self._plan.prepare()
             beat.start()
             self._watched += [
                 Watched(child, environ, lifeline_fd, folder) for child in self._plan.children
@@ -211,14 +211,44 @@ class Supervisor:
             "SALDO_CLOCK_FILE": str(self._clock_file),
         }
 
-    def _prepare_database(self) -> None:
+    def _prepare(self) -> None:
+        """Database, migrations, keys, and what the plan wants done before any child starts.
+
+        A database that goes away meanwhile is asked again: nobody watches over it yet.
+        """
+        tries = 0
+        while True:
+            try:
+                self._prepare_once()
+            except Exception as error:
+                tries += 1
+                if not self._lost(error) or tries == START_TRIES or self._stop.is_set():
+                    raise
+                log.warning("database_lost_while_starting", error=type(error).__name__)
+                self._stop.wait(RETRY_S)
+            else:
+                return
+
+    def _lost(self, error: Exception) -> bool:
+        """Did this happen because the database went away?"""
+        cause = getattr(error, "orig", error)  # SQLAlchemy carries the driver's error inside
+        if isinstance(cause, ServerFailed | psycopg.OperationalError):
+            return True
+        server = self._server
+        return server is not None and server.started and not server.alive()
+
+    def _prepare_once(self) -> None:
+        settings = self._plan.settings
         if self._server is not None:
             owner = self._server.ensure_started().owner
         else:
-            owner = self._plan.settings.database_owner_url.get_secret_value()
+            owner = settings.database_owner_url.get_secret_value()
         if owner and not self._stop.is_set():
             self._plan.migrate(owner)
         log.info("database_ready")
+        ensure_keys(settings)
+        if not self._stop.is_set():
+            self._plan.prepare()
 
     def _check_ports(self) -> None:
         """A port in use is a fault of the set-up, unless a killed run is just letting go of it."""

@@ -78,6 +78,14 @@ class House:
         marks = [mark for mark in self.now.children if mark.name == name]
         return marks[0].find() if marks else None
 
+    def everything(self) -> dict[str, psutil.Process]:
+        """All processes of the house that live now, by name."""
+        instance = read_instance(self.data_dir)
+        marks = (instance.supervisor, *instance.children) if instance else ()
+        found = {mark.name: mark.find() for mark in marks}
+        found["postmaster"] = self.postmaster()
+        return {name: process for name, process in found.items() if process is not None}
+
     def marks(self, word: str) -> list[int]:
         """Process numbers of the children that noted `word`."""
         path = self.data_dir / "marks"
