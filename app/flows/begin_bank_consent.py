@@ -102,7 +102,8 @@ async def _write_down(
             raise NotAllowed("This link has expired. Please ask for a new one.")
         REQUEST.step(RequestState(request.state), "leave_for_bank")
         choices = await latest_choices(unit, found.request_id)
-        granted = [word for word, choice in choices.items() if choice.granted]
+        agreed = {word for word, choice in choices.items() if choice.granted}
+        granted = [purpose.value for purpose in Purpose if purpose in agreed]
         if not granted:
             raise NotAllowed("Nothing was agreed to, so there is nothing to ask a bank for.")
         for earlier in await of_borrower(unit, found.borrower_id, [ConsentState.PENDING]):
