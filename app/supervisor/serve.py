@@ -223,11 +223,20 @@ class Supervisor:
             except Exception as error:
                 tries += 1
                 if not self._lost(error) or tries == START_TRIES or self._stop.is_set():
-                    raise
+                    raise self._said(error) from error
                 log.warning("database_lost_while_starting", error=type(error).__name__)
                 self._stop.wait(RETRY_S)
             else:
                 return
+
+    def _said(self, error: Exception) -> Exception:
+        """What to tell the operator: a database of his own that cannot be reached is a setting."""
+        cause = getattr(error, "orig", error)
+        if self._server is not None or not isinstance(cause, psycopg.OperationalError):
+            return error
+        problem = f"the database cannot be used ({' '.join(str(cause).split())})"
+        mend = "Check its address, the role and the password."
+        return Misconfigured("SALDO_DATABASE_OWNER_URL", problem, mend)
 
     def _lost(self, error: Exception) -> bool:
         """Did this happen because the database went away?"""

@@ -43,12 +43,13 @@ class House:
         self.temp = place / "temp"
         for folder in (self.home, self.temp):
             folder.mkdir()
+        self.environ: dict[str, str] = {}
         self.started: list[subprocess.Popen[str]] = []
 
     def start(self, *options: str, ready: bool = True) -> subprocess.Popen[str]:
         """Start a supervisor; with `ready`, come back when it has started everything."""
         environ = {**os.environ, "HOME": str(self.home), "TMPDIR": str(self.temp)}
-        environ["PYTHONPATH"] = str(ROOT)
+        environ.update(self.environ, PYTHONPATH=str(ROOT))
         process = subprocess.Popen(
             [sys.executable, str(PROGRAM), str(self.data_dir), *options],
             stdout=subprocess.PIPE,

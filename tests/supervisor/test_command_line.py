@@ -62,6 +62,18 @@ def test_an_env_file_is_read_wherever_it_is_named(tmp_path: Path) -> None:
         assert "SALDO_PUBLIC_URL" in done.stderr
 
 
+def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Path) -> None:
+    nowhere = {
+        f"SALDO_DATABASE_{name}URL": "postgresql://saldo:hidden@127.0.0.1:1/saldo"
+        for name in ("", "ENGINE_", "OWNER_")
+    }
+    done = saldo(tmp_path, "serve", **nowhere)
+    assert done.returncode == os.EX_CONFIG
+    assert "SALDO_DATABASE_OWNER_URL: the database cannot be used" in done.stderr
+    assert "hidden" not in done.stderr
+    assert "Traceback" not in done.stderr
+
+
 def test_the_demos_clock_is_set_from_anywhere(house: House) -> None:
     house.data_dir.mkdir()
     house.data_dir.chmod(0o711)

@@ -13,12 +13,16 @@ from functools import partial
 from pathlib import Path
 
 import psutil
+import psycopg
 import pytest
 
 from app.clock import Clock, start_warp
 from app.instance import Instance, ProcessMark, find_running, publish, take_lock
+from app.store.embedded import EmbeddedServer
+from app.store.embedded_setup import TEST_TUNING
 from app.supervisor import serve
 from app.supervisor.children import EXIT_MISCONFIGURED
+from tests.places import server_place
 from tests.supervisor.conftest import House, until
 
 MONDAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -174,6 +178,27 @@ def test_a_child_for_one_task_is_not_started_again(house: House) -> None:
     process.terminate()
     assert process.wait(timeout=20) == 0
     assert len(house.marks("once")) == 1
+
+
+def test_a_database_of_ones_own_is_used_and_left_alone(house: House) -> None:
+    with server_place() as place:
+        server = EmbeddedServer(place / "data", tuning=TEST_TUNING)
+        urls = server.ensure_started()
+        house.environ = {
+            "SALDO_DATABASE_URL": urls.app,
+            "SALDO_DATABASE_ENGINE_URL": urls.engine,
+            "SALDO_DATABASE_OWNER_URL": urls.owner,
+        }
+        process = house.start()
+        assert not house.now.embedded
+        assert not (house.data_dir / "postgres").exists()
+        assert "postgresql://" not in (house.data_dir / "run.json").read_text()
+        process.terminate()
+        assert process.wait(timeout=20) == 0
+        assert server.alive()
+        with psycopg.connect(urls.owner) as link:
+            assert link.execute("SELECT count(*) FROM proof").fetchone() == (0,)
+    assert house.is_swept()
 
 
 def test_business_time_runs_only_while_the_house_runs(house: House) -> None:
