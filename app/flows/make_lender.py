@@ -168,13 +168,18 @@ def _checked(settings: Settings, wanted: LenderWanted) -> dict[str, Any]:
     zones = country_zones(wanted.jurisdiction)
     if not _COUNTRY.match(wanted.jurisdiction) or not zones:
         raise Invalid("jurisdiction", "is not a country code.", mend='Write it like "ES".')
-    only_zone = next(iter(zones)) if len(zones) == 1 else ""
+    if not wanted.time_zone and len(zones) > 1:
+        raise Invalid(
+            "time_zone",
+            f"is needed: {wanted.jurisdiction} has {len(zones)}.",
+            mend=f"One of {', '.join(sorted(zones))}.",
+        )
     return {
         "slug": wanted.slug,
         "name": _words(settings, wanted.name, "name"),
         "jurisdiction": wanted.jurisdiction,
         "language": _language(settings, wanted.language),
-        "time_zone": _zone(settings, wanted.time_zone or only_zone),
+        "time_zone": _zone(settings, wanted.time_zone or next(iter(zones))),
         "creditor_name": _words(settings, wanted.creditor_name or wanted.name, "creditor_name"),
         "contact_phone": _contact_phone(settings, wanted.contact_phone),
         "contact_url": _contact_url(settings, wanted.contact_url),

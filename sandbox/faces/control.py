@@ -28,6 +28,8 @@ from sandbox.world import WRONG_KINDS, World
 
 Handler = Callable[[Request], Awaitable[Response]]
 
+_WAYS = ("modes", "paused", "reactions", "consent_mood", "delay_minutes")
+
 
 def _answer(content: Any, status: int = 200) -> Response:
     return Response(orjson.dumps(content), status, media_type="application/json")
@@ -177,6 +179,9 @@ class Control:
 
     async def _new_person(self, request: Request) -> Response:
         given, as_json = await _given(request)
+        # The balance is the account's opening; everything else is as in a later change.
+        ways = {name: given[name] for name in _WAYS if as_json and name in given}
+        _check_ways(ways)
         name = str(given.get("name") or "Somebody New")
         opening = _minor(given.get("balance", "0.00"))
         person = self._world.town.add_person(
@@ -190,6 +195,7 @@ class Control:
             second=bool(given.get("second")),
             replays=str(given.get("replays") or ""),
         )
+        self._apply(person, ways)
         if as_json:
             return _answer(self._shown(person), 201)
         return see_other(f"/_sandbox/people/{person.id}")
@@ -285,6 +291,17 @@ class Control:
         for account, balances in found.items():
             self._world.town.keep_history(f"{name}/{account}", history.shifted(balances, now, zone))
         return _answer({"kept": [f"{name}/{account}" for account in found]}, 201)
+
+
+def _check_ways(ways: Mapping[str, Any]) -> None:
+    """Raise ValueError for a word nobody knows, before anybody is made."""
+    for mode in dict(ways.get("modes") or {}):
+        Mode(mode)
+    for reaction in ways.get("reactions") or ():
+        Reaction(str(reaction))
+    if ways.get("consent_mood"):
+        ConsentMood(str(ways["consent_mood"]))
+    int(ways.get("delay_minutes") or 0)
 
 
 def _minor(value: Any) -> int:

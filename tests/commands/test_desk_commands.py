@@ -67,6 +67,7 @@ def test_a_webhook_gets_its_secret_once(saldo: Saldo) -> None:
         (("lender", "set", "creditor_iban=ES00"), "creditor_iban"),
         (("lender", "halt", "pigeons", "--reason", "x"), "channel"),
         ((*CREATE, "--time-zone", "Mars/Base"), "time_zone"),
+        ((*CREATE, "--slug", "luna"), "Atlantic/Canary"),
         ((*CREATE, "--time-zone", "Europe/Madrid"), "prestamos-sol"),
         (("lender", "create", "X", "--jurisdiction", "QQ", "--creditor-iban", IBAN), "slug"),
         (("lender", "create", "Xyz", "--jurisdiction", "QQ", "--creditor-iban", IBAN), "country"),

@@ -155,6 +155,17 @@ async def test_a_person_can_be_made_and_changed_over_json(town: Town) -> None:
     assert rosa["id"] in [one["id"] for one in (await http.get("/_sandbox/people")).json()]
 
 
+async def test_a_person_can_be_made_out_of_the_robots_hands(town: Town) -> None:
+    wanted = {"name": "Rosa", "balance": "900.00", "paused": True, "modes": {"slow": 0.5}}
+    made = (await town.http.post("/_sandbox/people", json=wanted)).json()
+    assert made["paused"] is True
+    assert made["modes"] == {"slow": 0.5}
+    assert made["accounts"][0]["balance"] == "900.00"
+    answer = await town.http.post("/_sandbox/people", json={**wanted, "reactions": ["dances"]})
+    assert answer.status_code == 422
+    assert len(town.world.people) == 1
+
+
 @pytest.mark.parametrize(
     "wrong",
     [
