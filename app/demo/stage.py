@@ -93,6 +93,7 @@ def children(settings: Settings, folder: Path) -> tuple[Child, ...]:
             "--lender", str(folder / "cast.json"),
         ),
         port=("127.0.0.1", port),
+        port_setting="SALDO_DEMO_SANDBOX_PORT",
     )  # fmt: skip
     return (outside, *standard_children(settings), saldo_child("director", "demo", "direct"))
 

@@ -34,7 +34,8 @@ _SETTLED_S = 20.0
 
 @dataclass(frozen=True, slots=True)
 class Child:
-    """One process to keep running. `port`: it is ready when this local port accepts.
+    """One process to keep running. `port`: it is ready when this local port accepts;
+    `port_setting` names the setting that moves it.
 
     `once`: a clean exit is its natural end; only a failure is started again.
     """
@@ -43,15 +44,17 @@ class Child:
     argv: tuple[str, ...]
     env: Mapping[str, str] = field(default_factory=dict)
     port: tuple[str, int] | None = None
+    port_setting: str = ""
     once: bool = False
 
 
 def saldo_child(
-    name: str, *arguments: str, port: tuple[str, int] | None = None, once: bool = False
+    name: str, *arguments: str, port: tuple[str, int] | None = None, port_setting: str = ""
 ) -> Child:
     """A child that is one of our own commands: `saldo <arguments>`."""
     # -P: a folder called "app" in the working folder must not be mistaken for ours.
-    return Child(name, (sys.executable, "-P", "-m", "app", *arguments), port=port, once=once)
+    argv = (sys.executable, "-P", "-m", "app", *arguments)
+    return Child(name, argv, port=port, port_setting=port_setting)
 
 
 class Watched:

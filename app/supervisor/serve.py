@@ -84,8 +84,10 @@ class Plan:
 
 def standard_children(settings: Settings) -> tuple[Child, ...]:
     """Web, scheduler and the workers."""
+    port = (settings.web_host, settings.web_port)
+    mover = "SALDO_DEMO_WEB_PORT" if settings.demo else "SALDO_WEB_PORT"
     return (
-        saldo_child("web", "web", port=(settings.web_host, settings.web_port)),
+        saldo_child("web", "web", port=port, port_setting=mover),
         *(saldo_child(name, "scheduler") for name in _names("scheduler", settings.scheduler_count)),
         *(saldo_child(name, "worker") for name in _names("worker", settings.worker_count)),
     )
@@ -269,7 +271,7 @@ class Supervisor:
                 if time.monotonic() > deadline:
                     host, port = child.port
                     raise Misconfigured(
-                        "SALDO_WEB_PORT" if child.name == "web" else f"port of {child.name}",
+                        child.port_setting or f"port of {child.name}",
                         f"{host}:{port} cannot be used ({why})",
                         "Stop what uses it, or choose another port.",
                     )

@@ -46,7 +46,9 @@ def children(marks: str, options: list[str]) -> list[Child]:
     if "--port" in options:
         number = options[options.index("--port") + 1]
         port = ("127.0.0.1", int(number))
-        found.append(Child("web", (*small, "--port", number), port=port))
+        found.append(
+            Child("web", (*small, "--port", number), port=port, port_setting="SALDO_WEB_PORT")
+        )
     if "--misconfigured" in options:
         found.append(Child("wrong", (sys.executable, "-c", "import os; os._exit(78)")))
     if "--stubborn" in options:
