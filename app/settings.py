@@ -128,7 +128,7 @@ class Settings(BaseSettings):
     )
 
     api_calls_per_minute: int = Field(
-        default=600,
+        default=3_000,
         ge=1,
         le=100_000,
         description="Calls one API key may make in a minute, counted in each web process.",

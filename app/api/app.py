@@ -46,7 +46,7 @@ def build_api(
     app.state.house = house
     app.state.clock = clock
     app.state.stopping = stopping or asyncio.Event()
-    app.state.pace = Pace(600 if house is None else house.settings.api_calls_per_minute)
+    app.state.pace = Pace(1 if house is None else house.settings.api_calls_per_minute)
     app.add_middleware(BodyLimit)
     app.add_middleware(RequestIds)
     return app

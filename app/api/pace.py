@@ -8,25 +8,43 @@ from __future__ import annotations
 
 import math
 import time
+from collections.abc import Callable
+from dataclasses import dataclass
 from uuid import UUID
-
-from limits import RateLimitItemPerMinute
-from limits.storage import MemoryStorage
-from limits.strategies import MovingWindowRateLimiter
 
 from app.api.problems import TooMany
 
 
-class Pace:
-    """The counters of one process."""
+@dataclass(slots=True)
+class _Bucket:
+    """What a key has left, as of a moment of the monotonic clock."""
 
-    def __init__(self, calls_per_minute: int) -> None:
-        self._limiter = MovingWindowRateLimiter(MemoryStorage())
-        self._calls = RateLimitItemPerMinute(calls_per_minute, namespace="key")
+    left: float
+    at: float
+
+
+class Pace:
+    """A bucket a key: it holds one minute's calls and fills at that rate.
+
+    There are as many buckets as keys were used, and only valid keys are counted, so the memory
+    is bounded by what operators made. (The counting library used at the desk's doors starts a
+    thread a call to forget old entries; here that cost more than the call.)
+    """
+
+    def __init__(
+        self, calls_per_minute: int, monotonic: Callable[[], float] = time.monotonic
+    ) -> None:
+        self._full = float(calls_per_minute)
+        self._per_second = calls_per_minute / 60
+        self._monotonic = monotonic
+        self._buckets: dict[UUID, _Bucket] = {}
 
     def count(self, key_id: UUID) -> None:
         """One call with this key. Raises `TooMany` that says when to go on."""
-        name = str(key_id)
-        if not self._limiter.hit(self._calls, name):
-            free_at = self._limiter.get_window_stats(self._calls, name).reset_time
-            raise TooMany(max(1, math.ceil(free_at - time.time())))
+        now = self._monotonic()
+        bucket = self._buckets.setdefault(key_id, _Bucket(self._full, now))
+        bucket.left = min(self._full, bucket.left + (now - bucket.at) * self._per_second)
+        bucket.at = now
+        if bucket.left < 1:
+            raise TooMany(max(1, math.ceil((1 - bucket.left) / self._per_second)))
+        bucket.left -= 1

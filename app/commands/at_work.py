@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
 from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
@@ -35,10 +36,14 @@ LenderName = Annotated[
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON for machines.")]
 
 
-def run(work: Callable[[Parts], Awaitable[T]], data_dir: Path | None = None) -> T:
+def run(
+    work: Callable[[Parts], Awaitable[T]], data_dir: Path | None = None, *, only_looks: bool = False
+) -> T:
     """Do `work` with the parts of the installation that is meant.
 
-    Raises `Misconfigured` when its database does not answer.
+    A command that only looks takes the instance started last when several run; one that changes
+    something has to be told which (`Invalid`). Raises `Misconfigured` when the database does not
+    answer.
     """
     from app.logs import configure_logs
     from app.supervisor.find import settings_for_command
@@ -46,6 +51,8 @@ def run(work: Callable[[Parts], Awaitable[T]], data_dir: Path | None = None) -> 
 
     # Commands speak for themselves; what the parts have to say goes to the log of the instance.
     configure_logs("error", "text", "command")
+    if not only_looks:
+        refuse_to_guess(data_dir)
     settings = settings_for_command(data_dir)
 
     async def connected() -> T:
@@ -68,6 +75,18 @@ def run(work: Callable[[Parts], Awaitable[T]], data_dir: Path | None = None) -> 
                 f"{mend}; `saldo doctor` tells more.",
             ) from None
         raise
+
+
+def refuse_to_guess(data_dir: Path | None) -> None:
+    """Raises `Invalid` when several instances run here and nobody said which one is meant."""
+    from app.instance import find_running
+
+    if data_dir or os.environ.get("SALDO_DATA_DIR") or os.environ.get("SALDO_DATABASE_URL"):
+        return
+    running = find_running()
+    if len(running) > 1:
+        folders = ", ".join(one.data_dir for one in running)
+        raise Invalid("--data-dir", "is needed: several run here.", mend=f"One of: {folders}.")
 
 
 async def lender_named(parts: Parts, slug: str | None) -> tuple[LenderId, str]:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import stat
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -59,7 +60,7 @@ async def examine(data_dir: Path | None) -> list[Finding]:
     found = [ok("settings", "can be read"), *_instance(settings, data_dir)]
     found += _public_url(settings)
     found += _clock(settings)
-    found += _connectors(settings)
+    found += _providers(settings)
     vault, about_keys = _keys(settings)
     found += about_keys
     found += await examine_database(settings, vault)
@@ -78,7 +79,11 @@ def _instance(settings: Settings, data_dir: Path | None) -> list[Finding]:
     except NotFound:
         mend = "Start it: saldo serve" if settings.embedded else ""
         return [note("instance", "no supervisor runs on this machine", mend)]
-    return [ok("instance", f"runs in {instance.data_dir} since {instance.started}")]
+    found = [ok("instance", f"runs in {instance.data_dir} since {instance.started}")]
+    if not (instance.demo or data_dir or os.environ.get("SALDO_DATA_DIR")):
+        what = "the settings below are this shell's, not those that the instance was started with"
+        found.append(note("environment", what, "Use the same .env, or SALDO_ENV_FILE."))
+    return found
 
 
 def _public_url(settings: Settings) -> list[Finding]:
@@ -112,6 +117,15 @@ def _clock(settings: Settings) -> list[Finding]:
         mend = "Start the demo again: it goes on where it stood."
         return [note("business clock", "stands still: nobody renews its lease", mend)]
     return [ok("business clock", f"runs at {warp.speed:g}x (demo)")]
+
+
+def _providers(settings: Settings) -> list[Finding]:
+    """Connectors and licence, as this shell's settings have them."""
+    from app.reports.findings import note
+
+    if settings.demo and not os.environ.get("SALDO_BERLIN_GROUP_BANKS"):
+        return [note("providers", "the demo brings its own sandbox; nothing live is set up")]
+    return _connectors(settings)
 
 
 def _connectors(settings: Settings) -> list[Finding]:

@@ -50,7 +50,7 @@ def list_all(
     lender: LenderName = None, json_wanted: AsJson = False, data_dir: DataDir = None
 ) -> None:
     """API keys with their last use (noted at most once a minute)."""
-    found = run(lambda parts: _listed(parts, lender), data_dir)
+    found = run(lambda parts: _listed(parts, lender), data_dir, only_looks=True)
     if json_wanted:
         typer.echo(as_json(found))
         return

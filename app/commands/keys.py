@@ -15,7 +15,7 @@ from typing import TYPE_CHECKING, Annotated
 
 import typer
 
-from app.commands.at_work import DataDir, run
+from app.commands.at_work import DataDir, refuse_to_guess, run
 from app.domain.errors import Conflict, Invalid, Misconfigured
 from app.settings import KEY_BYTES
 
@@ -49,6 +49,7 @@ def new(
     from app.keyring import keys_file
     from app.supervisor.find import settings_for_command
 
+    refuse_to_guess(data_dir)
     path = keys_file(settings_for_command(data_dir).data_dir)
     add_master(path, key_id)
     typer.echo(f"{key_id} is now the first master key in {path}.")

@@ -104,7 +104,7 @@ def list_lenders(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
         async with parts.house.store.engine_unit() as unit:
             return [dict(row._mapping) for row in await unit.conn.execute(query)]
 
-    found = run(work, data_dir)
+    found = run(work, data_dir, only_looks=True)
     if json_wanted:
         typer.echo(as_json(found))
         return

@@ -25,10 +25,12 @@ def migrate(
     if sql_roles:
         typer.echo(ROLES_SQL)
         return
+    from app.commands.at_work import refuse_to_guess
     from app.store.embedded import connect_only
     from app.store.migrate import head, upgrade
     from app.supervisor.find import settings_for_command
 
+    refuse_to_guess(data_dir)
     settings = settings_for_command(data_dir)
     url = settings.database_owner_url.get_secret_value()
     if not url and settings.embedded:

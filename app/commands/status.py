@@ -31,7 +31,7 @@ _WORDS = {
 @app.callback(invoke_without_command=True)
 def status(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
     """Counts over all lenders of the running instance, which is found without settings."""
-    counts = run(count_all, data_dir)
+    counts = run(count_all, data_dir, only_looks=True)
     if json_wanted:
         typer.echo(as_json(counts))
         return

@@ -131,7 +131,7 @@ def list_users(
         async with parts.house.store.unit(lender_id) as unit:
             return await everybody(unit)
 
-    found = run(work, data_dir)
+    found = run(work, data_dir, only_looks=True)
     if json_wanted:
         typer.echo(as_json(found))
         return
