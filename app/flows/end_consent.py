@@ -59,7 +59,9 @@ async def end_consent(
     where it does not know; an open case without another consent becomes a person's task. Locks
     the borrower, then the accounts. A consent that has ended before stays as it ended.
     """
-    consent = await _locked(unit, consent_id)
+    consent, last_attempt = await _locked(unit, consent_id)
+    # The clock of whoever ends it may have stood still behind our lock while an attempt left.
+    ended_at = max(now, last_attempt) if last_attempt is not None else now
     state = ConsentState(consent.state)
     if state not in CONSENT.sources(event) or CONSENT.step(state, event) is state:
         if CONSENT.is_final(state) or state is ConsentState.ABANDONED:
@@ -72,7 +74,7 @@ async def end_consent(
         consent_id,
         CONSENT,
         event,
-        ended_at=now,
+        ended_at=ended_at,
         ended_why=why,
         next_check_at=None,
         scoring="failed" if consent.scoring in ("due", "reading") else consent.scoring,
@@ -96,24 +98,27 @@ async def end_consent(
     return ConsentEnded(changed=True, erased=erased)
 
 
-async def _locked(unit: Unit, consent_id: UUID) -> Row[Any]:
+async def _locked(unit: Unit, consent_id: UUID) -> tuple[Row[Any], datetime | None]:
+    """The consent behind the locks, and the last attempt to read one of its accounts."""
     owner = await unit.conn.scalar(
         select(consents.c.borrower_id).where(consents.c.id == consent_id)
     )
     if owner is None:
         raise NotFound("There is no such consent.")
     await lock_borrower(unit, owner)
-    await unit.conn.execute(
-        select(accounts.c.id)
+    under_it = await unit.conn.execute(
+        select(accounts.c.last_attempt_at)
         .where(accounts.c.consent_id == consent_id)
         .order_by(accounts.c.id)
         .with_for_update(key_share=True)
     )
-    return (
+    moments = [row.last_attempt_at for row in under_it if row.last_attempt_at is not None]
+    consent = (
         await unit.conn.execute(
             select(consents).where(consents.c.id == consent_id).with_for_update(key_share=True)
         )
     ).one()
+    return consent, max(moments, default=None)
 
 
 async def _take_off_plan(unit: Unit, consent_id: UUID) -> None:

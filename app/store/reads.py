@@ -29,23 +29,24 @@ class DueAccount(NamedTuple):
     lapsed: bool
 
 
-async def take_due(unit: Unit, now: datetime, limit: int) -> list[DueAccount]:
+async def take_due(unit: Unit, now: datetime, since: datetime, limit: int) -> list[DueAccount]:
     """Lock at most `limit` due accounts that nobody else is planning, the longest due first.
 
-    Walks the partial index on `next_read_at` from its lower end, so the cost is that of the
-    due rows, however large the book is and however many lenders it has.
+    Walks the partial index on `next_read_at` from `since` on, so the cost is that of the due
+    rows, however large the book is and however many lenders it has.
     """
     found = await driver.rows(
         unit,
         """
         SELECT id, connector, bank_id, next_read_at, leased_until IS NOT NULL
         FROM accounts
-        WHERE next_read_at <= %(now)b AND (leased_until IS NULL OR leased_until <= %(now)b)
+        WHERE next_read_at <= %(now)b AND next_read_at >= %(since)b
+            AND (leased_until IS NULL OR leased_until <= %(now)b)
         ORDER BY next_read_at
         LIMIT %(limit)b
         FOR NO KEY UPDATE SKIP LOCKED
         """,
-        {"now": now, "limit": limit},
+        {"now": now, "since": since, "limit": limit},
     )
     return [DueAccount(*row) for row in found]
 

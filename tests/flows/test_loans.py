@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.domain.ids import LoanId
+from app.domain.ids import LoanId, Phone
 from app.domain.money import Money
 from app.flows.book_repayment import Booked, book_repayment
 from app.flows.confirm_owed import confirm_owed
@@ -195,6 +195,21 @@ async def test_a_borrower_keeps_what_is_not_sent_again(street: Street) -> None:
     assert row.phone_enc is not None
     assert row.birth_date_hash is not None
     assert row.time_zone == "Europe/Madrid"
+
+
+async def test_what_waits_goes_to_the_new_number(street: Street) -> None:
+    ana = await street.neighbour(ref="A", phone="+34600111222")
+    await street.money_seen(ana)
+    await street.work_off()
+    assert await street.states("messages", ana) == ["queued"]
+    await register_borrower(
+        street.house,
+        street.now,
+        street.lender_id,
+        BorrowerWanted("A", "Ana", "ES", "es", phone=Phone.parse("+34600999888")),
+    )
+    await street.tick()
+    assert [sent.sms.to.reveal() for sent in street.carrier.taken] == ["+34600999888"]
 
 
 # ------------------------------------------------------------------ cases

@@ -194,6 +194,16 @@ async def test_a_fast_clock_is_not_an_outage(lane: Lane) -> None:
     assert (await lane.plan(speed=6_000.0)).handed == 1
 
 
+async def test_a_large_tick_is_several_transactions_and_misses_nobody(
+    lane: Lane, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.flows.plan_reads.PER_TRANSACTION", 2)
+    people = [await lane.street.neighbour() for _ in range(5)]
+    await lane.due_now(*people)
+    assert (await lane.plan()).handed == 5
+    assert [len(batch) for batch in await lane.batches()] == [2, 2, 1]
+
+
 @pytest.mark.parametrize(
     "until",
     [None, timedelta(seconds=-1_875_538), timedelta(days=400), timedelta(hours=9)],
