@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack
 from pathlib import Path
 
 import pytest
@@ -22,28 +24,41 @@ def alone(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     return tmp_path
 
 
-def start(folder: Path) -> object:
-    """An instance as far as others can tell: the lock is held, the run file is there."""
-    folder.mkdir()
-    held = take_lock(folder)
-    me = ProcessMark("supervisor", 1, 0.0)
-    publish(Instance(str(folder), str(folder), str(folder / "clock.json"), True, False, "2026", me))
-    return held
+@pytest.fixture
+def machine(alone: Path) -> Iterator[Callable[[str], Path]]:
+    """Starts instances, as far as others can tell: the lock is held, the run file is there."""
+    with ExitStack() as held:
+
+        def start(name: str) -> Path:
+            folder = alone / name
+            folder.mkdir()
+            lock = take_lock(folder)
+            assert lock is not None
+            held.enter_context(lock)
+            me = ProcessMark("supervisor", 1, 0.0)
+            publish(
+                Instance(
+                    str(folder), str(folder), str(folder / "clock.json"), True, False, "2026", me
+                )
+            )
+            return folder
+
+        yield start
 
 
-def test_one_instance_is_meant_and_two_are_a_question(alone: Path) -> None:
+def test_one_instance_is_meant_and_two_are_a_question(machine: Callable[[str], Path]) -> None:
     refuse_to_guess(None)
-    held = [start(alone / "one")]
+    machine("one")
     refuse_to_guess(None)
-    held.append(start(alone / "two"))
+    machine("two")
     with pytest.raises(Invalid, match="several run here"):
         refuse_to_guess(None)
-    assert len(held) == 2
 
 
-def test_whoever_says_which_is_not_asked(alone: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    held = [start(alone / "one"), start(alone / "two")]
-    refuse_to_guess(alone / "one")
-    monkeypatch.setenv("SALDO_DATA_DIR", str(alone / "one"))
+def test_whoever_says_which_is_not_asked(
+    machine: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    one, _two = machine("one"), machine("two")
+    refuse_to_guess(one)
+    monkeypatch.setenv("SALDO_DATA_DIR", str(one))
     refuse_to_guess(None)
-    assert len(held) == 2
