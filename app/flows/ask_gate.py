@@ -15,7 +15,7 @@ from app.domain.ids import CaseId, Phone
 from app.domain.message import Channel
 from app.reference.packs import PackBook
 from app.reference.places import holiday_dates, zones_of
-from app.store.brakes import Brake, halted, holds_of, opted_out
+from app.store.brakes import Brake, halted, holds_of, silenced
 from app.store.contacts import history_of
 from app.store.unit import Unit
 
@@ -57,7 +57,7 @@ async def ask_gate(
     wanted = frozenset(CaseId(one) for one in case_ids)
     zones = zones_for(unit, person)
     in_force = (await holds_of(unit, (person.id,), now)).get(person.id, ())
-    refused = await opted_out(unit, (person.id,), channel)
+    refused = await silenced(unit, (person.id,), channel)
     stopped = await halted(unit, person.lender_id, _BRAKES[channel])
     question = ContactQuestion(
         now=now,

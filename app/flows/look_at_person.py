@@ -16,7 +16,7 @@ from app.domain.message import Channel
 from app.domain.payment import LinkState, PaymentState
 from app.domain.strategy import SeenFunds, SignalsAct, Situation
 from app.domain.task import TaskReason, TaskState
-from app.store.brakes import HoldInForce, holds_of, opted_out
+from app.store.brakes import HoldInForce, holds_of, silenced
 from app.store.dues import Due, dues_of
 from app.store.locks import lock_borrower
 from app.store.payments import live_payment
@@ -101,7 +101,7 @@ async def look_at_person(unit: Unit, now: datetime, borrower_id: UUID) -> Person
         payment=await live_payment(unit, borrower_id),
         link_live_until=await _link_live_until(unit, now, borrower_id),
         tasks=tuple((task.case_id, TaskReason(task.reason)) for task in waiting),
-        opted_out=bool(await opted_out(unit, (borrower_id,), Channel.SMS)),
+        opted_out=bool(await silenced(unit, (borrower_id,), Channel.SMS)),
     )
 
 

@@ -22,7 +22,7 @@ from app.domain.money import Money
 from app.domain.read_planner import UNATTENDED_WINDOW, allowance
 from app.reports.board import TaskLine, tasks_of_case
 from app.reports.case_entries import Entry, entries_of
-from app.store.brakes import HoldInForce, holds_of, opted_out
+from app.store.brakes import HoldInForce, holds_of, silenced
 from app.store.dues import dues_of
 from app.store.tables import (
     accounts,
@@ -206,7 +206,7 @@ async def _person(unit: Unit, borrower_id: UUID) -> Person:
         country=row.country,
         time_zone=row.time_zone or row.lender_zone,
         phone=phone,
-        wants_no_texts=bool(await opted_out(unit, (row.id,), Channel.SMS)),
+        wants_no_texts=bool(await silenced(unit, (row.id,), Channel.SMS)),
         checks_locked=row.checks_locked_at is not None,
     )
 

@@ -8,10 +8,10 @@ from datetime import datetime
 from enum import StrEnum
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, or_, select
+from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from app.domain.message import Channel
-from app.store.tables import holds, opt_outs, stop_switches
+from app.store.tables import borrowers, holds, opt_outs, stop_switches
 from app.store.unit import Unit
 
 
@@ -100,3 +100,36 @@ async def opted_out(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) 
         )
     )
     return {row.borrower_id for row in rows}
+
+
+async def silenced(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) -> set[UUID]:
+    """Those of the borrowers who may not be written to on `channel`.
+
+    They stopped it themselves, or somebody did whom the same lender reaches at the same number:
+    the phone in a person's hand does not know under how many names a lender keeps him (47 CFR
+    64.1200(a)(10) revokes for the number). `opted_out` is each one's own word alone.
+    """
+    his, other = borrowers.alias("his"), borrowers.alias("other")
+    meant = other.c.id == his.c.id
+    if channel is not Channel.EMAIL:
+        same_number = and_(
+            other.c.lender_id == his.c.lender_id,
+            other.c.phone_hash == his.c.phone_hash,
+            other.c.phone_enc.is_not(None),
+        )
+        meant = or_(meant, same_number)
+    rows = await unit.conn.execute(
+        select(his.c.id).where(
+            his.c.id.in_(list(borrower_ids)),
+            exists(
+                select(opt_outs.c.borrower_id)
+                .join(other, other.c.id == opt_outs.c.borrower_id)
+                .where(
+                    opt_outs.c.channel == channel.value,
+                    opt_outs.c.stopped_at.is_not(None),
+                    meant,
+                )
+            ),
+        )
+    )
+    return {row.id for row in rows}
