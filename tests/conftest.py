@@ -36,7 +36,7 @@ _TEMPLATE = "saldo_template"
 
 def pytest_configure(config: pytest.Config) -> None:
     """Scrub the environment; the process that began the run makes the folder of the server."""
-    kept = {_FOLDER, "SALDO_SPECS_DIR"}
+    kept = {_FOLDER, "SALDO_SPECS_DIR", "SALDO_REQUIRE_BROWSER"}
     for name in [name for name in os.environ if name.startswith("SALDO_") and name not in kept]:
         del os.environ[name]
     if not hasattr(config, "workerinput"):

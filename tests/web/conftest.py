@@ -120,7 +120,7 @@ async def sign_in_as(street: Street, browser: OpenBrowser) -> Desk:
 
 
 @lru_cache(maxsize=1)
-def _hashed() -> str:
+def hashed_password() -> str:
     """Made once: a hash takes a tenth of a second on purpose."""
     return PasswordHasher().hash(PASSWORD)
 
@@ -138,7 +138,7 @@ async def desk_of(
         email=email,
         name=f"Pat {role.value}",
         role=role,
-        password_hash=_hashed(),
+        password_hash=hashed_password(),
         actor="test",
     )
     desk = browser()

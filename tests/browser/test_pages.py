@@ -1,0 +1,185 @@
+"""What only a real browser can tell: that it moves, fits, can be reached, and asks nobody else."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+from playwright.async_api import Page, expect
+
+from app.domain.consent import Purpose
+from app.domain.message import CancelReason
+from app.domain.roles import Role
+from app.flows.end_signals import end_signals
+from app.flows.request_consent import request_consent
+from tests.browser.conftest import Site
+from tests.flows.street import BORN
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+DESK = ["/", "/cases", "/consents", "/controls", "/observe", "/account"]
+
+# Everything that can be pressed must be large enough (WCAG 2.2, 2.5.8: 24 by 24), except links
+# within a sentence; and must show when it has the focus (2.4.7).
+_SMALL = """() => [...document.querySelectorAll('a, button, input, select, textarea, summary')]
+  .filter(one => one.offsetParent !== null && one.type !== 'hidden' && !one.closest('.unseen'))
+  .filter(one => !(one.tagName === 'A' && one.closest('p, dd, td, th, li, .head, .skip')))
+  .map(one => [one, one.getBoundingClientRect()])
+  .filter(([one, box]) => box.width > 0 && (box.width < 24 || box.height < 24)
+      && !(one.labels && one.labels.length))
+  .map(([one, box]) =>
+      `${one.tagName} ${one.textContent.trim().slice(0, 30)} ${box.width}x${box.height}`)
+"""
+_WIDER = "() => document.documentElement.scrollWidth - document.documentElement.clientWidth"
+_RING = """() => { const one = document.activeElement; const style = getComputedStyle(one);
+  return [one.tagName, style.outlineStyle !== 'none' && parseFloat(style.outlineWidth) >= 2] }"""
+
+
+async def look_over(page: Page) -> None:
+    """Nothing sticks out, nothing is too small to press."""
+    assert await page.evaluate(_WIDER) <= 0, page.url
+    assert await page.evaluate(_SMALL) == [], page.url
+
+
+async def test_an_alert_appears_and_disappears_by_itself(site: Site) -> None:
+    board = await site.signed_in(Role.COLLECTOR)
+    await expect(board.locator("[data-live]")).to_have_attribute("data-state", "on")
+    await expect(board.locator("#alerts-empty")).to_be_visible()
+    who = await site.street.neighbour()
+    await site.street.money_seen(who)
+    card = board.locator("#alerts li")
+    await expect(card).to_contain_text("Ana Núñez")
+    await expect(card).to_contain_text("Enough for what is due")
+    await expect(board.locator("[data-count=alerts]")).to_contain_text("1")
+    await expect(board.locator("[data-announce]")).to_contain_text("Ana Núñez")
+    await expect(board.locator("#alerts-empty")).to_be_hidden()
+    async with site.street.store.engine_unit() as unit:
+        await end_signals(
+            unit, site.street.now, account_ids=[who.account_id], why=CancelReason.MONEY_GONE
+        )
+    await expect(card).to_have_count(0)
+    await expect(board.locator("#alerts-empty")).to_be_visible()
+    assert site.complaints == []
+    assert site.strangers == set()
+
+
+@pytest.mark.parametrize(("width", "height"), [(1360, 900), (390, 844), (320, 640)])
+async def test_the_desk_fits_every_window(site: Site, width: int, height: int) -> None:
+    who, _link = await site.texted()
+    page = await site.signed_in(Role.COLLECTION_MANAGER, width=width, height=height)
+    for path in [*DESK, f"/cases/{who.cases[0]}"]:
+        await page.goto(site.url + path)
+        await look_over(page)
+    assert site.complaints == []
+    assert site.strangers == set()
+
+
+@pytest.mark.parametrize("scheme", ["light", "dark"])
+async def test_a_borrower_pays_on_an_old_small_phone_without_script(
+    site: Site, scheme: str
+) -> None:
+    _who, link = await site.texted()
+    page = await site.window(width=320, height=568, script=False, scheme=scheme)
+    await page.goto(f"{link}?lang=en")
+    await look_over_without_script(page)
+    await page.get_by_label("Your date of birth").fill(BORN.isoformat())
+    await page.get_by_role("button", name="Continue").click()
+    await expect(page.get_by_role("heading", name="What is due")).to_be_visible()
+    await page.get_by_text("I cannot pay now").click()
+    await expect(page.get_by_role("button", name="Tell Préstamos Sol").first).to_be_visible()
+    await page.get_by_label("How much?").fill("999")
+    await page.get_by_role("button", name="Continue at my bank").click()
+    await expect(page.get_by_role("alert")).to_contain_text("more than is due")
+    await page.get_by_label("How much?").fill("50")
+    left: list[str] = []
+    page.on("request", lambda asked: left.append(asked.url))
+    await page.route("https://bank.example/**", lambda route: route.fulfill(body="the bank"))
+    await page.get_by_role("button", name="Continue at my bank").click()
+    await expect(page.get_by_text("the bank")).to_be_visible()
+    assert [url for url in left if url.startswith("https://bank.example/")]
+    assert site.street.bank.payments
+    assert site.complaints == []
+
+
+async def look_over_without_script(page: Page) -> None:
+    """The page itself cannot be asked without script: its picture is as wide as its window."""
+    size = page.viewport_size
+    assert size is not None
+    box = await page.locator("body").bounding_box()
+    assert box is not None
+    assert box["width"] <= size["width"]
+
+
+async def test_the_pay_page_fits_and_can_be_pressed(site: Site) -> None:
+    _who, link = await site.texted()
+    for width in (320, 390, 1360):
+        page = await site.window(width=width, height=800)
+        for language in ("en", "es", "pl"):
+            await page.goto(f"{link}?lang={language}")
+            await look_over(page)
+            await page.goto(f"{link}/stop?lang={language}")
+            await look_over(page)
+        await page.goto(f"{link}?lang=pl")
+        await page.locator("#birth_date").fill(BORN.isoformat())
+        await page.locator("form[data-step=check] button").click()
+        await page.locator("form[data-step=pay]").wait_for()
+        await look_over(page)
+        for summary in await page.locator("summary").all():
+            await summary.click()
+        await look_over(page)
+    assert site.complaints == []
+    assert site.strangers == set()
+
+
+async def test_consent_boxes_are_unticked_and_their_words_tick_them(site: Site) -> None:
+    who = await site.street.neighbour()
+    made = await request_consent(
+        site.street.house,
+        site.street.now,
+        lender_id=site.street.lender_id,
+        borrower_ref=who.ref,
+        purposes=(Purpose.SCORING, Purpose.REPAYMENT_MONITORING),
+    )
+    page = await site.window(width=390, height=844)
+    await page.goto(f"{made.link}?lang=en")
+    await look_over(page)
+    boxes = page.get_by_role("checkbox")
+    await expect(boxes).to_have_count(2)
+    for box in await boxes.all():
+        await expect(box).not_to_be_checked()
+    await page.get_by_text("Look at my balance when a payment is due").click()
+    await expect(boxes.nth(1)).to_be_checked()
+    sizes: list[Any] = [
+        await page.get_by_role("button", name=name).bounding_box()
+        for name in ("Continue with what I ticked", "No, thank you")
+    ]
+    assert sizes[0]["width"] == sizes[1]["width"]
+    assert sizes[0]["height"] == sizes[1]["height"]
+    await page.get_by_role("button", name="Continue with what I ticked").click()
+    await expect(page.get_by_role("heading", name="Which is your bank?")).to_be_visible()
+    await look_over(page)
+    assert site.complaints == []
+
+
+async def test_everything_is_reached_by_the_keyboard_and_shows_it(site: Site) -> None:
+    who, link = await site.texted()
+    desk = await site.signed_in(Role.COLLECTOR)
+    await desk.goto(f"{site.url}/cases/{who.cases[0]}")
+    await _tab_through(desk)
+    phone = await site.window(width=390, height=844)
+    await phone.goto(f"{link}?lang=en")
+    await _tab_through(phone)
+
+
+async def _tab_through(page: Page) -> None:
+    await page.keyboard.press("Tab")
+    assert await page.evaluate("() => document.activeElement.className") == "skip"
+    reached = 0
+    for _ in range(60):
+        await page.keyboard.press("Tab")
+        name, ring = await page.evaluate(_RING)
+        if name == "BODY":
+            break
+        assert ring, f"{name} does not show its focus on {page.url}"
+        reached += 1
+    assert reached >= 5
