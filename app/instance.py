@@ -173,12 +173,17 @@ def find_running(data_dir: Path | None = None) -> list[Instance]:
     With `data_dir` only that folder is looked at. Without, the usual folders below the working
     folder and all pointers are.
     """
-    here = {Path("saldo-data").resolve(), Path("demo").resolve()}
+    here = usual_folders()
     folders = {data_dir.resolve()} if data_dir is not None else {*here, *_pointed_at()}
     found = [one for folder in folders if is_held(folder) and (one := read_instance(folder))]
     latest = sorted(found, key=lambda one: one.started, reverse=True)
     # Whoever stands in a checkout means what he started there, not a neighbour's.
     return sorted(latest, key=lambda one: Path(one.data_dir) not in here)
+
+
+def usual_folders() -> set[Path]:
+    """Where instances that were started in this working folder have their data."""
+    return {Path("saldo-data").resolve(), Path("demo").resolve()}
 
 
 # ---------------------------------------------------------------- details

@@ -41,9 +41,9 @@ def run(
 ) -> T:
     """Do `work` with the parts of the installation that is meant.
 
-    A command that only looks takes the instance started last when several run; one that changes
-    something has to be told which (`Invalid`). Raises `Misconfigured` when the database does not
-    answer.
+    Where several instances run, the one of the working folder is meant. Elsewhere a command that
+    only looks takes the one started last; one that changes something has to be told which
+    (`Invalid`). Raises `Misconfigured` when the database does not answer.
     """
     from app.logs import configure_logs
     from app.supervisor.find import settings_for_command
@@ -78,13 +78,17 @@ def run(
 
 
 def refuse_to_guess(data_dir: Path | None) -> None:
-    """Raises `Invalid` when several instances run here and nobody said which one is meant."""
-    from app.instance import find_running
+    """Raises `Invalid` when several instances run here and nobody said which one is meant.
+
+    Standing in the folder that one of them was started in says it.
+    """
+    from app.instance import find_running, usual_folders
 
     if data_dir or os.environ.get("SALDO_DATA_DIR") or os.environ.get("SALDO_DATABASE_URL"):
         return
     running = find_running()
-    if len(running) > 1:
+    here = sum(Path(one.data_dir) in usual_folders() for one in running)
+    if len(running) > 1 and here != 1:
         folders = ", ".join(one.data_dir for one in running)
         raise Invalid("--data-dir", "is needed: several run here.", mend=f"One of: {folders}.")
 

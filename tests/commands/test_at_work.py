@@ -31,7 +31,7 @@ def machine(alone: Path) -> Iterator[Callable[[str], Path]]:
 
         def start(name: str) -> Path:
             folder = alone / name
-            folder.mkdir()
+            folder.mkdir(parents=True)
             lock = take_lock(folder)
             assert lock is not None
             held.enter_context(lock)
@@ -62,3 +62,14 @@ def test_whoever_says_which_is_not_asked(
     refuse_to_guess(one)
     monkeypatch.setenv("SALDO_DATA_DIR", str(one))
     refuse_to_guess(None)
+
+
+def test_standing_in_the_folder_of_one_says_which(
+    machine: Callable[[str], Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    machine("elsewhere")
+    monkeypatch.chdir(machine("mine/demo").parent)
+    refuse_to_guess(None)
+    machine("mine/saldo-data")
+    with pytest.raises(Invalid, match="several run here"):
+        refuse_to_guess(None)
