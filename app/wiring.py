@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any
+from uuid import UUID
 
 import httpx
 import structlog
@@ -15,6 +16,7 @@ import connectors
 from app.boundary import guard
 from app.clock import Clock
 from app.domain.errors import Misconfigured
+from app.domain.ids import LenderId
 from app.flows.house import House
 from app.keyring import load_keys
 from app.ports import Connector, LenderHookPort, Wire
@@ -22,6 +24,7 @@ from app.reference.packs import PackBook, load_packs
 from app.settings import Settings
 from app.store import embedded
 from app.store.jobs import Jobs
+from app.store.security import APP_ROLE, ENGINE_ROLE
 from app.store.unit import Store, connect
 from app.store.vault import Vault
 from connectors import _http
@@ -61,7 +64,11 @@ async def build(settings: Settings, *, name: str = "saldo") -> Parts:
         Vault(masters, keys.hash_key),
         Jobs(),
     )
-    await refuse_dangerous_roles(store)
+    try:
+        await refuse_dangerous_roles(store)
+    except BaseException:
+        await store.close()
+        raise
     http = _http.client()
     house = make_house(settings, store, clock, load_packs(), http)
     return Parts(house, clock, engine_url, http)
@@ -97,18 +104,25 @@ def database_urls(settings: Settings) -> tuple[str, str]:
 
 
 async def refuse_dangerous_roles(store: Store) -> None:
-    """Row security means nothing to a superuser: refuse to run as one."""
-    query = text(
-        "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
-    )
-    async with store.engine_unit() as unit:
-        row = (await unit.conn.execute(query)).one()
-    if row.rolsuper or row.rolbypassrls:
-        raise Misconfigured(
-            "SALDO_DATABASE_ENGINE_URL",
-            f"the role {row.rolname} is a superuser or bypasses row security",
-            "Use the role saldo_engine, made with NOSUPERUSER NOBYPASSRLS.",
-        )
+    """Row security means nothing to a superuser: refuse to run as one, on either address."""
+    nobody = LenderId(UUID(int=0))
+    for setting, role, opened in (
+        ("SALDO_DATABASE_ENGINE_URL", ENGINE_ROLE, store.engine_unit()),
+        ("SALDO_DATABASE_URL", APP_ROLE, store.unit(nobody)),
+    ):
+        async with opened as unit:
+            row = (await unit.conn.execute(_WHO_AM_I)).one()
+        if row.rolsuper or row.rolbypassrls:
+            raise Misconfigured(
+                setting,
+                f"the role {row.rolname} is a superuser or bypasses row security",
+                f"Use the role {role}, made with NOSUPERUSER NOBYPASSRLS.",
+            )
+
+
+_WHO_AM_I = text(
+    "SELECT rolname, rolsuper, rolbypassrls FROM pg_roles WHERE rolname = current_user"
+)
 
 
 def _slot(

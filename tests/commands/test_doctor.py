@@ -135,6 +135,13 @@ def test_a_superuser_is_named(saldo: Saldo, db: DatabaseUrls, setting: str) -> N
     is_wrong(found[f"role {role}"], "superuser", setting)
 
 
+@pytest.mark.parametrize("setting", ["SALDO_DATABASE_URL", "SALDO_DATABASE_ENGINE_URL"])
+def test_nothing_starts_as_a_superuser(saldo: Saldo, db: DatabaseUrls, setting: str) -> None:
+    said = refusal(saldo("status", env={setting: db.superuser}))
+    assert setting in said
+    assert "superuser" in said
+
+
 def test_roles_swapped(saldo: Saldo, db: DatabaseUrls) -> None:
     env = {"SALDO_DATABASE_URL": db.engine, "SALDO_DATABASE_ENGINE_URL": db.app}
     found = look(saldo, env)
