@@ -26,8 +26,8 @@ MEANINGS: Final[Mapping[LenderEvent, tuple[str, str]]] = {
         "consent_id, request_id, state, why, at",
     ),
     LenderEvent.CONSENT_REFUSED: (
-        "The borrower agreed to nothing. It costs him nothing.",
-        "request_id, why, at",
+        "The borrower agreed to nothing, or not at his bank. It costs him nothing.",
+        "request_id, why, at; consent_id and state when he had been led to a bank",
     ),
     LenderEvent.SIGNAL_RAISED: (
         "There is money. How far it reaches, never how much it is.",

@@ -82,7 +82,7 @@ async def begin_bank_consent(
     except ProviderError as error:
         async with house.store.unit(begun.lender_id) as unit:
             why = f"the bank did not answer as expected ({type(error).__name__})"
-            await end_consent(unit, now, begun.consent_id, "abandon", why, "saldo")
+            await end_consent(unit, now, begun.consent_id, "abandon", why, "saldo", may_go_on=True)
         raise
     async with house.store.unit(begun.lender_id) as unit:
         overtaken = await _keep_token(unit, now, begun, answer.grant.token.reveal())
@@ -108,7 +108,9 @@ async def _write_down(
             raise NotAllowed("Nothing was agreed to, so there is nothing to ask a bank for.")
         for earlier in await of_borrower(unit, found.borrower_id, [ConsentState.PENDING]):
             if earlier.request_id == found.request_id:
-                await end_consent(unit, now, earlier.id, "abandon", "started again", "page")
+                await end_consent(
+                    unit, now, earlier.id, "abandon", "started again", "page", may_go_on=True
+                )
         recurring = Purpose.REPAYMENT_MONITORING.value in granted
         begun = _Begun(
             consent_id=new_id(),

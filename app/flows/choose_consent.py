@@ -57,7 +57,9 @@ async def choose_consent(
         for begun in await of_borrower(unit, found.borrower_id, (ConsentState.PENDING,)):
             # What he allows now is not what was begun at the bank.
             if begun.request_id == found.request_id:
-                await end_consent(unit, now, begun.id, "abandon", "chosen anew", "page")
+                await end_consent(
+                    unit, now, begun.id, "abandon", "chosen anew", "page", may_go_on=True
+                )
         asked = [Purpose(word) for word in request.purposes]
         yes = [purpose for purpose in asked if purpose in granted]
         REQUEST.step(RequestState(request.state), "choose" if yes else "complete")

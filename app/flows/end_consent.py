@@ -50,7 +50,14 @@ class ConsentEnded:
 
 
 async def end_consent(
-    unit: Unit, now: datetime, consent_id: UUID, event: str, why: str, via: Via
+    unit: Unit,
+    now: datetime,
+    consent_id: UUID,
+    event: str,
+    why: str,
+    via: Via,
+    *,
+    may_go_on: bool = False,
 ) -> ConsentEnded:
     """Move a consent by `event` (see `app.domain.consent.CONSENT`) and draw every conclusion.
 
@@ -58,6 +65,7 @@ async def end_consent(
     and now; what was about to be sent because of its readings is cancelled; the bank is told
     where it does not know; an open case without another consent becomes a person's task. Locks
     the borrower, then the accounts. A consent that has ended before stays as it ended.
+    `may_go_on`: he is on his way with the same link, so nobody is called and nobody is told.
     """
     consent, last_attempt = await _locked(unit, consent_id)
     # The clock of whoever ends it may have stood still behind our lock while an attempt left.
@@ -65,6 +73,9 @@ async def end_consent(
     state = ConsentState(consent.state)
     if state not in CONSENT.sources(event) or CONSENT.step(state, event) is state:
         if CONSENT.is_final(state) or state is ConsentState.ABANDONED:
+            if event == "withdraw":
+                # A page of the bank may still be open somewhere: no yes there counts any more.
+                await _note_withdrawal(unit, now, consent_id, via)
             return ConsentEnded(changed=False, erased=0)
         CONSENT.step(state, event)
     give_back = event in _GIVE_BACK and consent.token_enc is not None
@@ -93,8 +104,10 @@ async def end_consent(
         await queue(unit, now, [revoke])
     if event != "supersede":
         await _end_its_signals(unit, now, consent_id)
-        await _leave_to_people(unit, now, consent, moved.after, why)
-    await _tell(unit, now, consent, moved.after, why)
+        if not may_go_on:
+            await _leave_to_people(unit, now, consent, moved.after, why)
+    if not may_go_on:
+        await _tell(unit, now, consent, moved.after, why)
     return ConsentEnded(changed=True, erased=erased)
 
 

@@ -211,9 +211,14 @@ async def test_a_bank_that_cannot_be_reached_leaves_nothing_behind_and_he_tries_
         await lane.leave(token)
     assert (await consent(lane)).state == "abandoned"
     lane.bank.refuses = None
+    await lane.leave(token)
     back = await lane.leave(token)
     lane.bank.says_yes()
     assert (await lane.come_back(back)).back is Back.ACTIVE
+    await lane.street.tick()
+    # Twice he had to begin again. That is no answer, and the lender is told of none.
+    assert "consent.active" in lane.street.system.events()
+    assert "consent.refused" not in lane.street.system.events()
 
 
 async def test_only_a_bank_of_the_list_and_only_after_a_choice(lane: Lane) -> None:
@@ -303,6 +308,7 @@ async def test_nobody_came_back_and_the_bank_is_asked_until_a_day_is_over(lane: 
     assert (await consent(lane)).state == "abandoned"
     assert lane.bank.status_calls >= 20
     await lane.street.tick()
+    assert lane.street.system.events().count("consent.refused") == 1
     assert lane.bank.ended == ["consent-1"]
 
 

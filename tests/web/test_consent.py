@@ -18,6 +18,7 @@ from app.flows.request_consent import request_consent
 from app.store.loans import Scheduled
 from app.web import mount
 from app.web.wording import wording_in
+from sandbox import psu
 from sandbox.moods import ConsentMood, Mood, Reaction
 from sandbox.people import Person
 from sandbox.visits import Visit
@@ -233,6 +234,27 @@ async def test_coming_back_is_only_a_hint(asked: Asked) -> None:
     page = await phone.send(page, "consent")
     assert "Waiting for your bank" in page.text
     assert await asked.hood.value("SELECT state FROM consents") == "pending"
+
+
+async def test_the_look_for_scoring_waits_for_his_tap_when_we_asked_the_bank_first(
+    asked: Asked,
+) -> None:
+    phone = asked.browser()
+    page = await phone.open(f"{asked.path}?lang=en")
+    form = {**page.form("choose").fields, "answer": "yes"}
+    form["purpose"] = ["scoring", "repayment_monitoring"]
+    await phone.http.post(page.form("choose").action, data=form)
+    page = await phone.open(f"{asked.path}?lang=en")
+    await phone.send(page, "bank", bank_id=asked.person.bank_id, follow=False)
+    assert phone.answer is not None
+    psu.allow(asked.hood.world, phone.answer.headers["location"], asked.person)
+    await asked.hood.live(minutes=40)
+    assert await asked.hood.value("SELECT scoring FROM consents WHERE state = 'active'") == "due"
+    page = await phone.open(f"{await _return_address(asked)}?lang=en")
+    assert "Welcome back" in page.text
+    page = await phone.send(page, "consent")
+    assert "Thank you, that is all" in page.text
+    assert await asked.hood.value("SELECT scoring FROM consents") == "stored"
 
 
 async def _return_address(asked: Asked) -> str:

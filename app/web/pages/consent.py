@@ -50,9 +50,11 @@ async def back(request: Request, return_token: str) -> Response:
     words = words_for(request, page.language)
     token = await _own_link(site, request, page)
     consent = page.consent
-    if consent is not None and consent.state is ConsentState.ACTIVE:
+    if consent and consent.state is ConsentState.ACTIVE and consent.scoring != "due":
         return _agreed(site, request, words, page, token)
-    waiting = (ConsentState.PENDING, ConsentState.ABANDONED)
+    # In force already, because we asked the bank before he was back: the one look for scoring
+    # still waits for his tap.
+    waiting = (ConsentState.PENDING, ConsentState.ABANDONED, ConsentState.ACTIVE)
     if consent is None or consent.state not in waiting:
         return _bank_said_no(site, request, words, page, token)
     asked = request.query_params.get("asked") == "1"
