@@ -12,6 +12,7 @@ from app.domain.message import CancelReason
 from app.domain.roles import Role
 from app.flows.end_signals import end_signals
 from app.flows.request_consent import request_consent
+from app.ports import PayStatus
 from tests.browser.conftest import Site
 from tests.flows.street import BORN
 
@@ -129,6 +130,29 @@ async def test_the_pay_page_fits_and_can_be_pressed(site: Site) -> None:
         await look_over(page)
     assert site.complaints == []
     assert site.strangers == set()
+
+
+async def test_the_receipt_fits_and_the_page_looks_again_by_itself(site: Site) -> None:
+    _who, link = await site.texted()
+    page = await site.window(width=320, height=640)
+    await page.goto(f"{link}?lang=es")
+    await page.locator("#birth_date").fill(BORN.isoformat())
+    await page.locator("form[data-step=check] button").click()
+    await page.route("https://bank.example/**", lambda route: route.fulfill(body="the bank"))
+    await page.locator("form[data-step=pay] button").click()
+    await expect(page.get_by_text("the bank")).to_be_visible()
+    order = next(iter(site.street.bank.payments.values())).order
+    await page.goto(f"{order.return_url}?lang=es")
+    await expect(page.get_by_role("heading", name="Lo estamos comprobando")).to_be_visible()
+    await look_over(page)
+    site.street.bank.turn(PayStatus.SETTLED)
+    await site.street.minutes_pass(1, 1, 2)
+    # Nobody touches the page: it looks again by itself.
+    thanks = page.get_by_role("heading", name="Pagado. ¡Gracias!")
+    await expect(thanks).to_be_visible(timeout=30_000)
+    await expect(page.get_by_text(order.end_to_end_ref)).to_be_visible()
+    await look_over(page)
+    assert site.complaints == []
 
 
 async def test_consent_boxes_are_unticked_and_their_words_tick_them(site: Site) -> None:
