@@ -9,6 +9,7 @@ from datetime import timedelta
 from typing import Any
 
 import httpx
+import psycopg
 import pytest
 import structlog
 from fastapi import FastAPI
@@ -30,6 +31,7 @@ from app.domain.errors import (
 from app.flows.house import House
 from app.flows.make_key import list_keys, make_key, revoke_key
 from app.logs import configure_logs
+from app.store.embedded_setup import DatabaseUrls
 from app.store.tables import api_keys
 from tests.api.conftest import BORROWER, NOW, System, client_of
 
@@ -262,7 +264,7 @@ def test_errors_from_outside(error: Exception, status: int, code: str) -> None:
 
 
 def test_a_restarting_database_is_a_reason_to_wait() -> None:
-    problem = problem_of(OperationalError("SELECT 1", {}, Exception("gone")))
+    problem = problem_of(OperationalError("SELECT 1", {}, psycopg.OperationalError("gone")))
     assert problem is not None
     assert problem.kind.code == "try_later"
 
@@ -277,6 +279,16 @@ def logs(capsys: pytest.CaptureFixture[str]) -> Iterator[None]:
     root.handlers[:] = handlers
     root.setLevel(level)
     structlog.reset_defaults()
+
+
+async def test_cut_connections_are_made_anew(sol: System, db: DatabaseUrls) -> None:
+    assert (await sol.http.get("/v1/tasks")).status_code == 200
+    with psycopg.connect(db.superuser, autocommit=True) as admin:
+        admin.execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "WHERE datname = current_database() AND pid <> pg_backend_pid()"
+        )
+    assert (await sol.http.get("/v1/tasks")).status_code == 200
 
 
 async def test_a_mistake_of_ours_shows_nothing(
