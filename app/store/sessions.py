@@ -11,7 +11,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import delete, insert, select, update
+from sqlalchemy import insert, select, update
 
 from app.store.tables import lenders, sessions, users
 from app.store.unit import Unit
@@ -132,11 +132,3 @@ async def live_counts(unit: Unit, real_now: datetime) -> dict[UUID, int]:
     for row in rows:
         counts[row.user_id] = counts.get(row.user_id, 0) + 1
     return counts
-
-
-async def sweep(unit: Unit, real_now: datetime) -> int:
-    """Delete rows that ended more than a week ago (engine unit). Returns how many."""
-    done = await unit.conn.execute(
-        delete(sessions).where(sessions.c.expires_at < real_now - timedelta(days=7))
-    )
-    return done.rowcount

@@ -1,4 +1,4 @@
-"""Amounts and times as people write them, and amounts as people type them."""
+"""Amounts, days and numbers as people write and read them."""
 
 from __future__ import annotations
 
@@ -6,99 +6,89 @@ from datetime import UTC, date, datetime, timedelta
 from zoneinfo import ZoneInfo
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import Invalid
 from app.domain.money import Money
 from app.reference import formats
 
-NBSP = "\u00a0"
-AT = datetime(2026, 11, 3, 13, 5, tzinfo=UTC)
 MADRID = ZoneInfo("Europe/Madrid")
 
 
 @pytest.mark.parametrize(
-    ("amount", "language", "text"),
-    [
-        (Money(4820, "EUR"), "es", f"48,20{NBSP}€"),
-        (Money(4820, "EUR"), "en", "€48.20"),
-        (Money(4820, "PLN"), "pl", f"48,20{NBSP}zł"),
-        (Money(500, "JPY"), "en", "JP¥500"),
-        (Money(-1, "EUR"), "en", "-€0.01"),
-        (Money(9_007_199_254_740_993, "EUR"), "en", "€90,071,992,547,409.93"),
-    ],
+    ("language", "shown"),
+    [("en", "€1,234.56"), ("es", "1.234,56 €"), ("pl", "1 234,56 €"), ("xx", "€1,234.56")],
 )
-def test_money_is_written_as_at_home(amount: Money, language: str, text: str) -> None:
-    assert formats.money(amount, language) == text
-
-
-@pytest.mark.parametrize("language", ["", "xx", "not a language", "en"])
-def test_an_unknown_language_gets_british_english(language: str) -> None:
-    assert str(formats.locale_of(language)) == "en_GB"
-
-
-def test_a_language_with_a_region_is_understood() -> None:
-    assert str(formats.locale_of("es-MX")) == "es_MX"
-
-
-def test_times_name_their_zone() -> None:
-    assert formats.moment(AT, MADRID, "en") == "3 Nov 2026, 14:05 (Madrid)"
-    assert formats.clock_time(AT, MADRID) == "14:05"
-    assert formats.place(MADRID, "es") == "Madrid"
-
-
-def test_days() -> None:
-    day = date(2026, 11, 3)
-    assert formats.day(day, "en") == "3 November 2026"
-    assert formats.short_day(day, "en") == "3 Nov 2026"
-    assert formats.weekday(day, "en") == "Tuesday 3 November"
-    assert formats.day(day, "es") == "3 de noviembre de 2026"
-
-
-@pytest.mark.parametrize(("currency", "sign"), [("EUR", "€"), ("PLN", "zł")])
-def test_the_sign_beside_a_field(currency: str, sign: str) -> None:
-    assert formats.currency_sign(currency, "pl") == sign
+def test_amounts_as_each_language_writes_them(language: str, shown: str) -> None:
+    assert formats.money(Money(123_456, "EUR"), language).replace("\u00a0", " ") == shown
 
 
 @pytest.mark.parametrize(
-    ("gap", "words"),
-    [(0, "just now"), (59, "just now"), (60, "1 min"), (3599, "59 min"), (3600, "1 h"),
-     (47 * 3600, "47 h"), (48 * 3600, "2 days")],
-)  # fmt: skip
-def test_how_long_ago(gap: int, words: str) -> None:
-    assert formats.ago(timedelta(seconds=gap)) == words
-
-
-@pytest.mark.parametrize(
-    ("typed", "currency", "minor"),
+    ("typed", "minor"),
     [
-        ("12", "EUR", 1200),
-        ("12,5", "EUR", 1250),
-        ("12.50", "EUR", 1250),
-        (" 12,50 € ", "EUR", 1250),
-        ("€12.50", "EUR", 1250),
-        ("12,50 zł", "PLN", 1250),
-        ("1 234,50", "EUR", 123_450),
-        ("12 EUR", "EUR", 1200),
-        ("500", "JPY", 500),
+        ("12", 1200),
+        ("12,5", 1250),
+        ("12.50", 1250),
+        (" 12,50 € ", 1250),
+        ("€12.50", 1250),
+        ("12,50\u00a0€", 1250),
+        ("12.50 EUR", 1250),
+        ("0", 0),
     ],
 )
-def test_typed_amounts_are_read(typed: str, currency: str, minor: int) -> None:
-    assert formats.read_amount(typed, currency) == Money(minor, currency)
+def test_amounts_as_people_type_them(typed: str, minor: int) -> None:
+    assert formats.read_amount(typed, "EUR") == Money(minor, "EUR")
 
 
 @pytest.mark.parametrize(
     "typed",
-    ["", "€", "1.234", "1,234.50", "-5", "+5", "1e3", "NaN", "12,", ",5", "0x1", "１２", "12.505"],
+    ["", "1.234", "1,234", "1.234,56", "1,234.56", "-5", "+5", "12,345", "1e3", "٣", "12.."],
 )
-def test_amounts_that_two_people_could_read_differently_are_refused(typed: str) -> None:
+def test_what_two_people_could_read_differently_is_refused(typed: str) -> None:
     with pytest.raises(Invalid):
         formats.read_amount(typed, "EUR")
 
 
-@given(st.integers(0, 10**10), st.sampled_from(["en", "es", "pl"]))
-@settings(deadline=None, derandomize=True, database=None)
-def test_what_is_shown_without_thousands_can_be_typed_back(minor: int, language: str) -> None:
-    shown = formats.money(Money(minor % 100_000, "EUR"), language)
-    assert formats.read_amount(shown, "EUR") == Money(minor % 100_000, "EUR")
+@given(
+    minor=st.integers(0, 99_999_999_999),
+    currency=st.sampled_from(["EUR", "PLN", "JPY"]),
+    language=st.sampled_from(["en", "es", "pl"]),
+)
+def test_what_we_write_into_a_field_is_read_back_unchanged(
+    minor: int, currency: str, language: str
+) -> None:
+    amount = Money(minor, currency)
+    if len(amount.plain().partition(".")[0]) > 9:
+        return
+    assert formats.read_amount(formats.plain_amount(amount, language), currency) == amount
+
+
+def test_days_and_times_name_their_zone_and_leave_out_this_year() -> None:
+    at = datetime(2026, 3, 3, 9, 5, tzinfo=UTC)
+    assert formats.moment(at, MADRID, "en") == "3 Mar 2026, 10:05 (Madrid)"
+    assert formats.moment(at, MADRID, "pl") == "3 mar 2026, 10:05 (Madryt)"
+    assert formats.clock_time(at, MADRID) == "10:05"
+    assert formats.near_day(date(2026, 11, 3), date(2026, 12, 1), "en") == "3 Nov"
+    assert formats.near_day(date(2025, 11, 3), date(2026, 1, 1), "en") == "3 Nov 2025"
+    assert formats.day(date(2026, 11, 3), "es") == "3 de noviembre de 2026"
+
+
+@pytest.mark.parametrize(
+    ("gap", "said"),
+    [
+        (timedelta(seconds=-5), "just now"),
+        (timedelta(seconds=59), "just now"),
+        (timedelta(minutes=14), "14 min"),
+        (timedelta(hours=3, minutes=59), "3 h"),
+        (timedelta(hours=47), "47 h"),
+        (timedelta(days=2), "2 days"),
+    ],
+)
+def test_how_long_ago(gap: timedelta, said: str) -> None:
+    assert formats.ago(gap) == said
+
+
+def test_telephone_numbers_are_spaced_as_at_home() -> None:
+    assert formats.phone_in_words("+34910000000") == "+34 910 00 00 00"
+    assert formats.phone_in_words("nonsense") == "nonsense"

@@ -241,8 +241,8 @@ async def test_the_look_for_scoring_waits_for_his_tap_when_we_asked_the_bank_fir
 ) -> None:
     phone = asked.browser()
     page = await phone.open(f"{asked.path}?lang=en")
-    form = {**page.form("choose").fields, "answer": "yes"}
-    form["purpose"] = ["scoring", "repayment_monitoring"]
+    both = ["scoring", "repayment_monitoring"]
+    form = {**page.form("choose").fields, "answer": "yes", "purpose": both}
     await phone.http.post(page.form("choose").action, data=form)
     page = await phone.open(f"{asked.path}?lang=en")
     await phone.send(page, "bank", bank_id=asked.person.bank_id, follow=False)
