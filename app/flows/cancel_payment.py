@@ -16,8 +16,9 @@ from app.domain.errors import Conflict, NotAllowed, ProviderError
 from app.domain.ids import LenderId
 from app.domain.payment import PAYMENT, PaymentState
 from app.flows.actors import BORROWER, ROBOT
+from app.flows.ask_bank import ask_bank
 from app.flows.house import House
-from app.flows.record_payment import apply_event, record_payment
+from app.flows.record_payment import apply_event
 from app.ports import CancelResult
 from app.store.dues import dues_of
 from app.store.links import find_link, load_link, session_holds, works
@@ -35,7 +36,8 @@ async def give_up_payment(house: House, now: datetime, token: str, *, session: s
 
     True when a new payment may be begun. False when the bank would not say so: then he is to
     finish, or wait for, the one he began. Raises `NotFound`; `NotAllowed` without the check;
-    `Conflict` while the bank is being asked, or when he has already authorised it.
+    `Conflict` while the bank is being asked, or when he has already authorised it; the
+    `ProviderError` of a bank that does not answer.
     """
     found = await find_link(house.store, token)
     async with house.store.unit(found.lender_id) as unit:
@@ -76,10 +78,8 @@ async def cancel_at_bank(
             if PaymentState(current.state) in PAYMENT.sources("cancel"):
                 await apply_event(unit, now, current, "cancel", actor=actor)
         return True
-    seen = await port.payment_now(handle)
-    async with house.store.unit(lender_id) as unit:
-        after = (await record_payment(unit, now, payment_id, seen)).after
-    return PAYMENT.is_final(after)
+    recorded = await ask_bank(house, now, lender_id, payment_id, payment.connector, handle)
+    return PAYMENT.is_final(recorded.after)
 
 
 async def try_to_cancel(house: House, now: datetime, lender_id: LenderId, payment_id: UUID) -> bool:

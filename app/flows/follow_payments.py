@@ -15,10 +15,11 @@ from app.domain.errors import AllowanceSpent, ProviderError, TryLater
 from app.domain.ids import LenderId
 from app.domain.payment import LIVE_STATES, PaymentState
 from app.flows.actors import ROBOT
+from app.flows.ask_bank import ask_bank
 from app.flows.cancel_payment import still_wanted, try_to_cancel
 from app.flows.create_initiation import Claim, claim_initiation, create_initiation, give_up_if_stale
 from app.flows.house import House
-from app.flows.record_payment import apply_event, record_payment
+from app.flows.record_payment import apply_event
 from app.flows.side_by_side import side_by_side
 from app.flows.start_payment import REQUEST_LASTS
 from app.ports import PaymentHandle
@@ -146,12 +147,11 @@ async def _ask(
 ) -> Look:
     """Read the status at the bank. No transaction is open while we wait."""
     try:
-        seen = await house.payment(todo.connector).payment_now(todo.handle)
+        recorded = await ask_bank(house, now, lender_id, payment.id, todo.connector, todo.handle)
     except ProviderError as error:
         return await _no_answer(house, now, lender_id, payment, error)
-    async with house.store.unit(lender_id) as unit:
-        recorded = await record_payment(unit, now, payment.id, seen)
-        if not recorded.changed and recorded.after is PaymentState.AUTHORISED:
+    if not recorded.changed and recorded.after is PaymentState.AUTHORISED:
+        async with house.store.unit(lender_id) as unit:
             return await _too_long(unit, now, payment.id)
     return Look.CHANGED if recorded.changed else Look.NOTHING_NEW
 

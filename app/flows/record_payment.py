@@ -44,6 +44,7 @@ _EVENT: Final = {
     PayStatus.CANCELLED: "cancel",
     PayStatus.RETURNED: "return",
 }
+_MOVING: Final = (PayStatus.AUTHORISED, PayStatus.SETTLED)
 _AT_THE_BANK: Final = (
     PaymentState.OPEN.value,
     PaymentState.AUTHORISED.value,
@@ -67,10 +68,15 @@ _SELDOM: Final = timedelta(hours=1)
 
 @dataclass(frozen=True, slots=True)
 class Recorded:
-    """The payment's state before and after; equal when there was nothing new."""
+    """The payment's state before and after; equal when there was nothing new.
+
+    `doubtful`: the bank's word contradicts what we hold. It may be an old word that was overtaken
+    by a newer one on its way; whoever asked asks again and then says that he is sure.
+    """
 
     before: PaymentState
     after: PaymentState
+    doubtful: bool = False
 
     @property
     def changed(self) -> bool:
@@ -86,11 +92,14 @@ def next_look(created_at: datetime, now: datetime) -> datetime:
     return now + _SELDOM
 
 
-async def record_payment(unit: Unit, now: datetime, payment_id: UUID, seen: PaymentNow) -> Recorded:
+async def record_payment(
+    unit: Unit, now: datetime, payment_id: UUID, seen: PaymentNow, *, sure: bool = False
+) -> Recorded:
     """Apply the bank's word. Locks the borrower, then the payment. Raises `NotFound`.
 
-    A word that our lifecycle does not allow (money moved on a payment that we hold for ended)
-    changes nothing here and becomes a task: such a thing is looked at by a person.
+    A word that our lifecycle does not allow changes nothing. When it says that money moves on a
+    payment that we hold for ended, and the asker is `sure` (he asked after that end), it becomes
+    a task: such a thing is looked at by a person.
     """
     payment = await lock_payment(unit, payment_id)
     state = PaymentState(payment.state)
@@ -99,8 +108,10 @@ async def record_payment(unit: Unit, now: datetime, payment_id: UUID, seen: Paym
         await _look_again(unit, now, payment, seen.raw_status)
         return Recorded(state, state)
     if state not in PAYMENT.sources(event):
-        await _contradiction(unit, now, payment, seen)
-        return Recorded(state, state)
+        doubtful = seen.status in _MOVING and state.value in _ENDED
+        if doubtful and sure:
+            await _contradiction(unit, now, payment, seen)
+        return Recorded(state, state, doubtful=doubtful)
     return await apply_event(unit, now, payment, event, raw_status=seen.raw_status, actor=BANK)
 
 
@@ -186,11 +197,7 @@ async def _contradiction(unit: Unit, now: datetime, payment: Row[Any], seen: Pay
         ours=payment.state,
         theirs=seen.status.value,
     )
-    moving = (PayStatus.AUTHORISED, PayStatus.SETTLED)
-    if seen.status in moving and payment.state in _ENDED:
-        await ask_a_person(
-            unit, now, payment, TaskReason.PAYMENT_UNCLEAR, raw_status=seen.raw_status
-        )
+    await ask_a_person(unit, now, payment, TaskReason.PAYMENT_UNCLEAR, raw_status=seen.raw_status)
 
 
 async def _accept(unit: Unit, now: datetime, payment: Row[Any]) -> None:

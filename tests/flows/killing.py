@@ -53,15 +53,15 @@ def killing(killer: Killer, store: Store, bank: PayBank, carrier: Carrier) -> It
         killer.point()
 
     engines = [store._app.sync_engine, store._engine.sync_engine]
-    gates = (bank.before, bank.after, carrier.before, carrier.after)
+    watches = (bank.watch, carrier.watch)
     for engine in engines:
         event.listen(engine, "before_cursor_execute", on_statement)
         event.listen(engine, "commit", on_statement)
-    bank.before = bank.after = carrier.before = carrier.after = killer.gate
+    bank.watch = carrier.watch = killer.gate
     try:
         yield
     finally:
-        bank.before, bank.after, carrier.before, carrier.after = gates
+        bank.watch, carrier.watch = watches
         for engine in engines:
             event.remove(engine, "before_cursor_execute", on_statement)
             event.remove(engine, "commit", on_statement)
@@ -74,13 +74,13 @@ async def dies(street: Street, point: int, act: Awaitable[object]) -> bool:
         with killing(killer, street.store, street.bank, street.carrier):
             await act
     except BaseException as error:
-        if not _died(error):
+        if not killed(error):
             raise
     return killer.struck
 
 
-def _died(error: BaseException) -> bool:
+def killed(error: BaseException) -> bool:
     """Was it the killer, alone or in a group of tasks that died together?"""
     if isinstance(error, BaseExceptionGroup):
-        return all(_died(one) for one in error.exceptions)
+        return all(killed(one) for one in error.exceptions)
     return isinstance(error, Killed)

@@ -2,7 +2,7 @@
 
 They are fakes with a memory, for what the sandbox cannot be asked to do: stop in the middle of a
 call, let a second one overtake the first, lose one answer and not the next. Each has a gate that a
-test may put before the effect and behind it.
+test may put before the effect and behind it, and a `watch` at both places for the killer.
 """
 
 from __future__ import annotations
@@ -55,9 +55,11 @@ class PayBank:
     payments: dict[str, AtTheBank] = field(default_factory=dict)
     before: Gate = _open
     after: Gate = _open
+    watch: Gate = _open
     on_cancel: CancelResult = CancelResult.CANCELLED
     before_cancel: Gate = _open
     before_now: Gate = _open
+    after_now: Gate = _open
     needs_debtor: bool = False
     _refs: count[int] = field(default_factory=lambda: count(1))
 
@@ -68,9 +70,11 @@ class PayBank:
         )
 
     async def create_payment(self, order: PaymentOrder) -> PaymentBegun:
+        await self.watch()
         await self.before()
         ref = f"P{next(self._refs)}"
         self.payments[ref] = AtTheBank(ref, order)
+        await self.watch()
         await self.after()
         handle = PaymentHandle(order.bank_id, Secret(ref), order.instant)
         return PaymentBegun(
@@ -80,6 +84,7 @@ class PayBank:
     async def payment_now(self, handle: PaymentHandle) -> PaymentNow:
         await self.before_now()
         status = self.payments[handle.ref.reveal()].status
+        await self.after_now()
         return PaymentNow(status, status.value.upper())
 
     async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
@@ -131,13 +136,16 @@ class Carrier:
     taken: list[OnThePhone] = field(default_factory=list)
     before: Gate = _open
     after: Gate = _open
+    watch: Gate = _open
     before_find: Gate = _open
     finds_nothing: bool = False
 
     async def send(self, sms: OutgoingSms) -> SendReceipt:
+        await self.watch()
         await self.before()
         text = OnThePhone(f"SM{len(self.taken) + 1}", sms)
         self.taken.append(text)
+        await self.watch()
         await self.after()
         return self._receipt(text)
 

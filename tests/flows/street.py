@@ -40,9 +40,10 @@ from app.settings import Settings
 from app.store import jobs
 from app.store.keys import new_id
 from app.store.loans import Scheduled
+from app.store.locks import lock_borrower
 from app.store.tables import accounts, consent_requests, consents, lenders, readings
 from app.store.tables import read_attempts as attempts
-from app.store.unit import Store
+from app.store.unit import Store, Unit
 from tests.flows.outside import Carrier, Consents, LenderSystem, PayBank
 from tests.rig import make_lender
 
@@ -228,69 +229,71 @@ class Street:
             )
         return account_id, consent_id
 
-    async def money_seen(self, who: Neighbour, cover: Cover = Cover.WHOLE) -> UUID:
-        """The account was read just now and holds enough: a signal, with its decision queued."""
+    async def money_seen(
+        self, who: Neighbour, cover: Cover = Cover.WHOLE, *, again: bool = False
+    ) -> UUID:
+        """The account was read just now and holds enough: a signal, with its decision queued.
+
+        `again`: it fell and rose, so a signal before is over; and the lender's word on what is
+        owed is fresh, so that nothing else keeps a text back.
+        """
         attempt_id = new_id()
         async with self.store.engine_unit() as unit:
             await unit.keys((self.lender_id,))
-            await unit.conn.execute(
-                insert(attempts).values(
-                    id=attempt_id,
-                    lender_id=self.lender_id,
-                    account_id=who.account_id,
-                    consent_id=who.consent_id,
-                    iban_hash=who.account_id.bytes,
-                    attended=False,
-                    purpose=Purpose.REPAYMENT_MONITORING.value,
-                    attempted_at=self.now,
-                    outcome="read",
-                )
-            )
-            await unit.conn.execute(
-                insert(readings).values(
-                    id=attempt_id,
-                    lender_id=self.lender_id,
-                    account_id=who.account_id,
-                    purpose=Purpose.REPAYMENT_MONITORING.value,
-                    read_at=self.now,
-                    verdict="signal",
-                    erase_at=self.now + timedelta(days=30),
-                )
-            )
-            await unit.conn.execute(
-                update(accounts)
-                .where(accounts.c.id == who.account_id)
-                .values(last_read_at=self.now, armed=False, last_signal_at=self.now)
-            )
+            await lock_borrower(unit, who.id)
+            if again:
+                await self._fell(unit, who)
+            await self._reading(unit, who, attempt_id)
             enough = SignalKind.ENOUGH if cover is Cover.WHOLE else SignalKind.PART
-            signal = FundsSignal(
-                enough,
-                "There is enough.",
-                MarginBand.AMPLE,
-                tuple(CaseCover(CaseId(case_id), cover) for case_id in who.cases),
-            )
+            covers = tuple(CaseCover(CaseId(case_id), cover) for case_id in who.cases)
+            signal = FundsSignal(enough, "There is enough.", MarginBand.AMPLE, covers)
             raised = NewSignal(
                 self.lender_id, who.id, who.account_id, attempt_id, signal, replaces=None
             )
             return (await raise_signals(unit, self.now, [raised]))[0]
 
     async def money_seen_again(self, who: Neighbour, cover: Cover = Cover.WHOLE) -> UUID:
-        """The same account fell and rose again: the signal before is over. The lender's word on
-        what is owed is fresh, so that nothing else keeps a text back.
-        """
-        async with self.store.engine_unit() as unit:
-            await unit.conn.execute(
-                text("UPDATE loans SET owed_as_of = :now WHERE borrower_id = :id"),
-                {"now": self.now, "id": who.id},
+        """The same account fell and rose again."""
+        return await self.money_seen(who, cover, again=True)
+
+    async def _fell(self, unit: Unit, who: Neighbour) -> None:
+        fresh = "UPDATE loans SET owed_as_of = :now WHERE borrower_id = :id"
+        over = (
+            "UPDATE funds_signals SET ended_at = :now, ended_why = 'replaced' "
+            "WHERE borrower_id = :id AND ended_at IS NULL"
+        )
+        for query in (fresh, over):
+            await unit.conn.execute(text(query), {"now": self.now, "id": who.id})
+
+    async def _reading(self, unit: Unit, who: Neighbour, attempt_id: UUID) -> None:
+        own = {"id": attempt_id, "lender_id": self.lender_id, "account_id": who.account_id}
+        purpose = Purpose.REPAYMENT_MONITORING.value
+        await unit.conn.execute(
+            insert(attempts).values(
+                consent_id=who.consent_id,
+                iban_hash=who.account_id.bytes,
+                # With him present, so that no allowance stands in a test's way.
+                attended=True,
+                purpose=purpose,
+                attempted_at=self.now,
+                outcome="read",
+                **own,
             )
-            await unit.conn.execute(
-                text(
-                    "UPDATE funds_signals SET ended_at = :now, ended_why = 'replaced' "
-                    "WHERE account_id = :id AND ended_at IS NULL"
-                ),
-                {"now": self.now, "id": who.account_id},
+        )
+        await unit.conn.execute(
+            insert(readings).values(
+                purpose=purpose,
+                read_at=self.now,
+                verdict="signal",
+                erase_at=self.now + timedelta(days=30),
+                **own,
             )
-        return await self.money_seen(who, cover)
+        )
+        await unit.conn.execute(
+            update(accounts)
+            .where(accounts.c.id == who.account_id)
+            .values(last_read_at=self.now, armed=False, last_signal_at=self.now)
+        )
 
     async def repaid(
         self, who: Neighbour, external_ref: str, *, minor: int | None = None, **named: Any

@@ -16,7 +16,9 @@ from app.domain.errors import (
     OutcomeUnknown,
     TryLater,
 )
+from app.domain.ids import Secret
 from app.domain.money import Money
+from app.flows.ask_bank import ask_bank
 from app.flows.cancel_payment import give_up_payment
 from app.flows.check_person import check_person
 from app.flows.follow_payments import follow_payments, plan_payments
@@ -24,7 +26,7 @@ from app.flows.open_link import LinkPage, open_link
 from app.flows.return_payment import return_payment
 from app.flows.settle_unclear import settle_unclear
 from app.flows.start_payment import PayStep, Started, Tap, start_payment
-from app.ports import CancelResult, PayStatus
+from app.ports import CancelResult, PaymentHandle, PayStatus
 from tests.flows.killing import dies
 from tests.flows.outside import raising
 from tests.flows.street import BORN, HERE, MORNING, Neighbour, Street
@@ -379,6 +381,41 @@ async def test_two_workers_book_the_same_settlement_once(street: Street) -> None
     assert await street.value("SELECT count(*) FROM repayments") == 1
     await street.tick()
     assert street.system.events().count("payment.settled") == 1
+
+
+async def test_an_older_word_of_the_bank_arrives_after_a_newer_one(street: Street) -> None:
+    ana = await at_the_page(street)
+    await ana.taps()
+    ana.says_yes_everywhere()
+    ids = await payment_ids(street, ana.who)
+    asked: list[str] = []
+
+    async def overtaken() -> None:
+        """The first to ask is answered "on its way", and sleeps while a second one hears "no"."""
+        street.bank.after_now = _nothing
+        street.bank.turn(PayStatus.REJECTED)
+        asked.append("first")
+        await follow_payments(street.house, street.now, ids)
+
+    street.bank.after_now = overtaken
+    await follow_payments(street.house, street.now, ids)
+    assert asked == ["first"]
+    assert await ana.payments() == ["rejected"]
+    assert await street.tasks(ana.who) == [], "an old word alarms nobody"
+
+
+async def test_money_that_moves_on_a_payment_held_for_ended_alarms(street: Street) -> None:
+    ana = await at_the_page(street)
+    await ana.taps()
+    street.bank.turn(PayStatus.REJECTED)
+    await street.minutes_pass(1)
+    street.bank.turn(PayStatus.SETTLED)
+    payment_id = (await payment_ids(street, ana.who))[0]
+    handle = PaymentHandle("caja", Secret("P1"))
+    named = (street.lender_id, payment_id, "berlin_group", handle)
+    await ask_bank(street.house, street.now, *named)
+    assert await ana.payments() == ["rejected"]
+    assert await street.tasks(ana.who) == ["payment_unclear"]
 
 
 async def test_the_link_runs_out_while_a_payment_waits_at_the_bank(street: Street) -> None:
