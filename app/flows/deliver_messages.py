@@ -8,7 +8,7 @@ and never one that is sent again blindly.
 from __future__ import annotations
 
 from collections import Counter
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
 from typing import Any, Final, assert_never
@@ -26,7 +26,7 @@ from app.domain.errors import (
     TryLater,
     Unreadable,
 )
-from app.domain.ids import LenderId
+from app.domain.ids import LenderId, Phone
 from app.domain.message import MESSAGE, Channel, MessageState
 from app.flows.cancel_messages import cancel_messages
 from app.flows.house import House
@@ -38,6 +38,7 @@ from app.ports import DeliveryState, OutgoingSms, SendReceipt
 from app.store import jobs
 from app.store.batches import lease_due
 from app.store.contacts import note_message
+from app.store.locks import lock_borrower
 from app.store.messages import lenders_of, lock_message, outgoing
 from app.store.moves import move
 from app.store.tables import messages, payment_links
@@ -178,8 +179,13 @@ async def _cancel(unit: Unit, now: datetime, message: Row[Any], look: Never) -> 
 async def _claim(
     unit: Unit, house: House, now: datetime, message: Row[Any], leave: Leave
 ) -> _Claim:
-    """Take it: from here on it counts as a contact, and its link is good from now on."""
+    """Take it: from here on it counts as a contact, and its link is good from now on.
+
+    It goes to the number he has now; the one he had when it was queued may be a stranger's.
+    """
     claimed_at = house.real_now()
+    person = await lock_borrower(unit, message.borrower_id)
+    number = unit.open("borrowers.phone_enc", person.id, person.phone_enc)
     await move(
         unit,
         messages,
@@ -188,6 +194,7 @@ async def _claim(
         "claim",
         claimed_at=claimed_at,
         connector=house.settings.message_connector,
+        to_enc=unit.seal("messages.to_enc", message.id, number),
         attempts=messages.c.attempts + 1,
         case_ids=list(leave.case_ids),
         verdict=leaving_notes(leave),
@@ -214,6 +221,7 @@ async def _claim(
         status_url=f"{house.settings.public_url}/hooks/{house.settings.message_connector}",
         sent_after=claimed_at,
     )
+    sms = replace(sms, to=Phone(number))
     return _Claim(LenderId(message.lender_id), message.id, claimed_at, sms)
 
 

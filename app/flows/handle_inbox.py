@@ -147,7 +147,10 @@ async def _people(unit: Unit, sender: Phone) -> list[UUID]:
     """Everybody with this number, in the order of their locks."""
     found = await unit.conn.scalars(
         select(borrowers.c.id)
-        .where(borrowers.c.phone_hash == phone_hash(unit.vault, sender))
+        .where(
+            borrowers.c.phone_hash == phone_hash(unit.vault, sender),
+            borrowers.c.phone_enc.is_not(None),
+        )
         .order_by(borrowers.c.id)
     )
     return list(found)

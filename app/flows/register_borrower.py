@@ -13,12 +13,11 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.errors import Invalid
 from app.domain.ids import BorrowerId, LenderId, Phone
-from app.domain.message import MessageState
 from app.domain.open_hours import zone_of
 from app.flows.house import House
 from app.store.borrowers import birth_date_hash, document_hash, phone_hash
 from app.store.keys import new_id
-from app.store.tables import borrowers, messages
+from app.store.tables import borrowers
 from app.store.unit import Unit
 
 LANGUAGES: Final = ("en", "es", "pl")
@@ -61,7 +60,8 @@ async def register_borrower(
 ) -> BorrowerRegistered:
     """Create or update the borrower whom the lender calls `external_ref`.
 
-    Raises `Invalid` naming the field. Sending the same again changes nothing.
+    Raises `Invalid` naming the field. Sending the same again changes nothing. A number that a
+    collector found to be somebody else's is not taken back: its hash alone is left in the row.
     """
     _check(wanted, now)
     async with house.store.unit(lender_id) as unit:
@@ -75,7 +75,7 @@ async def register_borrower(
             return BorrowerRegistered(BorrowerId(made), created=True)
         known = (
             await unit.conn.execute(
-                select(borrowers.c.id, borrowers.c.phone_hash)
+                select(borrowers.c.id, borrowers.c.phone_enc, borrowers.c.phone_hash)
                 .where(
                     borrowers.c.lender_id == lender_id,
                     borrowers.c.external_ref == wanted.external_ref,
@@ -86,24 +86,11 @@ async def register_borrower(
         changes = _row(unit, known.id, wanted, now)
         for fixed in ("id", "lender_id", "external_ref", "created_at"):
             del changes[fixed]
+        if known.phone_enc is None and known.phone_hash == changes.get("phone_hash"):
+            # Somebody else answers there; the lender's system has not heard of it yet.
+            changes.pop("phone_enc", None)
         await unit.conn.execute(update(borrowers).where(borrowers.c.id == known.id).values(changes))
-        if wanted.phone is not None and changes["phone_hash"] != known.phone_hash:
-            await _readdress(unit, known.id, wanted.phone)
         return BorrowerRegistered(BorrowerId(known.id), created=False)
-
-
-async def _readdress(unit: Unit, borrower_id: UUID, phone: Phone) -> None:
-    """What still waits goes to the new number: the old one may be a stranger's."""
-    waiting = await unit.conn.scalars(
-        select(messages.c.id)
-        .where(messages.c.borrower_id == borrower_id, messages.c.state == MessageState.QUEUED.value)
-        .with_for_update(key_share=True)
-    )
-    for message_id in waiting.all():
-        sealed = unit.seal("messages.to_enc", message_id, phone.reveal())
-        await unit.conn.execute(
-            update(messages).where(messages.c.id == message_id).values(to_enc=sealed)
-        )
 
 
 def _row(unit: Unit, borrower_id: UUID, wanted: BorrowerWanted, now: datetime) -> dict[str, Any]:

@@ -157,11 +157,10 @@ async def _let_go_on(unit: Unit, now: datetime, task: Row[Any], outcome: TaskOut
         )
     if outcome is TaskOutcome.WRONG_NUMBER:
         # Whoever answers there must not be written to again (compliance: wrong numbers block at
-        # once). The lender's system brings the right number.
+        # once). The lender's system brings the right number; the hash of the wrong one stays, so
+        # that the same one is not taken back from its next delivery.
         await unit.conn.execute(
-            update(borrowers)
-            .where(borrowers.c.id == task.borrower_id)
-            .values(phone_enc=None, phone_hash=None)
+            update(borrowers).where(borrowers.c.id == task.borrower_id).values(phone_enc=None)
         )
         await stop_pressure(
             unit,
