@@ -20,6 +20,7 @@ from app.flows.tell_lender import LenderEvent, tell_lender
 from app.ports import FoundAccount, GrantNow
 from app.store import timeline
 from app.store.accounts import schedule_reads
+from app.store.consents import latest_choices
 from app.store.locks import lock_borrower
 from app.store.moves import move, move_all
 from app.store.tables import accounts, consent_requests, consents
@@ -75,6 +76,8 @@ async def activate_consent(
     state = ConsentState(consent.state)
     if state is ConsentState.ACTIVE or "activate" not in CONSENT.events(state):
         return ConsentActivated(changed=False, superseded=0)
+    if not await still_meant(unit, consent):
+        return ConsentActivated(changed=False, superseded=0)
     last = min(consent.asked_until, grant.valid_until or consent.asked_until)
     ends_at = end_of_day(last, zone)
     await move(
@@ -101,6 +104,21 @@ async def activate_consent(
         await cancel_tasks(unit, now, borrower_id=owner, reasons=_CURED, why="consent_given")
     await schedule_reads(unit, (owner,), now)
     return ConsentActivated(changed=True, superseded=superseded)
+
+
+async def still_meant(unit: Unit, consent: Row[Any]) -> bool:
+    """Is a consent that was given up covered by the borrower's last word to us?
+
+    A page of the bank that stayed open may be finished later. What he allowed there is not what
+    he wants any more when he has chosen anew since, or stopped the reading.
+    """
+    if consent.state != ConsentState.ABANDONED.value:
+        return True
+    last = await latest_choices(unit, consent.request_id)
+    return all(
+        (choice := last.get(word)) is not None and choice.granted and choice.withdrawn_at is None
+        for word in consent.purposes
+    )
 
 
 def end_of_day(day: date, zone: str) -> datetime:

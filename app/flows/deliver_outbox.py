@@ -19,6 +19,7 @@ import orjson
 import structlog
 from sqlalchemy import Row, select, update
 
+from app.domain.consent import ConsentState
 from app.domain.errors import (
     AllowanceSpent,
     ConsentGone,
@@ -262,6 +263,9 @@ async def _revoke(house: House, row: Taken) -> OutboxState:
         ).one()
         if consent.token_enc is None:
             return OutboxState.DONE
+        if consent.state == ConsentState.ACTIVE.value:
+            # Given up, and put into force after all before the bank heard of it.
+            return OutboxState.CANCELLED
         token = Secret(unit.open("consents.token_enc", consent.id, consent.token_enc))
     await house.aggregation(consent.connector).end_consent(Grant(consent.bank_id, token))
     async with house.store.unit(LenderId(row.lender_id)) as unit:

@@ -12,7 +12,7 @@ from uuid import UUID
 from app.domain.consent import CONSENT, END_EVENT, ConsentState
 from app.domain.errors import ConsentEnd, ConsentGone, ProviderError
 from app.domain.ids import LenderId
-from app.flows.activate_consent import activate_consent
+from app.flows.activate_consent import activate_consent, still_meant
 from app.flows.bank_book import bank_book
 from app.flows.end_consent import end_consent
 from app.flows.house import House
@@ -82,7 +82,7 @@ async def confirm_consent(
     """
     async with house.store.unit(lender_id) as unit:
         consent = await load_consent(unit, consent_id)
-        token = token_of(unit, consent)
+        token = token_of(unit, consent) if await still_meant(unit, consent) else None
     state = ConsentState(consent.state)
     scoring = consent.scoring == "due" and presence is not None
     settled = state is ConsentState.ACTIVE and not scoring

@@ -9,13 +9,18 @@ from uuid import UUID
 
 from app.domain.consent import ConsentState
 from app.domain.ids import LenderId
+from app.flows.actors import ROBOT
 from app.flows.end_consent import Via, end_consent
 from app.flows.house import House
+from app.store import timeline
 from app.store.consents import find_request, load_consent, of_borrower
 from app.store.links import find_link
 from app.store.locks import lock_borrower
+from app.store.readings import erase_of_borrower
+from app.store.timeline import Kind, Line
 
-_RUNNING: Final = (ConsentState.PENDING, ConsentState.ACTIVE)
+# Those given up, too: a page of the bank may still be open.
+_STOPPABLE: Final = (ConsentState.PENDING, ConsentState.ACTIVE, ConsentState.ABANDONED)
 
 
 @dataclass(frozen=True, slots=True)
@@ -40,14 +45,21 @@ async def withdraw_consent(
 async def withdraw_all(
     house: House, now: datetime, *, lender_id: LenderId, borrower_id: UUID, via: Via
 ) -> Withdrawn:
-    """End every running consent of a borrower with this lender."""
+    """End every running consent of a borrower with this lender, and erase what was ever read.
+
+    Figures read under a consent that ran out before are his to have erased, too.
+    """
     ended = erased = 0
     async with house.store.unit(lender_id) as unit:
         await lock_borrower(unit, borrower_id)
-        for consent in await of_borrower(unit, borrower_id, _RUNNING):
+        for consent in await of_borrower(unit, borrower_id, _STOPPABLE):
             done = await end_consent(unit, now, consent.id, "withdraw", "withdrawn", via)
             ended += done.changed
             erased += done.erased
+        if older := await erase_of_borrower(unit, borrower_id, now):
+            line = Line(borrower_id, Kind.FIGURES_ERASED, ROBOT, {"count": older})
+            await timeline.write(unit, now, [line])
+            erased += older
     return Withdrawn(ended, erased)
 
 

@@ -34,6 +34,20 @@ async def erase_of_consent(unit: Unit, consent_id: UUID, now: datetime) -> int:
     return result.rowcount
 
 
+async def erase_of_borrower(unit: Unit, borrower_id: UUID, now: datetime) -> int:
+    """Erase every figure of the borrower's accounts. Returns how many were left to erase."""
+    result = await unit.conn.execute(
+        update(readings)
+        .where(
+            readings.c.account_id == accounts.c.id,
+            accounts.c.borrower_id == borrower_id,
+            readings.c.figure_enc.is_not(None),
+        )
+        .values(figure_enc=None, erased_at=now)
+    )
+    return result.rowcount
+
+
 async def erase_expired(unit: Unit, now: datetime, *, limit: int) -> int:
     """Erase at most `limit` figures whose time has come. Returns how many."""
     due = (
