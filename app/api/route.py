@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
 import re
 from collections.abc import Callable, Coroutine
 from typing import Any, Final
@@ -40,11 +39,13 @@ class SaldoRoute(APIRoute):
 
         async def answer(request: Request) -> Response:
             try:
-                if once and HEADER in request.headers:
-                    return await _once(request, handle)
-                return await handle(request)
+                keyed = once and HEADER in request.headers
+                response = await (_once(request, handle) if keyed else handle(request))
             except Exception as error:  # noqa: BLE001 - the edge: every error becomes an answer
-                return answer_for(request, error)
+                response = answer_for(request, error)
+            # Answers hold people's data: nothing on the way keeps a copy.
+            response.headers.setdefault("Cache-Control", "no-store")
+            return response
 
         return answer
 
@@ -59,7 +60,10 @@ async def _once(request: Request, handle: Handler) -> Response:
     caller = await identify(request, token_of(request))
     body = await request.body()
     operation = f"{request.method} {request.url.path}"
-    digest = hashlib.sha256(request.url.query.encode() + b"\n" + body).digest()
+    # Keyed: the body may hold a birth date, which anybody can try out against a plain hash.
+    digest = caller.house.store.vault.digest(
+        "idempotency_request", request.url.query.encode() + b"\n" + body
+    )
     claimed_at = caller.house.real_now()
     async with caller.house.store.unit(caller.lender_id) as unit:
         claim = await idempotency.claim(
