@@ -321,4 +321,6 @@ async def test_from_the_consent_to_the_receipt_by_a_robot(asked: Asked) -> None:
     assert said == "authorised a payment"
     await hood.live(step=timedelta(minutes=5), hours=2)
     assert await hood.value("SELECT state FROM payments") == "settled"
+    # Banco Luz takes instant payments, so that is what was ordered.
+    assert await hood.value("SELECT instant FROM payments") is True
     assert await hood.value("SELECT close_reason FROM cases") == "paid_through_saldo"
