@@ -20,14 +20,15 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import AsyncIterator, Iterator
+from contextlib import asynccontextmanager, contextmanager
 from datetime import timedelta
 from functools import partial
 from pathlib import Path
 from uuid import UUID, uuid4
 
 import httpx
+import procrastinate
 from sqlalchemy import text
 
 from app.flows.house import House
@@ -37,6 +38,7 @@ from app.store.embedded_setup import DatabaseUrls
 from app.store.jobs import READ_BALANCES, job_app
 from benchmarks import bench, book
 from connectors import _http
+from scheduler.worker import calm_collector
 
 CHUNK = 1000
 LENDERS = 20
@@ -118,24 +120,34 @@ async def bare(
     return time.process_time() - cpu, time.perf_counter() - wall
 
 
-async def cycle(house: House, urls: DatabaseUrls, reads: int) -> tuple[float, float]:
+async def cycle(house: House, jobs: procrastinate.App, reads: int) -> tuple[float, float]:
     """CPU and wall seconds of reading `reads` due accounts, from the tick to the last commit."""
+    cpu, wall = time.process_time(), time.perf_counter()
+    planned = await plan_reads(house, bench.NOW, limit=reads)
+    if planned.handed != reads:
+        raise RuntimeError(f"expected {reads} accounts, the tick handed out {planned.handed}")
+    await jobs.run_worker_async(
+        queues=["saldo"],
+        wait=False,
+        concurrency=1,
+        listen_notify=False,
+        install_signal_handlers=False,
+        delete_jobs="successful",
+    )
+    return time.process_time() - cpu, time.perf_counter() - wall
+
+
+@asynccontextmanager
+async def worker(house: House, urls: DatabaseUrls) -> AsyncIterator[procrastinate.App]:
+    """The job engine, connected as a worker stays connected."""
     app = job_app(urls.engine, min_size=1, max_size=4)
 
     @app.task(name=READ_BALANCES, queue="saldo")
     async def read(ids: list[str]) -> None:
         await read_balances(house, bench.NOW, [UUID(one) for one in ids])
 
-    cpu, wall = time.process_time(), time.perf_counter()
-    planned = await plan_reads(house, bench.NOW, limit=reads)
-    if planned.handed != reads:
-        raise RuntimeError(f"expected {reads} accounts, the tick handed out {planned.handed}")
     async with app.open_async():
-        await app.run_worker_async(
-            queues=["saldo"], wait=False, concurrency=1, listen_notify=False,
-            install_signal_handlers=False, delete_jobs="successful",
-        )  # fmt: skip
-    return time.process_time() - cpu, time.perf_counter() - wall
+        yield app
 
 
 async def _reads_stored(house: House) -> int:
@@ -152,7 +164,7 @@ async def measure(pairs: int, *, profile: bool) -> dict[str, object]:
             urls.superuser, accounts=accounts, lenders=LENDERS, due=accounts,
             now=bench.NOW, bank_id="bench", spread=timedelta(hours=1),
         )  # fmt: skip
-        async with bench.house(urls, Path(folder), url) as house:
+        async with bench.house(urls, Path(folder), url) as house, worker(house, urls) as jobs:
             store = house.store
             await book.seal_tokens(
                 store, store.vault, accounts=accounts, lenders=LENDERS, now=bench.NOW
@@ -160,13 +172,14 @@ async def measure(pairs: int, *, profile: bool) -> dict[str, object]:
             at_once = house.settings.read_concurrency
             serves = await face_rate(url)
             client = _http.client()
+            calm_collector()  # as in a worker; it serves the bare loop as well
             await bare(client, url, CHUNK, at_once)
-            await cycle(house, urls, CHUNK)
+            await cycle(house, jobs, CHUNK)
             bares, wholes = [], []
             for _ in range(pairs):
                 bares.append(await bare(client, url, CHUNK, at_once))
-                wholes.append(await cycle(house, urls, CHUNK))
-            told = await _profiled(house, urls) if profile else ""
+                wholes.append(await cycle(house, jobs, CHUNK))
+            told = await _profiled(house, jobs) if profile else ""
             stored = await _reads_stored(house)
             await client.aclose()
     asks = CHUNK / statistics.median(wall for _, wall in bares)
@@ -186,11 +199,11 @@ async def measure(pairs: int, *, profile: bool) -> dict[str, object]:
     }
 
 
-async def _profiled(house: House, urls: DatabaseUrls) -> str:
+async def _profiled(house: House, jobs: procrastinate.App) -> str:
     """Where the time of one chunk goes, by own time."""
     watch = cProfile.Profile()
     watch.enable()
-    await cycle(house, urls, CHUNK)
+    await cycle(house, jobs, CHUNK)
     watch.disable()
     sheet = io.StringIO()
     pstats.Stats(watch, stream=sheet).sort_stats("tottime").print_stats(18)

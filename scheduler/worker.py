@@ -7,6 +7,7 @@ worker has stopped its heartbeat and puts them back; every job is therefore safe
 from __future__ import annotations
 
 import asyncio
+import gc
 from collections.abc import Awaitable, Callable
 from typing import Any
 from uuid import UUID
@@ -48,6 +49,16 @@ FLOWS: dict[str, Flow] = {
     jobs.DELIVER_OUTBOX: deliver_outbox,
     jobs.HANDLE_INBOX: handle_inbox,
 }
+
+
+def calm_collector() -> None:
+    """Keep the garbage collector from walking what lives as long as the process.
+
+    Measured: 10 to 15 % of the CPU of a read went into it.
+    """
+    gc.collect()
+    gc.freeze()
+    gc.set_threshold(20_000, 50, 100)
 
 
 def bind(app: procrastinate.App, house: House, clock: Clock) -> None:
