@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from ipaddress import IPv4Address, IPv6Address, ip_address
+from ipaddress import IPv4Address, IPv6Address, IPv6Network, ip_address
 
 from starlette.requests import Request
 
@@ -55,6 +55,17 @@ def caller_ip(request: Request, trusted: Sequence[Network]) -> str:
     """The caller's address of one request."""
     peer = request.client.host if request.client else ""
     return client_ip(peer, request.headers.getlist(_FORWARDED), trusted)
+
+
+def place_of(ip: str) -> str:
+    """What tries are counted by: the address, or the network that one IPv6 customer is given.
+
+    A line has at least 2^64 IPv6 addresses (RFC 6177); counted one by one they bound nothing.
+    """
+    address = _address(ip)
+    if isinstance(address, IPv6Address):
+        return str(IPv6Network((address, 64), strict=False))
+    return ip
 
 
 def presence_of(request: Request, trusted: Sequence[Network]) -> Presence:

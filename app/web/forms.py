@@ -5,6 +5,7 @@ from __future__ import annotations
 import hmac
 from base64 import urlsafe_b64encode
 from typing import Final
+from unicodedata import category
 from uuid import UUID
 
 from starlette.datastructures import FormData
@@ -15,7 +16,6 @@ from app.store.vault import Vault
 
 FIELD: Final = "csrf"
 _FIELDS_AT_MOST = 60
-_LONGEST_FIELD = 4000
 
 
 def form_token(vault: Vault, secret: str) -> str:
@@ -30,12 +30,17 @@ class Form:
         self._fields = fields
 
     def text(self, name: str, *, longest: int = 200) -> str:
-        """One field, stripped; empty when it is missing. Raises `Invalid` when it is too long."""
+        """One field, stripped; empty when it is missing.
+
+        Raises `Invalid` when it is too long, or holds what no keyboard types.
+        """
         value = self._fields.get(name, "")
         if not isinstance(value, str):
             raise Invalid(name, "is not text.")
         if len(value) > longest:
             raise Invalid(name, f"is longer than {longest} characters.")
+        if any(category(char) == "Cc" and char not in "\r\n\t" for char in value):
+            raise Invalid(name, "holds signs that cannot be shown.")
         return value.strip()
 
     def password(self, name: str) -> str:

@@ -66,6 +66,10 @@ class Guard:
         if scope["method"] not in SAFE_METHODS and not self._from_here(headers):
             await _answer(send_guarded, 403, "This form was sent from another site.")
             return
+        if b"%00" in scope.get("query_string", b""):
+            # No text holds it, and the database refuses it.
+            await _answer(send_guarded, 400, "This address cannot be read.")
+            return
         if int_or_zero(headers.get("content-length")) > LARGEST_BODY:
             await _answer(send_guarded, 413, "This form is too large.")
             return

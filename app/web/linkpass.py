@@ -13,6 +13,7 @@ from starlette.responses import Response
 from app.domain.errors import NotFound
 from app.store.links import SESSION_LENGTH
 from app.web.borrower import token_ok
+from app.web.client import place_of
 from app.web.desk import csrf_field
 from app.web.forms import Form, form_token, read_form
 from app.web.seats import cookie_name, set_cookie
@@ -27,7 +28,7 @@ _BACK_SECONDS: Final = 3600
 @contextmanager
 def guessing_counted(site: Site, request: Request, token: str) -> Iterator[None]:
     """Around everything that looks a token up: whoever guesses is soon told to wait."""
-    who = site.ip_of(request)
+    who = place_of(site.ip_of(request))
     if site.throttle.closed(Door.UNKNOWN_TOKEN_PER_IP, who):
         raise TooMany(60)
     try:

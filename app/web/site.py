@@ -12,7 +12,7 @@ from app.clock import Clock
 from app.flows.house import House
 from app.settings import Settings, is_loopback
 from app.web.alerts import AlertHub
-from app.web.client import caller_ip
+from app.web.client import caller_ip, place_of
 from app.web.passwords import Passwords
 from app.web.throttle import Door, Throttle
 
@@ -44,7 +44,7 @@ class Site:
         """
         ip = self.ip_of(request)
         if who or not (self.settings.demo and is_loopback(ip)):
-            self.throttle.knock(door, who or ip)
+            self.throttle.knock(door, who or place_of(ip))
 
 
 def site_of(request: Request) -> Site:
