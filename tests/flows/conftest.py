@@ -8,6 +8,7 @@ import pytest
 
 from app.store import invariants
 from app.store.unit import Store
+from tests.flows.lane import Lane, make_lane
 from tests.flows.street import Street, make_street
 
 
@@ -18,3 +19,11 @@ async def street(store: Store) -> AsyncIterator[Street]:
     yield made
     async with store.engine_unit() as unit:
         assert await invariants.broken(unit, made.now) == []
+
+
+@pytest.fixture
+async def lane(store: Store) -> AsyncIterator[Lane]:
+    """A street whose accounts are read, with nobody in it yet."""
+    made = await make_lane(store)
+    yield made
+    assert await made.upright()

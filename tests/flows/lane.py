@@ -14,6 +14,7 @@ from app.boundary import guard
 from app.domain.consent import Purpose
 from app.flows.begin_bank_consent import begin_bank_consent
 from app.flows.choose_consent import choose_consent
+from app.flows.end_consent import end_consent
 from app.flows.finish_bank_consent import BankConsentFinished, finish_bank_consent
 from app.flows.follow_consents import follow_consents, plan_consents
 from app.flows.house import House
@@ -218,3 +219,28 @@ def gate_that(act: Callable[[], Awaitable[Any]]) -> Callable[[], Awaitable[None]
 
 
 DAY = timedelta(days=1)
+
+
+async def newcomer(lane: Lane) -> Neighbour:
+    """Somebody with an overdue loan whose account nobody may read any more."""
+    who = await lane.street.neighbour()
+    async with lane.house.store.engine_unit() as unit:
+        await end_consent(unit, lane.now, who.consent_id, "expire", "long ago", "saldo")
+        await unit.conn.execute(
+            text("UPDATE accounts SET iban_hash = 'old' WHERE id = :id"), {"id": who.account_id}
+        )
+    return who
+
+
+async def consent(lane: Lane) -> Any:
+    """The newest consent's row."""
+    rows = await lane.street.rows("SELECT * FROM consents ORDER BY created_at DESC, id DESC")
+    return rows[0]
+
+
+async def request_state(lane: Lane) -> str:
+    """The newest request's state."""
+    rows = await lane.street.rows(
+        "SELECT state FROM consent_requests ORDER BY created_at DESC, id DESC"
+    )
+    return str(rows[0].state)

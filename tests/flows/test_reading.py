@@ -19,12 +19,6 @@ from tests.flows.lane import Lane, gate_that, make_lane
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def lane(store: Store) -> Lane:
-    """A lane with nobody in it yet."""
-    return await make_lane(store)
-
-
 async def test_a_read_carries_no_presence_and_leaves_an_attempt_and_a_verdict(lane: Lane) -> None:
     ana = await lane.street.neighbour()
     lane.bank.holds(500)

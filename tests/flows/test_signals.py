@@ -24,12 +24,6 @@ from tests.flows.street import Neighbour
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-async def lane(store: Store) -> Lane:
-    """A lane with nobody in it yet."""
-    return await make_lane(store)
-
-
 async def read_at(lane: Lane, who: Neighbour, minor: int, **said: Any) -> None:
     """Six hours later the account shows this, and is read."""
     await lane.later(hours=6)
