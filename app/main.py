@@ -19,6 +19,7 @@ from app import lifeline, web, wiring
 from app.api.app import PREFIXES, build_api
 from app.api.edges import RequestIds
 from app.settings import Settings
+from app.web.patience import PatientHttp
 from app.wiring import Parts
 
 log = structlog.get_logger("web")
@@ -114,6 +115,7 @@ async def _serve(settings: Settings) -> None:
                 # The pages look behind trusted proxies themselves.
                 proxy_headers=False,
                 ws="none",
+                http=PatientHttp,
                 limit_concurrency=MOST_AT_ONCE,
                 timeout_graceful_shutdown=SHUTDOWN_S,
             )
