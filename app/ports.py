@@ -39,6 +39,8 @@ class Bank:
     """The bank states that its available balances never contain a credit limit."""
     needs_debtor_iban: bool = False
     """Payment initiation is refused here without the payer's own IBAN."""
+    instant_payments: bool = False
+    """The bank takes SEPA instant transfers in EUR from third parties."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -22,5 +22,6 @@ def as_toml(origin: str) -> str:
         lines.append(f"authorised_at = {list(bank.authorised_at)}")
         lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
         lines.append(f"needs_debtor_iban = {str(bank.needs_debtor_iban).lower()}")
+        lines.append(f"instant_payments = {str(bank.instant_payments).lower()}")
         tables.append("\n".join(lines))
     return "\n\n".join(tables) + "\n"

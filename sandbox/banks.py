@@ -88,6 +88,8 @@ class Bank:
     balance_types: tuple[str, ...] = ("interimAvailable", "interimBooked", "closingBooked")
     limit_word: LimitWord = LimitWord.STATED
     needs_debtor_iban: bool = False
+    instant_payments: bool = False
+    """What the bank's documentation says; the interface takes both products everywhere."""
     repeats_answer: bool = False
     """A POST with an X-Request-ID seen before gets the first answer again. Not promised by
     Berlin Group; some banks do it."""
@@ -126,6 +128,7 @@ BANKS: tuple[Bank, ...] = (
         colour="#b45309",
         limit_header=LimitHeader.RETRY_AFTER,
         consent_days=180,
+        instant_payments=True,
         repeats_answer=True,
         steps=(
             Step("ACTC", timedelta(0)),

@@ -34,7 +34,7 @@ from app.flows.create_initiation import (
 )
 from app.flows.house import House
 from app.flows.record_payment import apply_event
-from app.ports import Presence
+from app.ports import Bank, Presence
 from app.store.brakes import Brake, halted
 from app.store.dues import Due, dues_of
 from app.store.keys import new_id, new_token
@@ -179,7 +179,7 @@ async def _insert(
     """Write the payment and what it is for; the caller claims it in the same transaction."""
     paid, parts = _parts(dues, tap.amount)
     connector = house.settings.payment_connector
-    bank_id = await _bank(unit, house, connector, link, tap.bank_id)
+    bank = await _bank(unit, house, connector, link, tap.bank_id)
     payment_id, back = new_id(), new_token()
     before = await unit.conn.scalar(
         select(func.count()).select_from(payments).where(payments.c.link_id == link.id)
@@ -194,9 +194,11 @@ async def _insert(
                 link_id=link.id,
                 key=derive_key(link.id, "payment", int(before or 0)),
                 connector=connector,
-                bank_id=bank_id,
+                bank_id=bank.id,
                 amount_minor=paid.minor,
                 currency=paid.currency,
+                # SEPA instant knows euros only.
+                instant=bank.instant_payments and paid.currency == "EUR",
                 # "S" and 32 hexadecimal digits: unique, and within the 35 characters of SEPA.
                 end_to_end_ref=f"S{payment_id.hex.upper()}",
                 return_hash=unit.vault.digest(RETURN_HASH, back),
@@ -244,13 +246,13 @@ def _parts(dues: tuple[Due, ...], wanted: Money | None) -> tuple[Money, list[tup
 
 async def _bank(
     unit: Unit, house: House, connector: str, link: Row[Any], chosen: str | None
-) -> str:
+) -> Bank:
     """The bank he chose, or the one where the money was seen."""
-    reachable = {bank.id for bank in house.payment(connector).banks()}
+    reachable = {bank.id: bank for bank in house.payment(connector).banks()}
     bank_id = chosen or await bank_seen(unit, connector, link.signal_id)
     if bank_id is None or bank_id not in reachable:
         raise Invalid("bank_id", "is not a bank one can pay from.", mend="Choose another bank.")
-    return bank_id
+    return reachable[bank_id]
 
 
 async def bank_seen(unit: Unit, connector: str, signal_id: UUID | None) -> str | None:

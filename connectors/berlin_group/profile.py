@@ -79,6 +79,7 @@ class BankProfile(BaseModel):
     authorised_at: tuple[str, ...] = ("ACSP", "ACWP")
     limits_excluded: bool = False
     needs_debtor_iban: bool = False
+    instant_payments: bool = False
     booking_from: time = time(6, 0)
     booking_until: time = time(22, 0)
     presence: PresenceHeaders = PresenceHeaders.FULL
@@ -134,6 +135,7 @@ class BankRoute:
             booking_until=profile.booking_until,
             limits_excluded=profile.limits_excluded,
             needs_debtor_iban=profile.needs_debtor_iban,
+            instant_payments=profile.instant_payments,
         )
         words = {
             **PAYMENT_WORDS,
