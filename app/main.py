@@ -63,6 +63,12 @@ def build_front(parts: Parts) -> Front:
     app = FastAPI(docs_url=None, redoc_url=None, openapi_url=None, lifespan=lifespan)
     pages = web.mount(app, house, clock, house.settings)
     app.add_middleware(ApiFirst, api=build_api(house, clock, stopping=stopping))
+    if house.settings.demo:
+        # Only the demo has anything to do with the sandbox that these import.
+        from app.demo.stage import presence_file  # noqa: PLC0415
+        from app.demo.watched import Watched  # noqa: PLC0415
+
+        app.add_middleware(Watched, presence=presence_file(house.settings.data_dir))
     return Front(app, pages, stopping)
 
 

@@ -4,8 +4,9 @@ Scene 1, opening: borrowers get their consent links and answer them; the clock r
 Scene 2, fast: the clock runs until the story is told: money seen, messages, payments, tasks.
 Scene 3, slow: 60x, so that a person can follow; 1x while a phone or a pay page is open.
 
-A person who sets the speed by hand keeps it: the director then only watches. He decides from
-what the database says and from a file that open pages touch, so a restart goes on where it was.
+A person who sets the speed by hand keeps it: the director then only watches, until that person
+sets the speed the director would choose. He decides from what the database says and from a file
+that open pages touch, so a restart goes on where it was.
 """
 
 from __future__ import annotations
@@ -98,11 +99,16 @@ class Director:
 
     def _steer(self, wanted: float) -> None:
         warp = read_clock(self._clock_file)
-        if warp is None or self._hands_off:
+        if warp is None:
             return
-        if self._set is not None and warp.speed != self._set:
+        if self._hands_off:
+            if warp.speed != wanted:
+                return
+            self._hands_off = False
+            self._tell("The clock runs by itself again.")
+        elif self._set is not None and warp.speed != self._set:
             self._hands_off = True
-            self._tell(f"The clock is in your hands now ({warp.speed:g}x).")
+            self._tell(f"The clock is in your hands now ({warp.speed:g}x; {wanted:g} ends that).")
             return
         if warp.speed != wanted:
             set_speed(self._clock_file, wanted)
