@@ -77,6 +77,13 @@ def clock_time(at: datetime, zone: ZoneInfo) -> str:
     return at.astimezone(zone).strftime("%H:%M")
 
 
+def near_time(at: datetime, now: datetime, zone: ZoneInfo, language: str) -> str:
+    """The time of day; with its day in front when that is not today: "2 Mar, 14:05"."""
+    on, today = at.astimezone(zone).date(), now.astimezone(zone).date()
+    time = clock_time(at, zone)
+    return time if on == today else f"{near_day(on, today, language)}, {time}"
+
+
 def place(zone: ZoneInfo, language: str) -> str:
     """The town a zone is named after, in the reader's language."""
     return str(get_timezone_location(zone, locale=locale_of(language), return_city=True))

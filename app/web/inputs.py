@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
@@ -43,15 +43,18 @@ def _value(value: Any, zone: ZoneInfo) -> str:
         case list() | tuple():
             return ", ".join(_value(one, zone) for one in value)
         case str():
-            return _instant(value, zone)
+            return instant_in_words(value, zone)
         case _:
             return str(value)
 
 
-def _instant(text: str, zone: ZoneInfo) -> str:
-    if len(text) < 19 or text[4:5] != "-" or "T" not in text:
+def instant_in_words(text: str, zone: ZoneInfo) -> str:
+    """An ISO 8601 instant or day as people write it; anything else as it is."""
+    if len(text) < 10 or text[4:5] != "-" or text[7:8] != "-":
         return text
     try:
+        if len(text) == 10:
+            return formats.short_day(date.fromisoformat(text), "en")
         at = datetime.fromisoformat(text)
     except ValueError:
         return text

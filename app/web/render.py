@@ -35,7 +35,13 @@ def make_templates() -> Environment:
     )
     made.globals.update(icon=icon, static=static_address)
     made.filters.update(
-        money=_money, day=_day, near=_near, full_day=_full_day, moment=_moment, clock=_clock
+        money=_money,
+        day=_day,
+        near=_near,
+        full_day=_full_day,
+        moment=_moment,
+        clock=_clock,
+        lately=_lately,
     )
     return made
 
@@ -99,6 +105,10 @@ def _full_day(on: date, language: str = DESK_LANGUAGE) -> str:
 
 def _moment(at: datetime, zone: ZoneInfo, language: str = DESK_LANGUAGE) -> str:
     return formats.moment(at, zone, language)
+
+
+def _lately(at: datetime, now: datetime, zone: ZoneInfo) -> str:
+    return formats.near_time(at, now, zone, DESK_LANGUAGE)
 
 
 def _clock(at: datetime, zone: ZoneInfo) -> str:

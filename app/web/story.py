@@ -112,7 +112,7 @@ def _case_reopened(details: Details) -> Words:
 
 def _requested(details: Details) -> Words:
     named = _purposes(_listed(details, "purposes"))
-    return Words("Permission asked for", named, "consent")
+    return Words("Permission asked for", _sentence(named), "consent")
 
 
 def _chosen(details: Details) -> Words:
@@ -357,7 +357,7 @@ def _listed(details: Details, name: str) -> Sequence[Any]:
 
 def _purposes(named: Sequence[Any]) -> str:
     known = {purpose.value: words.PURPOSES[purpose] for purpose in Purpose}
-    return ", ".join(known.get(str(one), str(one)).lower() for one in named)
+    return "; ".join(known.get(str(one), str(one)).lower() for one in named)
 
 
 def _cancelled(why: str) -> str:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from typing import Any, Final
+from zoneinfo import ZoneInfo
 
 from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState, Purpose, RequestState
@@ -14,6 +15,7 @@ from app.domain.payment import LinkState, PaymentState
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome, TaskReason
 from app.store.brakes import Brake
+from app.web.inputs import instant_in_words
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,7 +53,7 @@ TASK_TITLES: Final[Mapping[TaskReason, str]] = {
     TaskReason.PAYMENT_RETURNED: "Payment was sent back",
     TaskReason.OVERPAID: "Too much was paid",
     TaskReason.OWED_AMOUNT_STALE: "Owed amount is not confirmed",
-    TaskReason.COLLECTOR_ACTS: "Money is there: your turn",
+    TaskReason.COLLECTOR_ACTS: "Your turn",
 }
 
 # What a machine did, and what is left for a person.
@@ -75,25 +77,37 @@ _TASK_SENTENCES: Final[Mapping[TaskReason, str]] = {
     TaskReason.PAYMENT_RETURNED: "The loan is open again. No message leaves by itself.",
     TaskReason.OVERPAID: "Refund what was too much.",
     TaskReason.OWED_AMOUNT_STALE: "Your ledger has not confirmed the amount, so nothing was sent.",
-    TaskReason.COLLECTOR_ACTS: "Call while the money is there.",
+    TaskReason.COLLECTOR_ACTS: "Money is there. Call while it is.",
 }
 
+# What of a situation is shown, in this order; everything else is a reference for machines.
 _SITUATION_WORDS: Final[Mapping[str, str]] = {
-    "why": "Reason",
-    "note": "In the borrower’s words",
-    "said": "In the borrower’s words",
-    "words": "In the borrower’s words",
+    "because": "Because",
+    "why": "The bank’s word",
+    "bank_said": "The bank’s word",
+    "unusable": "What is wrong with it",
     "bank_id": "Bank",
     "consent_state": "Permission",
-    "error_code": "Code of the carrier",
+    "source": "Told us",
+    "said": "The carrier’s code",
     "end_to_end_ref": "Reference on the statement",
-    "because": "Because",
-    "channel": "Channel",
-    "source": "Came by",
     "loan": "Loan",
     "due_on": "Due since",
-    "as_of": "Amount as of",
+    "pause_until": "Rests until",
+    "sent_at": "Link from",
+    "last_read_at": "Last read",
 }
+
+_SOURCES: Final[Mapping[str, str]] = {
+    "page": "on his page",
+    "sms": "by text message",
+    "api": "through your system",
+    "desk": "at the desk",
+    "provider": "through the carrier",
+}
+
+# What the borrower pressed is in the title of these tasks already.
+_SAID_IN_TITLE: Final = frozenset({"wrong", "cannot", "paid"})
 
 OUTCOMES: Final[Mapping[TaskOutcome, str]] = {
     TaskOutcome.REACHED: "Reached, spoke with the borrower",
@@ -146,7 +160,7 @@ REQUEST_STATES: Final[Mapping[RequestState, Mark]] = {
 }
 
 PURPOSES: Final[Mapping[Purpose, str]] = {
-    Purpose.SCORING: "Scoring, once",
+    Purpose.SCORING: "Scoring (once)",
     Purpose.REPAYMENT_MONITORING: "Repayment monitoring",
 }
 
@@ -239,30 +253,36 @@ BRAKES: Final[Mapping[Brake, tuple[str, str]]] = {
 }
 
 
-def task_sentence(reason: TaskReason) -> str:
+def task_sentence(reason: TaskReason, situation: Mapping[str, Any]) -> str:
     """What happened and what is left to do."""
+    if reason is TaskReason.COLLECTOR_ACTS and "wrote" in situation:
+        return "The borrower answered by text message. Read it and call back."
     return _TASK_SENTENCES[reason]
 
 
 def situation_lines(
-    situation: Mapping[str, Any], bank_name: Callable[[str], str]
+    situation: Mapping[str, Any], bank_name: Callable[[str], str], zone: ZoneInfo
 ) -> list[tuple[str, str]]:
     """The parts of a situation that a person wants to read, in words."""
     lines: list[tuple[str, str]] = []
     for name, label in _SITUATION_WORDS.items():
         value = situation.get(name)
-        if isinstance(value, str | int) and not isinstance(value, bool) and value != "":
-            lines.append((label, bank_name(str(value)) if name == "bank_id" else said(name, value)))
+        if not isinstance(value, str) or not value or value in _SAID_IN_TITLE:
+            continue
+        lines.append((label, _said(name, value, bank_name, zone)))
     return lines
 
 
-def said(name: str, value: object) -> str:
+def _said(name: str, text: str, bank_name: Callable[[str], str], zone: ZoneInfo) -> str:
     """One value in words where there are words for it, else as it is."""
-    text = str(value)
-    if name == "consent_state" and text in {state.value for state in ConsentState}:
-        return CONSENT_STATES[ConsentState(text)].text
-    if name in {"note", "said", "words"}:
-        return f"“{text}”"
-    if name in {"why", "because", "channel", "source"}:
-        return text.replace("_", " ")
-    return text
+    match name:
+        case "bank_id":
+            return bank_name(text)
+        case "consent_state" if text in {state.value for state in ConsentState}:
+            return CONSENT_STATES[ConsentState(text)].text
+        case "source":
+            return _SOURCES.get(text, text)
+        case "pause_until" | "sent_at" | "last_read_at" | "due_on":
+            return instant_in_words(text, zone)
+        case _:
+            return text.replace("_", " ")

@@ -58,7 +58,28 @@ def test_every_code_has_words(catalogue: dict[Any, Any], kind: type[StrEnum]) ->
 def test_signals_and_task_sentences_have_words() -> None:
     assert {one.value for one in SignalKind} <= set(words.COVERS)
     for reason in TaskReason:
-        assert words.task_sentence(reason).endswith(".")
+        assert words.task_sentence(reason, {}).endswith(".")
+    answered = words.task_sentence(TaskReason.COLLECTOR_ACTS, {"wrote": "sms"})
+    assert "answered by text" in answered
+
+
+def test_a_situation_is_told_in_words_without_references() -> None:
+    situation = {
+        "bank_id": "luz",
+        "consent_state": "revoked_at_bank",
+        "said": "wrong",
+        "link_id": "01a2",
+        "source": "page",
+        "pause_until": "2026-03-17T09:00:00+00:00",
+        "tries": 5,
+        "why": None,
+    }
+    assert words.situation_lines(situation, str.upper, MADRID) == [
+        ("Bank", "LUZ"),
+        ("Permission", "Ended at the bank"),
+        ("Told us", "on his page"),
+        ("Rests until", "17 Mar 2026, 10:00 (Madrid)"),
+    ]
 
 
 def test_buttons_of_a_task_are_its_lifecycles_events() -> None:

@@ -47,16 +47,18 @@ class ShownTask:
 
     line: TaskLine
     events: tuple[str, ...]
+    sentence: str
     situation: list[tuple[str, str]]
     why_now: str
 
 
-def shown_task(site: Site, line: TaskLine, now: datetime) -> ShownTask:
+def shown_task(site: Site, line: TaskLine, now: datetime, zone: ZoneInfo) -> ShownTask:
     """Put a task into words."""
     situation = words.situation_lines(
-        line.situation, lambda bank_id: bank_name(site.house, bank_id)
+        line.situation, lambda bank_id: bank_name(site.house, bank_id), zone
     )
-    return ShownTask(line, TASK.events(line.state), situation, why_now(line, now))
+    sentence = words.task_sentence(line.reason, line.situation)
+    return ShownTask(line, TASK.events(line.state), sentence, situation, why_now(line, now))
 
 
 def why_now(line: TaskLine, now: datetime) -> str:
@@ -93,7 +95,7 @@ async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BO
         banners=banners,
         here="/",
         board=found,
-        tasks=[shown_task(site, line, now) for line in found.tasks],
+        tasks=[shown_task(site, line, now, zone) for line in found.tasks],
         more=counts[pile] > len(found.tasks),
         pile=pile,
         piles=list(Pile),

@@ -95,7 +95,7 @@ async def _case(
         file=file,
         his_zone=ZoneInfo(file.person.time_zone),
         next_steps=next_steps(file, now, zone),
-        tasks=[shown_task(site, line, now) for line in file.tasks],
+        tasks=[shown_task(site, line, now, zone) for line in file.tasks],
         outcomes=list(TaskOutcome),
         hold_kinds=list(HoldKind),
         days=by_day(story, zone),
