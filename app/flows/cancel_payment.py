@@ -6,7 +6,7 @@ is live and the borrower gets no second one.
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -14,7 +14,7 @@ from sqlalchemy import Row, select
 
 from app.domain.errors import Conflict, NotAllowed, ProviderError
 from app.domain.ids import LenderId
-from app.domain.payment import PAYMENT, PaymentState
+from app.domain.payment import PAYMENT, LinkState, PaymentState
 from app.flows.actors import BORROWER, ROBOT
 from app.flows.ask_bank import ask_bank
 from app.flows.house import House
@@ -27,6 +27,8 @@ from app.store.payments import live_payment, lock_payment, open_handle, parts_of
 from app.store.tables import payments
 from app.store.unit import Unit
 
+# Business time at his bank for somebody who tapped just before the link's end.
+_TIME_TO_FINISH: Final = timedelta(minutes=30)
 # Before the borrower has said yes. Afterwards the money is on its way and is left alone.
 _MAY_BE_CANCELLED: Final = (PaymentState.OPEN.value, PaymentState.ABANDONED.value)
 
@@ -93,11 +95,13 @@ async def try_to_cancel(house: House, now: datetime, lender_id: LenderId, paymen
 async def still_wanted(unit: Unit, now: datetime, payment: Row[Any]) -> bool:
     """Is an initiation that nobody has authorised still good to be authorised?
 
-    Not when its link is over, and not when less is due than it would pay: the lender may have
-    reported the money while the borrower was on his bank's page.
+    Not when its link was withdrawn, or is over and he had time to finish; and not when less is due
+    than it would pay: the lender may have reported the money while he was on his bank's page.
     """
     link = None if payment.link_id is None else await load_link(unit, payment.link_id)
-    if link is None or not works(link, now):
+    if link is None or link.state == LinkState.WITHDRAWN.value:
+        return False
+    if not works(link, now) and now - payment.created_at > _TIME_TO_FINISH:
         return False
     found = (await dues_of(unit, (payment.borrower_id,), now)).get(payment.borrower_id, ())
     due = {one.loan_id: one.amount for one in found}

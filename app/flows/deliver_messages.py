@@ -149,6 +149,8 @@ async def _take(unit: Unit, house: House, now: datetime, message_id: UUID) -> Le
             await unit.conn.execute(
                 update(messages).where(messages.c.id == message_id).values(next_look_at=at)
             )
+            if look.by_the_clock:
+                await _keep_link(unit, house, message, at)
             return Left.LATER
         case Withhold():
             await move(
@@ -200,11 +202,7 @@ async def _claim(
         verdict=leaving_notes(leave),
         next_look_at=now + STALE_AFTER,
     )
-    await unit.conn.execute(
-        update(payment_links)
-        .where(payment_links.c.id == message.link_id)
-        .values(expires_at=now + timedelta(hours=house.settings.link_hours))
-    )
+    await _keep_link(unit, house, message, now)
     await note_message(
         unit,
         now,
@@ -223,6 +221,15 @@ async def _claim(
     )
     sms = replace(sms, to=Phone(number))
     return _Claim(LenderId(message.lender_id), message.id, claimed_at, sms)
+
+
+async def _keep_link(unit: Unit, house: House, message: Row[Any], leaves_at: datetime) -> None:
+    """The link's time runs from the moment its text leaves."""
+    await unit.conn.execute(
+        update(payment_links)
+        .where(payment_links.c.id == message.link_id)
+        .values(expires_at=leaves_at + timedelta(hours=house.settings.link_hours))
+    )
 
 
 async def _send(house: House, now: datetime, claim: _Claim) -> Left:

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, select, text
+from sqlalchemy import Row, select, text, update
 
 from app.domain.ids import LenderId
 from app.domain.message import MessageState
@@ -72,7 +72,10 @@ async def _end(house: House, now: datetime, lender_id: LenderId, link_id: UUID) 
             return LinksEnded(0, 0)
         text_of_it = await _message(unit, link_id)
         if text_of_it is not None and text_of_it.state == MessageState.QUEUED.value:
-            # Still queued: the last look cancels the text and withdraws the link with it.
+            # Still queued: its last look comes now, cancels it and withdraws the link with it.
+            await unit.conn.execute(
+                update(messages).where(messages.c.id == text_of_it.id).values(next_look_at=now)
+            )
             return LinksEnded(0, 0)
         await move(unit, payment_links, link_id, LINK, "expire", ended_at=now)
         if person.payment is not None and person.payment.link_id == link_id:

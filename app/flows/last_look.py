@@ -50,10 +50,15 @@ class Leave:
 
 @dataclass(frozen=True, slots=True)
 class Later:
-    """Not now; look again at `at` (business time)."""
+    """Not now; look again at `at` (business time).
+
+    `by_the_clock`: the borrower's hours, his holidays or a cap put it off, and then it may leave.
+    All other waiting ends with the link's own time.
+    """
 
     at: datetime
     why: str
+    by_the_clock: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -196,11 +201,14 @@ async def _gate(
     verdict = asked.verdict
     if verdict.allowed and verdict.valid_until is not None:
         if verdict.valid_until - now < _SHORTEST_VALIDITY:
-            return Later(verdict.valid_until, "The hours of contact are nearly over.")
+            return Later(
+                verdict.valid_until, "The hours of contact are nearly over.", by_the_clock=True
+            )
         return Leave(case_ids, verdict.valid_until, asked)
     if asked.look_again_at is None:
         return Never(CancelReason.GATE_REFUSED, TaskReason.SMS_BLOCKED, verdict.because)
-    return Later(asked.look_again_at, verdict.because)
+    by_the_clock = asked.look_again_at == verdict.earliest_at
+    return Later(asked.look_again_at, verdict.because, by_the_clock=by_the_clock)
 
 
 def leaving_notes(leave: Leave) -> dict[str, Any]:

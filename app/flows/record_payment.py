@@ -282,12 +282,10 @@ async def _came_to_nothing(
     parts = await parts_of(unit, payment.id)
     await move_all(unit, cases, [part.case_id for part in parts], CASE, "payment_ended")
     works = await _revive_link(unit, now, payment)
-    if after is PaymentState.REJECTED:
-        tries_again = works and payment.state == PaymentState.OPEN.value
-        if not tries_again:
-            await ask_a_person(
-                unit, now, payment, TaskReason.PAYMENT_REJECTED, raw_status=raw_status
-            )
+    tries_again = works and payment.state == PaymentState.OPEN.value
+    taken_back = payment.state == PaymentState.AUTHORISED.value
+    if taken_back or (after is PaymentState.REJECTED and not tries_again):
+        await ask_a_person(unit, now, payment, TaskReason.PAYMENT_REJECTED, raw_status=raw_status)
     if after is PaymentState.REJECTED or payment.state in _AT_THE_BANK:
         await tell(unit, now, payment, LenderEvent.PAYMENT_FAILED)
 

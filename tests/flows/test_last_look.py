@@ -184,6 +184,29 @@ async def test_over_a_weekend_nobody_writes_on_a_reading_of_friday(street: Stree
     assert street.texts_to(who) == 1
 
 
+async def test_what_the_clock_puts_off_keeps_its_link_good(street: Street) -> None:
+    """Friday, ten to nine in the evening: too late to be delivered, and then it is the weekend."""
+    street.hands.now = datetime(2026, 3, 6, 19, 50, tzinfo=UTC)
+    who = await queued(street)
+    street.hands.now = datetime(2026, 3, 6, 19, 59, tzinfo=UTC)
+    await street.tick()
+    await street.minutes_pass(5)
+    assert await street.value("SELECT next_look_at FROM messages") == datetime(
+        2026, 3, 9, 8, 0, tzinfo=UTC
+    )
+    street.hands.now = datetime(2026, 3, 8, 12, 0, tzinfo=UTC)
+    await street.tick()
+    assert await why(street, who) == ("queued", None)
+    street.hands.now = monday = datetime(2026, 3, 9, 8, 1, tzinfo=UTC)
+    async with street.store.engine_unit() as unit:
+        await unit.conn.execute(text("UPDATE loans SET owed_as_of = :now"), {"now": monday})
+        await unit.conn.execute(text("UPDATE accounts SET last_read_at = :now"), {"now": monday})
+    await street.tick()
+    assert street.texts_to(who) == 1
+    ends = await street.value("SELECT expires_at FROM payment_links")
+    assert ends == monday + timedelta(hours=24), "its day begins when the text leaves"
+
+
 async def test_the_stop_switch_halts_within_a_tick_and_keeps_the_text(street: Street) -> None:
     who = await queued(street)
     await throw(street, halted=True)

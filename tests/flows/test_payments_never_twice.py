@@ -432,6 +432,19 @@ async def test_the_link_runs_out_while_a_payment_waits_at_the_bank(street: Stree
         await ana.taps()
 
 
+async def test_who_tapped_in_the_last_minute_may_finish(street: Street) -> None:
+    ana = await at_the_page(street)
+    street.hands.go_on(hours=23, minutes=59)
+    ana.session = (await check_person(street.house, street.now, ana.token, birth_date=BORN)).session
+    await ana.taps()
+    await street.minutes_pass(5)
+    assert await street.states("payment_links", ana.who) == ["expired"]
+    assert ana.says_yes_everywhere() == 1
+    await settle(street)
+    assert await ana.payments() == ["settled"]
+    assert await street.tasks(ana.who) == []
+
+
 async def test_money_that_came_back_opens_the_case_and_sends_nothing(street: Street) -> None:
     ana = await at_the_page(street)
     await ana.taps()
