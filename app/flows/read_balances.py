@@ -22,11 +22,11 @@ from app.domain.ids import Secret
 from app.domain.read_planner import (
     UNATTENDED_WINDOW,
     PlanQuestion,
-    next_read,
     window_open,
 )
 from app.flows.bank_book import BankBook, bank_book
 from app.flows.house import House
+from app.flows.next_slot import next_or_end
 from app.flows.record_readings import Answer, Asked, ReadTally, record_readings
 from app.ports import Bank, Grant
 from app.store.keys import new_ids
@@ -124,7 +124,7 @@ def _next_slot(one: Standing, question: PlanQuestion, *, reading_now: bool) -> d
     """The next read; None when there is nothing to read for, or no right to."""
     if not (one.usable and one.consent_active and one.due):
         return None
-    return next_read(question, reading_now=reading_now).at
+    return next_or_end(question, reading_now=reading_now)
 
 
 async def _opened(

@@ -31,12 +31,13 @@ from app.domain.errors import (
     SaldoError,
     TryLater,
 )
-from app.domain.read_planner import PlanQuestion, clamp_spent_until, next_read
+from app.domain.read_planner import PlanQuestion, clamp_spent_until
 from app.domain.task import TaskReason
 from app.flows.bank_book import BankBook
 from app.flows.end_consent import end_consent
 from app.flows.fetch_people import PersonNeeded, fetch_people
 from app.flows.house import House
+from app.flows.next_slot import next_or_end
 from app.store.arrays import among
 from app.store.bank_health import BankKey
 from app.store.reading_rows import AccountNow, Outcome, Setback, write_setbacks
@@ -158,7 +159,7 @@ def _setback(
     """
     standing = one.standing
     bank = banks.of(standing.connector, standing.bank_id)
-    plan = next_read(
+    at = next_or_end(
         PlanQuestion(
             account_id=standing.id,
             now=now,
@@ -174,7 +175,7 @@ def _setback(
         ),
         reading_now=True,
     )
-    return Setback(standing.id, failures, plan.at, spent_until, "")
+    return Setback(standing.id, failures, at, spent_until, "")
 
 
 def _outages(trouble: Sequence[Trouble]) -> set[BankKey]:

@@ -312,6 +312,35 @@ async def test_the_window_ends_to_the_minute(lane: Lane) -> None:
     assert lane.bank.reads == []
 
 
+async def test_with_no_slot_left_before_the_end_the_plan_holds_the_end_itself(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    lane.bank.holds(500)
+    end = lane.now + timedelta(minutes=30)
+    async with lane.house.store.engine_unit() as unit:
+        await unit.conn.execute(text("UPDATE consents SET ends_at = :at"), {"at": end})
+    await lane.read(ana)
+    assert (await lane.account(ana)).next_read_at == end
+    await lane.later(minutes=31)
+    await lane.plan()
+    await lane.work()
+    assert (await lane.account(ana)).next_read_at is None
+    assert len(lane.bank.reads) == 1
+
+
+async def test_two_schedulers_and_two_workers_for_three_days(lane: Lane) -> None:
+    people = [await lane.street.neighbour() for _ in range(5)]
+    lane.bank.holds(500)
+    for _ in range(72):
+        await lane.later(hours=1)
+        await asyncio.gather(lane.plan(speed=1440.0), lane.plan(speed=1440.0))
+        # A rescued job runs beside the one that was taken for dead.
+        twice = [ids for ids in await lane.batches() for _ in range(2)]
+        await asyncio.gather(*(read_balances(lane.house, lane.now, ids) for ids in twice))
+    counted = int(await lane.street.value("SELECT count(*) FROM read_attempts"))
+    assert len(lane.bank.reads) == counted
+    assert counted >= len(people) * 9
+
+
 async def test_a_bank_in_trouble_is_left_alone_and_after_three_failures_a_person_is_told(
     lane: Lane,
 ) -> None:
