@@ -13,10 +13,13 @@ from app.domain.case import CaseClose
 from app.domain.errors import Conflict, Invalid
 from app.domain.ids import LenderId, LoanId
 from app.domain.money import Money
+from app.domain.task import TaskReason
 from app.flows.apply_money import apply_money, put_back
+from app.flows.cancel_tasks import cancel_tasks
 from app.flows.house import House
 from app.flows.refresh_loan import refresh_loan
 from app.store import timeline
+from app.store.accounts import rearm
 from app.store.loans import Scheduled, find_loan, lock_loan, write_schedule
 from app.store.tables import loans, repayments
 from app.store.timeline import Kind, Line
@@ -91,6 +94,16 @@ async def take_schedule(
         loan.borrower_id, Kind.OWED_CONFIRMED, "lender", details, loan.case_id, loan.lender_id
     )
     await timeline.write(unit, now, [line])
+    # Nobody need find out what is owed any more; money that was in sight counts as new.
+    waited = await cancel_tasks(
+        unit,
+        now,
+        borrower_id=loan.borrower_id,
+        reasons=(TaskReason.OWED_AMOUNT_STALE,),
+        why="confirmed",
+    )
+    if waited:
+        await rearm(unit, (loan.borrower_id,))
 
 
 async def _catch_up(unit: Unit, now: datetime, loan: Row[Any], as_of: datetime) -> None:

@@ -297,6 +297,17 @@ async def test_an_old_amount_that_nobody_confirms_is_a_task(street: Street) -> N
     assert await street.tasks(who) == ["owed_amount_stale"]
     asked = street.system.events().count("loan.balance_requested")
     assert 1 < asked <= 6, "at most once an hour"
+    # His word, however late, ends the matter: machines may go on with the money in sight.
+    await confirm_owed(
+        street.house,
+        street.now,
+        street.lender_id,
+        f"{who.ref}-L0",
+        as_of=street.now,
+        schedule=(Scheduled(1, (street.now - timedelta(days=6)).date(), 12_000, 0),),
+    )
+    assert await street.tasks(who) == []
+    assert await street.value("SELECT armed FROM accounts")
 
 
 async def test_without_a_webhook_an_old_amount_is_refused_at_once(street: Street) -> None:
