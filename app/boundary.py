@@ -47,13 +47,12 @@ class Guarded:
 
     def __init__(self, port: object, connector: str, limit_s: float) -> None:
         self._port = port
-        for name, method in inspect.getmembers(port, callable):
-            if name.startswith("_"):
-                continue
-            wrapped = method
+        for name in dir(port):
+            method = None if name.startswith("_") else getattr(port, name)
             if inspect.iscoroutinefunction(method):
-                wrapped = _guarded(method, connector, name, limit_s)
-            setattr(self, name, wrapped)
+                setattr(self, name, _guarded(method, connector, name, limit_s))
+            elif callable(method):
+                setattr(self, name, method)
 
     def __repr__(self) -> str:
         return f"Guarded({type(self._port).__name__})"
