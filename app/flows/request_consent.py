@@ -100,7 +100,11 @@ def _check_return_url(url: str, *, demo: bool) -> None:
     """Where the last page leads: https, or this very machine in a demo. Empty: nowhere."""
     if not url:
         return
-    parts = urlsplit(url)
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - a port that is no number shows only when asked for
+    except ValueError:
+        raise Invalid("return_url", "cannot be read.", mend="Send an https address.") from None
     local = demo and parts.scheme == "http" and is_loopback(parts.hostname or "")
     if not parts.hostname or not (parts.scheme == "https" or local):
         raise Invalid("return_url", "must be an https address.")
