@@ -245,8 +245,8 @@ class PaymentPort(Protocol):
 class OutgoingSms:
     """One SMS. `marker` is the unique part of the body (the link's token) for looking it up.
 
-    `valid_seconds` (real seconds) ends with the permitted contact window, so that a carrier's backlog
-    cannot deliver at night. `sent_after` (real time) bounds a look-up.
+    `valid_seconds` ends with the permitted contact window, so that a carrier's backlog cannot
+    deliver at night. `sent_after` bounds a look-up.
     """
 
     key: UUID

@@ -81,7 +81,7 @@ async def test_a_text_that_came_back_goes_to_the_new_number(street: Street) -> N
 async def test_a_stop_is_the_phones_whatever_name_it_has(street: Street, *, later: bool) -> None:
     """The same person under two references: registered so, or the number came afterwards."""
     one = await street.neighbour()
-    two = await street.neighbour(**({} if later else {"phone": one.phone}))
+    two = await (street.neighbour() if later else street.neighbour(phone=one.phone))
     async with street.store.unit(street.lender_id) as unit:
         await opt_out(unit, street.now, borrower_id=one.id, channel=Channel.SMS, source="page")
     if later:
