@@ -58,6 +58,6 @@ async def record_return(
     await stop_pressure(
         unit, now, borrower_id=payment.borrower_id, case_ids=None, why=CancelReason.REPLACED
     )
-    await ask_a_person(unit, now, payment, TaskReason.PAYMENT_RETURNED, said=reason)
+    await ask_a_person(unit, now, payment, TaskReason.PAYMENT_RETURNED, bank_said=reason)
     await tell(unit, now, payment, LenderEvent.PAYMENT_RETURNED)
     return True

@@ -11,9 +11,11 @@ from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState, Purpose, RequestState
 from app.domain.hold import HoldKind
 from app.domain.message import CancelReason, MessageState
+from app.domain.money import Money
 from app.domain.payment import LinkState, PaymentState
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome, TaskReason
+from app.reference import formats
 from app.store.brakes import Brake
 from app.web.inputs import instant_in_words
 
@@ -90,6 +92,8 @@ _SITUATION_WORDS: Final[Mapping[str, str]] = {
     "consent_state": "Permission",
     "source": "Told us",
     "said": "The carrier’s code",
+    "paid_minor": "Paid",
+    "overpaid_minor": "Too much",
     "end_to_end_ref": "Reference on the statement",
     "loan": "Loan",
     "due_on": "Due since",
@@ -267,6 +271,9 @@ def situation_lines(
     lines: list[tuple[str, str]] = []
     for name, label in _SITUATION_WORDS.items():
         value = situation.get(name)
+        if name.endswith("_minor") and isinstance(value, int) and situation.get("currency"):
+            amount = Money(value, str(situation["currency"]))
+            lines.append((label, formats.money(amount, "en")))
         if not isinstance(value, str) or not value or value in _SAID_IN_TITLE:
             continue
         lines.append((label, _said(name, value, bank_name, zone)))

@@ -32,6 +32,10 @@ async def test_the_lenders_money_serves_the_oldest_and_then_the_future(street: S
     second = await report(street, "R2", 1_700)
     assert (second.remaining_due, second.overpaid) == (euros(0), euros(200))
     assert await paid(street, loan.id) == [(1_000, 1_000)] * 3
+    assert not (await report(street, "R2", 1_700)).counted
+    task = (await street.rows("SELECT reason, situation FROM tasks WHERE reason = 'overpaid'"))[0]
+    assert task.situation["overpaid_minor"] == 200
+    assert await street.value("SELECT count(*) FROM tasks WHERE reason = 'overpaid'") == 1
 
 
 async def test_the_same_report_counts_once_and_another_amount_is_a_conflict(

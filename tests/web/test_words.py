@@ -82,6 +82,14 @@ def test_a_situation_is_told_in_words_without_references() -> None:
     ]
 
 
+def test_a_refund_says_how_much() -> None:
+    situation = {"overpaid_minor": 8_000, "paid_minor": 20_000, "currency": "EUR"}
+    assert words.situation_lines(situation, str.upper, MADRID) == [
+        ("Paid", "€200.00"),
+        ("Too much", "€80.00"),
+    ]
+
+
 def test_buttons_of_a_task_are_its_lifecycles_events() -> None:
     people = {event for row in TASK.table.values() for event in row} - {"cancel"}
     assert set(words.TASK_BUTTONS) == people
