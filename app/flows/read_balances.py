@@ -32,6 +32,7 @@ from app.ports import Bank, Grant
 from app.store.keys import new_ids
 from app.store.reads import Standing, lock_and_look, write_attempts
 from app.store.unit import Unit
+from app.store.vault import SealBroken
 
 log = structlog.get_logger("reading")
 
@@ -67,21 +68,23 @@ async def _begin(
         standings = [one for one in found if one.leased]
         if not standings:
             return [], 0
+        await unit.keys({one.lender_id for one in standings})
+        asked: list[Asked] = []
         plans: list[datetime | None] = []
         attempts: list[UUID | None] = []
         used: dict[bytes, tuple[datetime, ...]] = {}
-        fresh_ids = iter(new_ids(len(standings)))
-        for one in standings:
+        for one, fresh_id in zip(standings, new_ids(len(standings)), strict=True):
             before = used.get(one.iban_hash) or tuple(one.attempts or ())
             bank = banks.of(one.connector, one.bank_id)
             question = _question(one, now, real_now, before, margin, bank)
-            asks = banks.knows(one.connector, one.bank_id) and _may_ask(one, question)
-            if asks:
+            listed = banks.knows(one.connector, one.bank_id)
+            call = _call(unit, one, fresh_id) if listed and _may_ask(one, question) else None
+            if call is not None:
                 used[one.iban_hash] = (*before, now)
-            attempts.append(next(fresh_ids) if asks else None)
-            plans.append(_next_slot(one, question, reading_now=asks))
+                asked.append(call)
+            attempts.append(None if call is None else fresh_id)
+            plans.append(_next_slot(one, question, reading_now=call is not None))
         await write_attempts(unit, now, [one.id for one in standings], plans, attempts)
-        asked = await _opened(unit, standings, attempts)
         return asked, len(standings) - len(asked)
 
 
@@ -114,7 +117,6 @@ def _may_ask(one: Standing, question: PlanQuestion) -> bool:
         one.usable
         and one.consent_active
         and one.askable
-        and one.token_enc is not None
         and not one.halted
         and window_open(question).open
     )
@@ -127,21 +129,17 @@ def _next_slot(one: Standing, question: PlanQuestion, *, reading_now: bool) -> d
     return next_or_end(question, reading_now=reading_now)
 
 
-async def _opened(
-    unit: Unit, standings: Sequence[Standing], attempts: Sequence[UUID | None]
-) -> list[Asked]:
-    """What the calls need: references and tokens, decrypted."""
-    await unit.keys({one.lender_id for one in standings})
-    return [
-        Asked(
-            attempt_id,
-            one,
-            Grant(one.bank_id, Secret(unit.open("consents.token_enc", one.consent_id, token))),
-            Secret(unit.open("accounts.ref_enc", one.id, one.ref_enc)),
-        )
-        for attempt_id, one in zip(attempts, standings, strict=True)
-        if attempt_id is not None and (token := one.token_enc) is not None
-    ]
+def _call(unit: Unit, one: Standing, attempt_id: UUID) -> Asked | None:
+    """What the call needs, decrypted. None for a row that cannot be opened: it asks nobody."""
+    if one.token_enc is None:
+        return None
+    try:
+        token = unit.open("consents.token_enc", one.consent_id, one.token_enc)
+        ref = unit.open("accounts.ref_enc", one.id, one.ref_enc)
+    except SealBroken as error:
+        log.warning("account_cannot_be_opened", account_id=str(one.id), error=str(error))
+        return None
+    return Asked(attempt_id, one, Grant(one.bank_id, Secret(token)), Secret(ref))
 
 
 # ------------------------------------------------------------------ the calls

@@ -409,5 +409,19 @@ async def test_one_answer_that_fails_does_not_touch_the_others(lane: Lane, store
     assert (await lane.account(bad)).last_read_at is None
 
 
+async def test_a_row_that_cannot_be_opened_asks_nobody_and_harms_nobody(lane: Lane) -> None:
+    good, broken = [await lane.street.neighbour() for _ in range(2)]
+    async with lane.house.store.engine_unit() as unit:
+        await unit.conn.execute(
+            text("UPDATE accounts SET ref_enc = 'not a ciphertext of ours' WHERE id = :id"),
+            {"id": broken.account_id},
+        )
+    lane.bank.holds(500)
+    await lane.read(good, broken)
+    assert await lane.outcomes() == ["read"]
+    assert (await lane.account(good)).last_read_at == lane.now
+    assert (await lane.account(broken)).next_read_at > lane.now
+
+
 class RuntimeErrorFromBank(Unreadable):
     """A connector's own mistake, as the boundary hands it on."""
