@@ -18,8 +18,8 @@ from app.flows.apply_money import apply_money, put_back
 from app.flows.cancel_tasks import cancel_tasks
 from app.flows.house import House
 from app.flows.refresh_loan import refresh_loan
+from app.flows.start_over import start_over
 from app.store import timeline
-from app.store.accounts import rearm
 from app.store.loans import Scheduled, find_loan, lock_loan, write_schedule
 from app.store.tables import loans, repayments
 from app.store.timeline import Kind, Line
@@ -103,7 +103,9 @@ async def take_schedule(
         why="confirmed",
     )
     if waited:
-        await rearm(unit, (loan.borrower_id,))
+        await start_over(
+            unit, now, borrower_id=loan.borrower_id, lender_id=loan.lender_id, why="replaced"
+        )
 
 
 async def _catch_up(unit: Unit, now: datetime, loan: Row[Any], as_of: datetime) -> None:

@@ -30,8 +30,8 @@ from app.flows.look_at_person import Person, covered, look_at_person, situation_
 from app.flows.open_task import open_task
 from app.flows.refresh_loan import refresh_loan
 from app.flows.side_by_side import side_by_side
+from app.flows.start_over import start_over
 from app.store import jobs, timeline
-from app.store.accounts import rearm
 from app.store.arrays import among
 from app.store.batches import Leased, is_waiting
 from app.store.dues import Due
@@ -124,7 +124,8 @@ async def _decide_about(
         await _write_decisions(unit, now, person, decided)
         tally = await _carry_out(unit, house, now, person, decided)
         if decided and all(situation.holds for _, situation, _ in decided):
-            await _forget(unit, now, fresh)
+            # No alert stands over a hold, and what is there counts as new when it ends.
+            await start_over(unit, now, borrower_id=borrower_id, lender_id=lender_id, why="hold")
         return tally
 
 
@@ -247,16 +248,6 @@ def step_notes(step: Step) -> dict[str, Any]:
             return {"do": "close", "reason": reason.value}
         case _ as never:
             assert_never(never)
-
-
-async def _forget(unit: Unit, now: datetime, fresh: Sequence[Row[Any]]) -> None:
-    """All his cases are on hold: no alert stands, and the money counts as new afterwards."""
-    await unit.conn.execute(
-        update(funds_signals)
-        .where(among(funds_signals.c.id, [row.id for row in fresh]))
-        .values(ended_at=now, ended_why="hold")
-    )
-    await rearm(unit, {row.borrower_id for row in fresh})
 
 
 def _cause(situation: Situation, due: Due) -> str:

@@ -20,9 +20,9 @@ from app.domain.strategy import PERSON_FIRST
 from app.domain.task import TASK, TaskOutcome, TaskReason, TaskState
 from app.flows.actors import ROBOT
 from app.flows.house import House
+from app.flows.start_over import start_over
 from app.flows.stop_pressure import stop_pressure
 from app.store import timeline
-from app.store.accounts import rearm
 from app.store.contacts import note_contact
 from app.store.locks import lock_borrower
 from app.store.moves import move
@@ -172,7 +172,9 @@ async def _let_go_on(unit: Unit, now: datetime, task: Row[Any], outcome: TaskOut
             withdraw_links=True,
         )
     if reason in PERSON_FIRST:
-        await rearm(unit, (task.borrower_id,))
+        await start_over(
+            unit, now, borrower_id=task.borrower_id, lender_id=task.lender_id, why="replaced"
+        )
 
 
 async def _lock(unit: Unit, task_id: UUID) -> Row[Any]:
