@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+
 from app.clock import Clock
 from app.domain.errors import Misconfigured
 from app.reference.packs import load_packs
@@ -13,7 +14,6 @@ from app.store.embedded_setup import DatabaseUrls
 from app.store.unit import Store
 from app.wiring import make_house, refuse_dangerous_roles
 from connectors import _http
-
 from tests.rig import make_store
 
 pytestmark = pytest.mark.anyio
