@@ -69,12 +69,13 @@ class Instance:
 
     def overrides(self) -> dict[str, object]:
         """Arguments for `load_settings` that lead another process to this instance."""
-        return {
+        found: dict[str, object] = {
             "data_dir": Path(self.data_dir),
             "postgres_dir": Path(self.postgres_dir),
             "clock_file": Path(self.clock_file),
             "demo": self.demo,
         }
+        return found | ({"public_url": self.urls["web"]} if "web" in self.urls else {})
 
 
 # ---------------------------------------------------------------- the lock

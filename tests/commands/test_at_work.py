@@ -73,3 +73,16 @@ def test_standing_in_the_folder_of_one_says_which(
     machine("mine/saldo-data")
     with pytest.raises(Invalid, match="several run here"):
         refuse_to_guess(None)
+
+
+def test_a_command_knows_the_address_of_the_instance_it_is_led_to() -> None:
+    me = ProcessMark("supervisor", 1, 0.0)
+    at = ("/x/demo", "/x/demo/postgres", "/x/demo/clock.json", True, True, "2026", me)
+    assert Instance(*at, urls={"web": "http://127.0.0.1:8200"}).overrides() == {
+        "data_dir": Path("/x/demo"),
+        "postgres_dir": Path("/x/demo/postgres"),
+        "clock_file": Path("/x/demo/clock.json"),
+        "demo": True,
+        "public_url": "http://127.0.0.1:8200",
+    }
+    assert "public_url" not in Instance(*at).overrides()
