@@ -202,7 +202,7 @@ async def test_holds_are_checked_set_and_lifted(street: Street) -> None:
 
 
 async def test_the_stop_switch_for_payments(street: Street) -> None:
-    from tests.flows.test_payments_never_twice import at_the_page
+    from tests.flows.at_the_page import at_the_page
 
     ana = await at_the_page(street)
     await set_switch(
