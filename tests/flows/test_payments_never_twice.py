@@ -33,6 +33,7 @@ pytestmark = pytest.mark.anyio
 
 
 async def test_one_payment_wherever_the_tapping_process_dies(street: Street) -> None:
+    await street.without_webhooks()
     dead: list[AtThePage] = []
     while True:
         ana = await at_the_page(street)
@@ -61,6 +62,7 @@ async def test_one_payment_wherever_the_tapping_process_dies(street: Street) -> 
 
 
 async def test_money_is_booked_once_wherever_the_following_process_dies(street: Street) -> None:
+    await street.without_webhooks()
     dead: list[AtThePage] = []
     while True:
         ana = await at_the_page(street)

@@ -45,6 +45,7 @@ async def message_id(street: Street, who: Neighbour) -> Any:
 
 async def test_one_text_wherever_the_sending_process_dies(street: Street) -> None:
     """Somebody else for each point of death; then everybody's sweeps together."""
+    await street.without_webhooks()
     dead: list[Neighbour] = []
     while True:
         who = await queued(street)
@@ -62,6 +63,7 @@ async def test_one_text_wherever_the_sending_process_dies(street: Street) -> Non
 
 
 async def test_one_text_wherever_the_planning_process_dies(street: Street) -> None:
+    await street.without_webhooks()
     dead: list[Neighbour] = []
     while True:
         dead.append(await queued(street))
@@ -72,6 +74,7 @@ async def test_one_text_wherever_the_planning_process_dies(street: Street) -> No
 
 
 async def test_one_text_wherever_the_looking_up_process_dies(street: Street) -> None:
+    await street.without_webhooks()
     dead: list[Neighbour] = []
     while True:
         who = await queued(street)
@@ -92,6 +95,7 @@ async def test_one_text_wherever_the_looking_up_process_dies(street: Street) -> 
 
 
 async def test_one_text_wherever_the_deciding_process_dies(street: Street) -> None:
+    await street.without_webhooks()
     dead: list[Neighbour] = []
     while True:
         who = await street.neighbour()
