@@ -88,7 +88,7 @@ class Director:
         """One look: choose the scene, set the speed, say something now and then."""
         counts = await self._counts()
         scene = scene_of(counts, self._wanted, time.monotonic() - self._began)
-        self._steer(speed_for(scene, watched=self._somebody_watches()))
+        self._steer(scene)
         if scene is not Scene.OPENING and not self._announced:
             self._announced = True
             self._announce()
@@ -97,7 +97,8 @@ class Director:
             self._tell(self._line(scene, counts))
         return scene
 
-    def _steer(self, wanted: float) -> None:
+    def _steer(self, scene: Scene) -> None:
+        wanted = speed_for(scene, watched=self._somebody_watches())
         warp = read_clock(self._clock_file)
         if warp is None:
             return
@@ -108,7 +109,11 @@ class Director:
             self._tell("The clock runs by itself again.")
         elif self._set is not None and warp.speed != self._set:
             self._hands_off = True
-            self._tell(f"The clock is in your hands now ({warp.speed:g}x; {wanted:g} ends that).")
+            back = speed_for(scene, watched=False)
+            self._tell(
+                f"The clock is in your hands now, at {warp.speed:g}x. "
+                f"`saldo demo speed {back:g}` hands it back."
+            )
             return
         if warp.speed != wanted:
             set_speed(self._clock_file, wanted)

@@ -91,6 +91,7 @@ async def test_the_speed_set_by_hand_stays_until_it_is_the_directors_own(stage: 
     await stage.director.look()
     set_speed(stage.clock, 720.0)
     await stage.director.look()
+    assert "`saldo demo speed 60` hands it back" in stage.told[-1]
     stage.presence.touch()
     await stage.director.look()
     assert stage.speed == 720.0
