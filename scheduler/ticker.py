@@ -61,6 +61,9 @@ class Ticker:
     async def stop(self) -> None:
         """Stop the beat, let running looks finish, then shut down."""
         self._beat.pause()
+        # A look that was handed over in this very moment has not begun, so it is on no list yet;
+        # the shutdown below would cancel it half-way, with a traceback for a farewell.
+        await asyncio.sleep(0)
         if self._running:
             _, late = await asyncio.wait(self._running, timeout=GRACE_S)
             for task in late:
