@@ -5,8 +5,10 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import sys
 from collections.abc import Callable
 from contextlib import suppress
+from pathlib import Path
 
 import structlog
 import typer
@@ -107,7 +109,16 @@ def _announcer(settings: Settings, cast: Cast | None) -> Callable[[], None]:
             lines += [f"  Sign in as {email:24} ({role})" for role, email in cast.sign_ins]
             lines += [f"  Password   {cast.password}", ""]
             lines += [f"  API key    {cast.api_key}", ""]
-        lines += ["  Slower or faster: saldo demo speed 60. Ctrl-C stops everything.", ""]
+        lines += [f"  Faster: {_saldo()} demo speed 720. Ctrl-C stops everything.", ""]
         typer.echo("\n".join(lines))
 
     return announce
+
+
+def _saldo() -> str:
+    """How the command is called from this folder, by somebody who has it on no path."""
+    command = Path(sys.executable).with_name("saldo")
+    if not command.exists():
+        return "saldo"
+    here = Path.cwd()
+    return str(command.relative_to(here) if command.is_relative_to(here) else command)
