@@ -12,6 +12,8 @@ PYTHON ?= $(shell for p in python3.13 python3.12 python3.11 python3; do \
 COMPILE := $(UV) pip compile --quiet --universal --python-version 3.11 --generate-hashes \
 	--no-emit-index-url --no-annotate --no-header
 export UV_LINK_MODE ?= copy
+# Believe the certificates that this machine believes, a company's own included.
+export UV_SYSTEM_CERTS ?= true
 # A mirror configured for pip is used by uv as well.
 USE_PIP_INDEX = index=$$($(PY) -m pip config get global.index-url 2>/dev/null); \
 	[ -z "$$index" ] || [ -n "$$UV_DEFAULT_INDEX" ] || export UV_DEFAULT_INDEX="$$index"

@@ -8,7 +8,17 @@ from pathlib import Path
 ROOT = Path(__file__).resolve().parents[1]
 sys.path.insert(0, str(ROOT))
 
-from app.domain import case, consent, message, payment, task  # noqa: E402
+from app.domain import (  # noqa: E402
+    approval,
+    bulk_file,
+    case,
+    consent,
+    edition,
+    message,
+    payment,
+    promise,
+    task,
+)
 
 LIFECYCLES = (
     consent.REQUEST,
@@ -18,6 +28,10 @@ LIFECYCLES = (
     payment.LINK,
     payment.PAYMENT,
     task.TASK,
+    promise.PROMISE,
+    approval.APPROVAL,
+    edition.EDITION,
+    bulk_file.BULK,
 )
 
 

@@ -42,3 +42,6 @@ class CaseClose(StrEnum):
     PAID_ELSEWHERE = "paid_elsewhere"
     LOAN_CLOSED = "loan_closed"
     NOT_DUE = "not_due"
+    # Collection came to nothing; the debt stays on the books.
+    FAILED = "failed"
+    WRITTEN_OFF = "written_off"

@@ -11,8 +11,18 @@ from app.domain.message import Channel
 from app.domain.open_hours import Weekly, zone_of
 
 _DAYS = ("Monday", "Tuesday", "Wednesday", "Thursday", "Friday", "Saturday", "Sunday")
-_PLURALS = {Channel.SMS: "texts", Channel.EMAIL: "e-mails", Channel.CALL: "calls"}
-_SINGULARS = {Channel.SMS: "text", Channel.EMAIL: "e-mail", Channel.CALL: "call"}
+_PLURALS = {
+    Channel.SMS: "texts",
+    Channel.EMAIL: "e-mails",
+    Channel.CALL: "calls",
+    Channel.PUSH: "app messages",
+}
+_SINGULARS = {
+    Channel.SMS: "text",
+    Channel.EMAIL: "e-mail",
+    Channel.CALL: "call",
+    Channel.PUSH: "app message",
+}
 
 
 def local_time(at: datetime, zones: Sequence[str]) -> str:
@@ -134,5 +144,8 @@ def _day(at: datetime, zone: str | None) -> str:
 
 
 def _list(channels: frozenset[Channel]) -> str:
+    if Channel.SMS in channels:
+        # Whoever speaks of texts means messages in an app with them.
+        channels = channels - {Channel.PUSH}
     names = [_PLURALS[channel] for channel in Channel if channel in channels]
     return names[0] if len(names) == 1 else f"{', '.join(names[:-1])} and {names[-1]}"

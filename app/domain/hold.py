@@ -21,4 +21,5 @@ class HoldKind(StrEnum):
     INSOLVENCY = "insolvency"
     DECEASED = "deceased"
     REPRESENTED = "represented"
+    COMPLAINT = "complaint"
     OTHER = "other"

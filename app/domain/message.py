@@ -80,6 +80,7 @@ class Channel(StrEnum):
     SMS = "sms"
     EMAIL = "email"
     CALL = "call"
+    PUSH = "push"
 
 
 class CancelReason(StrEnum):
@@ -99,3 +100,5 @@ class CancelReason(StrEnum):
     OWED_AMOUNT_STALE = "owed_amount_stale"
     PHONE_MISSING = "phone_missing"
     REPLACED = "replaced"
+    PROMISED = "promised"
+    STAGE_OVER = "stage_over"

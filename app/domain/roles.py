@@ -11,8 +11,12 @@ class Role(StrEnum):
 
     COLLECTOR = "collector"
     COLLECTION_MANAGER = "collection_manager"
+    SUPERVISOR = "supervisor"
     COMPLIANCE = "compliance"
+    APPROVER = "approver"
+    AUDITOR = "auditor"
     ADMIN = "admin"
+    INTEGRATION = "integration"
 
 
 class Act(StrEnum):
@@ -34,32 +38,72 @@ class Act(StrEnum):
     SEE_OBSERVE_REPORT = "see_observe_report"
     MANAGE_USERS = "manage_users"
     OWN_ACCOUNT = "own_account"
+    TAKE_PROMISE = "take_promise"
+    NOTE_CONTACT = "note_contact"
+    HAND_OVER = "hand_over"
+    GIVE_WORK = "give_work"
+    SEE_STRATEGIES = "see_strategies"
+    WRITE_STRATEGY = "write_strategy"
+    WRITE_TEMPLATE = "write_template"
+    PUBLISH = "publish"
+    MOVE_CASES = "move_cases"
+    SEE_APPROVALS = "see_approvals"
+    PROPOSE_RELIEF = "propose_relief"
+    PROPOSE_WRITE_OFF = "propose_write_off"
+    DECIDE_MONEY = "decide_money"
+    SEE_REPORTS = "see_reports"
+    SEE_AUDIT = "see_audit"
+    LOAD_BOOK = "load_book"
+    RELEASE_BOOK = "release_book"
+    RUN_EXPERIMENT = "run_experiment"
 
 
-_EVERYBODY = frozenset(Role)
-_DESK = frozenset({Role.COLLECTOR, Role.COLLECTION_MANAGER, Role.COMPLIANCE})
-_LEADS = frozenset({Role.COLLECTION_MANAGER, Role.COMPLIANCE})
+_PEOPLE = frozenset(Role) - {Role.INTEGRATION}
+_WORKERS = frozenset({Role.COLLECTOR, Role.COLLECTION_MANAGER, Role.SUPERVISOR})
+_DESK = _WORKERS | {Role.COMPLIANCE}
+_READERS = _DESK | {Role.APPROVER, Role.AUDITOR}
+_LEADS = frozenset({Role.COLLECTION_MANAGER, Role.SUPERVISOR, Role.COMPLIANCE})
 
 RIGHTS: Mapping[Act, frozenset[Role]] = {
-    Act.SEE_BOARD: _DESK,
+    Act.SEE_BOARD: _READERS,
     Act.FOLLOW_ALERTS: _DESK,
-    Act.SEE_CASE: _DESK,
+    Act.SEE_CASE: _READERS,
     # Compliance looks at the work and stops it; it does not do it.
-    Act.WORK_TASK: frozenset({Role.COLLECTOR, Role.COLLECTION_MANAGER}),
+    Act.WORK_TASK: _WORKERS,
+    Act.TAKE_PROMISE: _WORKERS,
+    Act.NOTE_CONTACT: _WORKERS,
+    Act.HAND_OVER: _WORKERS,
+    Act.GIVE_WORK: frozenset({Role.COLLECTION_MANAGER, Role.SUPERVISOR}),
     # Slowing down is everybody's right; letting pressure go on is not.
     Act.SET_HOLD: _DESK,
     Act.LIFT_HOLD: _LEADS,
-    Act.SEE_CONSENTS: _DESK,
+    Act.SEE_CONSENTS: _READERS,
     # A borrower may ask anybody at the desk to stop the reading.
     Act.WITHDRAW_CONSENT: _DESK,
-    Act.SEE_CONTROLS: _LEADS | {Role.ADMIN},
+    Act.SEE_CONTROLS: _LEADS | {Role.ADMIN, Role.AUDITOR},
     Act.HALT: _LEADS | {Role.ADMIN},
     Act.LET_GO_ON: _LEADS,
     Act.SET_OBSERVE_ONLY: _LEADS,
     Act.LOWER_FLOOR: frozenset({Role.COMPLIANCE}),
-    Act.SEE_OBSERVE_REPORT: _LEADS,
+    Act.SEE_OBSERVE_REPORT: _LEADS | {Role.AUDITOR},
+    Act.SEE_STRATEGIES: _LEADS | {Role.APPROVER, Role.AUDITOR},
+    Act.WRITE_STRATEGY: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
+    Act.WRITE_TEMPLATE: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
+    # Always another person than the writer, whatever his role (app/flows/decide_approval.py).
+    Act.PUBLISH: frozenset({Role.COMPLIANCE, Role.APPROVER}),
+    Act.MOVE_CASES: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
+    Act.SEE_APPROVALS: frozenset({Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER, Role.AUDITOR}),
+    # A collection manager takes no part in a write-off, on any route.
+    Act.PROPOSE_RELIEF: frozenset({Role.COLLECTION_MANAGER, Role.SUPERVISOR}),
+    Act.PROPOSE_WRITE_OFF: frozenset({Role.SUPERVISOR}),
+    Act.DECIDE_MONEY: frozenset({Role.APPROVER}),
+    Act.SEE_REPORTS: _LEADS | {Role.APPROVER, Role.AUDITOR},
+    Act.SEE_AUDIT: frozenset({Role.COMPLIANCE, Role.AUDITOR, Role.ADMIN}),
+    Act.LOAD_BOOK: frozenset({Role.SUPERVISOR, Role.ADMIN}),
+    Act.RELEASE_BOOK: frozenset({Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER}),
+    Act.RUN_EXPERIMENT: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
     Act.MANAGE_USERS: frozenset({Role.ADMIN}),
-    Act.OWN_ACCOUNT: _EVERYBODY,
+    Act.OWN_ACCOUNT: _PEOPLE,
 }
 
 

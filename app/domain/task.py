@@ -55,6 +55,13 @@ class TaskReason(StrEnum):
     OVERPAID = "overpaid"
     OWED_AMOUNT_STALE = "owed_amount_stale"
     COLLECTOR_ACTS = "collector_acts"
+    CALL_BORROWER = "call_borrower"
+    CALL_BACK = "call_back"
+    PROMISE_BROKEN = "promise_broken"
+    NO_WAY_TO_REACH = "no_way_to_reach"
+    REVIEW_CASE = "review_case"
+    REMINDER = "reminder"
+    RELIEF_ASKED = "relief_asked"
 
 
 class TaskOutcome(StrEnum):
@@ -66,3 +73,8 @@ class TaskOutcome(StrEnum):
     PAID_ALREADY = "paid_already"
     REFUSES = "refuses"
     RESOLVED = "resolved"
+    PROMISE = "promise"
+    CALL_BACK = "call_back"
+    DISPUTE = "dispute"
+    HARDSHIP = "hardship"
+    THIRD_PARTY = "third_party"

@@ -22,7 +22,12 @@ from app.store.unit import Unit
 # Business time after which the lender's stop switch is looked at again.
 HALTED_FOR: Final = timedelta(minutes=5)
 
-_BRAKES: Final = {Channel.SMS: Brake.SMS, Channel.EMAIL: Brake.ALL, Channel.CALL: Brake.ALL}
+_BRAKES: Final = {
+    Channel.SMS: Brake.SMS,
+    Channel.EMAIL: Brake.ALL,
+    Channel.CALL: Brake.ALL,
+    Channel.PUSH: Brake.ALL,
+}
 
 
 @dataclass(frozen=True, slots=True)

@@ -77,6 +77,7 @@ async def _falling_due(unit: Unit, now: datetime, limit: int) -> Sequence[Row[*t
             loans.c.lender_id == lenders.c.id,
             loans.c.case_id.is_(None),
             loans.c.state == "active",
+            loans.c.collection_ended_at.is_(None),
             loans.c.next_due_on.is_not(None),
             loans.c.next_due_on <= last_due_day(now),
         )
@@ -105,6 +106,7 @@ async def _still_without_case(
                 among(loans.c.id, loan_ids),
                 loans.c.case_id.is_(None),
                 loans.c.state == "active",
+                loans.c.collection_ended_at.is_(None),
                 loans.c.next_due_on.is_not(None),
             )
         )

@@ -56,6 +56,7 @@ async def set_hold(
             kind=chosen.value,
             reason=reason.strip()[:_LONGEST_REASON],
             starts_at=now,
+            recorded_at=now,
             ends_at=ends_at,
             set_by=set_by,
         )

@@ -185,7 +185,9 @@ def _channels(table: _Table) -> frozenset[Channel]:
     for word in words:
         if not isinstance(word, str) or word not in known:
             raise _fault(table.where, "channels", f"{word!r} is none of: {', '.join(known)}")
-    return frozenset(known[word] for word in words)
+    named = frozenset(known[word] for word in words)
+    # A message in an app buzzes in the same pocket as a text: no rule about texts leaves it out.
+    return named | {Channel.PUSH} if Channel.SMS in named else named
 
 
 def _hours(table: _Table) -> Limit:

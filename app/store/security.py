@@ -19,7 +19,7 @@ _BOUND = "nullif(current_setting('app.lender_id', true), '')::uuid"
 
 # What the engine alone may delete: its own bookkeeping, never a business row.
 _ENGINE_DELETES = {"slots", "inbox", "idempotency_keys", "link_sessions", "sessions"}
-_APPEND_ONLY = {"timeline", "audit"}
+_APPEND_ONLY = {"timeline", "audit", "adjustments"}
 # Shared between lenders and read by the desk: health of banks.
 _APP_READS = {"bank_health"}
 

@@ -31,8 +31,12 @@ class Mark:
 ROLES: Final[Mapping[Role, str]] = {
     Role.COLLECTOR: "Collector",
     Role.COLLECTION_MANAGER: "Collection manager",
+    Role.SUPERVISOR: "Supervisor",
     Role.COMPLIANCE: "Compliance",
+    Role.APPROVER: "Approver",
+    Role.AUDITOR: "Auditor",
     Role.ADMIN: "Admin",
+    Role.INTEGRATION: "Integration",
 }
 
 TASK_TITLES: Final[Mapping[TaskReason, str]] = {
@@ -56,6 +60,13 @@ TASK_TITLES: Final[Mapping[TaskReason, str]] = {
     TaskReason.OVERPAID: "Too much was paid",
     TaskReason.OWED_AMOUNT_STALE: "Owed amount is not confirmed",
     TaskReason.COLLECTOR_ACTS: "Your turn",
+    TaskReason.CALL_BORROWER: "Call the borrower",
+    TaskReason.CALL_BACK: "Call back, as agreed",
+    TaskReason.PROMISE_BROKEN: "Promise was not kept",
+    TaskReason.NO_WAY_TO_REACH: "No way to reach the borrower",
+    TaskReason.REVIEW_CASE: "Look at this case",
+    TaskReason.REMINDER: "Your reminder",
+    TaskReason.RELIEF_ASKED: "Borrower asks for relief",
 }
 
 # What a machine did, and what is left for a person.
@@ -80,6 +91,13 @@ _TASK_SENTENCES: Final[Mapping[TaskReason, str]] = {
     TaskReason.OVERPAID: "Refund what was too much.",
     TaskReason.OWED_AMOUNT_STALE: "Your ledger has not confirmed the amount, so nothing was sent.",
     TaskReason.COLLECTOR_ACTS: "Money is there. Call while it is.",
+    TaskReason.CALL_BORROWER: "The strategy asks for a call today.",
+    TaskReason.CALL_BACK: "The borrower asked to be called at this time.",
+    TaskReason.PROMISE_BROKEN: "The day passed and the money did not come. Ask what happened.",
+    TaskReason.NO_WAY_TO_REACH: "No message can reach the borrower. Find another way.",
+    TaskReason.REVIEW_CASE: "The strategy has nothing more to do by itself. Decide what follows.",
+    TaskReason.REMINDER: "You asked to be reminded of this case.",
+    TaskReason.RELIEF_ASKED: "Look for something that can be kept, then answer.",
 }
 
 # What of a situation is shown, in this order; everything else is a reference for machines.
@@ -120,6 +138,11 @@ OUTCOMES: Final[Mapping[TaskOutcome, str]] = {
     TaskOutcome.PAID_ALREADY: "Paid already",
     TaskOutcome.REFUSES: "Refuses",
     TaskOutcome.RESOLVED: "Resolved",
+    TaskOutcome.PROMISE: "Promise to pay",
+    TaskOutcome.CALL_BACK: "Call back later",
+    TaskOutcome.DISPUTE: "Disputes the debt",
+    TaskOutcome.HARDSHIP: "Cannot pay, hardship",
+    TaskOutcome.THIRD_PARTY: "Somebody else answered",
 }
 
 # Buttons of a task come from its lifecycle; these are their words. `cancel` is the engine's.
@@ -140,6 +163,8 @@ CASE_CLOSES: Final[Mapping[CaseClose, str]] = {
     CaseClose.PAID_ELSEWHERE: "paid elsewhere",
     CaseClose.LOAN_CLOSED: "the loan was closed",
     CaseClose.NOT_DUE: "nothing is due any more",
+    CaseClose.FAILED: "collection came to nothing",
+    CaseClose.WRITTEN_OFF: "the debt was written off",
 }
 
 CONSENT_STATES: Final[Mapping[ConsentState, Mark]] = {
@@ -195,6 +220,8 @@ CANCEL_REASONS: Final[Mapping[CancelReason, str]] = {
     CancelReason.OWED_AMOUNT_STALE: "the owed amount is not confirmed",
     CancelReason.PHONE_MISSING: "there is no phone number",
     CancelReason.REPLACED: "a newer one takes its place",
+    CancelReason.PROMISED: "the borrower promised to pay",
+    CancelReason.STAGE_OVER: "its stage is over",
 }
 
 PAYMENT_STATES: Final[Mapping[PaymentState, Mark]] = {
@@ -226,6 +253,7 @@ HOLD_KINDS: Final[Mapping[HoldKind, str]] = {
     HoldKind.INSOLVENCY: "Insolvency",
     HoldKind.DECEASED: "Deceased",
     HoldKind.REPRESENTED: "Represented by somebody",
+    HoldKind.COMPLAINT: "Complaint",
     HoldKind.OTHER: "Other",
 }
 

@@ -1,0 +1,47 @@
+"""Four eyes: what one person proposes, another one approves or refuses. Robots never approve."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from app.domain.lifecycle import Lifecycle
+
+
+class ApprovalState(StrEnum):
+    """`approved` is carried out in the same transaction; there is no approved and not done."""
+
+    PROPOSED = "proposed"
+    APPROVED = "approved"
+    REFUSED = "refused"
+    WITHDRAWN = "withdrawn"
+
+
+APPROVAL = Lifecycle(
+    "approval",
+    ApprovalState,
+    start=ApprovalState.PROPOSED,
+    table={
+        ApprovalState.PROPOSED: {
+            "approve": ApprovalState.APPROVED,
+            "refuse": ApprovalState.REFUSED,
+            # Taken back by its proposer, or its reason is gone (the loan was paid).
+            "withdraw": ApprovalState.WITHDRAWN,
+        },
+        ApprovalState.APPROVED: {},
+        ApprovalState.REFUSED: {},
+        ApprovalState.WITHDRAWN: {},
+    },
+)
+
+
+class ApprovalKind(StrEnum):
+    """Everything that needs a second person."""
+
+    WRITE_OFF = "write_off"
+    FORGIVENESS = "forgiveness"
+    REVERSAL = "reversal"
+    STRATEGY = "strategy"
+    TEMPLATE = "template"
+    PACK = "pack"
+    PLACEMENT = "placement"
+    IMPORT = "import"

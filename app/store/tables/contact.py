@@ -1,0 +1,169 @@
+"""Payment links, messages, contacts and payments: all that goes to and fro."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Index,
+    PrimaryKeyConstraint,
+    String,
+    UniqueConstraint,
+    text,
+)
+
+from app.domain.message import MESSAGE, CancelReason, Channel
+from app.domain.payment import LINK, PAYMENT
+from app.store.columns import (
+    count,
+    currency,
+    flag,
+    hashed,
+    key,
+    minor,
+    moment,
+    notes,
+    one_of,
+    ref,
+    sealed,
+    small,
+    state_of,
+    tenant_table,
+    uid,
+    uids,
+    words,
+)
+
+payment_links = tenant_table(
+    "payment_links",
+    key(),
+    ref("borrower_id", "borrowers"),
+    ref("signal_id", "funds_signals", optional=True),
+    Column("token_hash", hashed("token_hash").type, nullable=False, unique=True),
+    state_of(LINK),
+    small("checks_failed", 0),
+    moment("created_at"),
+    moment("expires_at"),
+    moment("ended_at", optional=True),
+    Index(None, "borrower_id"),
+    Index("ix_payment_links_ending", "expires_at", postgresql_where=text("state = 'live'")),
+)
+
+# A browser that answered the check. Real time.
+link_sessions = tenant_table(
+    "link_sessions",
+    Column("id_hash", hashed("id_hash").type, primary_key=True),
+    ref("link_id", "payment_links"),
+    moment("created_at"),
+    moment("expires_at"),
+)
+
+messages = tenant_table(
+    "messages",
+    key(),
+    ref("borrower_id", "borrowers"),
+    uid("key"),
+    words("channel"),
+    words("wording"),  # template name and version, such as "click_and_pay/1"
+    words("cause", default="funds"),  # funds | notice | remind | promise
+    words("language"),
+    ref("signal_id", "funds_signals", optional=True),
+    ref("link_id", "payment_links", optional=True),
+    uids("case_ids"),
+    sealed("to_enc"),
+    sealed("subject_enc", optional=True),  # e-mail
+    sealed("body_enc"),
+    sealed("marker_enc"),
+    state_of(MESSAGE),
+    moment("created_at"),
+    moment("next_look_at", optional=True),
+    moment("claimed_at", optional=True),  # real time: when a sender took it
+    moment("sent_at", optional=True),
+    moment("ended_at", optional=True),
+    words("connector", optional=True),
+    words("provider_ref", optional=True),
+    words("error_code", default=""),
+    words("cancel_reason", optional=True),
+    notes("verdict", optional=True),
+    count("attempts"),
+    UniqueConstraint("lender_id", "key"),
+    one_of("channel", Channel),
+    one_of("cancel_reason", CancelReason),
+    Index(None, "lender_id", "id"),
+    Index(None, "borrower_id"),
+    Index("ix_messages_due", "next_look_at", postgresql_where=text(
+        "state IN ('queued', 'sending', 'sent', 'unknown')")),
+    Index(None, "connector", "provider_ref"),
+)  # fmt: skip
+
+# Every contact counts in the caps, whoever made it.
+contacts = tenant_table(
+    "contacts",
+    key(),
+    ref("borrower_id", "borrowers"),
+    words("channel"),
+    words("direction"),  # outbound | inbound
+    flag("conversation"),
+    moment("made_at"),
+    uids("case_ids"),
+    uid("message_id", optional=True),
+    uid("task_id", optional=True),
+    ref("user_id", "users", optional=True),
+    words("source", default="saldo"),  # saldo | outside | import
+    words("outcome", default=""),
+    words("note", default=""),
+    flag("counts", default=True),  # False: exempt from the caps
+    UniqueConstraint("lender_id", "message_id"),
+    one_of("channel", Channel),
+    Index(None, "borrower_id", "made_at"),
+)
+
+payments = tenant_table(
+    "payments",
+    key(),
+    ref("borrower_id", "borrowers"),
+    ref("link_id", "payment_links", optional=True),
+    uid("key"),
+    words("connector"),
+    words("bank_id"),
+    minor("amount_minor"),
+    currency(),
+    state_of(PAYMENT),
+    Column("end_to_end_ref", String(35), nullable=False, unique=True),
+    Column("return_hash", hashed("return_hash").type, nullable=False, unique=True),
+    sealed("return_enc"),
+    sealed("handle_enc", optional=True),
+    sealed("redirect_enc", optional=True),
+    sealed("payer_enc"),  # address and browser of the borrower at the tap
+    flag("instant"),
+    words("raw_status", default=""),
+    moment("created_at"),
+    moment("claimed_at", optional=True),  # real time: when a process began to create it
+    moment("authorised_at", optional=True),
+    moment("settled_at", optional=True),
+    moment("ended_at", optional=True),
+    moment("next_look_at", optional=True),
+    count("looks"),
+    UniqueConstraint("lender_id", "key"),
+    Index(None, "borrower_id"),
+    Index(None, "lender_id", "id"),
+    Index(
+        "ix_payments_settled",
+        "lender_id",
+        "settled_at",
+        postgresql_where=text("settled_at IS NOT NULL"),
+    ),
+    Index("ix_payments_due", "next_look_at", postgresql_where=text(
+        "state IN ('requested', 'creating', 'open', 'authorised', 'unclear')")),
+)  # fmt: skip
+
+payment_cases = tenant_table(
+    "payment_cases",
+    ref("payment_id", "payments"),
+    ref("case_id", "cases"),
+    ref("loan_id", "loans"),
+    minor("amount_minor"),
+    flag("live", default=True),
+    PrimaryKeyConstraint("payment_id", "case_id"),
+    # At most one initiation per case can still become money.
+    Index("uq_payment_cases_live", "case_id", unique=True, postgresql_where=text("live")),
+)

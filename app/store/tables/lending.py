@@ -1,0 +1,112 @@
+"""Loans, what was paid on them, and the cases about them."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Date,
+    Index,
+    UniqueConstraint,
+    text,
+)
+
+from app.domain.case import CASE, CaseClose
+from app.store.columns import (
+    count,
+    currency,
+    flag,
+    key,
+    minor,
+    moment,
+    one_of,
+    ref,
+    state_of,
+    tenant_table,
+    uid,
+    words,
+)
+
+loans = tenant_table(
+    "loans",
+    key(),
+    ref("borrower_id", "borrowers"),
+    words("external_ref"),
+    words("product"),
+    currency(),
+    words("state", default="active"),  # active | closed | written_off
+    moment("owed_as_of"),
+    moment("created_at"),
+    # Kept by the store whenever instalments change: the earliest unpaid due date.
+    Column("next_due_on", Date, nullable=True),
+    uid("case_id", optional=True),  # the open case, if any
+    # Collection is over though money is owed (failed, written off): no case opens by itself.
+    moment("collection_ended_at", optional=True),
+    UniqueConstraint("lender_id", "external_ref"),
+    Index(None, "borrower_id"),
+    Index("ix_loans_falling_due", "lender_id",
+        "next_due_on", postgresql_where=text(
+        "case_id IS NULL AND state = 'active' AND next_due_on IS NOT NULL "
+        "AND collection_ended_at IS NULL")),
+)  # fmt: skip
+
+instalments = tenant_table(
+    "instalments",
+    key(),
+    ref("loan_id", "loans"),
+    count("number", 1),
+    Column("due_on", Date, nullable=False),
+    minor("amount_minor"),
+    minor("paid_minor", default=0),
+    UniqueConstraint("loan_id", "number"),
+    Index(
+        "ix_instalments_unpaid",
+        "loan_id",
+        "due_on",
+        postgresql_where=text("paid_minor < amount_minor"),
+    ),
+)
+
+repayments = tenant_table(
+    "repayments",
+    key(),
+    ref("loan_id", "loans"),
+    words("external_ref"),
+    words("source"),  # lender | saldo | forgiven (no money came)
+    minor("amount_minor"),
+    currency(),
+    moment("paid_at"),
+    moment("recorded_at"),
+    ref("payment_id", "payments", optional=True),
+    # What it took off the instalments; the rest was too much. Needed to take it back exactly.
+    minor("applied_minor", default=0),
+    # False: the same money as another row (a Saldo payment the lender reported too).
+    flag("counted", default=True),
+    moment("reversed_at", optional=True),
+    UniqueConstraint("lender_id", "loan_id", "external_ref"),
+    Index(None, "payment_id"),
+)
+
+cases = tenant_table(
+    "cases",
+    key(),
+    ref("loan_id", "loans"),
+    ref("borrower_id", "borrowers"),
+    state_of(CASE),
+    moment("opened_at"),
+    moment("closed_at", optional=True),
+    words("close_reason", optional=True),
+    ref("strategy_version_id", "strategy_versions", optional=True),
+    words("stage", default=""),
+    # When the strategy has to look at this case again; NULL: not before something changes.
+    moment("next_step_at", optional=True),
+    Index("uq_cases_one_open", "loan_id", unique=True, postgresql_where=text("state <> 'closed'")),
+    Index(None, "loan_id"),
+    Index(None, "borrower_id"),
+    Index(None, "lender_id", "opened_at"),
+    one_of("close_reason", CaseClose),
+    Index(
+        "ix_cases_stepping",
+        "next_step_at",
+        postgresql_where=text("state = 'open' AND next_step_at IS NOT NULL"),
+    ),
+)

@@ -1,0 +1,163 @@
+"""Lenders, who works for them, and the people they lend to."""
+
+from __future__ import annotations
+
+from sqlalchemy import (
+    Column,
+    Date,
+    Index,
+    PrimaryKeyConstraint,
+    SmallInteger,
+    String,
+    Table,
+    Text,
+    UniqueConstraint,
+)
+
+from app.domain.message import Channel
+from app.domain.roles import Role
+from app.store.columns import (
+    currency,
+    flag,
+    hashed,
+    key,
+    metadata,
+    minor,
+    moment,
+    notes,
+    one_of,
+    ref,
+    sealed,
+    small,
+    tenant_table,
+    words,
+)
+
+lenders = Table(
+    "lenders",
+    metadata,
+    key(),
+    Column("slug", Text, nullable=False, unique=True),
+    words("name"),
+    Column("jurisdiction", String(2), nullable=False),
+    words("language", default="en"),
+    words("time_zone"),
+    words("contact_phone", default=""),
+    words("contact_url", default=""),
+    words("creditor_name"),
+    sealed("creditor_iban_enc", optional=True),
+    flag("observe_only", default=True),
+    words("signals_act", default="automatic"),  # automatic | collector | both
+    words("threshold_kind", default="due"),  # due | fixed | share
+    minor("threshold_minor", optional=True),
+    Column("threshold_basis_points", SmallInteger, nullable=True),
+    # NULL: the jurisdiction pack's protected floor. Lowering it needs compliance and a reason.
+    minor("floor_minor", optional=True),
+    currency("floor_currency", optional=True),
+    words("floor_reason", optional=True),
+    small("case_after_days", 0),
+    # Tiers of amount for decisions of two people; {} means the defaults of app/domain/approval.py.
+    notes("approval_tiers"),
+    # A case that ends without a promise is closed as failed by itself; a write-off never is.
+    flag("closes_failed"),
+    words("push_url", default=""),  # the lender's app gateway; "" means no app
+    small("push_fallback_minutes", 30),
+    words("webhook_url", default=""),
+    sealed("webhook_secret_enc", optional=True),
+    moment("created_at"),
+    info={"tenant": True},
+)
+
+data_keys = tenant_table(
+    "data_keys",
+    key(),
+    words("master_key_id"),
+    Column("wrapped", sealed("wrapped").type, nullable=False),
+    moment("created_at"),
+    moment("retired_at", optional=True),
+)
+
+users = tenant_table(
+    "users",
+    key(),
+    Column("email", Text, nullable=False, unique=True),
+    words("name"),
+    words("role"),
+    words("password_hash"),
+    moment("created_at"),
+    moment("disabled_at", optional=True),
+    one_of("role", Role),
+    moment("seen_at", optional=True),  # real time
+    Column("away_until", Date, nullable=True),  # on leave: gets no work until then
+)
+
+# All times of a session are real time.
+sessions = tenant_table(
+    "sessions",
+    Column("id_hash", hashed("id_hash").type, primary_key=True),
+    ref("user_id", "users"),
+    moment("created_at"),
+    moment("seen_at"),
+    moment("expires_at"),
+    moment("revoked_at", optional=True),
+    Index(None, "user_id"),
+)
+
+api_keys = tenant_table(
+    "api_keys",
+    key(),
+    Column("key_hash", hashed("key_hash").type, nullable=False, unique=True),
+    words("label"),
+    words("prefix"),
+    moment("created_at"),  # real time, like the next two
+    moment("revoked_at", optional=True),
+    moment("used_at", optional=True),
+)
+
+idempotency_keys = tenant_table(
+    "idempotency_keys",
+    words("key"),
+    words("operation"),
+    hashed("request_hash"),
+    Column("status", SmallInteger, nullable=True),  # NULL: the first call is still running
+    notes("answer", optional=True),
+    moment("created_at"),  # real time
+    PrimaryKeyConstraint("lender_id", "key"),
+)
+
+borrowers = tenant_table(
+    "borrowers",
+    key(),
+    words("external_ref"),
+    sealed("name_enc"),
+    sealed("phone_enc", optional=True),
+    hashed("phone_hash", optional=True),
+    sealed("email_enc", optional=True),
+    hashed("email_hash", optional=True),
+    flag("has_app"),
+    # Compared, never shown: keyed hashes bound to this borrower.
+    hashed("birth_date_hash", optional=True),
+    hashed("document_hash", optional=True),
+    words("language"),
+    Column("country", String(2), nullable=False),
+    words("region", default=""),
+    words("time_zone", optional=True),
+    small("checks_failed", 0),
+    moment("checks_locked_at", optional=True),
+    moment("created_at"),
+    moment("updated_at"),
+    UniqueConstraint("lender_id", "external_ref"),
+    Index(None, "phone_hash"),
+    Index(None, "email_hash"),
+)
+
+opt_outs = tenant_table(
+    "opt_outs",
+    ref("borrower_id", "borrowers"),
+    words("channel"),
+    moment("stopped_at", optional=True),  # NULL: he opted in again
+    words("source"),
+    moment("changed_at"),
+    PrimaryKeyConstraint("borrower_id", "channel"),
+    one_of("channel", Channel),
+)
