@@ -16,10 +16,11 @@ from sqlalchemy import insert, select
 
 from app.domain.ids import derive_key
 from app.domain.message import MESSAGE, Channel, MessageState
-from app.domain.sms_wording import CLICK_AND_PAY, Rendered, render
 from app.domain.task import TaskReason
+from app.domain.template import Rendered, render
 from app.flows.actors import ROBOT
 from app.flows.ask_gate import Asked, ask_gate, verdict_notes
+from app.flows.find_template import find_template
 from app.flows.house import House
 from app.flows.look_at_person import Person
 from app.flows.open_task import open_task
@@ -31,6 +32,7 @@ from app.store.tables import messages
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
+CLICK_AND_PAY: Final = "click_and_pay"
 # Stands in an observed text where the token would be: nobody could have opened it.
 _NO_TOKEN: Final = "…"  # noqa: S105 - the absence of one
 
@@ -42,6 +44,14 @@ class Queued:
     message_id: UUID | None
     planned_at: datetime | None
     withheld: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class _Made:
+    """The new message, and which wording it has."""
+
+    id: UUID
+    wording: str
 
 
 async def ask_to_pay(
@@ -73,9 +83,10 @@ async def ask_to_pay(
         await _write_gate(unit, now, person, asked, case_ids, None)
         await _leave_to_people(unit, now, person, asked, signal_id)
         return Queued(None, None)
-    message_id = await _insert(unit, house, now, person, asked, signal_id, case_ids, planned_at)
-    if message_id is None:
+    made = await _insert(unit, house, now, person, asked, signal_id, case_ids, planned_at)
+    if made is None:
         return Queued(None, None)
+    message_id = made.id
     if observing:
         await move(
             unit,
@@ -92,7 +103,7 @@ async def ask_to_pay(
         "message_id": str(message_id),
         "channel": Channel.SMS.value,
         "state": state.value,
-        "wording": CLICK_AND_PAY.id,
+        "wording": made.wording,
         "planned_at": planned_at.isoformat(),
         "signal_id": str(signal_id),
         "cases": [str(case_id) for case_id in case_ids],
@@ -110,7 +121,7 @@ async def _insert(
     signal_id: UUID,
     case_ids: Sequence[UUID],
     planned_at: datetime,
-) -> UUID | None:
+) -> _Made | None:
     """The message with its link; None when this signal has had its message."""
     key = derive_key(signal_id, "ask_to_pay")
     if await unit.conn.scalar(select(messages.c.id).where(messages.c.key == key)):
@@ -118,7 +129,7 @@ async def _insert(
     message_id = new_id()
     phone = unit.open("borrowers.phone_enc", person.id, person.row.phone_enc)
     link_id, token = await _link(unit, house, now, person, signal_id, planned_at)
-    text = render_text(house, person, token)
+    text = await render_text(unit, house, person, token)
     await unit.conn.execute(
         insert(messages).values(
             id=message_id,
@@ -139,7 +150,7 @@ async def _insert(
             verdict=verdict_notes(asked.verdict),
         )
     )
-    return message_id
+    return _Made(message_id, text.wording)
 
 
 async def _link(
@@ -164,14 +175,14 @@ async def _link(
     return link.id, link.token
 
 
-def render_text(house: House, person: Person, token: str) -> Rendered:
+async def render_text(unit: Unit, house: House, person: Person, token: str) -> Rendered:
     """The words that leave, in the borrower's language."""
-    return render(
-        CLICK_AND_PAY,
-        person.row.language,
-        lender=person.lender.name,
-        link=f"{house.settings.public_url}/p/{token}",
+    template = await find_template(
+        unit, house, CLICK_AND_PAY, Channel.SMS, person.row.language, lender_id=person.row.lender_id
     )
+    link = f"{house.settings.public_url}/p/{token}"
+    values = {"lender": person.lender.name, "link": link, "stop_link": f"{link}/stop"}
+    return render(template, values)
 
 
 async def _write_gate(

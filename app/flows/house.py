@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import datetime
 from typing import TypeVar
 
 from app.domain.errors import Misconfigured
 from app.ports import AggregationPort, LenderHookPort, MessagePort, PaymentPort
 from app.reference.packs import PackBook
+from app.reference.templates import TemplateBook, load_templates
 from app.settings import Settings
 from app.store.unit import Store
 
@@ -32,6 +33,7 @@ class House:
     messages: Mapping[str, MessagePort]
     lender_hooks: LenderHookPort
     real_now: Callable[[], datetime]
+    templates: TemplateBook = field(default_factory=load_templates)
 
     def aggregation(self, connector: str) -> AggregationPort:
         """The aggregation port of one connector. Raises `Misconfigured` when it is not set up."""
