@@ -438,6 +438,7 @@ def upgrade() -> None:
         sa.Column("file_id", sa.UUID(), nullable=False),
         sa.Column("number", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("sheet", sa.Text(), server_default="", nullable=False),
+        sa.Column("person", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("verdict", sa.Text(), nullable=False),
         sa.Column("message", sa.Text(), server_default="", nullable=False),
         sa.Column("row_enc", sa.LargeBinary(), nullable=False),
@@ -456,6 +457,13 @@ def upgrade() -> None:
         sa.ForeignKeyConstraint(["lender_id"], ["lenders.id"], name=op.f("fk_bulk_rows_lender_id")),
         sa.PrimaryKeyConstraint("file_id", "sheet", "number", name=op.f("pk_bulk_rows")),
         info={"tenant": True},
+    )
+    op.create_index(
+        "ix_bulk_rows_waiting",
+        "bulk_rows",
+        ["file_id", "person"],
+        unique=False,
+        postgresql_where=sa.text("verdict = 'will_do'"),
     )
     op.create_table(
         "agent_reminders",
@@ -920,6 +928,11 @@ def downgrade() -> None:
     )
     op.drop_index(op.f("ix_agent_reminders_case_id"), table_name="agent_reminders")
     op.drop_table("agent_reminders")
+    op.drop_index(
+        "ix_bulk_rows_waiting",
+        table_name="bulk_rows",
+        postgresql_where=sa.text("verdict = 'will_do'"),
+    )
     op.drop_table("bulk_rows")
     op.drop_index(
         "uq_strategy_versions_published",

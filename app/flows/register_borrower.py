@@ -15,7 +15,7 @@ from app.domain.errors import Invalid
 from app.domain.ids import BorrowerId, LenderId, Phone
 from app.domain.open_hours import zone_of
 from app.flows.house import House
-from app.store.borrowers import birth_date_hash, document_hash, phone_hash
+from app.store.borrowers import birth_date_hash, document_hash, email_hash, phone_hash
 from app.store.keys import new_id
 from app.store.tables import borrowers
 from app.store.unit import Unit
@@ -41,6 +41,7 @@ class BorrowerWanted:
     country: str
     language: str
     phone: Phone | None = None
+    email: str | None = None
     birth_date: date | None = None
     document_last4: str | None = None
     region: str | None = None
@@ -63,34 +64,46 @@ async def register_borrower(
     Raises `Invalid` naming the field. Sending the same again changes nothing. A number that a
     collector found to be somebody else's is not taken back: its hash alone is left in the row.
     """
-    _check(wanted, now)
+    check_borrower(wanted, now)
     async with house.store.unit(lender_id) as unit:
-        made = await unit.conn.scalar(
-            insert(borrowers)
-            .values(_row(unit, new_id(), wanted, now))
-            .on_conflict_do_nothing(index_elements=["lender_id", "external_ref"])
-            .returning(borrowers.c.id)
-        )
-        if made is not None:
-            return BorrowerRegistered(BorrowerId(made), created=True)
-        known = (
-            await unit.conn.execute(
-                select(borrowers.c.id, borrowers.c.phone_enc, borrowers.c.phone_hash)
-                .where(
-                    borrowers.c.lender_id == lender_id,
-                    borrowers.c.external_ref == wanted.external_ref,
-                )
-                .with_for_update(key_share=True)
+        return await put_borrower(unit, now, wanted)
+
+
+async def put_borrower(
+    unit: Unit, now: datetime, wanted: BorrowerWanted, *, update_known: bool = True
+) -> BorrowerRegistered:
+    """The same inside the caller's unit, for a record that `check_borrower` has passed.
+
+    With `update_known=False` a borrower who is there already stays as he is.
+    """
+    made = await unit.conn.scalar(
+        insert(borrowers)
+        .values(_row(unit, new_id(), wanted, now))
+        .on_conflict_do_nothing(index_elements=["lender_id", "external_ref"])
+        .returning(borrowers.c.id)
+    )
+    if made is not None:
+        return BorrowerRegistered(BorrowerId(made), created=True)
+    known = (
+        await unit.conn.execute(
+            select(borrowers.c.id, borrowers.c.phone_enc, borrowers.c.phone_hash)
+            .where(
+                borrowers.c.lender_id == unit.lender_id,
+                borrowers.c.external_ref == wanted.external_ref,
             )
-        ).one()
-        changes = _row(unit, known.id, wanted, now)
-        for fixed in ("id", "lender_id", "external_ref", "created_at"):
-            del changes[fixed]
-        if known.phone_enc is None and known.phone_hash == changes.get("phone_hash"):
-            # Somebody else answers there; the lender's system has not heard of it yet.
-            changes.pop("phone_enc", None)
-        await unit.conn.execute(update(borrowers).where(borrowers.c.id == known.id).values(changes))
+            .with_for_update(key_share=True)
+        )
+    ).one()
+    if not update_known:
         return BorrowerRegistered(BorrowerId(known.id), created=False)
+    changes = _row(unit, known.id, wanted, now)
+    for fixed in ("id", "lender_id", "external_ref", "created_at"):
+        del changes[fixed]
+    if known.phone_enc is None and known.phone_hash == changes.get("phone_hash"):
+        # Somebody else answers there; the lender's system has not heard of it yet.
+        changes.pop("phone_enc", None)
+    await unit.conn.execute(update(borrowers).where(borrowers.c.id == known.id).values(changes))
+    return BorrowerRegistered(BorrowerId(known.id), created=False)
 
 
 def _row(unit: Unit, borrower_id: UUID, wanted: BorrowerWanted, now: datetime) -> dict[str, Any]:
@@ -107,6 +120,9 @@ def _row(unit: Unit, borrower_id: UUID, wanted: BorrowerWanted, now: datetime) -
     if wanted.phone is not None:
         row["phone_enc"] = unit.seal("borrowers.phone_enc", borrower_id, wanted.phone.reveal())
         row["phone_hash"] = phone_hash(unit.vault, wanted.phone)
+    if wanted.email is not None:
+        row["email_enc"] = unit.seal("borrowers.email_enc", borrower_id, wanted.email)
+        row["email_hash"] = email_hash(unit.vault, wanted.email)
     if wanted.birth_date is not None:
         row["birth_date_hash"] = birth_date_hash(unit.vault, borrower_id, wanted.birth_date)
     if wanted.document_last4 is not None:
@@ -118,7 +134,8 @@ def _row(unit: Unit, borrower_id: UUID, wanted: BorrowerWanted, now: datetime) -
     return row
 
 
-def _check(wanted: BorrowerWanted, now: datetime) -> None:
+def check_borrower(wanted: BorrowerWanted, now: datetime) -> None:
+    """Raises `Invalid` naming the field."""
     check_ref(wanted.external_ref)
     if not 1 <= len(wanted.name.strip()) <= 140 or not wanted.name.isprintable():
         raise Invalid("name", "has 1 to 140 printable characters.")

@@ -64,35 +64,44 @@ async def register_loan(
         raise Invalid("product", f"has at most {_LONGEST_PRODUCT} printable characters.")
     check_schedule(wanted.schedule, wanted.as_of, now)
     async with house.store.unit(lender_id) as unit:
-        borrower_id = await find_borrower(unit, wanted.borrower_ref)
-        made = await unit.conn.scalar(
-            insert(loans)
-            .values(
-                id=new_id(),
-                lender_id=lender_id,
-                borrower_id=borrower_id,
-                external_ref=wanted.external_ref,
-                product=wanted.product,
-                currency=wanted.currency,
-                owed_as_of=wanted.as_of,
-                created_at=now,
-            )
-            .on_conflict_do_nothing(index_elements=["lender_id", "external_ref"])
-            .returning(loans.c.id)
+        return await put_loan(unit, now, await find_borrower(unit, wanted.borrower_ref), wanted)
+
+
+async def put_loan(
+    unit: Unit, now: datetime, borrower_id: UUID, wanted: LoanWanted, *, update_known: bool = True
+) -> LoanRegistered:
+    """The same inside the caller's unit, for a schedule that `check_schedule` has passed.
+
+    With `update_known=False` a loan that is there already stays as it is.
+    """
+    made = await unit.conn.scalar(
+        insert(loans)
+        .values(
+            id=new_id(),
+            lender_id=unit.lender_id,
+            borrower_id=borrower_id,
+            external_ref=wanted.external_ref,
+            product=wanted.product,
+            currency=wanted.currency,
+            owed_as_of=wanted.as_of,
+            created_at=now,
         )
-        if made is None:
-            return await _known(unit, now, borrower_id, wanted)
-        loan = await lock_loan(unit, made)
-        details = {"loan_id": str(made), "product": wanted.product}
-        line = Line(borrower_id, Kind.LOAN_REGISTERED, "lender", details)
-        await timeline.write(unit, now, [line])
-        await take_schedule(unit, now, loan, wanted.as_of, wanted.schedule)
-        await refresh_loan(unit, now, made, because=CaseClose.NOT_DUE)
-        return LoanRegistered(LoanId(made), created=True)
+        .on_conflict_do_nothing(index_elements=["lender_id", "external_ref"])
+        .returning(loans.c.id)
+    )
+    if made is None:
+        return await _known(unit, now, borrower_id, wanted, update_known=update_known)
+    loan = await lock_loan(unit, made)
+    details = {"loan_id": str(made), "product": wanted.product}
+    line = Line(borrower_id, Kind.LOAN_REGISTERED, "lender", details)
+    await timeline.write(unit, now, [line])
+    await take_schedule(unit, now, loan, wanted.as_of, wanted.schedule)
+    await refresh_loan(unit, now, made, because=CaseClose.NOT_DUE)
+    return LoanRegistered(LoanId(made), created=True)
 
 
 async def _known(
-    unit: Unit, now: datetime, borrower_id: UUID, wanted: LoanWanted
+    unit: Unit, now: datetime, borrower_id: UUID, wanted: LoanWanted, *, update_known: bool
 ) -> LoanRegistered:
     loan_id = (
         await unit.conn.execute(
@@ -106,7 +115,7 @@ async def _known(
         raise Conflict("This loan was registered for another borrower.")
     if loan.currency != wanted.currency:
         raise Conflict(f"This loan was registered in {loan.currency}.")
-    if wanted.as_of > loan.owed_as_of:
+    if update_known and wanted.as_of > loan.owed_as_of:
         if loan.product != wanted.product:
             await unit.conn.execute(
                 update(loans).where(loans.c.id == loan_id).values(product=wanted.product)

@@ -16,6 +16,7 @@ from app.store.vault import Vault
 
 # Purposes of the keyed hashes.
 PHONE_HASH = "phone"
+_EMAIL_HASH = "email"
 _BIRTH_DATE_HASH = "birth_date"
 _DOCUMENT_HASH = "document"
 
@@ -23,6 +24,11 @@ _DOCUMENT_HASH = "document"
 def phone_hash(vault: Vault, phone: Phone) -> bytes:
     """The same for every lender: an opt-out word comes with nothing but a number."""
     return vault.digest(PHONE_HASH, phone.reveal())
+
+
+def email_hash(vault: Vault, address: str) -> bytes:
+    """The same for every lender, like a number's; letters count alike, large or small."""
+    return vault.digest(_EMAIL_HASH, address.casefold())
 
 
 def birth_date_hash(vault: Vault, borrower_id: UUID, born_on: date) -> bytes:

@@ -298,6 +298,8 @@ bulk_rows = tenant_table(
     ref("file_id", "bulk_files"),
     count("number"),
     words("sheet", default=""),
+    # Rows of one person share a number within the file, and are carried out together; 0: nobody's.
+    count("person"),
     words("verdict"),
     words("message", default=""),
     sealed("row_enc"),
@@ -305,7 +307,9 @@ bulk_rows = tenant_table(
     moment("done_at", optional=True),
     PrimaryKeyConstraint("file_id", "sheet", "number"),
     one_of("verdict", RowVerdict),
-)
+    Index("ix_bulk_rows_waiting", "file_id", "person", postgresql_where=text(
+        "verdict = 'will_do'")),
+)  # fmt: skip
 
 # A person's own reminder about a case: at a moment, or when something happens.
 agent_reminders = tenant_table(

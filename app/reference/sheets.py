@@ -1,0 +1,223 @@
+"""Reading tables that people upload: CSV and XLSX, bounded, and never more than they look like.
+
+A workbook is a zip of XML files. Before anything parses it, every part is unpacked here under a
+bound, so that a small file cannot become a large one, and packed again without compression; and
+the far corner of each sheet is looked up, because one cell at XFD1048576 makes readers set aside
+room for seventeen thousand million others.
+"""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+import zipfile
+import zlib
+from collections.abc import Iterable, Iterator
+from dataclasses import dataclass
+from datetime import date, datetime, time, timedelta
+from decimal import Decimal
+from typing import Final
+
+from python_calamine import CalamineError, CalamineWorkbook
+
+from app.domain.errors import Invalid
+
+LARGEST_FILE: Final = 20 * 1024 * 1024
+"""Bytes of one file as it is uploaded."""
+
+MOST_ROWS: Final = 200_000
+MOST_COLUMNS: Final = 60
+LONGEST_CELL: Final = 2_000
+
+_LARGEST_UNPACKED: Final = 200 * 1024 * 1024
+_MOST_PARTS: Final = 500
+_CHUNK: Final = 256 * 1024
+_CORNER: Final = re.compile(rb"""<(?:\w+:)?(?:c|row)\s[^>]*?\br\s*=\s*["']([A-Z]*)(\d+)["']""")
+_ERROR_CELL: Final = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\bt\s*=\s*["']e["']""")
+
+
+@dataclass(frozen=True, slots=True)
+class Sheet:
+    """One table: its header as written, and its rows with the numbers that people see."""
+
+    name: str
+    header: tuple[str, ...]
+    rows: tuple[tuple[int, tuple[str, ...]], ...]
+
+
+def read_sheets(file_name: str, content: bytes) -> list[Sheet]:
+    """Every table of one file, empty ones left out.
+
+    All cells come as text: numbers in full digits, days and times as ISO 8601 writes them. Raises
+    `Invalid` naming the file for anything that is too large, broken, or no table.
+    """
+    if len(content) > LARGEST_FILE:
+        raise Invalid(file_name, f"is larger than {LARGEST_FILE // 1024 // 1024} MB.")
+    if content[:4] == b"PK\x03\x04":
+        return list(_workbook(file_name, content))
+    if content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
+        raise Invalid(
+            file_name, "is an old or locked workbook.", mend="Save it as .xlsx, without a password."
+        )
+    return list(_csv(file_name, content))
+
+
+# ------------------------------------------------------------------ CSV
+
+
+def _csv(file_name: str, content: bytes) -> Iterator[Sheet]:
+    try:
+        text = content.decode("utf-8-sig")
+    except UnicodeDecodeError:
+        raise Invalid(
+            file_name, "is not written in UTF-8.", mend="Export it again as CSV UTF-8."
+        ) from None
+    if "\x00" in text:
+        raise Invalid(file_name, "is neither CSV nor XLSX.")
+    first = text.lstrip("\r\n").split("\n", 1)[0]
+    delimiter = max((",", ";", "\t"), key=first.count)
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    name = file_name.rsplit(".", 1)[0]
+    yield from _sheet(file_name, name, _numbered(file_name, reader))
+
+
+def _numbered(file_name: str, reader: Iterator[list[str]]) -> Iterator[tuple[int, tuple[str, ...]]]:
+    """The rows as a spreadsheet would number them: a quoted line break begins no new row."""
+    number = 0
+    while True:
+        number += 1
+        try:
+            row = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise Invalid(file_name, f"cannot be read at row {number}: {error}.") from None
+        yield number, tuple(cell.strip() for cell in row)
+
+
+# ------------------------------------------------------------------ XLSX
+
+
+def _workbook(file_name: str, content: bytes) -> Iterator[Sheet]:
+    safe = _repacked(file_name, content)
+    try:
+        with CalamineWorkbook.from_filelike(io.BytesIO(safe)) as book:
+            for name in book.sheet_names:
+                read = book.get_sheet_by_name(name)
+                offset = 0 if read.start is None else read.start[0]
+                rows = (
+                    (number, tuple(_text(cell) for cell in row))
+                    for number, row in enumerate(read.to_python(), start=offset + 1)
+                )
+                yield from _sheet(f"{file_name}, sheet {name}", name, rows)
+    except CalamineError:
+        raise Invalid(
+            file_name, "is not a workbook that can be read.", mend="Save it again as .xlsx."
+        ) from None
+
+
+def _repacked(file_name: str, content: bytes) -> bytes:
+    """The same workbook, uncompressed: what is unpacked here is all that anybody unpacks."""
+    left = _LARGEST_UNPACKED
+    packed = io.BytesIO()
+    try:
+        with (
+            zipfile.ZipFile(io.BytesIO(content)) as given,
+            zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as made,
+        ):
+            parts = given.infolist()
+            if len(parts) > _MOST_PARTS:
+                raise Invalid(file_name, "holds too many parts to be a workbook.")
+            for part in parts:
+                # Pictures and the like are no tables.
+                if not part.filename.endswith((".xml", ".rels")):
+                    continue
+                body = _unpacked(file_name, given, part, left)
+                left -= len(body)
+                if part.filename.startswith("xl/worksheets/"):
+                    _check_sheet(file_name, body)
+                made.writestr(part.filename, body)
+    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, ValueError):
+        raise Invalid(file_name, "is broken or locked.", mend="Save it again as .xlsx.") from None
+    return packed.getvalue()
+
+
+def _unpacked(file_name: str, given: zipfile.ZipFile, part: zipfile.ZipInfo, left: int) -> bytes:
+    pieces: list[bytes] = []
+    with given.open(part) as source:
+        while piece := source.read(_CHUNK):
+            left -= len(piece)
+            if left < 0:
+                raise Invalid(
+                    file_name,
+                    f"unpacks to more than {_LARGEST_UNPACKED // 1024 // 1024} MB.",
+                    mend="Split it.",
+                )
+            pieces.append(piece)
+    return b"".join(pieces)
+
+
+def _check_sheet(file_name: str, body: bytes) -> None:
+    """Raises `Invalid` for cells further out than any table of ours, and for cells in error."""
+    if b"<!DOCTYPE" in body[:_CHUNK] or b"\x00" in body[:200]:
+        raise Invalid(file_name, "is not written as workbooks are.")
+    if _ERROR_CELL.search(body):
+        raise Invalid(file_name, "has a cell in error, such as #N/A.", mend="Mend its formula.")
+    for found in _CORNER.finditer(body):
+        letters, digits = found.groups()
+        if len(digits) > 7 or int(digits) > MOST_ROWS + 1:
+            raise Invalid(file_name, f"has more than {MOST_ROWS} rows.", mend="Split it.")
+        if _column(letters) > MOST_COLUMNS:
+            raise Invalid(file_name, f"has more than {MOST_COLUMNS} columns.")
+
+
+def _column(letters: bytes) -> int:
+    number = 0
+    for letter in letters:
+        number = number * 26 + letter - 64
+    return number
+
+
+def _text(cell: object) -> str:
+    """A cell as a person would type it into a CSV file."""
+    if isinstance(cell, bool):
+        return "yes" if cell else "no"
+    if isinstance(cell, float):
+        # The shortest digits that mean this number: what the workbook shows for a typed one. A
+        # computed one keeps its noise (0.30000000000000004) and is refused as an amount.
+        exact = Decimal(repr(cell))
+        return format(exact.quantize(Decimal(1)) if exact == exact.to_integral() else exact, "f")
+    if isinstance(cell, datetime):
+        return cell.isoformat() if cell.time() != time() else cell.date().isoformat()
+    if isinstance(cell, date | time):
+        return cell.isoformat()
+    if isinstance(cell, timedelta):
+        return str(cell)
+    return str(cell).strip()
+
+
+# ------------------------------------------------------------------ both
+
+
+def _sheet(where: str, name: str, rows: Iterable[tuple[int, tuple[str, ...]]]) -> Iterator[Sheet]:
+    """The first row that is not empty is the header; empty rows are left out."""
+    header: tuple[str, ...] | None = None
+    kept: list[tuple[int, tuple[str, ...]]] = []
+    for number, row in rows:
+        if not any(row):
+            continue
+        if len(row) > MOST_COLUMNS:
+            raise Invalid(where, f"has more than {MOST_COLUMNS} columns in row {number}.")
+        if any(len(cell) > LONGEST_CELL for cell in row):
+            raise Invalid(where, f"has a cell of more than {LONGEST_CELL} signs in row {number}.")
+        if header is None:
+            header = row
+            continue
+        if any(row[len(header) :]):
+            raise Invalid(where, f"has more cells in row {number} than its header has names.")
+        kept.append((number, row))
+        if len(kept) > MOST_ROWS:
+            raise Invalid(where, f"has more than {MOST_ROWS} rows.", mend="Split it.")
+    if header is not None:
+        yield Sheet(name, header, tuple(kept))
