@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.errors import Invalid
 from app.reference.sheets import LARGEST_FILE, MOST_ROWS, read_sheets
-from tests.reference.workbooks import package, sheet_xml, workbook
+from tests.reference.workbooks import Cell, package, sheet_xml, workbook
 
 
 def test_csv_with_any_delimiter_and_a_mark_at_its_beginning() -> None:
@@ -51,7 +51,7 @@ def test_an_empty_file_has_no_tables() -> None:
 
 
 def test_a_workbook_comes_as_text_that_a_person_would_type() -> None:
-    rows = [
+    rows: list[list[Cell]] = [
         ["ref", "amount", "noise", "day", "moment", "flag"],
         ["L-1", 1234.5, 0.1 + 0.2, (1, 46112.0), (2, 46112.5), True],
         [42, 1e15, -3.0, "", "2026-03-31", False],
