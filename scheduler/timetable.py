@@ -17,6 +17,7 @@ from app.flows.deliver_outbox import plan_outbox
 from app.flows.end_links import end_links
 from app.flows.erase_figures import erase_figures
 from app.flows.expire_signals import expire_signals
+from app.flows.flag_cases import flag_cases
 from app.flows.follow_consents import plan_consents
 from app.flows.follow_messages import plan_receipts
 from app.flows.follow_payments import plan_payments
@@ -48,6 +49,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("plan_outbox", timedelta(seconds=2), plan_outbox),
     Entry("plan_inbox", timedelta(seconds=2), plan_inbox),
     Entry("open_cases", timedelta(seconds=30), open_cases),
+    Entry("flag_cases", timedelta(seconds=60), flag_cases),
     Entry("end_links", timedelta(seconds=30), end_links),
     Entry("expire_signals", timedelta(minutes=5), expire_signals),
     Entry("give_back_tasks", timedelta(seconds=60), give_back_tasks),

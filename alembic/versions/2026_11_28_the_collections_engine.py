@@ -771,6 +771,14 @@ def upgrade() -> None:
     op.add_column("cases", sa.Column("strategy_version_id", sa.UUID(), nullable=True))
     op.add_column("cases", sa.Column("stage", sa.Text(), server_default="", nullable=False))
     op.add_column("cases", sa.Column("next_step_at", sa.DateTime(timezone=True), nullable=True))
+    op.add_column("cases", sa.Column("segmented_at", sa.DateTime(timezone=True), nullable=True))
+    op.create_index(
+        "ix_cases_segmenting",
+        "cases",
+        [sa.text("segmented_at NULLS FIRST")],
+        unique=False,
+        postgresql_where=sa.text("state <> 'closed'"),
+    )
     op.create_index(
         "ix_cases_stepping",
         "cases",
@@ -871,6 +879,12 @@ def downgrade() -> None:
         table_name="cases",
         postgresql_where=sa.text("state = 'open' AND next_step_at IS NOT NULL"),
     )
+    op.drop_index(
+        "ix_cases_segmenting",
+        table_name="cases",
+        postgresql_where=sa.text("state <> 'closed'"),
+    )
+    op.drop_column("cases", "segmented_at")
     op.drop_column("cases", "next_step_at")
     op.drop_column("cases", "stage")
     op.drop_column("cases", "strategy_version_id")

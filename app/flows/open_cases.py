@@ -13,6 +13,7 @@ from sqlalchemy import Row, and_, insert, select, true, update
 from app.domain.case import CaseState
 from app.domain.task import TaskReason
 from app.flows.actors import ROBOT
+from app.flows.flag_cases import ask_segments
 from app.flows.house import House
 from app.flows.open_task import open_task
 from app.flows.tell_lender import LenderEvent, Told, tell_lenders
@@ -66,6 +67,7 @@ async def open_cases(house: House, now: datetime, *, limit: int = BATCH) -> Case
                 situation={"loan": loan.external_ref, "due_on": loan.next_due_on.isoformat()},
                 lender_id=loan.lender_id,
             )
+        await ask_segments(unit, now, list(opened.values()))
         return CasesOpened(len(opened), len(without))
 
 

@@ -52,6 +52,9 @@ class Kind(StrEnum):
     HOLD_LIFTED = "hold_lifted"
     OPT_OUT = "opt_out"
     STOP_SWITCH = "stop_switch"
+    CASE_FLAGGED = "case_flagged"
+    FLAG_ENDED = "flag_ended"
+    STRATEGY_CHANGED = "strategy_changed"
 
 
 @dataclass(frozen=True, slots=True)

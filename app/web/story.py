@@ -306,6 +306,18 @@ def _stop_switch(details: Details) -> Words:
     return Words("Stop switch " + ("on" if details.get("halted") else "off"), "", "stop", "warn")
 
 
+def _flagged(details: Details) -> Words:
+    because = str(details.get("because", ""))
+    return Words(f"Flagged: {details.get('title', '')}", _sentence(because), "flag", "warn")
+
+
+def _strategy_changed(details: Details) -> Words:
+    before, why = str(details.get("before", "")), str(details.get("why", ""))
+    said = " ".join(filter(None, [f"Before: {before}." if before else "", _sentence(why)]))
+    name = f"{details.get('strategy', '')} {details.get('number', '')}".strip()
+    return Words(f"Now under the strategy {name}", said, "scale", "note")
+
+
 _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.LOAN_REGISTERED: _plain("Loan registered", "case"),
     Kind.CASE_OPENED: _plain("Case opened", "case", "note", "Something is due and unpaid."),
@@ -336,6 +348,9 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.HOLD_LIFTED: _hold("Hold lifted"),
     Kind.OPT_OUT: _opt_out,
     Kind.STOP_SWITCH: _stop_switch,
+    Kind.CASE_FLAGGED: _flagged,
+    Kind.FLAG_ENDED: _plain("Flag ended", "flag", "", "Its rule no longer holds."),
+    Kind.STRATEGY_CHANGED: _strategy_changed,
 }
 
 

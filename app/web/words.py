@@ -103,6 +103,7 @@ _TASK_SENTENCES: Final[Mapping[TaskReason, str]] = {
 # What of a situation is shown, in this order; everything else is a reference for machines.
 _SITUATION_WORDS: Final[Mapping[str, str]] = {
     "because": "Because",
+    "ask": "Asked of you",
     "why": "The bank’s word",
     "bank_said": "The bank’s word",
     "unusable": "What is wrong with it",

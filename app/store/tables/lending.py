@@ -99,6 +99,8 @@ cases = tenant_table(
     words("stage", default=""),
     # When the strategy has to look at this case again; NULL: not before something changes.
     moment("next_step_at", optional=True),
+    # When the segments were last asked about it; NULL: not since it opened.
+    moment("segmented_at", optional=True),
     Index("uq_cases_one_open", "loan_id", unique=True, postgresql_where=text("state <> 'closed'")),
     Index(None, "loan_id"),
     Index(None, "borrower_id"),
@@ -108,5 +110,10 @@ cases = tenant_table(
         "ix_cases_stepping",
         "next_step_at",
         postgresql_where=text("state = 'open' AND next_step_at IS NOT NULL"),
+    ),
+    Index(
+        "ix_cases_segmenting",
+        text("segmented_at NULLS FIRST"),
+        postgresql_where=text("state <> 'closed'"),
     ),
 )
