@@ -40,6 +40,14 @@ class Says(StrEnum):
     PAID = "paid"
 
 
+# The task that each of them becomes. While it waits, the page says that it was heard.
+SAID_AS: Final = {
+    Says.WRONG: TaskReason.BORROWER_DISPUTES,
+    Says.CANNOT: TaskReason.BORROWER_CANNOT_PAY,
+    Says.PAID: TaskReason.BORROWER_SAYS_PAID,
+}
+
+
 async def borrower_says(
     house: House,
     now: datetime,
@@ -78,7 +86,7 @@ async def _wrong(
 ) -> None:
     """A dispute stops everything until it is looked into (12 CFR 1006.38; FCA CONC 7.14)."""
     situation = {"said": Says.WRONG.value, "checked": checked}
-    if not await _said(unit, now, person, link, TaskReason.BORROWER_DISPUTES, situation):
+    if not await _said(unit, now, person, link, SAID_AS[Says.WRONG], situation):
         return
     await set_hold(
         unit,
@@ -109,7 +117,7 @@ async def _cannot(
     unit: Unit, now: datetime, person: Row[Any], link: Row[Any], ends_at: datetime
 ) -> None:
     situation = {"said": Says.CANNOT.value, "pause_until": ends_at.isoformat()}
-    if not await _said(unit, now, person, link, TaskReason.BORROWER_CANNOT_PAY, situation):
+    if not await _said(unit, now, person, link, SAID_AS[Says.CANNOT], situation):
         return
     await set_hold(
         unit,
@@ -126,7 +134,7 @@ async def _cannot(
 async def _paid(unit: Unit, now: datetime, person: Row[Any], link: Row[Any]) -> None:
     """Until somebody has looked, the open task keeps every machine quiet (PERSON_FIRST)."""
     situation = {"said": Says.PAID.value}
-    if not await _said(unit, now, person, link, TaskReason.BORROWER_SAYS_PAID, situation):
+    if not await _said(unit, now, person, link, SAID_AS[Says.PAID], situation):
         return
     await stop_pressure(unit, now, borrower_id=person.id, case_ids=None, why=CancelReason.HOLD)
 

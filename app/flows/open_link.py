@@ -19,6 +19,8 @@ from app.domain.ids import LenderId
 from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.payment import PaymentState
+from app.domain.task import TaskState
+from app.flows.borrower_says import SAID_AS, Says
 from app.flows.cancel_payment import still_wanted
 from app.flows.check_person import TRIES
 from app.flows.house import House
@@ -28,7 +30,7 @@ from app.store.brakes import opted_out
 from app.store.dues import dues_of
 from app.store.links import find_link, load_link, session_holds, works
 from app.store.payments import RETURN_HASH, amount_of, live_payment, open_redirect
-from app.store.tables import borrowers, lenders, payments
+from app.store.tables import borrowers, lenders, payments, tasks
 from app.store.unit import Unit
 
 
@@ -79,7 +81,8 @@ class LinkView:
     `asks_birth_date` and `asks_document` say which answers the lender has given us to compare.
     `dues` and `totals` (one per currency) are filled only after the check. `payment` is the amount
     of the payment that has begun, `refused` that the last one came to nothing. `bank_id` is his
-    own bank, `banks` all he can pay from. `expires_at` is business time.
+    own bank, `banks` all he can pay from. `said` is what he told us before and nobody has dealt
+    with yet. `expires_at` is business time.
     """
 
     page: LinkPage
@@ -98,6 +101,7 @@ class LinkView:
     refused: bool = False
     bank_id: str | None = None
     banks: tuple[Bank, ...] = ()
+    said: tuple[Says, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -195,7 +199,23 @@ async def _after_the_check(
         refused=last is PaymentState.REJECTED,
         bank_id=await bank_seen(unit, connector, link.signal_id),
         banks=house.payment(connector).banks(),
+        said=await _waits_for_a_person(unit, link.borrower_id),
     )
+
+
+async def _waits_for_a_person(unit: Unit, borrower_id: UUID) -> tuple[Says, ...]:
+    """What he said on this page or an earlier one, as long as the task for it is unfinished."""
+    reasons = await unit.conn.scalars(
+        select(tasks.c.reason)
+        .distinct()
+        .where(
+            tasks.c.borrower_id == borrower_id,
+            tasks.c.reason.in_([reason.value for reason in SAID_AS.values()]),
+            tasks.c.state.in_([TaskState.OPEN.value, TaskState.TAKEN.value]),
+        )
+    )
+    waiting = set(reasons)
+    return tuple(said for said, reason in SAID_AS.items() if reason.value in waiting)
 
 
 _GOOD = (PaymentState.AUTHORISED, PaymentState.SETTLED)

@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from app.web.pages import (
+    another,
     board,
     cases,
     consent,
@@ -33,6 +34,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     # Longer addresses first: /p/back/... and /p/.../stop before /p/{token}.
     stop.router,
     paid.router,
+    another.router,
     pay.router,
     consent.router,
 )

@@ -38,6 +38,7 @@ from app.web.linkpass import (
     pass_of,
     remember_link,
 )
+from app.web.pages.another import FREE, KEPT
 from app.web.pages.paid import paid_page
 from app.web.render import see_other
 from app.web.site import Site, site_of
@@ -54,6 +55,7 @@ _NOTES: Final = {
     "failed": "paying.failed_text",
     "stale": "owed.stale",
     "halted": "owed.halted",
+    FREE: "paying.free_text",
 }
 
 
@@ -132,6 +134,7 @@ def _owed(site: Site, request: Request, token: str, view: LinkView, trouble: str
         status=422 if trouble else 200,
         trouble=trouble,
         notice=words(note, lender=view.asker.name) if note else "",
+        said=view.said,
         parts=parts,
         banks=sorted(view.banks, key=lambda bank: bank.name.casefold()),
         bank_id=view.bank_id,
@@ -152,7 +155,13 @@ def _message(site: Site, request: Request, token: str, view: LinkView) -> Respon
             text |= _said(words, "check.locked", "lock", "warn", lender=lender)
         case LinkPage.TO_BANK:
             text |= _said(words, "paying.open", "bank", "wait")
-            text |= {"again_to_bank": True, "ways": [way(words("paying.look"), here, plain=True)]}
+            kept = request.query_params.get("note") == KEPT
+            text |= {
+                "also": words("paying.kept_text") if kept else "",
+                "begun": view.payment,
+                "again_to_bank": True,
+                "ways": [way(words("paying.look"), here, plain=True)],
+            }
         case LinkPage.PREPARING:
             text |= _said(words, "paying.preparing", "clock", "wait")
             text["look_again"] = looks_again(request, words, f"/p/{token}")
