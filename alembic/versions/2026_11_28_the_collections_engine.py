@@ -682,6 +682,7 @@ def upgrade() -> None:
         sa.Column("key", sa.UUID(), nullable=False),
         sa.Column("kind", sa.Text(), nullable=False),
         sa.Column("name", sa.Text(), server_default="", nullable=False),
+        sa.Column("due_on", sa.Date(), nullable=True),
         sa.Column("on_day", sa.Date(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("message_id", sa.UUID(), nullable=True),
@@ -702,6 +703,20 @@ def upgrade() -> None:
     )
     op.create_index(op.f("ix_strategy_steps_case_id"), "strategy_steps", ["case_id"], unique=False)
     op.create_index(op.f("ix_strategy_steps_loan_id"), "strategy_steps", ["loan_id"], unique=False)
+    op.create_index(
+        "ix_strategy_steps_message",
+        "strategy_steps",
+        ["message_id"],
+        unique=False,
+        postgresql_where=sa.text("message_id IS NOT NULL"),
+    )
+    op.create_index(
+        "ix_strategy_steps_task",
+        "strategy_steps",
+        ["task_id"],
+        unique=False,
+        postgresql_where=sa.text("task_id IS NOT NULL"),
+    )
     op.create_table(
         "promise_parts",
         sa.Column("lender_id", sa.UUID(), nullable=False),
@@ -839,6 +854,16 @@ def upgrade() -> None:
     op.add_column(
         "loans", sa.Column("collection_ended_at", sa.DateTime(timezone=True), nullable=True)
     )
+    op.add_column(
+        "loans", sa.Column("remind_on", sa.Date(), server_default="2000-01-01", nullable=False)
+    )
+    op.create_index(
+        "ix_loans_reminding",
+        "loans",
+        ["lender_id", "remind_on"],
+        unique=False,
+        postgresql_where=sa.text(FALLING_DUE + " AND collection_ended_at IS NULL"),
+    )
     op.add_column("messages", sa.Column("cause", sa.Text(), server_default="funds", nullable=False))
     op.add_column("messages", sa.Column("subject_enc", sa.LargeBinary(), nullable=True))
     op.add_column("tasks", sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
@@ -860,6 +885,12 @@ def downgrade() -> None:
     op.drop_column("tasks", "not_before")
     op.drop_column("messages", "subject_enc")
     op.drop_column("messages", "cause")
+    op.drop_index(
+        "ix_loans_reminding",
+        table_name="loans",
+        postgresql_where=sa.text(FALLING_DUE + " AND collection_ended_at IS NULL"),
+    )
+    op.drop_column("loans", "remind_on")
     op.drop_column("loans", "collection_ended_at")
     op.drop_column("lenders", "push_fallback_minutes")
     op.drop_column("lenders", "push_url")
@@ -900,6 +931,16 @@ def downgrade() -> None:
     op.drop_index(op.f("ix_adjustments_loan_id"), table_name="adjustments")
     op.drop_table("adjustments")
     op.drop_table("promise_parts")
+    op.drop_index(
+        "ix_strategy_steps_task",
+        table_name="strategy_steps",
+        postgresql_where=sa.text("task_id IS NOT NULL"),
+    )
+    op.drop_index(
+        "ix_strategy_steps_message",
+        table_name="strategy_steps",
+        postgresql_where=sa.text("message_id IS NOT NULL"),
+    )
     op.drop_index(op.f("ix_strategy_steps_loan_id"), table_name="strategy_steps")
     op.drop_index(op.f("ix_strategy_steps_case_id"), table_name="strategy_steps")
     op.drop_table("strategy_steps")

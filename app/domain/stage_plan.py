@@ -92,11 +92,18 @@ class Step:
     @property
     def key(self) -> str:
         """The same for the same step of one loan, whenever and by whomever it is planned."""
-        if self.notice is not None:
-            return f"{self.kind}|{self.notice.slot}|{self.due_on}"
-        if self.kind in ENDS:
-            return f"end|{self.due_on}"
-        return f"{self.kind}|{self.on_day}"
+        return step_key(self.kind, self.name, self.due_on, self.on_day)
+
+
+def step_key(kind: StepKind, name: str, due_on: date | None, on_day: date) -> str:
+    """The key of a step by what is stored of it.
+
+    A notice is known by its slot, whatever template another version has for it; an end by its
+    anchor; all others, calls above all, happen at most once a day.
+    """
+    if kind in (StepKind.NOTICE, StepKind.REMIND):
+        return f"{kind}|{name.rpartition('/')[0]}|{due_on}"
+    return f"end|{due_on}" if kind in ENDS else f"{kind}|{on_day}"
 
 
 @dataclass(frozen=True, slots=True)

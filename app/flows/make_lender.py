@@ -17,6 +17,7 @@ from sqlalchemy import insert, select, update
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import Iban, LenderId, Phone
 from app.flows.house import House
+from app.flows.install_strategies import install_strategies
 from app.reference.places import country_zones
 from app.settings import Settings, is_loopback
 from app.store import audit
@@ -64,7 +65,7 @@ class LenderMade:
 async def make_lender(
     house: House, now: datetime, wanted: LenderWanted, *, actor: str
 ) -> LenderMade:
-    """Create one lender, in observe-only mode unless asked otherwise.
+    """Create one lender with the shipped strategies, in observe-only mode unless asked otherwise.
 
     Raises `Invalid` naming the field, `Conflict` when the slug is taken.
     """
@@ -98,6 +99,7 @@ async def make_lender(
             after=row,
             lender_id=lender_id,
         )
+        await install_strategies(unit, now, lender_id)
     return LenderMade(lender_id, wanted.slug, secret)
 
 

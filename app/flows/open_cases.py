@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -15,6 +15,7 @@ from app.domain.task import TaskReason
 from app.flows.actors import ROBOT
 from app.flows.flag_cases import ask_segments
 from app.flows.house import House
+from app.flows.install_strategies import install_strategies
 from app.flows.open_task import open_task
 from app.flows.tell_lender import LenderEvent, Told, tell_lenders
 from app.store import timeline
@@ -23,6 +24,7 @@ from app.store.arrays import among
 from app.store.dues import last_due_day
 from app.store.keys import new_id
 from app.store.locks import lock_borrowers
+from app.store.strategies import chosen_versions, lenders_without_choice
 from app.store.tables import cases, lenders, loans
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -50,7 +52,10 @@ async def open_cases(house: House, now: datetime, *, limit: int = BATCH) -> Case
         due = await _still_without_case(unit, [row.id for row in candidates])
         if not due:
             return CasesOpened(0, 0)
-        opened = await _insert(unit, now, due)
+        for lender_id in await lenders_without_choice(unit, {loan.lender_id for loan in due}):
+            await install_strategies(unit, now, lender_id)
+        versions = await chosen_versions(unit, [loan.id for loan in due])
+        opened = await _insert(unit, now, due, versions)
         people = {loan.borrower_id for loan in due}
         await schedule_reads(unit, people, now)
         await rearm(unit, people)
@@ -119,9 +124,15 @@ async def _still_without_case(
 
 
 async def _insert(
-    unit: Unit, now: datetime, due: Sequence[Row[*tuple[Any, ...]]]
+    unit: Unit,
+    now: datetime,
+    due: Sequence[Row[*tuple[Any, ...]]],
+    versions: Mapping[UUID, UUID],
 ) -> dict[UUID, UUID]:
-    """The new cases by loan, with their lines and the word to the lenders."""
+    """The new cases by loan, with their strategies, their lines and the word to the lenders.
+
+    A case keeps the version it gets here, whatever is published later.
+    """
     opened = {loan.id: new_id() for loan in due}
     await unit.conn.execute(
         insert(cases),
@@ -133,6 +144,8 @@ async def _insert(
                 "borrower_id": loan.borrower_id,
                 "state": CaseState.OPEN.value,
                 "opened_at": now,
+                "strategy_version_id": versions.get(loan.id),
+                "next_step_at": now if loan.id in versions else None,
             }
             for loan in due
         ],

@@ -19,6 +19,7 @@ from app.store.accounts import schedule_reads
 from app.store.dues import Due, due_of_loan
 from app.store.loans import keep_next_due, lock_loan
 from app.store.moves import move
+from app.store.strategies import wake_cases
 from app.store.tables import cases, loans
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -39,6 +40,8 @@ async def refresh_loan(
 ) -> Refreshed:
     """Recompute the next due date; close the open case when nothing is due any more.
 
+    While something is, the case's strategy looks at once: its days may count from another date.
+
     A case that closes takes all pressure off with it, and the borrower's accounts rest unless
     another of his cases is open. Cases are opened by `open_cases` alone.
     """
@@ -49,6 +52,8 @@ async def refresh_loan(
     if due is None and loan.case_id is not None:
         closed = loan.case_id
         await _close(unit, now, loan, because)
+    elif loan.case_id is not None:
+        await wake_cases(unit, now, borrower_id=loan.borrower_id, case_id=loan.case_id)
     await schedule_reads(unit, (loan.borrower_id,), now)
     return Refreshed(due, closed)
 

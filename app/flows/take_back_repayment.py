@@ -18,6 +18,7 @@ from app.store.accounts import schedule_reads
 from app.store.dues import due_of_loan
 from app.store.loans import keep_next_due, lock_loan
 from app.store.moves import move
+from app.store.strategies import wake_cases
 from app.store.tables import cases, loans, repayments
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -60,6 +61,7 @@ async def take_back_repayment(unit: Unit, now: datetime, payment_id: UUID) -> li
         await keep_next_due(unit, (loan.id,))
         taken[loan.id] = TakenBack(loan.id, await _reopen(unit, now, loan, payment_id))
         await schedule_reads(unit, (loan.borrower_id,), now)
+        await wake_cases(unit, now, borrower_id=loan.borrower_id)
     return list(taken.values())
 
 

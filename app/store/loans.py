@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, case, func, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.errors import NotFound
@@ -18,6 +18,9 @@ from app.store.keys import new_id
 from app.store.locks import lock_borrower
 from app.store.tables import instalments, lenders, loans
 from app.store.unit import Unit
+
+# As a loan's next day for reminders: nobody has looked at its date yet.
+LOOK_AHEAD: Final = date(2000, 1, 1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +115,10 @@ async def add_paid(unit: Unit, minor: Mapping[UUID, int]) -> None:
 
 
 async def keep_next_due(unit: Unit, loan_ids: Iterable[UUID]) -> None:
-    """Bring `loans.next_due_on` up to date with the instalments."""
+    """Bring `loans.next_due_on` up to date with the instalments.
+
+    Another date has reminders of its own: the strategy looks at such a loan anew.
+    """
     earliest = (
         select(func.min(instalments.c.due_on))
         .where(
@@ -122,7 +128,15 @@ async def keep_next_due(unit: Unit, loan_ids: Iterable[UUID]) -> None:
         .scalar_subquery()
     )
     await unit.conn.execute(
-        update(loans).where(among(loans.c.id, loan_ids)).values(next_due_on=earliest)
+        update(loans)
+        .where(among(loans.c.id, loan_ids))
+        .values(
+            next_due_on=earliest,
+            remind_on=case(
+                (loans.c.next_due_on.is_not_distinct_from(earliest), loans.c.remind_on),
+                else_=LOOK_AHEAD,
+            ),
+        )
     )
 
 

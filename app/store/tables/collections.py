@@ -87,8 +87,9 @@ strategy_steps = tenant_table(
     ref("loan_id", "loans"),
     ref("case_id", "cases", optional=True),  # NULL: before anything was due
     uid("key"),
-    words("kind"),  # remind | notice | call | propose_write_off | close | promise_reminder
-    words("name", default=""),
+    words("kind"),  # StepKind of app/domain/stage_plan.py
+    words("name", default=""),  # a notice's slot and template, a call's stage
+    Column("due_on", Date, nullable=True),  # the anchor it was planned from
     Column("on_day", Date, nullable=False),
     moment("made_at"),
     uid("message_id", optional=True),
@@ -98,6 +99,10 @@ strategy_steps = tenant_table(
     UniqueConstraint("lender_id", "key"),
     Index(None, "case_id"),
     Index(None, "loan_id"),
+    Index(
+        "ix_strategy_steps_message", "message_id", postgresql_where=text("message_id IS NOT NULL")
+    ),
+    Index("ix_strategy_steps_task", "task_id", postgresql_where=text("task_id IS NOT NULL")),
 )
 
 # ------------------------------------------------------------------ promises and relief

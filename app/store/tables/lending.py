@@ -41,8 +41,14 @@ loans = tenant_table(
     uid("case_id", optional=True),  # the open case, if any
     # Collection is over though money is owed (failed, written off): no case opens by itself.
     moment("collection_ended_at", optional=True),
+    # The next day on which a strategy looks at it before anything is due; long ago: at once.
+    Column("remind_on", Date, nullable=False, server_default="2000-01-01"),
     UniqueConstraint("lender_id", "external_ref"),
     Index(None, "borrower_id"),
+    Index("ix_loans_reminding", "lender_id",
+        "remind_on", postgresql_where=text(
+        "case_id IS NULL AND state = 'active' AND next_due_on IS NOT NULL "
+        "AND collection_ended_at IS NULL")),
     Index("ix_loans_falling_due", "lender_id",
         "next_due_on", postgresql_where=text(
         "case_id IS NULL AND state = 'active' AND next_due_on IS NOT NULL "
