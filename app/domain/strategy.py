@@ -19,7 +19,7 @@ from app.domain.detector import Cover, MarginBand, SignalKind
 from app.domain.ids import CaseId, SignalId
 from app.domain.message import Channel
 from app.domain.money import Money
-from app.domain.task import TaskReason
+from app.domain.task import PRESSING, TaskReason
 
 
 class SignalsAct(StrEnum):
@@ -165,7 +165,8 @@ def _payment_in_flight(now: Situation) -> tuple[Step, ...] | None:
 def _person_first(now: Situation) -> tuple[Step, ...] | None:
     if PERSON_FIRST.isdisjoint(now.troubles) and PERSON_FIRST.isdisjoint(now.tasks_open):
         return None
-    return _tasks(now)
+    # Nobody is sent to ask for money while somebody has to listen first.
+    return _new(now, [OpenTask(one) for one in dict.fromkeys(now.troubles) if one not in PRESSING])
 
 
 def _link_is_out(now: Situation) -> tuple[Step, ...] | None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from enum import StrEnum
+from typing import Final
 
 from app.domain.lifecycle import Lifecycle
 
@@ -62,6 +63,26 @@ class TaskReason(StrEnum):
     REVIEW_CASE = "review_case"
     REMINDER = "reminder"
     RELIEF_ASKED = "relief_asked"
+
+
+# These ask the borrower for money or bring him to the telephone for it. Whatever takes pressure off
+# takes them off the board; what he said himself, and money in the wrong place, stays.
+PRESSING: Final = frozenset(
+    {
+        TaskReason.LINK_UNPAID,
+        TaskReason.SMS_UNDELIVERED,
+        TaskReason.SMS_BLOCKED,
+        TaskReason.SMS_OUTCOME_UNKNOWN,
+        TaskReason.NO_CONSENT,
+        TaskReason.CONSENT_ENDED,
+        TaskReason.OPTED_OUT,
+        TaskReason.PAYMENT_REJECTED,
+        TaskReason.COLLECTOR_ACTS,
+        TaskReason.CALL_BORROWER,
+        TaskReason.PROMISE_BROKEN,
+        TaskReason.NO_WAY_TO_REACH,
+    }
+)
 
 
 class TaskOutcome(StrEnum):

@@ -11,6 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from app.domain.contact_policy import ContactQuestion, Hold, Verdict, may_contact
+from app.domain.hold import HoldBlock
 from app.domain.ids import CaseId, Phone
 from app.domain.message import Channel
 from app.reference.packs import PackBook
@@ -74,7 +75,7 @@ async def ask_gate(
         holds=tuple(
             Hold(hold.kind, hold.ends_at)
             for hold in in_force
-            if any(hold.covers(case_id) for case_id in wanted)
+            if hold.stops(HoldBlock.CONTACT) and any(hold.covers(case_id) for case_id in wanted)
         ),
         holidays=_holidays(person, now),
         stopped=frozenset((channel,)) if stopped else frozenset(),

@@ -11,6 +11,7 @@ from sqlalchemy import Row, select
 
 from app.domain.case import CaseState
 from app.domain.detector import Cover
+from app.domain.hold import PRESSURE
 from app.domain.ids import CaseId
 from app.domain.message import Channel
 from app.domain.payment import LinkState, PaymentState
@@ -74,8 +75,8 @@ class Person:
         return (TaskReason.IDENTITY_CHECK_FAILED,) if locked else ()
 
     def holds_on(self, case_id: UUID) -> tuple[HoldInForce, ...]:
-        """The holds in force over one case."""
-        return tuple(hold for hold in self.holds if hold.covers(case_id))
+        """The holds over one case that keep anybody from asking him for money."""
+        return tuple(hold for hold in self.holds if hold.covers(case_id) and hold.stops(*PRESSURE))
 
     def tasks_on(self, case_id: UUID) -> frozenset[TaskReason]:
         """The reasons of the tasks waiting about one case, or about him as a whole."""

@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Row, select
 
 from app.domain.errors import NotFound
+from app.domain.hold import HoldBlock
 from app.domain.ids import LenderId
 from app.domain.message import Channel
 from app.domain.money import Money
@@ -26,7 +27,7 @@ from app.flows.check_person import TRIES
 from app.flows.house import House
 from app.flows.start_payment import bank_seen
 from app.ports import Bank
-from app.store.brakes import opted_out
+from app.store.brakes import holds_of, opted_out
 from app.store.dues import dues_of
 from app.store.links import find_link, load_link, session_holds, works
 from app.store.payments import RETURN_HASH, amount_of, live_payment, open_redirect
@@ -82,7 +83,8 @@ class LinkView:
     `dues` and `totals` (one per currency) are filled only after the check. `payment` is the amount
     of the payment that has begun, `refused` that the last one came to nothing. `bank_id` is his
     own bank, `banks` all he can pay from. `said` is what he told us before and nobody has dealt
-    with yet. `expires_at` is business time.
+    with yet. `in_peace`: a hold keeps us from asking for any of it, and him from nothing.
+    `expires_at` is business time.
     """
 
     page: LinkPage
@@ -102,6 +104,7 @@ class LinkView:
     bank_id: str | None = None
     banks: tuple[Bank, ...] = ()
     said: tuple[Says, ...] = ()
+    in_peace: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,6 +203,7 @@ async def _after_the_check(
         bank_id=await bank_seen(unit, connector, link.signal_id),
         banks=house.payment(connector).banks(),
         said=await _waits_for_a_person(unit, link.borrower_id),
+        in_peace=await _in_peace(unit, now, link.borrower_id, lines),
     )
 
 
@@ -216,6 +220,15 @@ async def _waits_for_a_person(unit: Unit, borrower_id: UUID) -> tuple[Says, ...]
     )
     waiting = set(reasons)
     return tuple(said for said, reason in SAID_AS.items() if reason.value in waiting)
+
+
+async def _in_peace(
+    unit: Unit, now: datetime, borrower_id: UUID, lines: tuple[DueLine, ...]
+) -> bool:
+    """Is there a hold over everything that is due here?"""
+    holds = (await holds_of(unit, (borrower_id,), now)).get(borrower_id, ())
+    asking = [hold for hold in holds if hold.stops(HoldBlock.PAYMENT_ASK)]
+    return bool(lines) and all(any(hold.covers(line.case_id) for hold in asking) for line in lines)
 
 
 _GOOD = (PaymentState.AUTHORISED, PaymentState.SETTLED)

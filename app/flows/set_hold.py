@@ -1,15 +1,21 @@
-"""Holds: a reason and an end for leaving somebody in peace. Steps of their callers' units."""
+"""Holds: a reason, an interval and what stops meanwhile. Steps of their callers' units."""
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, insert, select, update
 
-from app.domain.errors import Conflict, Invalid, NotFound
-from app.domain.hold import HoldKind
+from app.domain.case import CaseState
+from app.domain.errors import Invalid, NotFound
+from app.domain.hold import PRESSURE, HoldKind, chosen_blocks, chosen_end, read_kind
+from app.domain.intervals import Span
 from app.domain.message import CancelReason
+from app.domain.task import PRESSING
+from app.flows.cancel_tasks import cancel_tasks
 from app.flows.stop_pressure import stop_pressure
 from app.store import timeline
 from app.store.keys import new_id
@@ -18,7 +24,9 @@ from app.store.tables import cases, holds
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
-_LONGEST_REASON = 500
+_LONGEST_REASON: Final = 500
+# What began longer ago is a slip of the pen. Business time.
+FURTHEST_BACK: Final = timedelta(days=5 * 366)
 
 
 async def set_hold(
@@ -31,18 +39,24 @@ async def set_hold(
     reason: str,
     ends_at: datetime | None,
     set_by: str,
+    starts_at: datetime | None = None,
+    blocks: Iterable[str] | None = None,
 ) -> UUID:
-    """Set a hold from `now` until `ends_at` (business time; None: until somebody lifts it).
+    """Set a hold that is known since `now` and holds since `starts_at` (None: now).
 
-    What is queued is cancelled in the same transaction. Live payment links stay: a person who
-    wants to pay may always pay. Raises `Invalid` for an unknown kind, an empty reason or an end
-    that is not in the future, and `NotFound` for a case that is not the borrower's.
+    It may have begun in the past, and even have ended there: people learn late. `ends_at` None
+    is the kind's own end, or none (app/domain/hold.py); `blocks` None what the kind usually stops.
+    Where it stops pressure now, queued messages and tasks that press are cancelled in the same
+    transaction. Live payment links stay: a person who wants to pay may always pay. Raises `Invalid`
+    for an unknown kind or block, an empty reason, or an interval nobody can mean, and `NotFound`
+    for a case that is not the borrower's.
     """
-    chosen = _kind(kind)
+    chosen = read_kind(str(kind))
+    stopped = chosen_blocks(chosen, blocks)
     if not reason.strip():
         raise Invalid("reason", "is empty.", mend="Say why, for whoever reads it next.")
-    if ends_at is not None and ends_at <= now:
-        raise Invalid("ends_at", "is not in the future.")
+    begins = _begin(now, starts_at)
+    ends = chosen_end(chosen, begins, ends_at)
     person = await lock_borrower(unit, borrower_id)
     if case_id is not None and not await _is_his(unit, borrower_id, case_id):
         raise NotFound("There is no such case.")
@@ -55,20 +69,32 @@ async def set_hold(
             case_id=case_id,
             kind=chosen.value,
             reason=reason.strip()[:_LONGEST_REASON],
-            starts_at=now,
+            starts_at=begins,
             recorded_at=now,
-            ends_at=ends_at,
+            ends_at=ends,
+            blocks=sorted(stopped),
             set_by=set_by,
         )
     )
     details = {
         "hold_id": str(hold_id),
         "kind": chosen.value,
-        "ends_at": ends_at.isoformat() if ends_at else None,
+        "starts_at": begins.isoformat(),
+        "ends_at": ends.isoformat() if ends else None,
+        "blocks": sorted(stopped),
     }
     await timeline.write(
         unit, now, [Line(borrower_id, Kind.HOLD_SET, set_by, details, case_id, person.lender_id)]
     )
+    if now in Span(begins, ends) and not stopped.isdisjoint(PRESSURE):
+        await _leave_in_peace(unit, now, borrower_id, case_id)
+    await look_again(unit, now, borrower_id)
+    return hold_id
+
+
+async def _leave_in_peace(
+    unit: Unit, now: datetime, borrower_id: UUID, case_id: UUID | None
+) -> None:
     await stop_pressure(
         unit,
         now,
@@ -76,39 +102,46 @@ async def set_hold(
         case_ids=None if case_id is None else [case_id],
         why=CancelReason.HOLD,
     )
-    return hold_id
-
-
-async def lift_hold(unit: Unit, now: datetime, *, hold_id: UUID, lifted_by: str) -> None:
-    """End a hold early. Raises `NotFound`, or `Conflict` when it is lifted already.
-
-    Nothing is sent because of it: the next signal decides anew.
-    """
-    row = (await unit.conn.execute(select(holds).where(holds.c.id == hold_id))).one_or_none()
-    if row is None:
-        raise NotFound("There is no such hold.")
-    await lock_borrower(unit, row.borrower_id)
-    done = await unit.conn.execute(
-        update(holds)
-        .where(holds.c.id == hold_id, holds.c.lifted_at.is_(None))
-        .values(lifted_at=now, lifted_by=lifted_by)
-    )
-    if done.rowcount != 1:
-        raise Conflict("This hold was lifted already.")
-    details = {"hold_id": str(hold_id), "kind": row.kind}
-    await timeline.write(
+    await cancel_tasks(
         unit,
         now,
-        [Line(row.borrower_id, Kind.HOLD_LIFTED, lifted_by, details, row.case_id, row.lender_id)],
+        borrower_id=borrower_id,
+        reasons=PRESSING,
+        why=CancelReason.HOLD.value,
+        case_id=case_id,
     )
 
 
-def _kind(kind: HoldKind | str) -> HoldKind:
-    try:
-        return HoldKind(kind)
-    except ValueError:
-        known = ", ".join(one.value for one in HoldKind)
-        raise Invalid("kind", f"{kind!r} is not a kind of hold.", mend=f"Use: {known}.") from None
+async def look_again(unit: Unit, now: datetime, borrower_id: UUID) -> None:
+    """Have the strategies of his open cases look at them anew: what they may do has changed."""
+    await unit.conn.execute(
+        update(cases)
+        .where(
+            cases.c.borrower_id == borrower_id,
+            cases.c.state == CaseState.OPEN.value,
+            cases.c.strategy_version_id.is_not(None),
+        )
+        .values(next_step_at=now)
+    )
+
+
+async def lock_hold(unit: Unit, hold_id: UUID) -> Row[Any]:
+    """Lock the hold's borrower and return the hold. Raises `NotFound`."""
+    owner = await unit.conn.scalar(select(holds.c.borrower_id).where(holds.c.id == hold_id))
+    if owner is None:
+        raise NotFound("There is no such hold.")
+    await lock_borrower(unit, owner)
+    return (await unit.conn.execute(select(holds).where(holds.c.id == hold_id))).one()
+
+
+def _begin(now: datetime, starts_at: datetime | None) -> datetime:
+    if starts_at is None:
+        return now
+    if starts_at > now:
+        raise Invalid("starts_at", "is in the future.", mend="Leave it empty: from now on.")
+    if starts_at < now - FURTHEST_BACK:
+        raise Invalid("starts_at", "is more than five years ago.")
+    return starts_at
 
 
 async def _is_his(unit: Unit, borrower_id: UUID, case_id: UUID) -> bool:

@@ -187,6 +187,14 @@ async def case_file(
     )
 
 
+async def borrower_of_case(unit: Unit, case_id: UUID) -> UUID:
+    """Whose case it is. Raises `NotFound`."""
+    found = await unit.conn.scalar(select(cases.c.borrower_id).where(cases.c.id == case_id))
+    if found is None:
+        raise NotFound("There is no such case.")
+    return UUID(str(found))
+
+
 async def _person(unit: Unit, borrower_id: UUID) -> Person:
     row = (
         await unit.conn.execute(

@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
+from app.domain.hold import EVERYTHING, HoldBlock, read_blocks
 from app.domain.message import Channel
 from app.store.tables import borrowers, holds, opt_outs, stop_switches
 from app.store.unit import Unit
@@ -34,11 +35,18 @@ class HoldInForce:
     case_id: UUID | None
     kind: str
     reason: str
+    starts_at: datetime
     ends_at: datetime | None
+    recorded_at: datetime
+    blocks: frozenset[HoldBlock] = EVERYTHING
 
     def covers(self, case_id: UUID) -> bool:
         """Does it stand over this case?"""
         return self.case_id is None or self.case_id == case_id
+
+    def stops(self, *wanted: HoldBlock) -> bool:
+        """Does it stop any of these?"""
+        return not self.blocks.isdisjoint(wanted)
 
 
 async def halted(unit: Unit, lender_id: UUID, channel: str) -> bool:
@@ -66,7 +74,7 @@ async def halted_lenders(unit: Unit, channel: str) -> set[UUID]:
 
 
 def in_force(now: datetime) -> ColumnElement[bool]:
-    """The condition on `holds` for those that count at `now` (business time)."""
+    """The condition on `holds` that count at `now` (business time), whatever each stops."""
     return and_(
         holds.c.starts_at <= now,
         holds.c.lifted_at.is_(None),
@@ -85,7 +93,17 @@ async def holds_of(
     )
     found: dict[UUID, tuple[HoldInForce, ...]] = {}
     for row in rows:
-        hold = HoldInForce(row.id, row.borrower_id, row.case_id, row.kind, row.reason, row.ends_at)
+        hold = HoldInForce(
+            row.id,
+            row.borrower_id,
+            row.case_id,
+            row.kind,
+            row.reason,
+            row.starts_at,
+            row.ends_at,
+            row.recorded_at,
+            read_blocks(row.blocks),
+        )
         found[row.borrower_id] = (*found.get(row.borrower_id, ()), hold)
     return found
 

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from sqlalchemy import and_, not_, or_, select
+from sqlalchemy import ColumnElement, and_, not_, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.contact_policy import Contact
@@ -29,6 +29,11 @@ _DID_NOT_LEAVE: Final = or_(
 )
 
 
+def really_made() -> ColumnElement[bool]:
+    """The condition on `contacts` outer-joined to `messages`: not a message that never left."""
+    return or_(messages.c.id.is_(None), not_(_DID_NOT_LEAVE))
+
+
 async def history_of(
     unit: Unit, borrower_id: UUID, now: datetime, *, with_withheld: bool = False
 ) -> tuple[Contact, ...]:
@@ -44,12 +49,13 @@ async def history_of(
             contacts.c.case_ids,
             contacts.c.direction,
             contacts.c.conversation,
+            contacts.c.counts,
         )
         .outerjoin(messages, messages.c.id == contacts.c.message_id)
         .where(
             contacts.c.borrower_id == borrower_id,
             contacts.c.made_at > now - LOOK_BACK,
-            or_(messages.c.id.is_(None), not_(_DID_NOT_LEAVE)),
+            really_made(),
         )
     )
     made = [
@@ -59,6 +65,7 @@ async def history_of(
             frozenset(CaseId(one) for one in row.case_ids),
             outbound=row.direction == "outbound",
             conversation=row.conversation,
+            counts=row.counts,
         )
         for row in rows
     ]

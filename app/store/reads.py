@@ -148,6 +148,7 @@ async def lock_and_look(
                 AND k.state = 'open'
                 AND NOT EXISTS (SELECT FROM holds h WHERE h.borrower_id = k.borrower_id
                     AND (h.case_id IS NULL OR h.case_id = k.id) AND h.starts_at <= %(now)b
+                    AND (h.blocks = '{}' OR 'reading' = ANY(h.blocks))
                     AND h.lifted_at IS NULL AND (h.ends_at IS NULL OR h.ends_at > %(now)b))),
             EXISTS (SELECT FROM stop_switches w WHERE w.lender_id = a.lender_id
                 AND w.channel IN ('reading', 'all') AND w.halted),

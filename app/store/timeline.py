@@ -50,6 +50,7 @@ class Kind(StrEnum):
     TASK_CHANGED = "task_changed"
     HOLD_SET = "hold_set"
     HOLD_LIFTED = "hold_lifted"
+    HOLD_CHANGED = "hold_changed"
     OPT_OUT = "opt_out"
     STOP_SWITCH = "stop_switch"
     CASE_FLAGGED = "case_flagged"

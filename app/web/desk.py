@@ -47,6 +47,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "finished": "Noted. The task is finished.",
     "held": "The hold is set and what was queued is cancelled.",
     "lifted": "The hold is lifted.",
+    "ending": "The hold ends 30 days after the treatment.",
     "withdrawn": "The permission is withdrawn. Nothing is read any more.",
     "stopped": "The borrower gets no more text messages.",
     "halted": "Halted. Nothing leaves through this switch any more.",

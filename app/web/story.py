@@ -346,6 +346,7 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.TASK_CHANGED: _task_changed,
     Kind.HOLD_SET: _hold("Hold set"),
     Kind.HOLD_LIFTED: _hold("Hold lifted"),
+    Kind.HOLD_CHANGED: _hold("Hold has an end now"),
     Kind.OPT_OUT: _opt_out,
     Kind.STOP_SWITCH: _stop_switch,
     Kind.CASE_FLAGGED: _flagged,

@@ -9,8 +9,8 @@ from zoneinfo import ZoneInfo
 
 from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState, Purpose, RequestState
-from app.domain.hold import HoldKind
-from app.domain.message import CancelReason, MessageState
+from app.domain.hold import HoldBlock, HoldKind
+from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.money import Money
 from app.domain.payment import LinkState, PaymentState
 from app.domain.roles import Role
@@ -250,12 +250,33 @@ HOLD_KINDS: Final[Mapping[HoldKind, str]] = {
     HoldKind.HARDSHIP: "Cannot pay now",
     HoldKind.PROMISE: "Promise to pay",
     HoldKind.VULNERABLE: "Needs particular care",
-    HoldKind.BREATHING_SPACE: "Breathing space",
+    HoldKind.BREATHING_SPACE: "Breathing space (60 days)",
+    HoldKind.CRISIS: "Breathing space: mental-health crisis",
     HoldKind.INSOLVENCY: "Insolvency",
     HoldKind.DECEASED: "Deceased",
     HoldKind.REPRESENTED: "Represented by somebody",
     HoldKind.COMPLAINT: "Complaint",
     HoldKind.OTHER: "Other",
+}
+
+HOLD_BLOCKS: Final[Mapping[HoldBlock, str]] = {
+    HoldBlock.CONTACT: "messages and calls",
+    HoldBlock.EVERY_CONTACT: "answers too: somebody speaks for him",
+    HoldBlock.PAYMENT_ASK: "asking for money",
+    HoldBlock.DEBIT: "taking money",
+    HoldBlock.READING: "reading the account",
+    HoldBlock.AGENCY: "handing over to an agency",
+    HoldBlock.BUREAU: "reporting to a bureau",
+    HoldBlock.FEES: "interest and fees",
+    HoldBlock.WRITE_OFF: "writing it off",
+    HoldBlock.DAYS: "counting days past due",
+}
+
+CHANNELS: Final[Mapping[Channel, str]] = {
+    Channel.SMS: "Text message",
+    Channel.EMAIL: "E-mail",
+    Channel.CALL: "Call",
+    Channel.PUSH: "App message",
 }
 
 COVERS: Final[Mapping[str, Mark]] = {

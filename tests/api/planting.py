@@ -69,7 +69,7 @@ async def plant(system: System, house: House) -> Garden:
             situation={"why": "x"}, case_id=ids["case_id"], **borrower,
         )  # fmt: skip
         await add(
-            holds, id=ids["hold_id"], kind="dispute", reason="x", starts_at=NOW,
+            holds, id=ids["hold_id"], kind="dispute", reason="x", starts_at=NOW, recorded_at=NOW,
             ends_at=NOW + timedelta(days=9), set_by="desk", **borrower,
         )  # fmt: skip
         await add(

@@ -16,9 +16,10 @@ from app.domain.ids import UserId
 from app.domain.money import Money
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome, TaskReason
+from app.flows.lift_hold import lift_hold
 from app.flows.lower_floor import lower_floor
 from app.flows.open_task import open_task
-from app.flows.set_hold import lift_hold, set_hold
+from app.flows.set_hold import set_hold
 from app.flows.set_observe_only import set_observe_only
 from app.flows.stop_switch import set_switch
 from app.flows.work_task import finish_task, give_back_tasks, release_task, take_task
@@ -191,10 +192,12 @@ async def test_holds_are_checked_set_and_lifted(street: Street) -> None:
     async with street.store.unit(street.lender_id) as unit:
         hold_id = await set_hold(unit, street.now, **given)
     async with street.store.unit(street.lender_id) as unit:
-        await lift_hold(unit, street.now, hold_id=hold_id, lifted_by="mara")
+        await lift_hold(unit, street.now, hold_id=hold_id, lifted_by="mara", role=Role.SUPERVISOR)
     async with street.store.unit(street.lender_id) as unit:
         with pytest.raises(Conflict):
-            await lift_hold(unit, street.now, hold_id=hold_id, lifted_by="mara")
+            await lift_hold(
+                unit, street.now, hold_id=hold_id, lifted_by="mara", role=Role.SUPERVISOR
+            )
     lines = await street.rows(
         "SELECT kind, actor FROM timeline WHERE kind LIKE 'hold%' ORDER BY id"
     )

@@ -19,9 +19,11 @@ from app.api.schemas.borrowers import (
 )
 from app.domain.ids import Phone
 from app.domain.message import Channel
+from app.domain.roles import Role
+from app.flows.lift_hold import lift_hold
 from app.flows.opt_out import opt_in, opt_out
 from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.set_hold import lift_hold, set_hold
+from app.flows.set_hold import set_hold
 from app.reports import book
 from app.reports.slices import take
 from app.store.unit import Unit
@@ -99,7 +101,9 @@ async def post_hold(external_ref: RefInPath, given: HoldGiven, caller: ByKey) ->
             case_id=given.case_id,
             kind=given.kind,
             reason=given.reason,
+            starts_at=given.starts_at,
             ends_at=given.ends_at,
+            blocks=given.blocks,
             set_by=caller.actor,
         )
         return HoldShown.model_validate(await book.hold_of(unit, borrower_id, hold_id))
@@ -131,7 +135,9 @@ async def delete_hold(external_ref: RefInPath, hold_id: IdInPath, caller: ByKey)
     async with caller.house.store.unit(caller.lender_id) as unit:
         borrower_id = await book.borrower_id_of(unit, external_ref)
         await book.hold_of(unit, borrower_id, hold_id)
-        await lift_hold(unit, caller.now, hold_id=hold_id, lifted_by=caller.actor)
+        await lift_hold(
+            unit, caller.now, hold_id=hold_id, lifted_by=caller.actor, role=Role.INTEGRATION
+        )
 
 
 # ------------------------------------------------------------------ opt-outs

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 
 from app.api.wire import Country, Day, Given, Id, Instant, Line, PhoneText, Ref, Shown
-from app.domain.hold import HoldKind
+from app.domain.hold import HoldBlock, HoldKind
 from app.domain.message import Channel
 
 Language = Annotated[
@@ -92,7 +92,11 @@ class BorrowerShown(Shown):
 
 
 class HoldGiven(Given):
-    """Leave somebody in peace: nothing goes out and nothing is asked while the hold lasts."""
+    """Leave somebody in peace, as long as the hold lasts. His own payment is always possible.
+
+    It may have begun before today: people learn late. deceased, insolvency and crisis take no
+    end; they are ended by hand. breathing_space lasts 60 days unless you give another end.
+    """
 
     model_config = ConfigDict(
         json_schema_extra={
@@ -112,8 +116,16 @@ class HoldGiven(Given):
         Line,
         Field(min_length=1, max_length=500, description="Why, for whoever reads it next."),
     ]
+    starts_at: Annotated[
+        Instant | None, Field(description="Since when, not in the future; null: from now on.")
+    ] = None
     ends_at: Annotated[
-        Instant | None, Field(description="When it ends by itself; null: until it is lifted.")
+        Instant | None,
+        Field(description="When it ends by itself; null: the kind's own end, or until lifted."),
+    ] = None
+    blocks: Annotated[
+        list[Literal[tuple(block.value for block in HoldBlock)]] | None,  # type: ignore[valid-type]
+        Field(max_length=len(HoldBlock), description="What it stops; null: what is usual for it."),
     ] = None
     case_id: Annotated[Id | None, Field(description="Only this case; null: all of his.")] = None
 
@@ -127,6 +139,8 @@ class HoldShown(Shown):
     case_id: UUID | None
     starts_at: Instant
     ends_at: Instant | None
+    recorded_at: Annotated[Instant, Field(description="When Saldo learnt of it.")]
+    blocks: Annotated[list[str], Field(description="What it stops; empty: everything.")]
     set_by: str
     lifted_at: Instant | None
     lifted_by: str | None

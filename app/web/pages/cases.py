@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time, timedelta
+from datetime import date, datetime, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
@@ -11,17 +11,16 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.domain.case import CaseState
-from app.domain.errors import Invalid
-from app.domain.hold import HoldKind
+from app.domain.hold import PRESSURE, HoldBlock, HoldKind
 from app.domain.message import Channel, MessageState
 from app.domain.money import Money
 from app.domain.payment import LinkState
 from app.domain.roles import Act
 from app.domain.task import TaskOutcome
 from app.flows.opt_out import opt_out
-from app.flows.set_hold import lift_hold, set_hold
 from app.reports.case_file import CaseFile, case_file
 from app.reports.case_list import find_cases
+from app.reports.hold_book import hold_book
 from app.web.banks import bank_name
 from app.web.codes import link_code
 from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
@@ -33,7 +32,7 @@ from app.web.story import Told, tell
 
 router = APIRouter()
 
-LONGEST_HOLD: Final = timedelta(days=366)
+_FURTHEST_HOLD: Final = timedelta(days=366)
 
 
 @router.get("/cases")
@@ -65,12 +64,13 @@ async def case(
     request: Request, case_id: str, seat: Annotated[Seat, Depends(needs(Act.SEE_CASE))]
 ) -> Response:
     """One case: the debt, what happens next, what can be done, and how it came to this."""
-    return await _case(request, case_id, seat)
+    return await case_page(request, case_id, seat)
 
 
-async def _case(
+async def case_page(
     request: Request, case_id: str, seat: Seat, trouble: str = "", status: int = 200
 ) -> Response:
+    """The page of a case, also after a form on it that could not be carried out."""
     site = site_of(request)
     now, zone = site.now(), zone_of_seat(seat)
     margin = timedelta(minutes=site.settings.read_window_margin_minutes)
@@ -83,6 +83,7 @@ async def _case(
             margin=margin,
             before=request.query_params.get("before", ""),
         )
+        holds = await hold_book(unit, now, borrower_id=file.person.id, case_id=file.id)
     story = [tell(entry, zone) for entry in file.entries]
     return desk_page(
         site,
@@ -97,13 +98,15 @@ async def _case(
         next_steps=next_steps(file, now, zone),
         tasks=[shown_task(site, line, now, zone) for line in file.tasks],
         outcomes=list(TaskOutcome),
+        holds=holds,
         hold_kinds=list(HoldKind),
+        blocks=list(HoldBlock),
         days=by_day(story, zone),
         bank_name=lambda bank_id: bank_name(site.house, bank_id),
         link_code=link_code,
         trouble=trouble,
-        soonest=now.astimezone(zone).date() + timedelta(days=1),
-        latest=now.astimezone(zone).date() + LONGEST_HOLD,
+        today=now.astimezone(zone).date(),
+        latest=now.astimezone(zone).date() + _FURTHEST_HOLD,
         payment_amount=lambda row: Money(row.amount_minor, row.currency),
     )
 
@@ -127,8 +130,9 @@ def next_steps(file: CaseFile, now: datetime, zone: ZoneInfo) -> list[str]:
     if file.state is CaseState.IN_FLIGHT:
         steps.append("A payment is on its way. Saldo asks the bank until it has arrived.")
     for hold in file.holds:
-        end = f"until {_when(hold.ends_at, zone)}" if hold.ends_at else "until somebody lifts it"
-        steps.append(f"On hold {end}: nothing leaves.")
+        if hold.stops(*PRESSURE):
+            end = f"until {_when(hold.ends_at, zone)}" if hold.ends_at else "until somebody ends it"
+            steps.append(f"On hold {end}: nothing leaves that asks for money.")
     steps += [
         f"A text leaves at {_when(message.next_look_at, zone)}, if all still holds."
         for message in file.messages
@@ -151,59 +155,6 @@ def _when(at: datetime, zone: ZoneInfo) -> str:
 
 
 # ------------------------------------------------------------------ brakes on a case
-
-
-@router.post("/cases/{case_id}/hold")
-async def hold(
-    request: Request, case_id: str, seat: Annotated[Seat, Depends(needs(Act.SET_HOLD))]
-) -> Response:
-    """Leave the person in peace, with a reason and an end; what is queued is cancelled."""
-    site, form, wanted = site_of(request), seat.posted, read_uuid(case_id)
-    zone = zone_of_seat(seat)
-    try:
-        ends_at = end_of_day(form.text("until"), zone, site.now())
-        async with site.house.store.unit(seat.lender_id) as unit:
-            file = await case_file(unit, site.now(), wanted, margin=timedelta(0))
-            await set_hold(
-                unit,
-                site.now(),
-                borrower_id=file.person.id,
-                case_id=None if form.ticked("everything") else wanted,
-                kind=form.text("kind"),
-                reason=form.text("reason", longest=500),
-                ends_at=ends_at,
-                set_by=seat.actor,
-            )
-    except Invalid as error:
-        return await _case(request, case_id, seat, error.message, 422)
-    return back_to(f"/cases/{wanted}", "held")
-
-
-def end_of_day(text: str, zone: ZoneInfo, now: datetime) -> datetime | None:
-    """The end of the day written as YYYY-MM-DD; None for an empty field. Raises `Invalid`."""
-    if not text:
-        return None
-    try:
-        on = date.fromisoformat(text)
-    except ValueError:
-        raise Invalid("until", "is not a day.", mend="Write it like 2026-11-30.") from None
-    if on > now.astimezone(zone).date() + LONGEST_HOLD:
-        raise Invalid("until", "is more than a year away.", mend="Leave it empty for no end.")
-    return datetime.combine(on + timedelta(days=1), time(), zone).astimezone(UTC)
-
-
-@router.post("/cases/{case_id}/holds/{hold_id}/lift")
-async def lift(
-    request: Request,
-    case_id: str,
-    hold_id: str,
-    seat: Annotated[Seat, Depends(needs(Act.LIFT_HOLD))],
-) -> Response:
-    """End a hold early."""
-    site = site_of(request)
-    async with site.house.store.unit(seat.lender_id) as unit:
-        await lift_hold(unit, site.now(), hold_id=read_uuid(hold_id), lifted_by=seat.actor)
-    return back_to(f"/cases/{read_uuid(case_id)}", "lifted")
 
 
 @router.post("/cases/{case_id}/stop-messages")

@@ -138,6 +138,7 @@ def _owed(site: Site, request: Request, token: str, view: LinkView, trouble: str
         parts=parts,
         banks=sorted(view.banks, key=lambda bank: bank.name.casefold()),
         bank_id=view.bank_id,
+        in_peace=view.in_peace,
         messages_stopped=view.messages_stopped,
         soonest=today + timedelta(days=1),
         latest=today + LONGEST_PAUSE,

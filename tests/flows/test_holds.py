@@ -1,0 +1,244 @@
+"""Holds in the book: backdated, overlapping, ended by the right people; and payment stays free."""
+
+from __future__ import annotations
+
+from datetime import date, datetime, timedelta
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import text
+
+from app.domain.errors import Conflict, Invalid, NotAllowed
+from app.domain.hold import HoldKind
+from app.domain.message import Channel
+from app.domain.roles import Role
+from app.domain.task import TaskReason
+from app.flows.ask_gate import ask_gate
+from app.flows.lift_hold import end_crisis, lift_hold
+from app.flows.open_task import open_task
+from app.flows.set_hold import set_hold
+from app.reports.hold_book import HoldBook, hold_book
+from app.store.brakes import holds_of
+from app.store.contacts import note_contact
+from app.store.locks import lock_borrower
+from tests.flows.at_the_page import at_the_page
+from tests.flows.street import Neighbour, Street
+
+pytestmark = pytest.mark.anyio
+
+DAY = timedelta(days=1)
+
+
+async def hold(street: Street, who: Neighbour, kind: str, **more: Any) -> UUID:
+    given: dict[str, Any] = {"case_id": None, "reason": "a test", "ends_at": None, "set_by": "eva"}
+    async with street.store.unit(street.lender_id) as unit:
+        return await set_hold(unit, street.now, borrower_id=who.id, kind=kind, **{**given, **more})
+
+
+async def book(street: Street, who: Neighbour) -> HoldBook:
+    async with street.store.unit(street.lender_id) as unit:
+        return await hold_book(unit, street.now, borrower_id=who.id, case_id=who.cases[0])
+
+
+async def lifted(street: Street, hold_id: UUID, role: Role) -> None:
+    async with street.store.unit(street.lender_id) as unit:
+        await lift_hold(unit, street.now, hold_id=hold_id, lifted_by="mara", role=role)
+
+
+async def held(street: Street, who: Neighbour) -> list[str]:
+    async with street.store.unit(street.lender_id) as unit:
+        found = await holds_of(unit, (who.id,), street.now)
+    return sorted(one.kind for one in found.get(who.id, ()))
+
+
+async def may_call(street: Street, who: Neighbour) -> bool:
+    async with street.store.unit(street.lender_id) as unit:
+        person = await lock_borrower(unit, who.id)
+        asked = await ask_gate(
+            unit, street.house.packs, street.now, person, case_ids=who.cases, channel=Channel.CALL
+        )
+    return asked.verdict.allowed
+
+
+async def called(street: Street, who: Neighbour, at: datetime) -> None:
+    async with street.store.unit(street.lender_id) as unit:
+        await note_contact(
+            unit,
+            at,
+            lender_id=street.lender_id,
+            borrower_id=who.id,
+            channel=Channel.CALL,
+            outbound=True,
+            conversation=False,
+            case_ids=who.cases,
+        )
+
+
+async def test_a_hold_that_began_last_week_names_what_was_done_since(street: Street) -> None:
+    who = await street.neighbour()
+    for days in (9, 6, 2):
+        await called(street, who, street.now - days * DAY)
+    await hold(street, who, "hardship", starts_at=street.now - 7 * DAY)
+    found = await book(street, who)
+    assert [one.at for one in found.early] == [street.now - 2 * DAY, street.now - 6 * DAY]
+    (line,) = found.in_force
+    assert line.backdated
+    assert line.recorded_at == street.now
+    street.hands.go_on(days=1)
+    await called(street, who, street.now)
+    assert len((await book(street, who)).early) == 2, "what comes after we knew is no accident"
+
+
+async def test_a_hold_may_lie_in_the_past_altogether(street: Street) -> None:
+    who = await street.neighbour()
+    await street.money_seen(who)
+    await street.work_off()
+    await called(street, who, street.now - 25 * DAY)
+    await hold(
+        street, who, "hardship", starts_at=street.now - 30 * DAY, ends_at=street.now - 20 * DAY
+    )
+    assert await held(street, who) == []
+    assert await street.states("messages", who) == ["queued"], "nothing is stopped now"
+    found = await book(street, who)
+    assert len(found.over) == len(found.early) == 1
+
+
+async def test_overlapping_holds_end_when_the_last_one_does(street: Street) -> None:
+    who = await street.neighbour()
+    first = await hold(street, who, "hardship", ends_at=street.now + 5 * DAY)
+    await hold(street, who, "dispute", ends_at=street.now + 9 * DAY)
+    await lifted(street, first, Role.SUPERVISOR)
+    assert await held(street, who) == ["dispute"]
+    assert not await may_call(street, who)
+    street.hands.go_on(days=9)
+    assert await held(street, who) == []
+    assert await may_call(street, who)
+
+
+async def test_calls_are_taken_off_the_board_and_what_he_said_stays(street: Street) -> None:
+    who = await street.neighbour(dues=(7_000, 5_000))
+    async with street.store.unit(street.lender_id) as unit:
+        for reason, case_id in (
+            (TaskReason.CALL_BORROWER, who.cases[0]),
+            (TaskReason.PROMISE_BROKEN, who.cases[1]),
+            (TaskReason.BORROWER_CANNOT_PAY, None),
+        ):
+            await open_task(
+                unit, street.now, borrower_id=who.id, case_id=case_id, reason=reason, cause=reason
+            )
+    await hold(street, who, "hardship", case_id=who.cases[0])
+    assert await street.tasks(who) == ["promise_broken", "borrower_cannot_pay"]
+    await hold(street, who, "hardship")
+    assert await street.tasks(who) == ["borrower_cannot_pay"]
+
+
+async def test_only_compliance_ends_what_specialists_look_after(street: Street) -> None:
+    for kind in ("deceased", "insolvency", "represented", "breathing_space", "crisis"):
+        who = await street.neighbour()
+        hold_id = await hold(street, who, kind)
+        for role in Role:
+            if role is not Role.COMPLIANCE:
+                with pytest.raises(NotAllowed, match="ended by: compliance"):
+                    await lifted(street, hold_id, role)
+        assert await held(street, who) == [kind]
+        await lifted(street, hold_id, Role.COMPLIANCE)
+        assert await held(street, who) == []
+
+
+async def test_breathing_space_lasts_sixty_days_from_its_start(street: Street) -> None:
+    who = await street.neighbour()
+    hold_id = await hold(street, who, "breathing_space", starts_at=street.now - 10 * DAY)
+    street.hands.go_on(days=49, hours=23)
+    assert await held(street, who) == ["breathing_space"]
+    street.hands.go_on(hours=2)
+    assert await held(street, who) == []
+    with pytest.raises(Conflict, match="by itself"):
+        await lifted(street, hold_id, Role.COMPLIANCE)
+
+
+async def test_a_crisis_ends_thirty_days_after_the_treatment(street: Street) -> None:
+    who = await street.neighbour()
+    hold_id = await hold(street, who, "crisis", starts_at=street.now - 20 * DAY)
+
+    async def over(on: date, *, role: Role = Role.COMPLIANCE, which: UUID = hold_id) -> datetime:
+        async with street.store.unit(street.lender_id) as unit:
+            return await end_crisis(
+                unit, street.now, hold_id=which, treatment_ended_on=on, by="carla", role=role
+            )
+
+    today = street.now.date()
+    with pytest.raises(NotAllowed):
+        await over(today, role=Role.SUPERVISOR)
+    for wrong in (today + DAY, today - 21 * DAY):
+        with pytest.raises(Invalid):
+            await over(wrong)
+    other = await hold(street, who, "dispute")
+    with pytest.raises(Invalid, match="no hold for"):
+        await over(today, which=other)
+    await lifted(street, other, Role.SUPERVISOR)
+    # Said wrong, then mended: the later word counts.
+    await over(today - 10 * DAY)
+    ends = await over(today - 2 * DAY)
+    assert ends.date() == today + 29 * DAY
+    street.hands.now = ends - timedelta(minutes=1)
+    assert await held(street, who) == ["crisis"]
+    street.hands.now = ends
+    assert await held(street, who) == []
+    lines = await street.rows("SELECT kind FROM timeline WHERE kind = 'hold_changed'")
+    assert len(lines) == 2
+
+
+async def test_an_interval_nobody_can_mean_is_refused(street: Street) -> None:
+    who = await street.neighbour()
+    wrong: list[dict[str, Any]] = [
+        {"starts_at": street.now + DAY},
+        {"starts_at": street.now - 2000 * DAY},
+        {"starts_at": street.now - DAY, "ends_at": street.now - 2 * DAY},
+        {"blocks": ["contact"]},
+        {"blocks": ["sunshine"]},
+    ]
+    for change in wrong:
+        with pytest.raises(Invalid):
+            await hold(street, who, "dispute", **change)
+    assert await street.value("SELECT count(*) FROM holds") == 0
+
+
+async def test_a_hold_that_only_freezes_lets_the_work_go_on(street: Street) -> None:
+    who = await street.neighbour()
+    await street.money_seen(who)
+    await street.work_off()
+    await hold(street, who, "other", blocks=["days", "fees"])
+    assert await street.states("messages", who) == ["queued"]
+    assert await may_call(street, who)
+    await street.tick()
+    assert street.texts_to(who) == 1
+
+
+@pytest.mark.parametrize("kind", list(HoldKind))
+async def test_whoever_wants_to_pay_may(street: Street, kind: HoldKind) -> None:
+    ana = await at_the_page(street)
+    await hold(street, ana.who, kind.value)
+    await ana.taps()
+    assert len(street.bank.payments) == 1
+
+
+async def test_a_strategy_looks_again_when_a_hold_comes_and_goes(street: Street) -> None:
+    who = await street.neighbour()
+    async with street.store.engine_unit() as unit:
+        await unit.conn.execute(
+            text(
+                "WITH s AS (INSERT INTO strategies (id, lender_id, name, created_at) VALUES "
+                "(:id, :lender, 's', :now) RETURNING id), v AS (INSERT INTO strategy_versions "
+                "(id, lender_id, strategy_id, made_by, made_at) SELECT :id, :lender, id, 'x', :now "
+                "FROM s RETURNING id) SELECT id FROM v"
+            ),
+            {"id": who.id, "lender": street.lender_id, "now": street.now},
+        )
+        await unit.conn.execute(text("UPDATE cases SET strategy_version_id = :id"), {"id": who.id})
+    look = "SELECT next_step_at FROM cases WHERE borrower_id = :id"
+    hold_id = await hold(street, who, "hardship")
+    assert await street.value(look, id=who.id) == street.now
+    street.hands.go_on(hours=3)
+    await lifted(street, hold_id, Role.SUPERVISOR)
+    assert await street.value(look, id=who.id) == street.now
