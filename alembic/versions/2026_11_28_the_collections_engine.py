@@ -522,7 +522,12 @@ def upgrade() -> None:
         sa.Column("proposed_by", sa.Text(), nullable=False),
         sa.Column("proposer_id", sa.UUID(), nullable=True),
         sa.Column("proposed_at", sa.DateTime(timezone=True), nullable=False),
+        sa.Column("endorser_id", sa.UUID(), nullable=True),
+        sa.Column("endorsed_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("first_decider_id", sa.UUID(), nullable=True),
+        sa.Column("first_decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decider_id", sa.UUID(), nullable=True),
+        sa.Column("decided_by", sa.Text(), server_default="", nullable=False),
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decision_note", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
@@ -530,21 +535,36 @@ def upgrade() -> None:
             name=op.f("ck_approvals_kind"),
         ),
         sa.CheckConstraint(
-            "state <> 'approved' OR decider_id IS NOT NULL", name=op.f("ck_approvals_person")
+            "state <> 'approved' OR (decider_id IS NOT NULL"
+            " AND coalesce(proposer_id, endorser_id) IS NOT NULL"
+            " AND decider_id IS DISTINCT FROM endorser_id"
+            " AND decider_id IS DISTINCT FROM first_decider_id)",
+            name=op.f("ck_approvals_two_people"),
         ),
         sa.CheckConstraint(
             "state IN ('proposed', 'approved', 'refused', 'withdrawn')",
             name=op.f("ck_approvals_state"),
         ),
         sa.CheckConstraint(
-            "decider_id IS DISTINCT FROM proposer_id OR decider_id IS NULL",
+            "decider_id IS NULL OR decider_id IS DISTINCT FROM proposer_id",
             name=op.f("ck_approvals_other"),
+        ),
+        sa.CheckConstraint(
+            "first_decider_id IS NULL OR (first_decider_id IS DISTINCT FROM proposer_id"
+            " AND first_decider_id IS DISTINCT FROM endorser_id)",
+            name=op.f("ck_approvals_first_other"),
         ),
         sa.ForeignKeyConstraint(
             ["borrower_id"], ["borrowers.id"], name=op.f("fk_approvals_borrower_id")
         ),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_approvals_case_id")),
         sa.ForeignKeyConstraint(["decider_id"], ["users.id"], name=op.f("fk_approvals_decider_id")),
+        sa.ForeignKeyConstraint(
+            ["endorser_id"], ["users.id"], name=op.f("fk_approvals_endorser_id")
+        ),
+        sa.ForeignKeyConstraint(
+            ["first_decider_id"], ["users.id"], name=op.f("fk_approvals_first_decider_id")
+        ),
         sa.ForeignKeyConstraint(["lender_id"], ["lenders.id"], name=op.f("fk_approvals_lender_id")),
         sa.ForeignKeyConstraint(["loan_id"], ["loans.id"], name=op.f("fk_approvals_loan_id")),
         sa.ForeignKeyConstraint(

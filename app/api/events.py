@@ -62,6 +62,18 @@ MEANINGS: Final[Mapping[LenderEvent, tuple[str, str]]] = {
         "A borrower says that something is wrong. A hold is set.",
         "borrower_id, external_ref, checked, at",
     ),
+    LenderEvent.APPROVAL_DECIDED: (
+        "Somebody decided about a proposal, or it was withdrawn. What was approved is done.",
+        "approval_id, kind, state, loan and amount where it is about a loan, at",
+    ),
+    LenderEvent.WRITTEN_OFF: (
+        "A debt was written off by two people. Nobody is asked for it any more.",
+        "loan, adjustment_id, amount, case_id, at",
+    ),
+    LenderEvent.REINSTATED: (
+        "A write-off was taken back. What is due on the loan is worked again.",
+        "loan, adjustment_id, reverses, amount, case_id, at",
+    ),
 }
 
 _DESCRIPTION = """\

@@ -45,3 +45,7 @@ class ApprovalKind(StrEnum):
     PACK = "pack"
     PLACEMENT = "placement"
     IMPORT = "import"
+
+
+# Acts that change a debt; all others put something that people wrote into force.
+ABOUT_A_LOAN = frozenset({ApprovalKind.WRITE_OFF, ApprovalKind.FORGIVENESS, ApprovalKind.REVERSAL})

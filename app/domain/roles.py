@@ -50,7 +50,10 @@ class Act(StrEnum):
     SEE_APPROVALS = "see_approvals"
     PROPOSE_RELIEF = "propose_relief"
     PROPOSE_WRITE_OFF = "propose_write_off"
+    DECIDE = "decide"
     DECIDE_MONEY = "decide_money"
+    RECORD_CONSIDERATION = "record_consideration"
+    SET_TIERS = "set_tiers"
     SEE_REPORTS = "see_reports"
     SEE_AUDIT = "see_audit"
     LOAD_BOOK = "load_book"
@@ -63,6 +66,21 @@ _WORKERS = frozenset({Role.COLLECTOR, Role.COLLECTION_MANAGER, Role.SUPERVISOR})
 _DESK = _WORKERS | {Role.COMPLIANCE}
 _READERS = _DESK | {Role.APPROVER, Role.AUDITOR}
 _LEADS = frozenset({Role.COLLECTION_MANAGER, Role.SUPERVISOR, Role.COMPLIANCE})
+
+# Asking for one of these without the right stands in the audit: trying is news by itself.
+WATCHED: frozenset[Act] = frozenset(
+    {
+        Act.PROPOSE_WRITE_OFF,
+        Act.DECIDE,
+        Act.DECIDE_MONEY,
+        Act.RECORD_CONSIDERATION,
+        Act.SET_TIERS,
+        Act.PUBLISH,
+        Act.RELEASE_BOOK,
+        Act.LOWER_FLOOR,
+        Act.MANAGE_USERS,
+    }
+)
 
 RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.SEE_BOARD: _READERS,
@@ -96,7 +114,12 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     # A collection manager takes no part in a write-off, on any route.
     Act.PROPOSE_RELIEF: frozenset({Role.COLLECTION_MANAGER, Role.SUPERVISOR}),
     Act.PROPOSE_WRITE_OFF: frozenset({Role.SUPERVISOR}),
-    Act.DECIDE_MONEY: frozenset({Role.APPROVER}),
+    # The door to a decision; what is proposed and its amount decide further
+    # (app/domain/four_eyes.py): a supervisor decides about small sums only.
+    Act.DECIDE: frozenset({Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER}),
+    Act.DECIDE_MONEY: frozenset({Role.SUPERVISOR, Role.APPROVER}),
+    Act.RECORD_CONSIDERATION: frozenset({Role.SUPERVISOR, Role.APPROVER}),
+    Act.SET_TIERS: frozenset({Role.COMPLIANCE}),
     Act.SEE_REPORTS: _LEADS | {Role.APPROVER, Role.AUDITOR},
     Act.SEE_AUDIT: frozenset({Role.COMPLIANCE, Role.AUDITOR, Role.ADMIN}),
     Act.LOAD_BOOK: frozenset({Role.SUPERVISOR, Role.ADMIN}),

@@ -20,9 +20,10 @@ async def apply_money(
     """Spread `amount` over the unpaid instalments, oldest due first; returns what they took.
 
     `due_only` leaves instalments alone whose day has not come where the lender is. A loan that
-    is closed takes nothing. The caller holds the lock on the loan.
+    is closed takes nothing; one that is written off does, for the debt is still owed. The caller
+    holds the lock on the loan.
     """
-    if loan.state != "active":
+    if loan.state == "closed":
         return Money.zero(amount.currency)
     waiting = await unpaid(unit, loan.id)
     if due_only:

@@ -80,12 +80,17 @@ async def take_schedule(
     *,
     closed: bool = False,
 ) -> None:
-    """Write the schedule and bring the money up to `now`. The caller holds the lock on the loan."""
+    """Write the schedule and bring the money up to `now`. The caller holds the lock on the loan.
+
+    A loan that is written off here stays so, whatever the ledger says: only a second person takes
+    that back (app/flows/reverse_adjustment.py).
+    """
     await write_schedule(unit, loan.lender_id, loan.id, schedule)
+    state = "closed" if closed else "active"
+    if loan.state == "written_off":
+        state = loan.state
     await unit.conn.execute(
-        update(loans)
-        .where(loans.c.id == loan.id)
-        .values(owed_as_of=as_of, state="closed" if closed else "active")
+        update(loans).where(loans.c.id == loan.id).values(owed_as_of=as_of, state=state)
     )
     if not closed:
         await _catch_up(unit, now, loan, as_of)

@@ -14,6 +14,7 @@ from app.domain.message import CancelReason
 from app.flows.actors import ROBOT
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
+from app.flows.withdraw_waiting import withdraw_waiting
 from app.store import timeline
 from app.store.accounts import schedule_reads
 from app.store.dues import Due, due_of_loan
@@ -71,6 +72,7 @@ async def _close(unit: Unit, now: datetime, loan: Row[Any], because: CaseClose) 
         cancel_tasks=True,
         withdraw_links=True,
     )
+    await withdraw_waiting(unit, now, loan.id, why=because.value)
     details = {"why": because.value, "loan_id": str(loan.id)}
     line = Line(loan.borrower_id, Kind.CASE_CLOSED, ROBOT, details, case_id, loan.lender_id)
     await timeline.write(unit, now, [line])

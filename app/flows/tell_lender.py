@@ -33,6 +33,9 @@ class LenderEvent(StrEnum):
     BALANCE_REQUESTED = "loan.balance_requested"
     OPTED_OUT = "borrower.opted_out"
     DISPUTES = "borrower.disputes"
+    APPROVAL_DECIDED = "approval.decided"
+    WRITTEN_OFF = "loan.written_off"
+    REINSTATED = "loan.reinstated"
 
 
 @dataclass(frozen=True, slots=True)

@@ -209,4 +209,24 @@ INVARIANTS: Final = (
                     > cast(:now AS timestamptz) - interval '14 days')
         """,
     ),
+    Invariant(
+        "given_up_alone",
+        "a debt was given up, or taken back, without two different people behind it",
+        """
+        SELECT 1 FROM adjustments a JOIN approvals p ON p.id = a.approval_id
+        WHERE p.state <> 'approved' OR p.decider_id IS NULL
+            OR coalesce(p.proposer_id, p.endorser_id) IS NULL
+            OR p.decider_id IN (p.proposer_id, p.endorser_id, p.first_decider_id)
+        """,
+    ),
+    Invariant(
+        "written_off_and_worked",
+        "a loan is written off and its case is open, or no entry says who wrote it off",
+        """
+        SELECT 1 FROM loans l WHERE l.state = 'written_off' AND (l.case_id IS NOT NULL
+            OR NOT EXISTS (SELECT FROM adjustments a WHERE a.loan_id = l.id
+                AND a.kind = 'write_off'
+                AND NOT EXISTS (SELECT FROM adjustments r WHERE r.reverses_id = a.id)))
+        """,
+    ),
 )

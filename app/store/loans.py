@@ -16,7 +16,7 @@ from app.store.arrays import among
 from app.store.dues import local_day
 from app.store.keys import new_id
 from app.store.locks import lock_borrower
-from app.store.tables import instalments, lenders, loans
+from app.store.tables import cases, instalments, lenders, loans
 from app.store.unit import Unit
 
 # As a loan's next day for reminders: nobody has looked at its date yet.
@@ -61,6 +61,17 @@ async def find_loan(unit: Unit, external_ref: str) -> UUID:
     if found is None:
         raise NotFound("There is no such loan.")
     return UUID(str(found))
+
+
+async def last_case(unit: Unit, loan_id: UUID) -> UUID | None:
+    """The loan's youngest case, open or closed; None before its first."""
+    found: UUID | None = await unit.conn.scalar(
+        select(cases.c.id)
+        .where(cases.c.loan_id == loan_id)
+        .order_by(cases.c.opened_at.desc(), cases.c.id.desc())
+        .limit(1)
+    )
+    return found
 
 
 async def today_of(unit: Unit, lender_id: UUID, now: datetime) -> date:

@@ -56,6 +56,11 @@ class Kind(StrEnum):
     CASE_FLAGGED = "case_flagged"
     FLAG_ENDED = "flag_ended"
     STRATEGY_CHANGED = "strategy_changed"
+    APPROVAL_ASKED = "approval_asked"
+    APPROVAL_ENDED = "approval_ended"
+    WRITTEN_OFF = "written_off"
+    FORGIVEN = "forgiven"
+    REVERSED = "reversed"
 
 
 @dataclass(frozen=True, slots=True)

@@ -16,7 +16,8 @@ from starlette.responses import Response
 
 from app.domain.errors import NotAllowed, SaldoError
 from app.domain.ids import LenderId, UserId
-from app.domain.roles import Act, Role, may
+from app.domain.roles import WATCHED, Act, Role, may
+from app.flows.note_refusal import note_refusal
 from app.flows.sign_in import SESSION_HASH
 from app.store import sessions
 from app.store.sessions import Session
@@ -91,7 +92,10 @@ def needs(act: Act) -> Asking:
         if session is None:
             raise SignInNeeded(wanted_address(request))
         if not may(session.person.role, act):
-            raise NotAllowed("Your role does not include this.", code="RoleMissing")
+            refusal = NotAllowed("Your role does not include this.", code="RoleMissing")
+            if act in WATCHED:
+                await _note(site, session, act, request, refusal)
+            raise refusal
         form = None
         if request.method not in SAFE_METHODS:
             form = await read_form(request, site.house.store.vault, value)
@@ -99,6 +103,21 @@ def needs(act: Act) -> Asking:
 
     seat.act = act  # type: ignore[attr-defined]  # read by the test that walks all routes
     return seat
+
+
+async def _note(
+    site: Site, session: Session, act: Act, request: Request, refusal: NotAllowed
+) -> None:
+    """That somebody tried is news by itself, whatever he sent."""
+    await note_refusal(
+        site.house,
+        site.now(),
+        lender_id=session.person.lender_id,
+        actor=session.person.email,
+        wanted=act.value,
+        subject=f"{request.method} {request.url.path}",
+        refusal=refusal,
+    )
 
 
 async def find_session(site: Site, value: str, *, touch: bool = True) -> Session | None:

@@ -59,6 +59,12 @@ _ACTORS: Final[Mapping[str, str]] = {
     "carrier": "Carrier",
 }
 
+_REOPENED: Final[Mapping[str, str]] = {
+    "payment_returned": "The payment was sent back.",
+    "write_off_reversed": "The write-off was taken back.",
+    "forgiveness_reversed": "The forgiveness was taken back.",
+}
+
 # Why a reading led to nothing, in a few words; the sentence beside it says more.
 QUIET: Final[Mapping[str, str]] = {
     QuietReason.NOTHING_DUE: "nothing is due",
@@ -106,8 +112,29 @@ def _case_closed(details: Details) -> Words:
 
 
 def _case_reopened(details: Details) -> Words:
-    returned = details.get("why") == "payment_returned"
-    return Words("Case open again", "The payment was sent back." if returned else "", "case", "bad")
+    said = _REOPENED.get(str(details.get("why", "")), "")
+    return Words("Case open again", said, "case", "bad")
+
+
+def _approval_asked(details: Details) -> Words:
+    kind = words.APPROVAL_KINDS.get(str(details.get("kind", "")), "Something")
+    return Words(f"Proposed: {kind.lower()}", _amount(details), "scale", "warn")
+
+
+def _approval_ended(details: Details) -> Words:
+    kind = words.APPROVAL_KINDS.get(str(details.get("kind", "")), "Something")
+    state = str(details.get("state", ""))
+    note = str(details.get("note", "") or "")
+    return Words(f"{kind}: {state}", _sentence(note) if note else "", "scale", "note")
+
+
+def _given_up(title: str, tone: str) -> Callable[[Details], Words]:
+    return lambda details: Words(title, _amount(details), "scale", tone)
+
+
+def _reversed(details: Details) -> Words:
+    kind = words.APPROVAL_KINDS.get(str(details.get("kind", "")), "Something")
+    return Words(f"Taken back: {kind.lower()}", _amount(details), "scale", "warn")
 
 
 def _requested(details: Details) -> Words:
@@ -352,6 +379,11 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.CASE_FLAGGED: _flagged,
     Kind.FLAG_ENDED: _plain("Flag ended", "flag", "", "Its rule no longer holds."),
     Kind.STRATEGY_CHANGED: _strategy_changed,
+    Kind.APPROVAL_ASKED: _approval_asked,
+    Kind.APPROVAL_ENDED: _approval_ended,
+    Kind.WRITTEN_OFF: _given_up("Written off", "bad"),
+    Kind.FORGIVEN: _given_up("Forgiven", "note"),
+    Kind.REVERSED: _reversed,
 }
 
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
+from app.domain.approval import ApprovalKind
 from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState, Purpose, RequestState
 from app.domain.hold import HoldBlock, HoldKind
@@ -166,6 +167,17 @@ CASE_CLOSES: Final[Mapping[CaseClose, str]] = {
     CaseClose.NOT_DUE: "nothing is due any more",
     CaseClose.FAILED: "collection came to nothing",
     CaseClose.WRITTEN_OFF: "the debt was written off",
+}
+
+APPROVAL_KINDS: Final[Mapping[str, str]] = {
+    ApprovalKind.WRITE_OFF: "Write-off",
+    ApprovalKind.FORGIVENESS: "Forgiveness",
+    ApprovalKind.REVERSAL: "Reversal",
+    ApprovalKind.STRATEGY: "Strategy",
+    ApprovalKind.TEMPLATE: "Template",
+    ApprovalKind.PACK: "Rule pack",
+    ApprovalKind.PLACEMENT: "Placement with an agency",
+    ApprovalKind.IMPORT: "Loading of a book",
 }
 
 CONSENT_STATES: Final[Mapping[ConsentState, Mark]] = {

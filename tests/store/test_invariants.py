@@ -156,7 +156,21 @@ def _stuck(p: Planter) -> None:
     p.put("instalments", loan_id=LOAN, due_on=NOW.date(), amount_minor=100, paid_minor=0)
 
 
+def _given_up_alone(p: Planter) -> None:
+    one, other = new_id(), new_id()
+    approval = p.put(
+        "approvals", kind="write_off", state="proposed", proposer_id=one, decider_id=other
+    )
+    p.put("adjustments", approval_id=approval, kind="write_off", amount_minor=1)
+
+
+def _written_off_and_worked(p: Planter) -> None:
+    p.put("loans", id=LOAN, state="written_off")
+
+
 PLANTED: dict[str, Callable[[Planter], Any]] = {
+    "given_up_alone": _given_up_alone,
+    "written_off_and_worked": _written_off_and_worked,
     "read_allowance": _five_attempts,
     "read_without_consent": _attempt_after_the_end,
     "figure_kept_too_long": _kept_figure,

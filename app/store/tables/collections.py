@@ -155,16 +155,28 @@ approvals = tenant_table(
     words("reason"),
     # What was considered before: forbearance (Directive (EU) 2023/2225 art. 35), arithmetic, diff.
     notes("considered"),
-    words("proposed_by"),  # an actor: a person or the robot
-    ref("proposer_id", "users", optional=True),  # NULL: the robot
+    words("proposed_by"),  # an actor: a person or a machine
+    ref("proposer_id", "users", optional=True),  # NULL: a machine (the strategy, an API key)
     moment("proposed_at"),
+    # Who put his name to a machine's proposal.
+    ref("endorser_id", "users", optional=True),
+    moment("endorsed_at", optional=True),
+    # Above a bound two people agree: the first of them.
+    ref("first_decider_id", "users", optional=True),
+    moment("first_decided_at", optional=True),
     ref("decider_id", "users", optional=True),
+    words("decided_by", default=""),  # an actor: whoever withdrew it, too
     moment("decided_at", optional=True),
     words("decision_note", default=""),
     one_of("kind", ApprovalKind),
-    # Nobody decides about what he proposed himself, and an approval has a person behind it.
-    CheckConstraint("decider_id IS DISTINCT FROM proposer_id OR decider_id IS NULL", name="other"),
-    CheckConstraint("state <> 'approved' OR decider_id IS NOT NULL", name="person"),
+    # Nobody decides about what he proposed himself, and an approval has two people behind it.
+    CheckConstraint("decider_id IS NULL OR decider_id IS DISTINCT FROM proposer_id", name="other"),
+    CheckConstraint("first_decider_id IS NULL OR (first_decider_id IS DISTINCT FROM proposer_id"
+                    " AND first_decider_id IS DISTINCT FROM endorser_id)", name="first_other"),
+    CheckConstraint("state <> 'approved' OR (decider_id IS NOT NULL"
+                    " AND coalesce(proposer_id, endorser_id) IS NOT NULL"
+                    " AND decider_id IS DISTINCT FROM endorser_id"
+                    " AND decider_id IS DISTINCT FROM first_decider_id)", name="two_people"),
     Index("uq_approvals_waiting", "kind", "subject_id", unique=True,
           postgresql_where=text("state = 'proposed'")),
     Index("ix_approvals_waiting", "lender_id", "proposed_at",

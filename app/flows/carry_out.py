@@ -1,0 +1,31 @@
+"""What is done when a proposal is approved, and what when it is refused: one row per kind."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable, Mapping
+from dataclasses import dataclass
+from typing import Any, Final
+
+from app.domain.approval import ApprovalKind
+from app.flows.forgive_debt import forgive_debt
+from app.flows.reverse_adjustment import reverse_adjustment
+from app.flows.write_off_loan import review_instead, write_off_loan
+
+# (unit, now, the row of `approvals`, *, actor) in the transaction of the decision.
+Step = Callable[..., Awaitable[Any]]
+
+
+@dataclass(frozen=True, slots=True)
+class Handling:
+    """`approved` carries the act out; `refused` says how things go on without it."""
+
+    approved: Step
+    refused: Step | None = None
+
+
+# A kind without a row is decided on no page: nothing here would carry it out.
+HANDLINGS: Final[Mapping[ApprovalKind, Handling]] = {
+    ApprovalKind.WRITE_OFF: Handling(write_off_loan, review_instead),
+    ApprovalKind.FORGIVENESS: Handling(forgive_debt),
+    ApprovalKind.REVERSAL: Handling(reverse_adjustment),
+}

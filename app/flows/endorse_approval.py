@@ -1,0 +1,92 @@
+"""A person puts his name to what a machine proposed, and says what was considered before."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import update
+
+from app.domain.approval import ApprovalKind, ApprovalState
+from app.domain.errors import Conflict, NotAllowed
+from app.domain.forbearance import consider
+from app.domain.ids import LenderId, UserId
+from app.domain.roles import Act, may
+from app.flows.house import House
+from app.flows.note_refusal import note_refusal
+from app.store import audit
+from app.store.approvals import hand_of, lock_approval
+from app.store.tables import approvals
+from app.store.unit import Unit
+
+
+async def endorse_approval(
+    house: House,
+    now: datetime,
+    *,
+    lender_id: LenderId,
+    approval_id: UUID,
+    user_id: UserId,
+    actor: str,
+    options: Iterable[str],
+    why_not: str,
+) -> None:
+    """Stand behind a machine's proposal. Whoever does so has no part in the decision.
+
+    For a write-off it takes the record of forbearance: which measures of the law were considered
+    and why none is used. For everything else `options` and `why_not` may be empty.
+
+    Raises `NotFound`, `NotAllowed` (recorded in the audit), `Invalid` naming what is missing, and
+    `Conflict` when it is decided already or a person stands behind it.
+    """
+    try:
+        async with house.store.unit(lender_id) as unit:
+            await _endorse(unit, now, approval_id, user_id, actor, tuple(options), why_not)
+    except NotAllowed as refusal:
+        await note_refusal(
+            house,
+            now,
+            lender_id=lender_id,
+            actor=actor,
+            wanted="endorse",
+            subject=str(approval_id),
+            refusal=refusal,
+        )
+        raise
+
+
+async def _endorse(
+    unit: Unit,
+    now: datetime,
+    approval_id: UUID,
+    user_id: UserId,
+    actor: str,
+    options: tuple[str, ...],
+    why_not: str,
+) -> None:
+    row = await lock_approval(unit, approval_id)
+    hand = await hand_of(unit, user_id)
+    if not may(hand.role, Act.RECORD_CONSIDERATION):
+        raise NotAllowed("Your role does not include this.", code="RoleMissing")
+    if row.state != ApprovalState.PROPOSED.value:
+        raise Conflict("This proposal is decided already.", code="DecidedAlready")
+    if row.proposer_id is not None or row.endorser_id is not None:
+        raise Conflict("A person stands behind this proposal already.", code="EndorsedAlready")
+    considered = dict(row.considered)
+    if row.kind == ApprovalKind.WRITE_OFF.value or options:
+        considered |= consider(options, why_not, by=actor).as_notes()
+    await unit.conn.execute(
+        update(approvals)
+        .where(approvals.c.id == approval_id)
+        .values(endorser_id=hand.user_id, endorsed_at=now, considered=considered)
+    )
+    await audit.record(
+        unit,
+        now,
+        actor=actor,
+        act=f"endorse_{row.kind}",
+        subject=str(row.subject_id),
+        after={"approval_id": str(approval_id), "considered": considered},
+        reason=why_not.strip(),
+    )
