@@ -72,7 +72,9 @@ async def propose(
 
     The same kind and subject wait once: proposing again returns what waits. Where people decided
     about a write-off while the same case was worked (no, or yes and then taken back), a machine
-    gets that decision back and nothing new. Raises `NotFound`, `NotAllowed` (a person without the right), `Invalid` naming the field, and
+    gets that decision back and nothing new.
+
+    Raises `NotFound`, `NotAllowed` (a person without the right), `Invalid` naming the field, and
     `Conflict` when the loan cannot take it.
     """
     why = reason.strip()
