@@ -82,7 +82,9 @@ async def waiting_of_loan(unit: Unit, loan_id: UUID) -> list[Row[Any]]:
     return list(rows)
 
 
-async def decided_for_case(unit: Unit, kind: ApprovalKind, case_id: UUID) -> Row[Any] | None:
+async def decided_for_case(
+    unit: Unit, kind: ApprovalKind, case_id: UUID
+) -> Row[*tuple[Any, ...]] | None:
     """The latest proposal of this kind that people decided about while this case was worked."""
     rows = await unit.conn.execute(
         select(approvals.c.id, approvals.c.state)
