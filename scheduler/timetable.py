@@ -11,6 +11,7 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
+from app.flows.apply_book import apply_books
 from app.flows.decide_signals import plan_signals
 from app.flows.deliver_messages import plan_messages
 from app.flows.deliver_outbox import plan_outbox
@@ -50,6 +51,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("plan_inbox", timedelta(seconds=2), plan_inbox),
     Entry("open_cases", timedelta(seconds=30), open_cases),
     Entry("flag_cases", timedelta(seconds=60), flag_cases),
+    Entry("apply_books", timedelta(seconds=5), apply_books),
     Entry("end_links", timedelta(seconds=30), end_links),
     Entry("expire_signals", timedelta(minutes=5), expire_signals),
     Entry("give_back_tasks", timedelta(seconds=60), give_back_tasks),

@@ -48,32 +48,39 @@ async def open_cases(house: House, now: datetime, *, limit: int = BATCH) -> Case
     """
     async with house.store.engine_unit() as unit:
         candidates = await _falling_due(unit, now, limit)
-        await lock_borrowers(unit, {row.borrower_id for row in candidates})
-        due = await _still_without_case(unit, [row.id for row in candidates])
-        if not due:
-            return CasesOpened(0, 0)
-        for lender_id in await lenders_without_choice(unit, {loan.lender_id for loan in due}):
-            await install_strategies(unit, now, lender_id)
-        versions = await chosen_versions(unit, [loan.id for loan in due])
-        opened = await _insert(unit, now, due, versions)
-        people = {loan.borrower_id for loan in due}
-        await schedule_reads(unit, people, now)
-        await rearm(unit, people)
-        unread = await unread_borrowers(unit, people)
-        without = [loan for loan in due if loan.borrower_id in unread]
-        for loan in without:
-            await open_task(
-                unit,
-                now,
-                borrower_id=loan.borrower_id,
-                case_id=opened[loan.id],
-                reason=TaskReason.NO_CONSENT,
-                cause=opened[loan.id],
-                situation={"loan": loan.external_ref, "due_on": loan.next_due_on.isoformat()},
-                lender_id=loan.lender_id,
-            )
-        await ask_segments(unit, now, list(opened.values()))
-        return CasesOpened(len(opened), len(without))
+        return await open_cases_for(unit, now, {row.id: row.borrower_id for row in candidates})
+
+
+async def open_cases_for(
+    unit: Unit, now: datetime, borrowers_by_loan: Mapping[UUID, UUID]
+) -> CasesOpened:
+    """The same for these loans, each of which has something due, inside the caller's unit."""
+    await lock_borrowers(unit, set(borrowers_by_loan.values()))
+    due = await _still_without_case(unit, list(borrowers_by_loan))
+    if not due:
+        return CasesOpened(0, 0)
+    for lender_id in await lenders_without_choice(unit, {loan.lender_id for loan in due}):
+        await install_strategies(unit, now, lender_id)
+    versions = await chosen_versions(unit, [loan.id for loan in due])
+    opened = await _insert(unit, now, due, versions)
+    people = {loan.borrower_id for loan in due}
+    await schedule_reads(unit, people, now)
+    await rearm(unit, people)
+    unread = await unread_borrowers(unit, people)
+    without = [loan for loan in due if loan.borrower_id in unread]
+    for loan in without:
+        await open_task(
+            unit,
+            now,
+            borrower_id=loan.borrower_id,
+            case_id=opened[loan.id],
+            reason=TaskReason.NO_CONSENT,
+            cause=opened[loan.id],
+            situation={"loan": loan.external_ref, "due_on": loan.next_due_on.isoformat()},
+            lender_id=loan.lender_id,
+        )
+    await ask_segments(unit, now, list(opened.values()))
+    return CasesOpened(len(opened), len(without))
 
 
 async def _falling_due(unit: Unit, now: datetime, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -80,6 +80,40 @@ async def opt_out(
     return True
 
 
+async def note_opt_out(
+    unit: Unit,
+    now: datetime,
+    *,
+    borrower_id: UUID,
+    channel: Channel,
+    source: str,
+    since: datetime,
+) -> bool:
+    """Stop `channel` as the lender's own records say; False when it was stopped already.
+
+    It counts since `since`. The lender knows it, so he is not told, and no task is opened.
+    """
+    person = await lock_borrower(unit, borrower_id)
+    if borrower_id in await opted_out(unit, (borrower_id,), channel):
+        return False
+    await _write(unit, now, person.lender_id, borrower_id, channel, source, stopped_at=since)
+    await stop_pressure(
+        unit,
+        now,
+        borrower_id=borrower_id,
+        case_ids=None,
+        why=CancelReason.OPTED_OUT,
+        end_signals=False,
+    )
+    details = {"channel": channel.value, "source": source, "stopped": True}
+    await timeline.write(
+        unit,
+        now,
+        [Line(borrower_id, Kind.OPT_OUT, ROBOT, details, lender_id=person.lender_id)],
+    )
+    return True
+
+
 async def opt_in(
     unit: Unit, now: datetime, *, borrower_id: UUID, channel: Channel | str, source: str
 ) -> bool:

@@ -24,6 +24,7 @@ class Kind(StrEnum):
     """Every kind of line. The words for people stand in the pages' catalogue."""
 
     LOAN_REGISTERED = "loan_registered"
+    BOOK_LOADED = "book_loaded"
     CASE_OPENED = "case_opened"
     CASE_CLOSED = "case_closed"
     CASE_REOPENED = "case_reopened"

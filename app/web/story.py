@@ -323,6 +323,13 @@ def _hold(title: str) -> Callable[[Details], Words]:
     return say
 
 
+def _book_loaded(details: Details) -> Words:
+    rows = details.get("rows")
+    listed = sorted(rows.items()) if isinstance(rows, dict) else []
+    said = ", ".join(f"{count} {str(kind).replace('_', ' ')}" for kind, count in listed)
+    return Words("Taken over from your files", _sentence(said), "case", "note")
+
+
 def _opt_out(details: Details) -> Words:
     if details.get("stopped") is False:
         return Words("Borrower wants messages again", "", "text")
@@ -347,6 +354,7 @@ def _strategy_changed(details: Details) -> Words:
 
 _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.LOAN_REGISTERED: _plain("Loan registered", "case"),
+    Kind.BOOK_LOADED: _book_loaded,
     Kind.CASE_OPENED: _plain("Case opened", "case", "note", "Something is due and unpaid."),
     Kind.CASE_CLOSED: _case_closed,
     Kind.CASE_REOPENED: _case_reopened,
