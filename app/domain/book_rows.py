@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import UTC, date, datetime, timedelta
 from enum import StrEnum
 from typing import Final
 from zoneinfo import ZoneInfo
@@ -28,6 +28,8 @@ from app.domain.promise import PromiseState
 
 _LONGEST_REF: Final = 128
 _LONGEST_NOTE: Final = 500
+# As far back as a hold can be set at the desk.
+_FURTHEST_BACK: Final = timedelta(days=5 * 366)
 _END_OF_TIME: Final = datetime(2200, 1, 1, tzinfo=UTC)
 
 
@@ -208,6 +210,8 @@ def read_promise(cells: Cells, currency: str, zone: ZoneInfo, now: datetime) -> 
 def read_hold(cells: Cells, zone: ZoneInfo, now: datetime) -> HoldRow:
     """Raises `Invalid` naming the column. A hold without a beginning begins now."""
     starts_at = read_moment(cells, "starts_at", zone, now) if "starts_at" in cells else now
+    if starts_at < now - _FURTHEST_BACK:
+        raise Invalid("starts_at", "is more than five years ago.")
     ends_at = _later(cells, zone) if "ends_at" in cells else None
     if ends_at is not None and ends_at <= starts_at:
         raise Invalid("ends_at", "lies before starts_at.")

@@ -15,14 +15,13 @@ from app.domain.message import CancelReason
 from app.domain.promise import PromiseState
 from app.flows.open_cases import open_cases_for
 from app.flows.read_book import BookRow, Reading, read_row
+from app.flows.set_hold import set_hold
 from app.flows.stop_pressure import stop_pressure
 from app.flows.take_loan import find_his_loan
-from app.store import timeline
 from app.store.dues import due_of_loan
 from app.store.keys import new_id
 from app.store.loans import lock_loan
-from app.store.tables import cases, holds, promise_parts, promises
-from app.store.timeline import Kind, Line
+from app.store.tables import cases, promise_parts, promises
 from app.store.unit import Unit
 
 SOURCE = "import"
@@ -31,7 +30,7 @@ SOURCE = "import"
 async def take_hold(
     unit: Unit, now: datetime, borrower_id: UUID, record: HoldRow, *, set_by: str
 ) -> None:
-    """Set a hold that may have begun long ago. It stands over one debt or over the person.
+    """Set a hold that may have begun long ago; it stands over one debt or over the person.
 
     A debt without a case has nothing a hold could stand over, and he may not be asked for it when
     it falls due: the hold then stands over the person.
@@ -40,35 +39,17 @@ async def take_hold(
     if record.loan_ref:
         loan_id = await find_his_loan(unit, borrower_id, record.loan_ref)
         case_id = await _case_of(unit, now, loan_id)
-    hold_id = new_id()
-    await unit.conn.execute(
-        insert(holds).values(
-            id=hold_id,
-            lender_id=unit.lender_id,
-            borrower_id=borrower_id,
-            case_id=case_id,
-            kind=record.kind.value,
-            reason=record.reason,
-            starts_at=record.starts_at,
-            recorded_at=now,
-            ends_at=record.ends_at,
-            set_by=set_by,
-        )
+    await set_hold(
+        unit,
+        now,
+        borrower_id=borrower_id,
+        case_id=case_id,
+        kind=record.kind,
+        reason=record.reason,
+        starts_at=record.starts_at,
+        ends_at=record.ends_at,
+        set_by=set_by,
     )
-    details = {
-        "hold_id": str(hold_id),
-        "kind": record.kind.value,
-        "ends_at": record.ends_at.isoformat() if record.ends_at else None,
-    }
-    await timeline.write(unit, now, [Line(borrower_id, Kind.HOLD_SET, set_by, details, case_id)])
-    if record.ends_at is None or record.ends_at > now:
-        await stop_pressure(
-            unit,
-            now,
-            borrower_id=borrower_id,
-            case_ids=None if case_id is None else [case_id],
-            why=CancelReason.HOLD,
-        )
 
 
 async def take_promises(
