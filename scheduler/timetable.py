@@ -26,6 +26,7 @@ from app.flows.handle_inbox import plan_inbox
 from app.flows.open_cases import open_cases
 from app.flows.plan_reads import plan_reads
 from app.flows.tidy import tidy
+from app.flows.watch_promises import watch_promises
 from app.flows.work_task import give_back_tasks
 
 
@@ -52,6 +53,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("open_cases", timedelta(seconds=30), open_cases),
     Entry("flag_cases", timedelta(seconds=60), flag_cases),
     Entry("apply_books", timedelta(seconds=5), apply_books),
+    Entry("watch_promises", timedelta(seconds=30), watch_promises),
     Entry("end_links", timedelta(seconds=30), end_links),
     Entry("expire_signals", timedelta(minutes=5), expire_signals),
     Entry("give_back_tasks", timedelta(seconds=60), give_back_tasks),

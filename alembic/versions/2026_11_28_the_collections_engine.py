@@ -654,8 +654,12 @@ def upgrade() -> None:
         sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("grace_days", sa.SmallInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("tolerance_minor", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "remind_days_before", sa.SmallInteger(), server_default=sa.text("1"), nullable=False
+        ),
         sa.Column("source", sa.Text(), nullable=False),
         sa.Column("made_by", sa.Text(), nullable=False),
+        sa.Column("note", sa.Text(), server_default="", nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("next_look_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
@@ -685,6 +689,7 @@ def upgrade() -> None:
     op.create_index(
         op.f("ix_promises_lender_id_made_at"), "promises", ["lender_id", "made_at"], unique=False
     )
+    op.create_index(op.f("ix_promises_loan_id"), "promises", ["loan_id"], unique=False)
     op.create_index(
         "uq_promises_open",
         "promises",
@@ -890,6 +895,9 @@ def upgrade() -> None:
     op.add_column("tasks", sa.Column("given_to", sa.UUID(), nullable=True))
     op.create_foreign_key(op.f("fk_tasks_given_to"), "tasks", "users", ["given_to"], ["id"])
     op.add_column("users", sa.Column("away_until", sa.Date(), nullable=True))
+    op.add_column(
+        "borrowers", sa.Column("phone_doubted_at", sa.DateTime(timezone=True), nullable=True)
+    )
     allow_words(3)
     index_falling_due(" AND collection_ended_at IS NULL")
     fence_in()
@@ -899,6 +907,7 @@ def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     index_falling_due("")
     allow_words(2)
+    op.drop_column("borrowers", "phone_doubted_at")
     op.drop_column("users", "away_until")
     op.drop_constraint(op.f("fk_tasks_given_to"), "tasks", type_="foreignkey")
     op.drop_column("tasks", "given_to")

@@ -74,6 +74,14 @@ MEANINGS: Final[Mapping[LenderEvent, tuple[str, str]]] = {
         "A write-off was taken back. What is due on the loan is worked again.",
         "loan, adjustment_id, reverses, amount, case_id, at",
     ),
+    LenderEvent.PROMISE_MADE: (
+        "A borrower promised to pay.",
+        "promise_id, case_id, parts (due_on, amount), source, at",
+    ),
+    LenderEvent.PROMISE_CHANGED: (
+        "A promise was kept, kept in part, broken, cancelled, or is open again.",
+        "promise_id, case_id, state, at",
+    ),
 }
 
 _DESCRIPTION = """\

@@ -46,7 +46,8 @@ class Situation:
     """Everything the decision about one case depends on. Instants are aware, business time.
 
     `owed` is what is due and unpaid. `closed_by` says why nothing is due, where that is known.
-    `link_live_until` is set while an unpaid payment link works. `unreachable` is why no message
+    `promised_until` is the last day of a promise that may still be kept. `link_live_until` is set
+    while an unpaid payment link works. `unreachable` is why no message
     can be sent at all (a reason for a task), `troubles` are the other reasons that call for a
     person. `tasks_open` are the reasons of the tasks that are waiting already.
     """
@@ -62,6 +63,7 @@ class Situation:
     holds: tuple[str, ...] = ()
     held_until: datetime | None = None
     payment_in_flight: bool = False
+    promised_until: date | None = None
     link_live_until: datetime | None = None
     unreachable: TaskReason | None = None
     troubles: tuple[TaskReason, ...] = ()
@@ -162,6 +164,13 @@ def _payment_in_flight(now: Situation) -> tuple[Step, ...] | None:
     return (Wait(None, "A payment is on its way."),) if now.payment_in_flight else None
 
 
+def _promised(now: Situation) -> tuple[Step, ...] | None:
+    """He said when he will pay: until then nobody presses him."""
+    if now.promised_until is None:
+        return None
+    return (Wait(None, f"A promise to pay stands until {now.promised_until.isoformat()}."),)
+
+
 def _person_first(now: Situation) -> tuple[Step, ...] | None:
     if PERSON_FIRST.isdisjoint(now.troubles) and PERSON_FIRST.isdisjoint(now.tasks_open):
         return None
@@ -209,6 +218,7 @@ BEFORE_ANY_RULE = (
     StrategyRule("nothing_due", _nothing_due),
     StrategyRule("on_hold", _on_hold),
     StrategyRule("payment_in_flight", _payment_in_flight),
+    StrategyRule("promised", _promised),
 )
 RECOVERY = (
     StrategyRule("person_first", _person_first),

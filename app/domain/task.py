@@ -84,6 +84,22 @@ PRESSING: Final = frozenset(
     }
 )
 
+# Each of these asks a person to ring the borrower about money. A promise makes them needless, and
+# none of them may be dialled while the contact gate says no.
+CALLS: Final = frozenset(
+    {
+        TaskReason.LINK_UNPAID,
+        TaskReason.SMS_UNDELIVERED,
+        TaskReason.SMS_BLOCKED,
+        TaskReason.SMS_OUTCOME_UNKNOWN,
+        TaskReason.NO_CONSENT,
+        TaskReason.COLLECTOR_ACTS,
+        TaskReason.CALL_BORROWER,
+        TaskReason.CALL_BACK,
+        TaskReason.PROMISE_BROKEN,
+    }
+)
+
 
 class TaskOutcome(StrEnum):
     """What a collector noted when finishing a task."""

@@ -108,7 +108,7 @@ async def last_look(unit: Unit, house: House, now: datetime, message: Row[Any]) 
 
 
 def _about(person: Person, message: Row[Any]) -> tuple[Due, ...]:
-    """What the message was queued for and is still due, not on hold, and not being paid."""
+    """What the message was queued for and is still due, not on hold, promised or being paid."""
     return tuple(
         due
         for due in person.dues
@@ -116,6 +116,7 @@ def _about(person: Person, message: Row[Any]) -> tuple[Due, ...]:
         and due.case_id in message.case_ids
         and due.case_state is CaseState.OPEN
         and not person.holds_on(due.case_id)
+        and due.case_id not in person.promises
     )
 
 
@@ -124,6 +125,8 @@ def _reason_gone(person: Person, message: Row[Any], dues: tuple[Due, ...]) -> Ne
         return Never(CancelReason.PAYMENT_IN_FLIGHT)
     if not dues:
         due = any(one.case_id in message.case_ids for one in person.dues)
+        if due and not person.promises.keys().isdisjoint(message.case_ids):
+            return Never(CancelReason.PROMISED)
         return Never(CancelReason.HOLD if due else CancelReason.NOTHING_DUE)
     if any(
         not PERSON_FIRST.isdisjoint(person.tasks_on(due.case_id))

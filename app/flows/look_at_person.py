@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
@@ -21,6 +22,7 @@ from app.store.brakes import HoldInForce, holds_of, silenced
 from app.store.dues import Due, dues_of
 from app.store.locks import lock_borrower
 from app.store.payments import live_payment
+from app.store.promises import OpenPromise, open_promises_of
 from app.store.tables import lenders, payment_links, tasks
 from app.store.unit import Unit
 
@@ -32,8 +34,8 @@ class Person:
     """One borrower at one moment. Rows are as stored; personal fields stay sealed.
 
     `dues` are those with an open case, oldest first. `payment` is his live one, whatever its
-    state; `link_live_until` the end of a link that works; `tasks` the waiting ones, by case
-    (None: about the person).
+    state; `link_live_until` the end of a link that works; `promises` are the open ones, by case;
+    `tasks` the waiting ones, by case (None: about the person).
     """
 
     row: Row[Any]
@@ -42,6 +44,7 @@ class Person:
     holds: tuple[HoldInForce, ...]
     payment: Row[Any] | None
     link_live_until: datetime | None
+    promises: Mapping[UUID, OpenPromise]
     tasks: tuple[tuple[UUID | None, TaskReason], ...]
     opted_out: bool
 
@@ -94,13 +97,15 @@ async def look_at_person(unit: Unit, now: datetime, borrower_id: UUID) -> Person
             tasks.c.state.in_((TaskState.OPEN.value, TaskState.TAKEN.value)),
         )
     )
+    dues = tuple(due for due in found if due.case_id is not None)
     return Person(
         row=row,
         lender=lender,
-        dues=tuple(due for due in found if due.case_id is not None),
+        dues=dues,
         holds=(await holds_of(unit, (borrower_id,), now)).get(borrower_id, ()),
         payment=await live_payment(unit, borrower_id),
         link_live_until=await _link_live_until(unit, now, borrower_id),
+        promises=await open_promises_of(unit, [due.case_id for due in dues if due.case_id]),
         tasks=tuple((task.case_id, TaskReason(task.reason)) for task in waiting),
         opted_out=bool(await silenced(unit, (borrower_id,), Channel.SMS)),
     )
@@ -127,6 +132,7 @@ def situation_of(person: Person, due: Due, funds: SeenFunds | None, now: datetim
         raise ValueError("a situation is one of an open case")
     holds = person.holds_on(case_id)
     ends = [hold.ends_at for hold in holds]
+    promise = person.promises.get(case_id)
     return Situation(
         case_id=CaseId(case_id),
         now=now,
@@ -138,6 +144,7 @@ def situation_of(person: Person, due: Due, funds: SeenFunds | None, now: datetim
         holds=tuple(dict.fromkeys(hold.kind for hold in holds)),
         held_until=None if None in ends else max((end for end in ends if end), default=None),
         payment_in_flight=person.in_flight or due.case_state is CaseState.IN_FLIGHT,
+        promised_until=None if promise is None else promise.last_due_on,
         link_live_until=person.link_live_until,
         unreachable=person.unreachable,
         troubles=person.troubles,
@@ -167,6 +174,9 @@ def situation_notes(situation: Situation) -> dict[str, Any]:
         "holds": list(situation.holds),
         "held_until": _iso(situation.held_until),
         "payment_in_flight": situation.payment_in_flight,
+        "promised_until": situation.promised_until.isoformat()
+        if situation.promised_until
+        else None,
         "link_live_until": _iso(situation.link_live_until),
         "unreachable": situation.unreachable.value if situation.unreachable else None,
         "troubles": [reason.value for reason in situation.troubles],

@@ -52,14 +52,16 @@ PRIORITY: Final[Mapping[TaskReason, int]] = {
     TaskReason.BALANCE_UNREADABLE: 60,
 }
 
-# Each of these is about money of its own and needs its own answer. Of all other reasons one open
-# task per case is enough: a second one would be the same call to the same person.
+# Each of these is about money of its own and needs its own answer, or is somebody's own reminder.
+# Of all other reasons one open task per case is enough: a second one would be the same call to the
+# same person.
 _EACH_BY_ITSELF: Final = frozenset(
     {
         TaskReason.PAYMENT_UNCLEAR,
         TaskReason.PAYMENT_RETURNED,
         TaskReason.PAYMENT_REJECTED,
         TaskReason.OVERPAID,
+        TaskReason.REMINDER,
     }
 )
 
@@ -74,12 +76,15 @@ async def open_task(
     case_id: UUID | None = None,
     situation: Mapping[str, Any] | None = None,
     priority: int | None = None,
+    not_before: datetime | None = None,
+    given_to: UUID | None = None,
     lender_id: UUID | None = None,
 ) -> UUID | None:
     """Open a task; None when this cause has had its task, or an equal one is still open.
 
     `situation` holds what the page puts into words: plain JSON, no figures of balances, no
-    tokens, no numbers of telephones. `case_id=None` concerns the person and all his cases.
+    tokens, no numbers of telephones. `case_id=None` concerns the person and all his cases. Before
+    `not_before` (business time) it does not stand on the board; `given_to` means it for one user.
     """
     lender = lender_id or await _lender_of(unit, borrower_id)
     if reason not in _EACH_BY_ITSELF and await _already_open(unit, borrower_id, case_id, reason):
@@ -97,6 +102,8 @@ async def open_task(
             priority=PRIORITY[reason] if priority is None else priority,
             situation=dict(situation or {}),
             created_at=now,
+            not_before=not_before,
+            given_to=given_to,
         )
         .on_conflict_do_nothing(index_elements=["lender_id", "key"])
         .returning(tasks.c.id)

@@ -12,6 +12,7 @@ from sqlalchemy import Row, update
 from app.domain.case import CASE, CaseClose
 from app.domain.message import CancelReason
 from app.flows.actors import ROBOT
+from app.flows.judge_promises import judge_promises
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.flows.withdraw_waiting import withdraw_waiting
@@ -44,7 +45,8 @@ async def refresh_loan(
     While something is, the case's strategy looks at once: its days may count from another date.
 
     A case that closes takes all pressure off with it, and the borrower's accounts rest unless
-    another of his cases is open. Cases are opened by `open_cases` alone.
+    another of his cases is open. Promises are held against what is known now. Cases are opened by
+    `open_cases` alone.
     """
     loan = await lock_loan(unit, loan_id)
     await keep_next_due(unit, (loan_id,))
@@ -55,6 +57,7 @@ async def refresh_loan(
         await _close(unit, now, loan, because)
     elif loan.case_id is not None:
         await wake_cases(unit, now, borrower_id=loan.borrower_id, case_id=loan.case_id)
+    await judge_promises(unit, now, loan_id, closed=because if closed else None)
     await schedule_reads(unit, (loan.borrower_id,), now)
     return Refreshed(due, closed)
 

@@ -45,6 +45,7 @@ _SIGNAL_END: Final = {
     CancelReason.HOLD: "hold",
     CancelReason.CONSENT_ENDED: "consent_ended",
     CancelReason.MONEY_GONE: "money_gone",
+    CancelReason.PROMISED: "promised",
 }
 
 # Money that is still there when the hold is over or the payment came to nothing counts as new.

@@ -10,6 +10,7 @@ from sqlalchemy import select, update
 
 from app.flows.actors import ROBOT
 from app.flows.apply_money import put_back
+from app.flows.judge_promises import judge_after_return
 from app.flows.reopen_case import reopen_case
 from app.store.accounts import schedule_reads
 from app.store.loans import keep_next_due, lock_loan
@@ -56,6 +57,7 @@ async def take_back_repayment(unit: Unit, now: datetime, payment_id: UUID) -> li
         because = {"why": "payment_returned", "payment_id": str(payment_id)}
         case_id = await reopen_case(unit, now, loan, actor=ROBOT, because=because)
         taken[loan.id] = TakenBack(loan.id, case_id)
+        await judge_after_return(unit, now, loan.id)
         await schedule_reads(unit, (loan.borrower_id,), now)
         await wake_cases(unit, now, borrower_id=loan.borrower_id)
     return list(taken.values())

@@ -36,6 +36,8 @@ class LenderEvent(StrEnum):
     APPROVAL_DECIDED = "approval.decided"
     WRITTEN_OFF = "loan.written_off"
     REINSTATED = "loan.reinstated"
+    PROMISE_MADE = "promise.made"
+    PROMISE_CHANGED = "promise.changed"
 
 
 @dataclass(frozen=True, slots=True)

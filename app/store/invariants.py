@@ -185,6 +185,23 @@ INVARIANTS: Final = (
         """,
     ),
     Invariant(
+        "promise_never_judged",
+        "a promise is open although its last day and its grace have passed for two days",
+        """
+        SELECT 1 FROM promises p WHERE p.state = 'open' AND NOT EXISTS (
+            SELECT FROM promise_parts x WHERE x.promise_id = p.id
+                AND x.due_on + p.grace_days + 2 >= cast(:now AS timestamptz)::date)
+        """,
+    ),
+    Invariant(
+        "promise_of_a_closed_case",
+        "a promise is open although its case is closed",
+        """
+        SELECT 1 FROM promises p JOIN cases c ON c.id = p.case_id
+        WHERE p.state = 'open' AND c.state = 'closed'
+        """,
+    ),
+    Invariant(
         "case_stuck",
         "a case has been open for two days with nothing planned: no read, task, message, link, "
         "hold or payment",
@@ -201,6 +218,7 @@ INVARIANTS: Final = (
             AND NOT EXISTS (SELECT FROM payment_links l WHERE l.borrower_id = c.borrower_id
                 AND l.state = 'live')
             AND NOT EXISTS (SELECT FROM payment_cases p WHERE p.case_id = c.id AND p.live)
+            AND NOT EXISTS (SELECT FROM promises p WHERE p.case_id = c.id AND p.state = 'open')
             AND NOT EXISTS (SELECT FROM holds h WHERE h.borrower_id = c.borrower_id
                 AND (h.case_id IS NULL OR h.case_id = c.id) AND h.lifted_at IS NULL
                 AND (h.ends_at IS NULL OR h.ends_at > cast(:now AS timestamptz)))

@@ -11,19 +11,17 @@ from zoneinfo import ZoneInfo
 from app.domain.case import CaseClose
 from app.domain.consent import ConsentState, Purpose
 from app.domain.detector import QuietReason
-from app.domain.errors import Invalid
 from app.domain.hold import HoldKind
 from app.domain.message import CancelReason, MessageState
-from app.domain.money import Money
 from app.domain.payment import PaymentState
 from app.domain.task import TaskOutcome, TaskReason, TaskState
-from app.reference import formats
 from app.reports.case_entries import Entry
 from app.store.timeline import Kind
 from app.web import words
 from app.web.inputs import inputs_of
-
-Details = Mapping[str, Any]
+from app.web.story_work import contact_noted, promise_changed, promise_made
+from app.web.telling import Details, Words, amount_in_words
+from app.web.telling import sentence as _sentence
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,16 +37,6 @@ class Told:
     inputs: tuple[tuple[str, str], ...]
     checks: tuple[Mapping[str, Any], ...]
     pack: str
-
-
-@dataclass(frozen=True, slots=True)
-class Words:
-    """Title, sentence, drawing and tone of one line."""
-
-    title: str
-    said: str = ""
-    icon: str = "info"
-    tone: str = ""
 
 
 _ACTORS: Final[Mapping[str, str]] = {
@@ -383,6 +371,9 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.HOLD_LIFTED: _hold("Hold lifted"),
     Kind.HOLD_CHANGED: _hold("Hold has an end now"),
     Kind.OPT_OUT: _opt_out,
+    Kind.PROMISE_MADE: promise_made,
+    Kind.PROMISE_CHANGED: promise_changed,
+    Kind.CONTACT_NOTED: contact_noted,
     Kind.STOP_SWITCH: _stop_switch,
     Kind.CASE_FLAGGED: _flagged,
     Kind.FLAG_ENDED: _plain("Flag ended", "flag", "", "Its rule no longer holds."),
@@ -396,13 +387,8 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
 
 
 def _amount(details: Details) -> str:
-    minor, currency = details.get("amount_minor"), details.get("currency")
-    if not isinstance(minor, int) or not isinstance(currency, str):
-        return ""
-    try:
-        return f"{formats.money(Money(minor, currency), 'en')}."
-    except Invalid:
-        return ""
+    said = amount_in_words(details.get("amount_minor"), details.get("currency"))
+    return f"{said}." if said else ""
 
 
 def _listed(details: Details, name: str) -> Sequence[Any]:
@@ -422,8 +408,3 @@ def _cancelled(why: str) -> str:
 
 def _is(kind: Any, value: object) -> bool:
     return isinstance(value, str) and value in {one.value for one in kind}
-
-
-def _sentence(text: str) -> str:
-    text = text.replace("_", " ").strip()
-    return f"{text[0].upper()}{text[1:]}." if text else ""

@@ -308,6 +308,7 @@ SIGNAL_ENDS: Final[Mapping[str, str]] = {
     "expired": "it is too old",
     "hold": "a hold was set",
     "opted_out": "the borrower wants no messages",
+    "promised": "the borrower promised to pay",
 }
 
 BRAKES: Final[Mapping[Brake, tuple[str, str]]] = {

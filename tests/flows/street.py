@@ -33,6 +33,7 @@ from app.flows.report_repayment import (
     RepaymentWanted,
     report_repayment,
 )
+from app.flows.watch_promises import watch_promises
 from app.flows.work_task import give_back_tasks
 from app.ports import AggregationPort, Presence
 from app.reference.packs import load_packs
@@ -72,6 +73,7 @@ LOOKS = (
     plan_inbox,
     end_links,
     give_back_tasks,
+    watch_promises,
 )
 
 

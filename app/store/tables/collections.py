@@ -117,8 +117,10 @@ promises = tenant_table(
     currency(),
     small("grace_days", 0),
     minor("tolerance_minor", default=0),
+    small("remind_days_before", 1),
     words("source"),  # desk | page | api | import
     words("made_by"),
+    words("note", default=""),
     moment("made_at"),
     moment("next_look_at", optional=True),
     moment("ended_at", optional=True),
@@ -127,6 +129,7 @@ promises = tenant_table(
     Index(None, "case_id"),
     Index(None, "borrower_id"),
     Index(None, "lender_id", "made_at"),
+    Index(None, "loan_id"),
     Index("ix_promises_due", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),
 )
 

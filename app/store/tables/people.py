@@ -132,6 +132,8 @@ borrowers = tenant_table(
     sealed("name_enc"),
     sealed("phone_enc", optional=True),
     hashed("phone_hash", optional=True),
+    # Somebody else answered there; NULL again once the borrower himself did.
+    moment("phone_doubted_at", optional=True),
     sealed("email_enc", optional=True),
     hashed("email_hash", optional=True),
     flag("has_app"),

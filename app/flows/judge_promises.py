@@ -1,0 +1,281 @@
+"""Hold the promises of a loan against the money that came, and write the verdict down.
+
+Called by everything that changes a loan's money, and by the clock (watch_promises). The verdict
+follows from facts alone, so calling twice changes nothing.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import UTC, date, datetime, time
+from typing import Any, Final
+from uuid import UUID
+from zoneinfo import ZoneInfo
+
+from sqlalchemy import Row, exists, select, update
+
+from app.domain.case import CaseClose, CaseState
+from app.domain.money import Money
+from app.domain.promise import PROMISE, PromiseState
+from app.domain.promise_terms import Part, Ruling, judge, reminder_days
+from app.domain.task import TaskReason
+from app.flows.actors import ROBOT
+from app.flows.cancel_tasks import cancel_tasks
+from app.flows.open_task import open_task
+from app.flows.start_over import start_over
+from app.flows.tell_lender import LenderEvent, tell_lender
+from app.store import timeline
+from app.store.moves import move
+from app.store.promises import money_since, parts_of, zone_of_lender
+from app.store.tables import cases, promises, repayments, strategy_steps
+from app.store.timeline import Kind, Line
+from app.store.unit import Unit
+
+_PAID: Final = (CaseClose.PAID_THROUGH_SALDO, CaseClose.PAID_ELSEWHERE)
+_JUDGED: Final = (PromiseState.OPEN.value, PromiseState.PART.value, PromiseState.BROKEN.value)
+_MOST: Final = 50
+REMINDER: Final = "promise_reminder"
+
+
+async def judge_promises(
+    unit: Unit, now: datetime, loan_id: UUID, *, closed: CaseClose | None = None
+) -> None:
+    """Judge what is open, and mend what was judged before a payment was known.
+
+    `closed` is why the loan's case has just closed: paid, then an open promise is kept, whatever
+    was reported; else nobody has to keep it any more. The caller holds the lock on the loan.
+    """
+    for promise in await _promises(unit, promises.c.loan_id == loan_id):
+        await _judge_one(unit, now, promise, closed)
+
+
+async def judge_after_return(unit: Unit, now: datetime, loan_id: UUID) -> None:
+    """Money went back: a promise that it had kept is open again, and its deadline decides anew.
+
+    A case has one open promise; where a newer one stands already, the old verdict stays.
+    """
+    newer = promises.alias("newer")
+    query = (
+        select(promises)
+        .join(cases, cases.c.id == promises.c.case_id)
+        .where(
+            promises.c.loan_id == loan_id,
+            promises.c.state == PromiseState.KEPT.value,
+            cases.c.state != CaseState.CLOSED.value,
+            exists(
+                select(repayments.c.id).where(
+                    repayments.c.loan_id == loan_id,
+                    repayments.c.recorded_at >= promises.c.made_at,
+                    repayments.c.reversed_at.is_not(None),
+                )
+            ),
+            ~exists(
+                select(newer.c.id).where(
+                    newer.c.case_id == promises.c.case_id,
+                    newer.c.state == PromiseState.OPEN.value,
+                )
+            ),
+        )
+        .order_by(promises.c.made_at.desc(), promises.c.id.desc())
+        .limit(1)
+    )
+    promise = (await unit.conn.execute(query)).one_or_none()
+    if promise is None:
+        return
+    zone = await zone_of_lender(unit, promise.lender_id)
+    parts = (await parts_of(unit, (promise,)))[promise.id]
+    if (await _ruling(unit, now, promise, parts, zone)).event == "keep":
+        return
+    await move(unit, promises, promise.id, PROMISE, "reopen", ended_at=None, ended_why="")
+    await write_change(unit, now, promise, PromiseState.OPEN, {"why": "payment_returned"})
+    for again in await _promises(unit, promises.c.id == promise.id):
+        await _judge_one(unit, now, again, None)
+
+
+async def _promises(unit: Unit, which: Any) -> Sequence[Row[Any]]:
+    rows = await unit.conn.execute(
+        select(promises)
+        .where(which, promises.c.state.in_(_JUDGED))
+        .order_by(promises.c.made_at, promises.c.id)
+        .limit(_MOST)
+        .with_for_update(key_share=True)
+    )
+    return rows.all()
+
+
+async def _ruling(
+    unit: Unit, now: datetime, promise: Row[Any], parts: tuple[Part, ...], zone: ZoneInfo
+) -> Ruling:
+    return judge(
+        parts,
+        await money_since(unit, promise, zone),
+        now.astimezone(zone).date(),
+        grace_days=promise.grace_days,
+        tolerance=Money(promise.tolerance_minor, promise.currency),
+    )
+
+
+async def _judge_one(
+    unit: Unit, now: datetime, promise: Row[Any], closed: CaseClose | None
+) -> None:
+    zone = await zone_of_lender(unit, promise.lender_id)
+    parts = (await parts_of(unit, (promise,)))[promise.id]
+    ruling = await _ruling(unit, now, promise, parts, zone)
+    state = PromiseState(promise.state)
+    event, why = ruling.event, ""
+    if state is PromiseState.OPEN and closed is not None and event != "keep":
+        event = "keep" if closed in _PAID else "cancel"
+        why = closed.value
+    if event is None:
+        if state is PromiseState.OPEN:
+            await plan_next_look(unit, now, promise, parts, zone, ruling.wait_until)
+        return
+    if event not in PROMISE.events(state):
+        # Judged before, and nothing that was paid in time has changed it.
+        return
+    await _end(unit, now, promise, event, why, ruling)
+
+
+async def _end(
+    unit: Unit, now: datetime, promise: Row[Any], event: str, why: str, ruling: Ruling
+) -> None:
+    before = PromiseState(promise.state)
+    moved = await move(
+        unit, promises, promise.id, PROMISE, event,
+        ended_at=now, ended_why=why, next_look_at=None,
+    )  # fmt: skip
+    state = PromiseState(moved.after)
+    details: dict[str, Any] = {
+        "why": why,
+        "before": before.value,
+        "paid_minor": ruling.paid.minor,
+        "missing_minor": ruling.missing.minor,
+        "currency": promise.currency,
+    }
+    await write_change(unit, now, promise, state, details)
+    if state in (PromiseState.PART, PromiseState.BROKEN) and before is PromiseState.OPEN:
+        await _go_after(unit, now, promise, state, ruling)
+    elif state is PromiseState.KEPT:
+        await cancel_tasks(
+            unit,
+            now,
+            borrower_id=promise.borrower_id,
+            case_id=promise.case_id,
+            reasons=(TaskReason.PROMISE_BROKEN,),
+            why="paid",
+        )
+    await let_case_go_on(unit, now, promise.case_id)
+
+
+async def _go_after(
+    unit: Unit, now: datetime, promise: Row[Any], state: PromiseState, ruling: Ruling
+) -> None:
+    """The deadline passed: a person asks what happened, and machines may speak again."""
+    await open_task(
+        unit,
+        now,
+        borrower_id=promise.borrower_id,
+        case_id=promise.case_id,
+        reason=TaskReason.PROMISE_BROKEN,
+        # Reopened by a returned payment, it may be broken a second time.
+        cause=f"{promise.id}|{now.isoformat()}",
+        situation={
+            "promise_id": str(promise.id),
+            "promise": state.value,
+            "paid_minor": ruling.paid.minor,
+            "missing_minor": ruling.missing.minor,
+            "currency": promise.currency,
+        },
+        lender_id=promise.lender_id,
+    )
+    await start_over(
+        unit, now, borrower_id=promise.borrower_id, lender_id=promise.lender_id, why="replaced"
+    )
+
+
+async def plan_next_look(
+    unit: Unit,
+    now: datetime,
+    promise: Row[Any],
+    parts: tuple[Part, ...],
+    zone: ZoneInfo,
+    wait_until: date | None,
+) -> None:
+    """Set when the clock has to look at an open promise: its next reminder, or its deadline."""
+    made_on = promise.made_at.astimezone(zone).date()
+    done = set(
+        await unit.conn.scalars(
+            select(strategy_steps.c.name).where(
+                strategy_steps.c.case_id == promise.case_id, strategy_steps.c.kind == REMINDER
+            )
+        )
+    )
+    today = now.astimezone(zone).date()
+    days = [
+        on
+        for number, on in reminder_days(
+            parts, made_on=made_on, days_before=promise.remind_days_before
+        )
+        if step_name(promise.id, number) not in done and parts[number - 1].due_on > today
+    ]
+    if wait_until is not None:
+        days.append(wait_until)
+    await unit.conn.execute(
+        update(promises)
+        .where(promises.c.id == promise.id)
+        .values(next_look_at=day_begins(min(days), zone) if days else None)
+    )
+
+
+def step_name(promise_id: UUID, number: int) -> str:
+    """The name of one part's reminder among the steps of a case."""
+    return f"{promise_id}/{number}"
+
+
+def day_begins(on: date, zone: ZoneInfo) -> datetime:
+    """The first instant of a calendar day in a zone, as UTC."""
+    return datetime.combine(on, time(), zone).astimezone(UTC)
+
+
+async def let_case_go_on(unit: Unit, now: datetime, case_id: UUID) -> None:
+    """Have the strategy look at the case at once: what it waited for is over."""
+    await unit.conn.execute(
+        update(cases)
+        .where(cases.c.id == case_id, cases.c.state == CaseState.OPEN.value)
+        .values(next_step_at=now)
+    )
+
+
+async def write_change(
+    unit: Unit,
+    now: datetime,
+    promise: Row[Any],
+    state: PromiseState,
+    details: dict[str, Any],
+    *,
+    actor: str = ROBOT,
+) -> None:
+    """The line of a promise's new state, and the word to the lender's system."""
+    line = Line(
+        promise.borrower_id,
+        Kind.PROMISE_CHANGED,
+        actor,
+        {"promise_id": str(promise.id), "state": state.value, **details},
+        promise.case_id,
+        promise.lender_id,
+    )
+    await timeline.write(unit, now, [line])
+    await tell_lender(
+        unit,
+        now,
+        event=LenderEvent.PROMISE_CHANGED,
+        subject_id=promise.id,
+        payload={
+            "promise_id": str(promise.id),
+            "case_id": str(promise.case_id),
+            "state": state.value,
+            "at": now.isoformat(),
+        },
+        ordinal=int(now.timestamp()),
+        lender_id=promise.lender_id,
+    )

@@ -1,0 +1,75 @@
+"""The lines of the timeline about people's work: promises, and calls that somebody noted."""
+
+from __future__ import annotations
+
+from typing import Final
+
+from app.domain.message import Channel
+from app.domain.task import TaskOutcome
+from app.web import words
+from app.web.telling import Details, Words, amount_in_words, day_in_words, sentence
+
+_PROMISE_TITLES: Final = {
+    "open": ("Promise stands again", "warn"),
+    "kept": ("Promise kept", "good"),
+    "part": ("Promise kept in part", "warn"),
+    "broken": ("Promise broken", "bad"),
+    "cancelled": ("Promise cancelled", ""),
+}
+_WHY: Final = {
+    "payment_returned": "The payment was sent back",
+    "paid_through_saldo": "Everything due was paid",
+    "paid_elsewhere": "Everything due was paid",
+    "not_due": "Nothing is due any more",
+    "loan_closed": "The loan was closed",
+    "written_off": "The debt was written off",
+    "failed": "Collection has ended",
+}
+
+
+def promise_made(details: Details) -> Words:
+    """What was promised, part by part, and the collector's note."""
+    said = "; ".join(
+        f"{amount_in_words(part['amount'].get('minor'), part['amount'].get('currency'))} "
+        f"on {day_in_words(part.get('due_on'))}"
+        for part in details.get("parts", ())
+    )
+    note = str(details.get("note", "") or "")
+    return Words("Promise to pay", f"{said}. {note}".strip(), "heart", "note")
+
+
+def promise_changed(details: Details) -> Words:
+    """How it ended, what came in time and what is missing."""
+    state = str(details.get("state", ""))
+    title, tone = _PROMISE_TITLES.get(state, ("Promise changed", ""))
+    why = str(details.get("why", "") or "")
+    said = sentence(_WHY.get(why, why))
+    if not said:
+        paid = amount_in_words(details.get("paid_minor"), details.get("currency"))
+        missing = amount_in_words(details.get("missing_minor"), details.get("currency"))
+        said = f"Paid in time: {paid}." if paid else ""
+        if missing and details.get("missing_minor"):
+            said = f"{said} Missing: {missing}."
+    return Words(title, said.strip(), "heart", tone)
+
+
+def contact_noted(details: Details) -> Words:
+    """A call or a message that a person made or took, and whether the rules allowed it."""
+    channel = str(details.get("channel", ""))
+    inbound = details.get("direction") == "inbound"
+    titles = {
+        Channel.CALL.value: ("Borrower called", "Called the borrower"),
+        Channel.SMS.value: ("Borrower sent a text", "Text sent by hand"),
+        Channel.EMAIL.value: ("Borrower sent an e-mail", "E-mail sent by hand"),
+    }
+    title = titles.get(channel, ("Borrower got in touch", "Contact"))[0 if inbound else 1]
+    outcome = str(details.get("outcome", ""))
+    said = [words.OUTCOMES[TaskOutcome(outcome)] + "."] if outcome in set(TaskOutcome) else []
+    if details.get("source") == "outside":
+        said.append("Made outside Saldo.")
+    if details.get("note"):
+        said.append(f"“{details['note']}”")
+    if details.get("allowed") is False:
+        said.append(f"The contact rules said no: {details.get('because', '')}")
+    tone = "warn" if details.get("allowed") is False else ""
+    return Words(title, " ".join(said), "call", tone)
