@@ -7,15 +7,15 @@ the same verdict.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import date, timedelta
 from enum import StrEnum
-from typing import Any
 
 from app.domain.errors import Invalid, NotAllowed
 from app.domain.money import Money, currency_digits
 from app.domain.promise import PromiseState
+from app.domain.stages import PromiseTerms
 
 
 class PromiseSource(StrEnum):
@@ -25,48 +25,6 @@ class PromiseSource(StrEnum):
     PAGE = "page"
     API = "api"
     IMPORT = "import"
-
-
-@dataclass(frozen=True, slots=True)
-class PromiseLimits:
-    """What may be promised, and how its deadline is judged.
-
-    The figures are ours where no strategy states others: a month ahead reaches the next payday
-    of everybody who is paid monthly, and a hundredth is what a bank's fee for a transfer takes.
-    `grace_days` run after a part's day before it counts as missed; `remind_days_before` is how
-    long before that day the borrower is reminded.
-    """
-
-    longest_days: int = 31
-    most_parts: int = 4
-    grace_days: int = 0
-    tolerance_basis_points: int = 100
-    remind_days_before: int = 1
-
-    def __post_init__(self) -> None:
-        for name, least, most in _BOUNDS:
-            if not least <= getattr(self, name) <= most:
-                raise Invalid(name, f"must be from {least} to {most}.")
-
-
-_BOUNDS = (
-    ("longest_days", 1, 366),
-    ("most_parts", 1, 12),
-    ("grace_days", 0, 30),
-    ("tolerance_basis_points", 0, 2_000),
-    ("remind_days_before", 0, 30),
-)
-
-
-def limits_of(stated: Mapping[str, Any]) -> PromiseLimits:
-    """The limits that a strategy states; what it leaves out keeps our figure. Raises `Invalid`."""
-    known = [name for name, _, _ in _BOUNDS]
-    for name, value in stated.items():
-        if name not in known:
-            raise Invalid(name, "is not a term of promises.", mend=f"Use: {', '.join(known)}.")
-        if isinstance(value, bool) or not isinstance(value, int):
-            raise Invalid(name, "must be a whole number.")
-    return PromiseLimits(**stated)
 
 
 @dataclass(frozen=True, slots=True)
@@ -86,17 +44,18 @@ class Paid:
 
 
 def check_parts(
-    parts: Sequence[Part], *, due: Money, today: date, limits: PromiseLimits
+    parts: Sequence[Part], *, due: Money, today: date, terms: PromiseTerms
 ) -> tuple[Part, ...]:
     """The parts in the order of their days. Raises `Invalid`, which names the part and the mend.
 
     Together they are at most `due`, what is due and unpaid now: nobody promises what nobody may
-    ask him for.
+    ask him for. Each is at least one whole unit of the currency, or the share the terms want.
     """
-    if not 1 <= len(parts) <= limits.most_parts:
-        raise Invalid("parts", f"must be 1 to {limits.most_parts}.")
-    last = today + timedelta(days=limits.longest_days)
-    least = min(Money(10 ** currency_digits(due.currency), due.currency), due)
+    if not 1 <= len(parts) <= terms.max_parts:
+        raise Invalid("parts", f"must be 1 to {terms.max_parts}.")
+    last = today + timedelta(days=terms.max_days_ahead)
+    unit = Money(10 ** currency_digits(due.currency), due.currency)
+    least = min(max(unit, due.share(terms.min_share_basis_points)), due)
     for place, part in enumerate(parts):
         day, amount = f"parts[{place}].due_on", f"parts[{place}].amount"
         if part.amount.currency != due.currency:
@@ -194,12 +153,16 @@ def judge(
     return Ruling("keep", None, in_time, nothing)
 
 
-def tolerance_for(parts: Sequence[Part], limits: PromiseLimits) -> Money:
-    """How much may be missing: a share of the whole promise, less than its smallest part."""
+def tolerance_for(parts: Sequence[Part], terms: PromiseTerms) -> Money:
+    """How much may be missing: the larger of a share of the whole promise and a fixed amount.
+
+    Always less than its smallest part: no part may go missing as a whole.
+    """
     total = total_of(parts)
     smallest = min((part.amount for part in parts), key=lambda amount: amount.minor)
-    share = total.minor * limits.tolerance_basis_points // 10_000
-    return Money(min(share, smallest.minor - 1), total.currency)
+    share = total.minor * terms.tolerance_basis_points // 10_000
+    wide = max(share, terms.tolerance_minor)
+    return Money(min(wide, smallest.minor - 1), total.currency)
 
 
 def reminder_days(
@@ -252,7 +215,7 @@ class Suggestion:
 _PAID_BY_DAY = {"PL": 10}
 
 
-def suggest(known: Known, today: date, limits: PromiseLimits) -> Suggestion:
+def suggest(known: Known, today: date, terms: PromiseTerms) -> Suggestion:
     """The day after the next payday, and what he could pay then."""
     usual = recurring_day(known.money_came_on)
     if usual is not None:
@@ -264,7 +227,7 @@ def suggest(known: Known, today: date, limits: PromiseLimits) -> Suggestion:
     else:
         payday = _next_day_of_month(today, 31)
         when = "Wages are usually there at the end of the month"
-    last = today + timedelta(days=limits.longest_days)
+    last = today + timedelta(days=terms.max_days_ahead)
     amount, what = _affordable(known)
     on = min(payday + timedelta(days=1), last)
     return Suggestion(on, amount, f"{when}. {what}.", (when, what))

@@ -15,12 +15,12 @@ from app.domain.ids import LenderId
 from app.domain.message import CancelReason
 from app.domain.promise_terms import (
     Part,
-    PromiseLimits,
     PromiseSource,
     check_parts,
     refuse_after_broken,
     tolerance_for,
 )
+from app.domain.stages import PromiseTerms
 from app.domain.task import CALLS
 from app.flows.cancel_tasks import cancel_tasks
 from app.flows.house import House
@@ -31,13 +31,17 @@ from app.store import timeline
 from app.store.dues import due_of_loan
 from app.store.keys import new_id
 from app.store.loans import lock_loan
-from app.store.promises import last_ended_state, open_promise_of, zone_of_lender
+from app.store.promises import (
+    last_ended_state,
+    open_promise_of,
+    promise_terms_of,
+    zone_of_lender,
+)
 from app.store.tables import cases, promise_parts, promises
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
 LONGEST_NOTE: Final = 500
-LIMITS: Final = PromiseLimits()
 
 
 async def take_promise(
@@ -90,8 +94,9 @@ async def write_promise(
     refuse_after_broken(await last_ended_state(unit, case_id), source, note)
     zone = await zone_of_lender(unit, loan.lender_id)
     today = now.astimezone(zone).date()
-    ordered = check_parts(parts, due=due.amount, today=today, limits=LIMITS)
-    promise = await _insert(unit, now, case, ordered, due.currency, source, made_by, note)
+    terms = await promise_terms_of(unit, case_id)
+    ordered = check_parts(parts, due=due.amount, today=today, terms=terms)
+    promise = await _insert(unit, now, case, ordered, terms, source, made_by, note)
     await plan_next_look(unit, now, promise, ordered, zone, ordered[0].due_on)
     await _write_line(unit, now, promise, ordered, made_by)
     await cancel_tasks(
@@ -128,7 +133,7 @@ async def _insert(
     now: datetime,
     case: Row[Any],
     parts: tuple[Part, ...],
-    currency: str,
+    terms: PromiseTerms,
     source: PromiseSource,
     made_by: str,
     note: str,
@@ -142,10 +147,10 @@ async def _insert(
                 borrower_id=case.borrower_id,
                 case_id=case.id,
                 loan_id=case.loan_id,
-                currency=currency,
-                grace_days=LIMITS.grace_days,
-                tolerance_minor=tolerance_for(parts, LIMITS).minor,
-                remind_days_before=LIMITS.remind_days_before,
+                currency=parts[0].amount.currency,
+                grace_days=terms.grace_days,
+                tolerance_minor=tolerance_for(parts, terms).minor,
+                remind_days_before=terms.remind_days_before,
                 source=source.value,
                 made_by=made_by,
                 note=note.strip(),

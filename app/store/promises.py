@@ -14,8 +14,16 @@ from sqlalchemy import Row, select
 from app.domain.money import Money
 from app.domain.promise import PromiseState
 from app.domain.promise_terms import Paid, Part, total_of
+from app.domain.stages import PromiseTerms, parse_body
 from app.store.arrays import among
-from app.store.tables import lenders, promise_parts, promises, repayments
+from app.store.tables import (
+    cases,
+    lenders,
+    promise_parts,
+    promises,
+    repayments,
+    strategy_versions,
+)
 from app.store.unit import Unit
 
 
@@ -114,6 +122,16 @@ async def last_ended_state(unit: Unit, case_id: UUID) -> PromiseState | None:
         .limit(1)
     )
     return None if found is None else PromiseState(found)
+
+
+async def promise_terms_of(unit: Unit, case_id: UUID) -> PromiseTerms:
+    """What may be promised on a case: the terms of its strategy, or the usual ones."""
+    body = await unit.conn.scalar(
+        select(strategy_versions.c.body)
+        .join(cases, cases.c.strategy_version_id == strategy_versions.c.id)
+        .where(cases.c.id == case_id)
+    )
+    return PromiseTerms() if body is None else parse_body(body).promise
 
 
 async def zone_of_lender(unit: Unit, lender_id: UUID) -> ZoneInfo:

@@ -15,11 +15,9 @@ from app.domain.promise_terms import (
     Known,
     Paid,
     Part,
-    PromiseLimits,
     PromiseSource,
     check_parts,
     judge,
-    limits_of,
     recurring_day,
     refuse_after_broken,
     reminder_days,
@@ -27,10 +25,11 @@ from app.domain.promise_terms import (
     tolerance_for,
     total_of,
 )
+from app.domain.stages import PromiseTerms
 
 MON = date(2026, 3, 2)
 DUE = Money(12_000, "EUR")
-LIMITS = PromiseLimits()
+TERMS = PromiseTerms(max_days_ahead=31, max_parts=4, tolerance_basis_points=100)
 
 
 def euros(minor: int) -> Money:
@@ -66,45 +65,28 @@ def paid(day: int, minor: int) -> Paid:
 )
 def test_terms_outside_the_limits_are_named(parts: list[Part], field: str, words: str) -> None:
     with pytest.raises(Invalid) as refusal:
-        check_parts(parts, due=DUE, today=MON, limits=LIMITS)
+        check_parts(parts, due=DUE, today=MON, terms=TERMS)
     assert refusal.value.field == field
     assert words in refusal.value.message
 
 
 def test_parts_come_back_in_order_and_today_and_the_last_day_are_possible() -> None:
     parts = [part(31, 6000), part(0, 6000)]
-    assert check_parts(parts, due=DUE, today=MON, limits=LIMITS) == (parts[1], parts[0])
+    assert check_parts(parts, due=DUE, today=MON, terms=TERMS) == (parts[1], parts[0])
 
 
 def test_a_debt_smaller_than_the_least_amount_may_be_promised_whole() -> None:
     due = euros(40)
-    assert check_parts([part(1, 40)], due=due, today=MON, limits=LIMITS)
+    assert check_parts([part(1, 40)], due=due, today=MON, terms=TERMS)
     with pytest.raises(Invalid):
-        check_parts([part(1, 39)], due=due, today=MON, limits=LIMITS)
+        check_parts([part(1, 39)], due=due, today=MON, terms=TERMS)
 
 
-@pytest.mark.parametrize(
-    ("stated", "field"),
-    [
-        ({"longest_days": 0}, "longest_days"),
-        ({"longest_days": 367}, "longest_days"),
-        ({"most_parts": 13}, "most_parts"),
-        ({"grace_days": -1}, "grace_days"),
-        ({"grace_days": True}, "grace_days"),
-        ({"grace_days": "2"}, "grace_days"),
-        ({"tolerance_basis_points": 2001}, "tolerance_basis_points"),
-        ({"colour": 1}, "colour"),
-    ],
-)
-def test_limits_of_a_strategy_are_checked(stated: dict[str, int], field: str) -> None:
-    with pytest.raises(Invalid) as refusal:
-        limits_of(stated)
-    assert refusal.value.field == field
-
-
-def test_a_strategy_states_what_differs() -> None:
-    assert limits_of({}) == LIMITS
-    assert limits_of({"grace_days": 3}) == PromiseLimits(grace_days=3)
+def test_a_strategy_may_want_a_share_of_the_debt() -> None:
+    terms = PromiseTerms(min_share_basis_points=2_500)
+    assert check_parts([part(1, 3_000)], due=DUE, today=MON, terms=terms)
+    with pytest.raises(Invalid, match=r"30\.00 EUR"):
+        check_parts([part(1, 2_999)], due=DUE, today=MON, terms=terms)
 
 
 # ------------------------------------------------------------------ after a broken one
@@ -172,9 +154,13 @@ def test_the_verdict(
 
 
 def test_the_tolerance_never_makes_a_whole_part_disappear() -> None:
-    wide = PromiseLimits(tolerance_basis_points=2000)
+    wide = PromiseTerms(tolerance_basis_points=2000)
     assert tolerance_for([part(1, 9900), part(2, 100)], wide) == euros(99)
-    assert tolerance_for([part(1, 12_000)], LIMITS) == euros(120)
+    assert tolerance_for([part(1, 12_000)], TERMS) == euros(120)
+    fixed = PromiseTerms(tolerance_basis_points=100, tolerance_minor=200)
+    assert tolerance_for([part(1, 12_000)], fixed) == euros(200)
+    assert tolerance_for([part(1, 30_000)], fixed) == euros(300)
+    assert tolerance_for([part(1, 150)], fixed) == euros(149)
     assert tolerance_for([Part(MON, Money(1, "JPY"))], wide) == Money(0, "JPY")
 
 
@@ -293,7 +279,7 @@ def test_a_payday_is_seen_in_two_months(days: list[date], expected: int | None) 
 def test_the_day_after_payday_is_suggested(
     country: str, today: date, seen: tuple[date, ...], on: date
 ) -> None:
-    assert suggest(Known(DUE, country, seen), today, LIMITS).on == on
+    assert suggest(Known(DUE, country, seen), today, TERMS).on == on
 
 
 @pytest.mark.parametrize(
@@ -309,7 +295,7 @@ def test_the_amount_rests_on_what_he_agreed_to_or_paid_before(
         instalment=None if instalment is None else euros(instalment),
         largest_paid=None if largest is None else euros(largest),
     )
-    found = suggest(known, MON, LIMITS)
+    found = suggest(known, MON, TERMS)
     assert found.amount == euros(expected)
     assert found.because.endswith(".")
 
@@ -332,10 +318,10 @@ def test_what_is_suggested_may_be_promised(
     country: str,
     longest: int,
 ) -> None:
-    limits = PromiseLimits(longest_days=longest)
+    terms = PromiseTerms(max_days_ahead=longest)
     amounts = [None if one is None else euros(one) for one in (instalment, largest)]
     known = Known(euros(due), country, tuple(seen), *amounts)
-    found = suggest(known, today, limits)
+    found = suggest(known, today, terms)
     assert today < found.on <= today + timedelta(days=longest)
     if found.amount.minor >= 100 or found.amount == known.due:
-        check_parts([Part(found.on, found.amount)], due=known.due, today=today, limits=limits)
+        check_parts([Part(found.on, found.amount)], due=known.due, today=today, terms=terms)

@@ -8,10 +8,12 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import insert, update
 
 from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed, NotFound
 from app.domain.money import Money
 from app.domain.promise_terms import Part, PromiseSource
+from app.domain.stages import body_notes, parse_body
 from app.domain.task import TaskReason
 from app.flows.cancel_promise import cancel_promise
 from app.flows.confirm_owed import confirm_owed
@@ -23,6 +25,7 @@ from app.flows.watch_promises import watch_promises
 from app.store.keys import new_id
 from app.store.loans import Scheduled
 from app.store.promises import open_promise_of
+from app.store.tables import cases, strategies, strategy_versions
 from tests.flows.at_the_page import at_the_page, payment_ids, settle
 from tests.flows.street import Neighbour, Street
 
@@ -47,6 +50,34 @@ async def call_task(street: Street, who: Neighbour, reason: TaskReason, cause: s
     async with street.store.unit(street.lender_id) as unit:
         await open_task(
             unit, street.now, borrower_id=who.id, case_id=who.cases[0], reason=reason, cause=cause
+        )
+
+
+async def strategy(street: Street, who: Neighbour, promise_terms: dict[str, int]) -> None:
+    """Have the case worked by a strategy with these terms of promises."""
+    version_id, strategy_id = new_id(), new_id()
+    body = body_notes(
+        parse_body(
+            {
+                "name": "ours",
+                "stages": [{"name": "first", "from_day": 0}],
+                "promise": promise_terms,
+            }
+        )
+    )
+    own = {"lender_id": street.lender_id, "id": strategy_id}
+    version = {"lender_id": street.lender_id, "id": version_id, "strategy_id": strategy_id}
+    async with street.store.unit(street.lender_id) as unit:
+        await unit.conn.execute(
+            insert(strategies).values(name="ours", created_at=street.now, **own)
+        )
+        await unit.conn.execute(
+            insert(strategy_versions).values(
+                body=body, made_by="eva", made_at=street.now, **version
+            )
+        )
+        await unit.conn.execute(
+            update(cases).where(cases.c.id == who.cases[0]).values(strategy_version_id=version_id)
         )
 
 
@@ -143,8 +174,11 @@ async def test_a_part_is_neither_kept_nor_broken(street: Street) -> None:
     assert await street.tasks(who) == ["promise_broken"]
 
 
-async def test_within_the_tolerance_it_is_kept(street: Street) -> None:
+async def test_within_the_tolerance_of_its_strategy_it_is_kept(street: Street) -> None:
     who = await street.neighbour()
+    await strategy(street, who, {"tolerance_basis_points": 100, "max_parts": 1})
+    with pytest.raises(Invalid):
+        await promise(street, who, (1, 5_000), (3, 5_000))
     promise_id = await promise(street, who, (3, 10_000))
     await street.repaid(who, "R1", minor=9_899)
     assert await state_of(street, promise_id) == "open"

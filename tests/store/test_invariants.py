@@ -166,6 +166,10 @@ def _given_up_alone(p: Planter) -> None:
 
 def _written_off_and_worked(p: Planter) -> None:
     p.put("loans", id=LOAN, state="written_off")
+def _promise_left_over(p: Planter) -> None:
+    p.put("cases", id=CASE, state="closed")
+    promise = p.put("promises", case_id=CASE, state="open")
+    p.put("promise_parts", promise_id=promise, number=1, due_on=NOW.date())
 
 
 PLANTED: dict[str, Callable[[Planter], Any]] = {
@@ -189,6 +193,8 @@ PLANTED: dict[str, Callable[[Planter], Any]] = {
     "signal_for_closed_cases": _closed_with_signal,
     "loan_and_case_disagree": lambda p: p.put("loans", case_id=CASE),
     "case_with_nothing_due": _nothing_due,
+    "promise_never_judged": lambda p: p.put("promises", state="open"),
+    "promise_of_a_closed_case": _promise_left_over,
     "case_stuck": _stuck,
 }
 
