@@ -12,9 +12,10 @@ from app.domain.errors import Invalid, NotFound
 from app.domain.ids import LenderId
 from app.domain.promise import PROMISE, PromiseState
 from app.flows.house import House
-from app.flows.judge_promises import let_case_go_on, write_change
+from app.flows.judge_promises import write_change
 from app.store.loans import lock_loan
 from app.store.moves import move
+from app.store.strategies import wake_cases
 from app.store.tables import promises
 
 _LONGEST_REASON: Final = 500
@@ -49,4 +50,4 @@ async def cancel_promise(
         )  # fmt: skip
         details = {"why": reason.strip()}
         await write_change(unit, now, promise, PromiseState.CANCELLED, details, actor=actor)
-        await let_case_go_on(unit, now, promise.case_id)
+        await wake_cases(unit, now, borrower_id=promise.borrower_id, case_id=promise.case_id)

@@ -27,6 +27,7 @@ from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
 from app.store.moves import move
 from app.store.promises import money_since, parts_of, zone_of_lender
+from app.store.strategies import wake_cases
 from app.store.tables import cases, promises, repayments, strategy_steps
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -164,7 +165,7 @@ async def _end(
             reasons=(TaskReason.PROMISE_BROKEN,),
             why="paid",
         )
-    await let_case_go_on(unit, now, promise.case_id)
+    await wake_cases(unit, now, borrower_id=promise.borrower_id, case_id=promise.case_id)
 
 
 async def _go_after(
@@ -235,15 +236,6 @@ def step_name(promise_id: UUID, number: int) -> str:
 def day_begins(on: date, zone: ZoneInfo) -> datetime:
     """The first instant of a calendar day in a zone, as UTC."""
     return datetime.combine(on, time(), zone).astimezone(UTC)
-
-
-async def let_case_go_on(unit: Unit, now: datetime, case_id: UUID) -> None:
-    """Have the strategy look at the case at once: what it waited for is over."""
-    await unit.conn.execute(
-        update(cases)
-        .where(cases.c.id == case_id, cases.c.state == CaseState.OPEN.value)
-        .values(next_step_at=now)
-    )
 
 
 async def write_change(
