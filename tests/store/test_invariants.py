@@ -166,6 +166,8 @@ def _given_up_alone(p: Planter) -> None:
 
 def _written_off_and_worked(p: Planter) -> None:
     p.put("loans", id=LOAN, state="written_off")
+
+
 def _promise_left_over(p: Planter) -> None:
     p.put("cases", id=CASE, state="closed")
     promise = p.put("promises", case_id=CASE, state="open")
