@@ -64,7 +64,8 @@ def rotate(data_dir: DataDir = None) -> None:
     """
     changed, made = run(_rotate, data_dir)
     typer.echo(f"{changed} data keys wrapped anew, {made} lenders have a new one.")
-    typer.echo("Restart Saldo now. After that, older master keys may be removed.")
+    typer.echo("Running processes seal with them in some seconds.")
+    typer.echo("Older master keys may be removed with the next restart.")
 
 
 async def _rotate(parts: Parts) -> tuple[int, int]:

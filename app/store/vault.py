@@ -13,13 +13,16 @@ import base64
 import hashlib
 import hmac
 import os
-from collections.abc import Iterable, Mapping, Sequence
+import time
+from collections.abc import Callable, Iterable, Mapping, Sequence
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
+import structlog
 from cryptography.exceptions import InvalidTag
 from cryptography.hazmat.primitives.ciphers.aead import AESGCM
-from sqlalchemy import insert, select, update
+from sqlalchemy import Row, insert, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from app.domain.errors import Misconfigured, SaldoError
@@ -27,7 +30,13 @@ from app.store.keys import new_id
 from app.store.tables import data_keys
 
 _NONCE = 12
+# Seconds, real time. Every process looks a lender's keys up again this often, and seals under a key
+# that is new to it only when every other process has had the time to learn it.
+LOOK_AGAIN: Final = 5.0
+SETTLED: Final = 3 * LOOK_AGAIN
 _INSTALLATION = UUID(int=0)
+
+log = structlog.get_logger("vault")
 
 
 class SealBroken(SaldoError):
@@ -59,9 +68,17 @@ def _place(place: str, row_id: UUID | bytes) -> bytes:
 
 
 class Vault:
-    """Seals and opens. Data keys are cached for the life of the process; they never change."""
+    """Seals and opens. A data key never changes; which ones there are is looked up now and then.
 
-    def __init__(self, master_keys: Mapping[str, bytes], hash_key: bytes) -> None:
+    `ticks` gives seconds of real time that only ever go on.
+    """
+
+    def __init__(
+        self,
+        master_keys: Mapping[str, bytes],
+        hash_key: bytes,
+        ticks: Callable[[], float] = time.monotonic,
+    ) -> None:
         if not master_keys:
             raise Misconfigured(
                 "SALDO_MASTER_KEYS", "no key is set", "Make one with: saldo keys new"
@@ -75,6 +92,10 @@ class Vault:
         self._hash_key = hash_key
         self._keys: dict[bytes, AESGCM] = {}  # by the bytes of their ids, as a ciphertext begins
         self._active: dict[UUID, bytes] = {}
+        self._coming: dict[UUID, tuple[bytes, float]] = {}  # a newer key, and when to seal with it
+        self._known: dict[UUID, set[bytes]] = {}
+        self._looked: dict[UUID, float] = {}
+        self._ticks = ticks
         first = master_keys[self._active_master]
         self._cookie_key = hmac.digest(first, b"saldo installation rows", hashlib.sha256)
         self._keys[_INSTALLATION.bytes] = AESGCM(self._cookie_key)
@@ -113,25 +134,80 @@ class Vault:
             )
         )
         self._keys[key_id.bytes] = AESGCM(raw)
-        self._active[lender_id] = key_id.bytes
+        self._known.setdefault(lender_id, set()).add(key_id.bytes)
+        self._seal_with(lender_id, key_id.bytes)
         return key_id
 
     async def ready(self, conn: AsyncConnection, lender_ids: Iterable[UUID] | None) -> None:
-        """Load the data keys of these lenders (None: of all that `conn` may see)."""
-        wanted = None
+        """Have the data keys of these lenders (None: of all that `conn` may see).
+
+        They are looked up when they are not known, and again after `LOOK_AGAIN` seconds: another
+        process may have made a new one, or erased them.
+        """
+        wanted, now = None, self._ticks()
         if lender_ids is not None:
-            wanted = {lender for lender in lender_ids if lender not in self._active}
+            wanted = {
+                lender
+                for lender in lender_ids
+                if now - self._looked.get(lender, -LOOK_AGAIN) >= LOOK_AGAIN
+            }
             if not wanted:
                 return
-        query = select(data_keys).order_by(data_keys.c.created_at)
+        query = select(data_keys).order_by(data_keys.c.created_at, data_keys.c.id)
         if wanted is not None:
             query = query.where(data_keys.c.lender_id.in_(wanted))
+        found: dict[UUID, list[Row[Any]]] = {lender: [] for lender in wanted or ()}
         for row in await conn.execute(query):
-            self._keys.setdefault(
-                row.id.bytes, AESGCM(self._unwrap(row.id, row.master_key_id, row.wrapped))
-            )
-            if row.retired_at is None:
-                self._active[row.lender_id] = row.id.bytes
+            found.setdefault(row.lender_id, []).append(row)
+        for lender, rows in found.items():
+            self._learn(lender, rows)
+            if rows:
+                self._looked[lender] = now
+
+    def _learn(self, lender: UUID, rows: Sequence[Row[Any]]) -> None:
+        """Take a lender's keys as they stand in the database; those that are gone are forgotten."""
+        there: set[bytes] = set()
+        for row in rows:
+            if row.id.bytes not in self._keys:
+                try:
+                    raw = self._unwrap(row.id, row.master_key_id, row.wrapped)
+                except Misconfigured:
+                    if lender not in self._active:
+                        raise
+                    # Made under a master key that this process will have after its restart.
+                    log.exception("data_key_not_opened", key_id=str(row.id))
+                    continue
+                self._keys[row.id.bytes] = AESGCM(raw)
+            there.add(row.id.bytes)
+        for gone in self._known.get(lender, set()) - there:
+            self._keys.pop(gone, None)
+        self._known[lender] = there
+        if self._active.get(lender) not in there:
+            self._active.pop(lender, None)
+        if self._coming.get(lender, (b"", 0.0))[0] not in there:
+            self._coming.pop(lender, None)
+        in_use = [
+            row.id.bytes for row in rows if row.retired_at is None and row.id.bytes in there
+        ]
+        if in_use:
+            self._seal_with(lender, in_use[-1])
+
+    def _seal_with(self, lender: UUID, key: bytes) -> None:
+        """At once when there was none; else when the others must have learned of it."""
+        if lender not in self._active:
+            self._active[lender] = key
+            self._coming.pop(lender, None)
+        elif self._active[lender] == key:
+            self._coming.pop(lender, None)
+        elif self._coming.get(lender, (b"", 0.0))[0] != key:
+            self._coming[lender] = (key, self._ticks() + SETTLED)
+
+    def _key_of(self, lender: UUID) -> bytes:
+        coming = self._coming.get(lender)
+        if coming is not None and self._ticks() >= coming[1]:
+            self._active[lender] = coming[0]
+            del self._coming[lender]
+        return self._active[lender]
 
     def _unwrap(self, key_id: UUID, master_id: str, wrapped: bytes) -> bytes:
         master = self._masters.get(master_id)
@@ -155,18 +231,18 @@ class Vault:
     async def rewrap(self, conn: AsyncConnection) -> int:
         """Wrap every data key under the active master key. Returns how many were changed."""
         changed = 0
-        rows: Sequence[object] = (
+        rows: Sequence[Row[Any]] = (
             await conn.execute(
                 select(data_keys).where(data_keys.c.master_key_id != self._active_master)
             )
         ).all()
         for row in rows:
-            raw = self._unwrap(row.id, row.master_key_id, row.wrapped)  # type: ignore[attr-defined]
+            raw = self._unwrap(row.id, row.master_key_id, row.wrapped)
             nonce = os.urandom(_NONCE)
-            place = _place("data_keys.wrapped", row.id)  # type: ignore[attr-defined]
+            place = _place("data_keys.wrapped", row.id)
             await conn.execute(
                 update(data_keys)
-                .where(data_keys.c.id == row.id)  # type: ignore[attr-defined]
+                .where(data_keys.c.id == row.id)
                 .values(
                     master_key_id=self._active_master,
                     wrapped=nonce + self._masters[self._active_master].encrypt(nonce, raw, place),
@@ -181,7 +257,7 @@ class Vault:
         self, lender_id: UUID | None, place: str, row_id: UUID | bytes, plain: str | bytes
     ) -> bytes:
         """Encrypt for one place ("messages.body_enc") and row. None = installation's own rows."""
-        key_id = _INSTALLATION.bytes if lender_id is None else self._active[lender_id]
+        key_id = _INSTALLATION.bytes if lender_id is None else self._key_of(lender_id)
         raw = plain.encode() if isinstance(plain, str) else plain
         nonce = os.urandom(_NONCE)
         return key_id + nonce + self._keys[key_id].encrypt(nonce, raw, _place(place, row_id))
@@ -191,6 +267,9 @@ class Vault:
         key_id, nonce, body = sealed[:16], sealed[16 : 16 + _NONCE], sealed[16 + _NONCE :]
         cipher = self._keys.get(key_id)
         ring = [] if cipher is None else [cipher]
+        if cipher is None:
+            # A key made a moment ago: whoever tries again has it.
+            self._looked.clear()
         if key_id == _INSTALLATION.bytes:
             ring += self._older
         for cipher in ring:

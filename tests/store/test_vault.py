@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator, Sequence
+from dataclasses import dataclass
 from datetime import UTC, datetime
+from typing import Any
 from uuid import UUID
 
+import psycopg
 import pytest
+from sqlalchemy import Row
 
 from app.domain.errors import Misconfigured
+from app.domain.ids import LenderId
 from app.store.embedded_setup import DatabaseUrls
 from app.store.keys import new_id, new_token
 from app.store.unit import Store
-from app.store.vault import SealBroken, Vault, parse_master_keys
+from app.store.vault import LOOK_AGAIN, SETTLED, SealBroken, Vault, parse_master_keys
 from tests.rig import HASH_KEY, MASTER_KEY, make_lender, make_store
 
 pytestmark = pytest.mark.anyio
@@ -64,6 +70,133 @@ async def test_another_process_opens_it_and_rotation_keeps_old_rows(
         assert unit.open(PLACE, row, old) == "before"
         assert unit.open(PLACE, row, fresh) == "after"
     await only_new.close()
+
+
+class Ticks:
+    """Real time in the test's hand."""
+
+    def __init__(self) -> None:
+        self.now = 100.0
+
+    def __call__(self) -> float:
+        return self.now
+
+
+@dataclass(slots=True)
+class Two:
+    """Two running processes on one database, and their time."""
+
+    ticks: Ticks
+    one: Store
+    other: Store
+    lender_id: LenderId
+
+    async def seals(self, store: Store, text: str) -> tuple[UUID, bytes]:
+        row = new_id()
+        async with store.unit(self.lender_id) as unit:
+            return row, unit.seal(PLACE, row, text)
+
+    async def opens(self, store: Store, sealed: tuple[UUID, bytes]) -> str:
+        async with store.unit(self.lender_id) as unit:
+            return unit.open(PLACE, *sealed)
+
+    async def rotate(self, db: DatabaseUrls) -> bytes:
+        """What `saldo keys rotate` does, in a process of its own. Returns the new key's id."""
+        command = make_store(db)
+        async with command.engine_unit() as unit:
+            key_id = await command.vault.make_key(unit.conn, self.lender_id, NOW)
+        await command.close()
+        return key_id.bytes
+
+
+@pytest.fixture
+async def two(store: Store, db: DatabaseUrls) -> AsyncIterator[Two]:
+    ticks = Ticks()
+    one, other = make_store(db), make_store(db)
+    for process in (one, other):
+        process.vault = Vault({"test": MASTER_KEY}, HASH_KEY, ticks)
+    pair = Two(ticks, one, other, await make_lender(store, NOW))
+    for process in (one, other):
+        await pair.seals(process, "both have the first key")
+    yield pair
+    await one.close()
+    await other.close()
+
+
+async def test_running_processes_learn_a_new_key_and_none_meets_a_row_it_cannot_open(
+    two: Two, db: DatabaseUrls
+) -> None:
+    new = await two.rotate(db)
+    used = []
+    # The one is busy, the other comes by only now and then, as seldom as it may.
+    for turn in range(40):
+        two.ticks.now += 1
+        sealed = await two.seals(two.one, f"turn {turn}")
+        used.append(sealed[1][:16] == new)
+        if turn % int(LOOK_AGAIN) == 0:
+            assert await two.opens(two.other, sealed) == f"turn {turn}"
+    assert used[0] is False
+    assert used[-1] is True
+    assert used == sorted(used), "once it seals with the new key, it stays with it"
+    assert used.index(True) <= LOOK_AGAIN + SETTLED + 1
+    assert (await two.seals(two.other, "x"))[1][:16] == new
+
+
+async def test_a_key_nobody_could_know_yet_is_found_by_the_next_try(
+    two: Two, db: DatabaseUrls
+) -> None:
+    await two.rotate(db)
+    fresh = make_store(db)
+    sealed = await two.seals(fresh, "by a process that started after the rotation")
+    with pytest.raises(SealBroken):
+        await two.opens(two.one, sealed)
+    assert await two.opens(two.one, sealed) == "by a process that started after the rotation"
+    await fresh.close()
+
+
+async def test_looking_again_is_bounded(two: Two, monkeypatch: pytest.MonkeyPatch) -> None:
+    asked: list[UUID] = []
+    learn = two.one.vault._learn
+
+    def counted(lender: UUID, rows: Sequence[Row[Any]]) -> None:
+        asked.append(lender)
+        learn(lender, rows)
+
+    monkeypatch.setattr(two.one.vault, "_learn", counted)
+    for _ in range(50):
+        await two.seals(two.one, "within the same second")
+    assert asked == []
+    two.ticks.now += LOOK_AGAIN
+    for _ in range(50):
+        await two.seals(two.one, "later")
+    assert len(asked) == 1
+
+
+async def test_erased_keys_are_forgotten_by_running_processes(two: Two, db: DatabaseUrls) -> None:
+    sealed = await two.seals(two.one, "to be erased")
+    assert await two.opens(two.other, sealed) == "to be erased"
+    # No process of ours may do this; whoever owns the database may.
+    async with await psycopg.AsyncConnection.connect(db.superuser) as owner:
+        gone = await owner.execute("DELETE FROM data_keys WHERE lender_id = %s", (two.lender_id,))
+    assert gone.rowcount == 1
+    two.ticks.now += LOOK_AGAIN
+    for process in (two.one, two.other):
+        with pytest.raises(SealBroken):
+            await two.opens(process, sealed)
+
+
+async def test_a_key_under_an_unknown_master_key_does_not_stop_the_process(
+    two: Two, db: DatabaseUrls
+) -> None:
+    before = await two.seals(two.one, "before")
+    command = make_store(db)
+    command.vault = Vault({"new": b"n" * 32, "test": MASTER_KEY}, HASH_KEY)
+    async with command.engine_unit() as unit:
+        await command.vault.make_key(unit.conn, two.lender_id, NOW)
+    await command.close()
+    two.ticks.now += LOOK_AGAIN + SETTLED
+    assert await two.opens(two.one, before) == "before"
+    assert await two.opens(two.one, await two.seals(two.one, "after")) == "after"
 
 
 async def test_a_missing_or_wrong_master_key_is_named(store: Store, db: DatabaseUrls) -> None:
