@@ -59,6 +59,7 @@ class Act(StrEnum):
     LOAD_BOOK = "load_book"
     RELEASE_BOOK = "release_book"
     RUN_EXPERIMENT = "run_experiment"
+    SETTLE_UNCLEAR = "settle_unclear"
 
 
 _PEOPLE = frozenset(Role) - {Role.INTEGRATION}
@@ -125,6 +126,8 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.LOAD_BOOK: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     Act.RELEASE_BOOK: frozenset({Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER}),
     Act.RUN_EXPERIMENT: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
+    # Money that "arrived" ends a case: not for those who are measured by ended cases.
+    Act.SETTLE_UNCLEAR: frozenset({Role.SUPERVISOR, Role.APPROVER}),
     Act.MANAGE_USERS: frozenset({Role.ADMIN}),
     Act.OWN_ACCOUNT: _PEOPLE,
 }

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Final
 from uuid import UUID
 
 from app.domain.errors import Conflict, Invalid
@@ -15,7 +16,8 @@ from app.flows.record_payment import apply_event
 from app.store import audit
 from app.store.payments import lock_payment
 
-_LONGEST_REASON = 500
+LONGEST_REASON: Final = 500
+"""Characters."""
 
 
 async def settle_unclear(
@@ -33,8 +35,8 @@ async def settle_unclear(
     Raises `NotFound`, `Invalid` without a reason, `Conflict` for a payment that is not unclear.
     """
     why = reason.strip()
-    if not 0 < len(why) <= _LONGEST_REASON:
-        raise Invalid("reason", f"has 1 to {_LONGEST_REASON} characters.")
+    if not 0 < len(why) <= LONGEST_REASON:
+        raise Invalid("reason", f"has 1 to {LONGEST_REASON} characters.")
     async with house.store.unit(lender_id) as unit:
         payment = await lock_payment(unit, payment_id)
         if payment.state != PaymentState.UNCLEAR.value:
@@ -48,6 +50,7 @@ async def settle_unclear(
             borrower_id=payment.borrower_id,
             reasons=(TaskReason.PAYMENT_UNCLEAR,),
             why="found_out",
+            payment_id=payment_id,
         )
         await audit.record(
             unit,

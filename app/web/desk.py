@@ -45,6 +45,8 @@ NOTICES: Final[Mapping[str, str]] = {
     "taken": "The task is yours.",
     "released": "The task is back on the board.",
     "finished": "Noted. The task is finished.",
+    "arrived": "Noted. The money is booked.",
+    "not_arrived": "Noted. The payment is ended and the loan is open again.",
     "held": "The hold is set and what was queued is cancelled.",
     "lifted": "The hold is lifted.",
     "ending": "The hold ends 30 days after the treatment.",

@@ -21,6 +21,7 @@ from app.web.pages import (
     stop,
     tasks,
     team,
+    unclear,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
@@ -33,6 +34,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     controls.router,
     observe.router,
     team.router,
+    unclear.router,
     # Longer addresses first: /p/back/... and /p/.../stop before /p/{token}.
     stop.router,
     paid.router,
