@@ -186,9 +186,7 @@ class Vault:
             self._active.pop(lender, None)
         if self._coming.get(lender, (b"", 0.0))[0] not in there:
             self._coming.pop(lender, None)
-        in_use = [
-            row.id.bytes for row in rows if row.retired_at is None and row.id.bytes in there
-        ]
+        in_use = [row.id.bytes for row in rows if row.retired_at is None and row.id.bytes in there]
         if in_use:
             self._seal_with(lender, in_use[-1])
 
