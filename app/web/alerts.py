@@ -31,6 +31,10 @@ _LOOK_EVERY_S: Final = 3.0
 _GATHER_S: Final = 0.15
 _WAITING_AT_MOST: Final = 200
 STREAMS_AT_MOST: Final = 400
+"""Per process."""
+
+STREAMS_PER_PERSON: Final = 12
+"""Open boards of one person at one process: more than anybody looks at, and no way to fill it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ class Watcher:
     """One open browser stream. `lost` is set when it did not keep up; it then starts anew."""
 
     lender_id: LenderId
+    user_id: UUID
     waiting: asyncio.Queue[Event]
     lost: bool = False
 
@@ -115,10 +120,27 @@ class AlertHub:
         """How many browsers are connected to this process."""
         return sum(len(room.watchers) for room in self._rooms.values())
 
+    def has_room(self, lender_id: LenderId, user_id: UUID) -> bool:
+        """May this person open one more stream here?"""
+        return (
+            self.streams < STREAMS_AT_MOST
+            and self._streams_of(lender_id, user_id) < STREAMS_PER_PERSON
+        )
+
+    def _streams_of(self, lender_id: LenderId, user_id: UUID) -> int:
+        room = self._rooms.get(lender_id)
+        return sum(one.user_id == user_id for one in room.watchers) if room else 0
+
     @asynccontextmanager
-    async def watching(self, lender_id: LenderId, after: UUID | None) -> AsyncIterator[Watcher]:
-        """A stream of one lender's alerts: first what came after `after`, then what happens."""
-        watcher = Watcher(lender_id, asyncio.Queue(_WAITING_AT_MOST))
+    async def watching(
+        self, lender_id: LenderId, user_id: UUID, after: UUID | None
+    ) -> AsyncIterator[Watcher]:
+        """A stream of one lender's alerts: first what came after `after`, then what happens.
+
+        One of many that were let in at the same moment is `lost` at once, and ends.
+        """
+        crowded = not self.has_room(lender_id, user_id)
+        watcher = Watcher(lender_id, user_id, asyncio.Queue(_WAITING_AT_MOST), crowded)
         room = self._rooms.setdefault(lender_id, _Room())
         room.watchers.add(watcher)
         try:

@@ -29,7 +29,11 @@ class Door(Enum):
     """What is bounded, and how often. Per hour the bound is on persistent guessing."""
 
     SIGN_IN_PER_IP = (RateLimitItemPerMinute(20), RateLimitItemPerHour(100))
-    SIGN_IN_PER_ACCOUNT = (RateLimitItemPerMinute(5), RateLimitItemPerHour(30))
+    # One network's tries at one person's door: a stranger uses up his own share, not the owner's.
+    SIGN_IN_PER_ACCOUNT_AND_IP = (RateLimitItemPerMinute(5), RateLimitItemPerHour(30))
+    # All networks together. A browser the person signed in with before is counted by itself.
+    SIGN_IN_PER_ACCOUNT = (RateLimitItemPerMinute(30), RateLimitItemPerHour(150))
+    SIGN_IN_PER_KNOWN_BROWSER = (RateLimitItemPerMinute(10), RateLimitItemPerHour(60))
     CHECK_PER_IP = (RateLimitItemPerMinute(20), RateLimitItemPerHour(120))
     UNKNOWN_TOKEN_PER_IP = (RateLimitItemPerMinute(20), RateLimitItemPerHour(60))
     BORROWER_POST_PER_LINK = (RateLimitItemPerMinute(30),)

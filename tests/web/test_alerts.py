@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
@@ -20,6 +20,7 @@ from app.flows.end_signals import end_signals
 from app.store.listen import listen
 from app.store.unit import SIGNAL_CHANNEL
 from app.web import Web
+from app.web.alerts import STREAMS_PER_PERSON
 from tests.flows.street import Street
 from tests.rig import make_lender
 from tests.web.conftest import Browser, Desk, OpenBrowser, desk_of
@@ -208,6 +209,40 @@ async def test_open_streams_end_the_moment_the_house_stops(
         async with asyncio.timeout(2):
             await late.ended.wait()
         assert late.status == 503
+
+
+async def test_one_person_cannot_fill_the_house(street: Street, web: Web, sign_in_as: Desk) -> None:
+    greedy: Browser = await sign_in_as(Role.COLLECTOR)
+    other: Browser = await sign_in_as(Role.SUPERVISOR)
+    async with web.running(), AsyncExitStack() as open_ones:
+        for _ in range(STREAMS_PER_PERSON):
+            stream = await open_ones.enter_async_context(stream_of(web, greedy))
+            await stream.next("sync")
+        async with stream_of(web, greedy) as late, asyncio.timeout(PATIENCE_S):
+            await late.ended.wait()
+            assert late.status == 503
+            assert late.headers["retry-after"] == "10"
+        assert web.alerts.streams == STREAMS_PER_PERSON
+        async with stream_of(web, other) as his:
+            await his.next("sync")
+    # Closed ones make room again.
+    assert web.alerts.streams == 0
+
+
+async def test_many_let_in_at_once_do_not_stay(street: Street, web: Web, sign_in_as: Desk) -> None:
+    desk: Browser = await sign_in_as(Role.COLLECTOR)
+    async with AsyncExitStack() as open_ones:
+        streams = [
+            await open_ones.enter_async_context(stream_of(web, desk))
+            for _ in range(2 * STREAMS_PER_PERSON)
+        ]
+        waiting = {asyncio.ensure_future(one.ended.wait()) for one in streams}
+        async with asyncio.timeout(PATIENCE_S):
+            while len(waiting) > STREAMS_PER_PERSON:
+                _, waiting = await asyncio.wait(waiting, return_when=asyncio.FIRST_COMPLETED)
+        assert web.alerts.streams <= STREAMS_PER_PERSON
+        for one in waiting:
+            one.cancel()
 
 
 async def test_a_lost_listener_opens_again(street: Street) -> None:

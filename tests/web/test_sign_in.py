@@ -149,14 +149,12 @@ async def test_guessing_is_slowed_down_by_account_and_by_address(
 ) -> None:
     await desk_of(street, browser, Role.COLLECTOR)
     email = f"collector@{street.lender_id.hex[-8:]}.example"
-    statuses = []
-    for turn in range(8):
-        other = browser(ip=f"192.0.2.{turn}")
-        page = await other.open("/sign-in")
-        await other.send(page, "sign-in", email=email, password="wrong wrong wrong")
-        statuses.append(other.status)
-    assert statuses[:4] == [403] * 4
-    assert statuses[-1] == 429
+    stranger = browser(ip="192.0.2.1")
+    statuses = await guesses(stranger, email, 8)
+    assert statuses == [403] * 5 + [429] * 3
+    # From the same network not even the right password is looked at; from another one it is.
+    assert await tries(browser(ip="192.0.2.1"), email) == 429
+    assert await tries(browser(ip="198.51.100.9"), email) == 303
     many = browser(ip="192.0.2.99")
     page = await many.open("/sign-in")
     answers = []
@@ -164,6 +162,64 @@ async def test_guessing_is_slowed_down_by_account_and_by_address(
         await many.send(page, "sign-in", email=f"p{turn}@example.org", password="x" * 12)
         answers.append(many.status)
     assert answers[-1] == 429
+
+
+async def guesses(browser: Browser, email: str, times: int) -> list[int]:
+    """What each of so many wrong passwords is answered with."""
+    page = await browser.open("/sign-in")
+    statuses = []
+    for _ in range(times):
+        await browser.send(page, "sign-in", email=email, password="wrong wrong wrong")
+        statuses.append(browser.status)
+    return statuses
+
+
+async def tries(browser: Browser, email: str) -> int:
+    """What the right password is answered with."""
+    page = await browser.open("/sign-in")
+    await browser.send(page, "sign-in", email=email, password=PASSWORD, follow=False)
+    return browser.status
+
+
+async def test_a_crowd_of_networks_is_slowed_down_and_a_known_browser_is_not(
+    street: Street, browser: OpenBrowser
+) -> None:
+    await desk_of(street, browser, Role.COLLECTOR)
+    await desk_of(street, browser, Role.SUPERVISOR)
+    email = f"collector@{street.lender_id.hex[-8:]}.example"
+    home, office = browser(ip="198.51.100.9"), browser(ip="198.51.100.10")
+    assert await tries(home, email) == 303
+    home.http.cookies.delete("__Host-saldo")
+    statuses: list[int] = []
+    for turn in range(8):
+        statuses += await guesses(browser(ip=f"192.0.2.{turn}"), email, 4)
+    assert statuses == [403] * 29 + [429] * 3
+    # An unknown browser waits, wherever it is; the one he signed in with before does not.
+    assert await tries(office, email) == 429
+    assert await tries(home, email) == 303
+    # The mark is his and nobody else's, and cannot be made up.
+    for value in (cookie(home, "__Host-saldo-known").replace(".", "x."), "x.y", ".", "x" * 300):
+        forger = browser(ip="198.51.100.11")
+        forger.http.cookies.set("__Host-saldo-known", value, domain=HOST)
+        assert await tries(forger, email) == 429
+    other = browser(ip="198.51.100.12")
+    assert await tries(other, f"supervisor@{street.lender_id.hex[-8:]}.example") == 303
+    other.http.cookies.delete("__Host-saldo")
+    assert await tries(other, email) == 429
+
+
+async def test_a_known_browser_guesses_no_faster(street: Street, browser: OpenBrowser) -> None:
+    await desk_of(street, browser, Role.COLLECTOR)
+    email = f"collector@{street.lender_id.hex[-8:]}.example"
+    thief = browser(ip="192.0.2.1")
+    assert await tries(thief, email) == 303
+    known = cookie(thief, "__Host-saldo-known")
+    statuses = []
+    for turn in range(2, 6):
+        moved = browser(ip=f"192.0.2.{turn}")
+        moved.http.cookies.set("__Host-saldo-known", known, domain=HOST)
+        statuses += await guesses(moved, email, 4)
+    assert statuses == [403] * 10 + [429] * 6
 
 
 async def test_a_disabled_person_is_out_at_once(

@@ -21,7 +21,7 @@ from app.reference import formats
 from app.reports.alerts import Alert, live_alerts
 from app.reports.board import Pile, TaskLine, board_of
 from app.web import words
-from app.web.alerts import STREAMS_AT_MOST, Ended, Event, InSync, Raised
+from app.web.alerts import Ended, Event, InSync, Raised
 from app.web.banks import bank_name
 from app.web.desk import brakes_in_force, desk_page, zone_of_seat
 from app.web.seats import Seat, find_session, needs
@@ -135,7 +135,8 @@ async def live(
 ) -> Response:
     """Server-sent events: `sync`, `raised`, `ended`. Resumes from Last-Event-ID."""
     site = site_of(request)
-    if site.alerts.streams >= STREAMS_AT_MOST or site.alerts.stopping.is_set():
+    room = site.alerts.has_room(seat.lender_id, seat.user_id)
+    if not room or site.alerts.stopping.is_set():
         return Response(status_code=503, headers={"Retry-After": "10"})
     after = _seen(request.headers.get("last-event-id") or request.query_params.get("after", ""))
     return StreamingResponse(
@@ -155,7 +156,7 @@ def _seen(text: str) -> UUID | None:
 async def _stream(site: Site, seat: Seat, after: UUID | None) -> AsyncIterator[str]:
     zone, beats = zone_of_seat(seat), 0
     yield f"retry: {_RETRY_MS}\n\n"
-    async with site.alerts.watching(seat.lender_id, after) as watcher:
+    async with site.alerts.watching(seat.lender_id, seat.user_id, after) as watcher:
         while not (site.alerts.stopping.is_set() or watcher.lost):
             event = await _next(site, watcher.waiting)
             if event is not None:

@@ -13,8 +13,10 @@ from app.flows.manage_users import set_password
 from app.flows.sign_in import sign_in, sign_out
 from app.store import users
 from app.store.keys import new_token
+from app.web.client import place_of
 from app.web.desk import back_to, brakes_in_force, csrf_field, desk_page, home_of
 from app.web.forms import form_token, read_form
+from app.web.known import known_browser, remember_browser
 from app.web.passwords import SHORTEST
 from app.web.render import page, see_other
 from app.web.seats import (
@@ -60,8 +62,7 @@ async def enter(request: Request) -> Response:
         return _door(site, request, trouble="Please try again.", status=403)
     email, wanted = form.text("email", longest=254), local_path(form.text("next", longest=500))
     try:
-        site.knock(request, Door.SIGN_IN_PER_IP)
-        site.knock(request, Door.SIGN_IN_PER_ACCOUNT, who=email.lower())
+        _knock(site, request, email.lower())
         signed_in = await sign_in(
             site.house,
             site.now(),
@@ -78,8 +79,21 @@ async def enter(request: Request) -> Response:
         wanted = home_of(signed_in.person.role)
     answer = see_other(wanted)
     set_cookie(site, answer, SESSION_COOKIE, signed_in.value)
+    remember_browser(site, answer, email.lower())
     drop_cookie(site, answer, VISITOR_COOKIE)
     return answer
+
+
+def _knock(site: Site, request: Request, email: str) -> None:
+    """Count one try. What is refused for its own network does not count against the person."""
+    site.knock(request, Door.SIGN_IN_PER_IP)
+    place = place_of(site.ip_of(request))
+    site.knock(request, Door.SIGN_IN_PER_ACCOUNT_AND_IP, who=f"{place}|{email}")
+    known = known_browser(site, request, email)
+    if known:
+        site.knock(request, Door.SIGN_IN_PER_KNOWN_BROWSER, who=known)
+    else:
+        site.knock(request, Door.SIGN_IN_PER_ACCOUNT, who=email)
 
 
 def _door(
