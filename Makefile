@@ -88,6 +88,7 @@ storm: setup-dev ## Kill processes of a demo at random moments (KILLS=50 SEED=n)
 bench: setup-dev ## Measure; figures go to benchmarks/results/latest.json
 	@$(PY) -m benchmarks.read_cycle
 	@$(PY) -m benchmarks.tick_cost
+	@$(PY) -m benchmarks.gate
 
 .PHONY: check
 check: lint types layers ## Style, types and the layers of the house

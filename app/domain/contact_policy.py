@@ -22,6 +22,7 @@ from app.domain.jurisdiction import (
     ChannelVariety,
     CoolDown,
     Hours,
+    Never,
     NoHolidays,
     Pack,
     Rule,
@@ -57,11 +58,14 @@ class ContactPurpose(StrEnum):
     """What a contact is for.
 
     collection: anything that moves towards a payment. required_notice: a notice that the law
-    demands; it keeps the hours, holds and the stop switch, but neither caps nor an opt-out.
+    demands; it keeps the hours, holds and the stop switch, but neither caps nor an opt-out. answer:
+    what he asked, disputed or complained of is answered, and nothing is asked for; it keeps every
+    rule, but only holds under which somebody else speaks for him.
     """
 
     COLLECTION = "collection"
     REQUIRED_NOTICE = "required_notice"
+    ANSWER = "answer"
 
 
 @dataclass(frozen=True, slots=True)
@@ -83,10 +87,14 @@ class Contact:
 
 @dataclass(frozen=True, slots=True)
 class Hold:
-    """A hold in force. `until` None means until somebody lifts it."""
+    """A hold in force. `until` None means until somebody lifts it.
+
+    `answers_too`: not even an answer goes to him; somebody else speaks for him.
+    """
 
     reason: str
     until: datetime | None = None
+    answers_too: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -96,7 +104,7 @@ class ContactQuestion:
     `zones` are the IANA names of all zones that may be the borrower's; empty means unknown, and
     the country's zones are taken. `holidays` are days of his place, this year's and next year's.
     `holds` are those of the person and of any case in `case_ids`. `stopped` names the channels
-    whose stop switch is on.
+    whose stop switch is on. `at_work`: it would reach him where he works.
     """
 
     now: datetime
@@ -109,6 +117,7 @@ class ContactQuestion:
     holds: tuple[Hold, ...] = ()
     holidays: frozenset[date] = frozenset()
     stopped: frozenset[Channel] = frozenset()
+    at_work: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -249,10 +258,15 @@ def _brakes(question: ContactQuestion, zones: tuple[str, ...]) -> Iterator[_Aske
     zone = zones[0] if zones else None
     stopped = channel in question.stopped
     yield _brake("stop_switch", stopped, words.stop_switch(channel, passed=not stopped))
-    if question.purpose is ContactPurpose.COLLECTION:
+    if question.purpose is not ContactPurpose.REQUIRED_NOTICE:
         refused = channel in question.opted_out
         yield _brake("opt_out", refused, words.opt_out(channel, passed=not refused))
-    holds = [hold for hold in question.holds if hold.until is None or hold.until > question.now]
+    holds = [
+        hold
+        for hold in question.holds
+        if (hold.until is None or hold.until > question.now)
+        and (hold.answers_too or question.purpose is not ContactPurpose.ANSWER)
+    ]
     ends = [hold.until for hold in holds if hold.until is not None]
     lifted = max(ends) if ends and len(ends) == len(holds) else None
     reasons = [hold.reason for hold in holds]
@@ -270,7 +284,7 @@ def _rules(question: ContactQuestion, pack: Pack, zones: tuple[str, ...]) -> Ite
     """The pack's rules for this channel. A required notice keeps the hours and holidays only."""
     here = words.local_time(question.now, zones)
     for rule in pack.rules:
-        if question.channel not in rule.channels:
+        if question.channel not in rule.channels or (rule.at_work and not question.at_work):
             continue
         if question.purpose is ContactPurpose.REQUIRED_NOTICE and not _is_clock_rule(rule):
             continue
@@ -281,7 +295,7 @@ def _rules(question: ContactQuestion, pack: Pack, zones: tuple[str, ...]) -> Ite
 
 
 def _is_clock_rule(rule: Rule) -> bool:
-    return isinstance(rule.limit, Hours | NoHolidays)
+    return isinstance(rule.limit, Hours | NoHolidays | Never)
 
 
 def _ask(
@@ -314,6 +328,8 @@ def _ask(
             return _Permit(micros(rested_at)), sentence
         case ChannelVariety(limit, within):
             return _variety(limit, within, question)
+        case Never():
+            return _Permit(None), words.never(rule.channels, at_work=rule.at_work)
         case _ as never:
             assert_never(never)
 
@@ -322,9 +338,14 @@ def _counted_together(question: ContactQuestion, scope: Scope) -> Sequence[Seque
     """The history cut the way a rule counts: whole, or once for each debt spoken about."""
     if scope is Scope.PERSON or not question.case_ids:
         return (question.history,)
+    # A long history speaks of few sets of debts: each set is asked once.
+    sets = {past.case_ids for past in question.history}
     return [
-        [past for past in question.history if not past.case_ids or case_id in past.case_ids]
-        for case_id in question.case_ids
+        [past for past in question.history if past.case_ids in about]
+        for about in (
+            frozenset(ids for ids in sets if not ids or case_id in ids)
+            for case_id in question.case_ids
+        )
     ]
 
 
@@ -334,9 +355,7 @@ def _used(
     """How much of a cap is used now, by the debt that used most, and until when it is used up."""
     used, blocked_until = 0, 0
     for group in _counted_together(question, cap.scope):
-        times = sorted(
-            past.at for past in group if past.outbound and past.counts and past.channel in channels
-        )
+        times = sorted(past.at for past in group if _counts(past, cap) and past.channel in channels)
         if cap.within is not None:
             begins = question.now - cap.within
             used = max(used, sum(1 for at in times if at > begins))
@@ -350,6 +369,13 @@ def _used(
             if len(times) >= cap.limit:
                 blocked_until = max(blocked_until, _day_ends(times[-cap.limit], zone))
     return used, blocked_until
+
+
+def _counts(past: Contact, cap: Cap) -> bool:
+    """Whether a cap counts this contact. A call that reached nobody is an attempt only."""
+    if not past.outbound or not past.counts:
+        return False
+    return not cap.reached_only or past.conversation or past.channel is not Channel.CALL
 
 
 def _day_ends(at: datetime, zone: str) -> Micros:

@@ -57,6 +57,8 @@ def cap(rule: Cap, channels: frozenset[Channel], used: int) -> str:
     per = "with this person" if rule.scope is Scope.PERSON else "about this debt"
     when = "today" if rule.within is None else f"in {length(rule.within)}"
     what = "contacts" if channels == frozenset(Channel) else _list(channels)
+    if rule.reached_only:
+        what = f"{what} that reached the person"
     return f"{used} of at most {rule.limit} {what} {per} {when} used."
 
 
@@ -76,6 +78,12 @@ def variety(limit: int, span: timedelta, others: Sequence[Channel]) -> str:
     used = " and ".join(_SINGULARS[other] for other in sorted(others))
     so_far = f"also used: {used}" if used else "no other was used"
     return f"At most {ways} of contact in {length(span)}; {so_far}."
+
+
+def never(channels: frozenset[Channel], *, at_work: bool) -> str:
+    """The sentence of a rule that closes a channel or a place."""
+    where = " at the borrower's place of work" if at_work else ""
+    return f"{_list(channels).capitalize()} are not allowed{where}."
 
 
 def opt_out(channel: Channel, passed: bool) -> str:

@@ -47,12 +47,14 @@ class NoHolidays:
 class Cap:
     """At most `limit` contacts within `within` (rolling), or per local day where it is None.
 
-    Our own attempts count, people's and robots' together, whether answered or not.
+    Our own attempts count, people's and robots' together, whether answered or not. With
+    `reached_only` a call counts only when the person was spoken with; a message always does.
     """
 
     limit: int
     scope: Scope
     within: timedelta | None
+    reached_only: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -71,12 +73,20 @@ class ChannelVariety:
     within: timedelta
 
 
-Limit: TypeAlias = Hours | NoHolidays | Cap | CoolDown | ChannelVariety
+@dataclass(frozen=True, slots=True)
+class Never:
+    """Not at all. For channels or places that a rule closes."""
+
+
+Limit: TypeAlias = Hours | NoHolidays | Cap | CoolDown | ChannelVariety | Never
 
 
 @dataclass(frozen=True, slots=True)
 class Rule:
-    """One rule of contact for some channels, from a day on."""
+    """One rule of contact for some channels, from a day on.
+
+    `at_work`: it is asked only when the contact would reach him where he works.
+    """
 
     id: str
     limit: Limit
@@ -84,6 +94,7 @@ class Rule:
     strength: Strength
     source: str
     effective_from: date
+    at_work: bool = False
 
 
 @dataclass(frozen=True, slots=True)

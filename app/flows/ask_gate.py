@@ -10,14 +10,20 @@ from uuid import UUID
 
 from sqlalchemy import Row
 
-from app.domain.contact_policy import ContactQuestion, Hold, Verdict, may_contact
+from app.domain.contact_policy import (
+    ContactPurpose,
+    ContactQuestion,
+    Hold,
+    Verdict,
+    may_contact,
+)
 from app.domain.hold import HoldBlock
 from app.domain.ids import CaseId, Phone
 from app.domain.message import Channel
 from app.reference.packs import PackBook
 from app.reference.places import holiday_dates, zones_of
-from app.store.brakes import Brake, halted, holds_of, silenced
-from app.store.contacts import history_of
+from app.store.brakes import Brake
+from app.store.gate_facts import HeldBy, gate_facts
 from app.store.unit import Unit
 
 # Business time after which the lender's stop switch is looked at again.
@@ -53,42 +59,53 @@ async def ask_gate(
     *,
     case_ids: Iterable[UUID],
     channel: Channel,
+    purpose: ContactPurpose = ContactPurpose.COLLECTION,
+    at_work: bool = False,
     observing: bool = False,
 ) -> Asked:
     """Ask whether `person` (his row, locked by the caller) may be contacted about these cases.
 
-    `observing` counts messages that observe-only mode held back as if they had left. The gate
-    follows the borrower's country, not the lender's.
+    `at_work`: the call would reach him where he works. `observing` counts messages that
+    observe-only mode held back as if they had left. The gate follows the borrower's country, not
+    the lender's.
     """
     wanted = frozenset(CaseId(one) for one in case_ids)
     zones = zones_for(unit, person)
-    in_force = (await holds_of(unit, (person.id,), now)).get(person.id, ())
-    refused = await silenced(unit, (person.id,), channel)
-    stopped = await halted(unit, person.lender_id, _BRAKES[channel])
+    facts = await gate_facts(
+        unit, now, person, channel=channel, brake=_BRAKES[channel], with_withheld=observing
+    )
     question = ContactQuestion(
         now=now,
         channel=channel,
         zones=zones,
         case_ids=wanted,
-        history=await history_of(unit, person.id, now, with_withheld=observing),
-        opted_out=frozenset((channel,)) if refused else frozenset(),
-        holds=tuple(
-            Hold(hold.kind, hold.ends_at)
-            for hold in in_force
-            if hold.stops(HoldBlock.CONTACT) and any(hold.covers(case_id) for case_id in wanted)
-        ),
+        purpose=purpose,
+        at_work=at_work,
+        history=facts.history,
+        opted_out=frozenset((channel,)) if facts.refused else frozenset(),
+        holds=tuple(_hold(held) for held in facts.holds if _stands(held, wanted)),
         holidays=_holidays(person, now),
-        stopped=frozenset((channel,)) if stopped else frozenset(),
+        stopped=frozenset((channel,)) if facts.halted else frozenset(),
     )
     pack = packs.of(person.country)
     verdict = may_contact(question, pack)
     again = verdict.earliest_at
-    if stopped:
+    if facts.halted:
         # The switch may be released at any moment; everything else tells when that would help.
         without = may_contact(replace(question, stopped=frozenset()), pack).earliest_at
         again = None if without is None else max(without, now + HALTED_FOR)
     shown = sorted(zones or pack.zones)
     return Asked(verdict, shown[0] if shown else "UTC", again)
+
+
+def _stands(held: HeldBy, wanted: frozenset[CaseId]) -> bool:
+    """Does it keep us from a contact about any of these cases? About none counts as about all."""
+    about = held.case_id is None or not wanted or held.case_id in wanted
+    return about and HoldBlock.CONTACT in held.blocks
+
+
+def _hold(held: HeldBy) -> Hold:
+    return Hold(held.kind, held.ends_at, answers_too=HoldBlock.EVERY_CONTACT in held.blocks)
 
 
 def verdict_notes(verdict: Verdict) -> dict[str, Any]:

@@ -23,6 +23,7 @@ from app.domain.jurisdiction import (
     FloorLevel,
     Hours,
     Limit,
+    Never,
     NoHolidays,
     Pack,
     Rule,
@@ -38,12 +39,16 @@ PACKS_FOLDER = Path(__file__).resolve().parents[2] / "policies" / "jurisdictions
 _ANYWHERE = "*"
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _LENGTH = re.compile(r"([1-9]\d{0,3}) (minute|hour|day)s?\Z", re.ASCII)
-_RULE_FIELDS = {"id", "kind", "channels", "strength", "source", "effective_from"}
+_RULE_FIELDS = {"id", "kind", "channels", "strength", "source", "effective_from", "at_work"}
 _FLOOR_FIELDS = {"monthly", "currency", "strength", "source", "effective_from"}
 _PACK_FIELDS = {"country", "name", "version", "rule", "floor"}
 
+# The gate looks back a month: a longer window would count less than it says.
+LONGEST_WINDOW = timedelta(days=31)
+
 _TYPE_NAMES: Mapping[type, str] = {
     str: "a text",
+    bool: "true or false",
     int: "a whole number",
     list: "a list",
     dict: "a table",
@@ -123,7 +128,14 @@ class _Table:
         found = _LENGTH.match(self.take(field, str))
         if found is None:
             raise _fault(self.where, field, 'must be a length of time like "7 days"')
-        return timedelta(**{f"{found[2]}s": int(found[1])})
+        length = timedelta(**{f"{found[2]}s": int(found[1])})
+        if length > LONGEST_WINDOW:
+            raise _fault(self.where, field, f"is longer than {LONGEST_WINDOW.days} days")
+        return length
+
+    def flag(self, field: str) -> bool:
+        """True or false; false where it is not given."""
+        return field in self.fields and self.take(field, bool)
 
 
 def _pack(path: Path) -> Pack:
@@ -176,6 +188,7 @@ def _rule(file: str, fields: Mapping[str, Any]) -> Rule:
         strength=table.choose("strength", Strength),
         source=table.take("source", str),
         effective_from=table.take("effective_from", date),
+        at_work=table.flag("at_work"),
     )
 
 
@@ -219,7 +232,8 @@ def _index(day: str) -> int:
 def _cap(table: _Table) -> Limit:
     """`within` is a rolling length, or "day" for the borrower's calendar day."""
     within = None if table.fields.get("within") == "day" else table.length("within")
-    return Cap(table.count("limit"), table.choose("per", Scope), within)
+    scope = table.choose("per", Scope)
+    return Cap(table.count("limit"), scope, within, reached_only=table.flag("reached_only"))
 
 
 def _cool_down(table: _Table) -> Limit:
@@ -234,12 +248,17 @@ def _no_holidays(_: _Table) -> Limit:
     return NoHolidays()
 
 
+def _never(_: _Table) -> Limit:
+    return Never()
+
+
 _KINDS: Mapping[str, tuple[set[str], Callable[[_Table], Limit]]] = {
     "hours": ({"windows"}, _hours),
     "no_holidays": (set(), _no_holidays),
-    "cap": ({"limit", "per", "within"}, _cap),
+    "cap": ({"limit", "per", "within", "reached_only"}, _cap),
     "cool_down": ({"length", "per"}, _cool_down),
     "channel_variety": ({"limit", "within"}, _variety),
+    "never": (set(), _never),
 }
 
 

@@ -34,47 +34,8 @@ def really_made() -> ColumnElement[bool]:
     return or_(messages.c.id.is_(None), not_(_DID_NOT_LEAVE))
 
 
-async def history_of(
-    unit: Unit, borrower_id: UUID, now: datetime, *, with_withheld: bool = False
-) -> tuple[Contact, ...]:
-    """What counts in the caps of one person at `now` (business time).
-
-    `with_withheld` adds the messages that observe-only mode held back, so that its report keeps
-    the caps that the real thing would keep.
-    """
-    rows = await unit.conn.execute(
-        select(
-            contacts.c.made_at,
-            contacts.c.channel,
-            contacts.c.case_ids,
-            contacts.c.direction,
-            contacts.c.conversation,
-            contacts.c.counts,
-        )
-        .outerjoin(messages, messages.c.id == contacts.c.message_id)
-        .where(
-            contacts.c.borrower_id == borrower_id,
-            contacts.c.made_at > now - LOOK_BACK,
-            really_made(),
-        )
-    )
-    made = [
-        Contact(
-            row.made_at,
-            Channel(row.channel),
-            frozenset(CaseId(one) for one in row.case_ids),
-            outbound=row.direction == "outbound",
-            conversation=row.conversation,
-            counts=row.counts,
-        )
-        for row in rows
-    ]
-    if with_withheld:
-        made += await _withheld(unit, borrower_id, now)
-    return tuple(sorted(made, key=lambda contact: contact.at))
-
-
-async def _withheld(unit: Unit, borrower_id: UUID, now: datetime) -> list[Contact]:
+async def withheld_of(unit: Unit, borrower_id: UUID, now: datetime) -> list[Contact]:
+    """The messages that observe-only mode held back, as if they had left."""
     rows = await unit.conn.execute(
         select(messages.c.ended_at, messages.c.channel, messages.c.case_ids).where(
             messages.c.borrower_id == borrower_id,

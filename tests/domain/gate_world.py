@@ -16,6 +16,7 @@ from app.domain.jurisdiction import (
     ChannelVariety,
     CoolDown,
     Hours,
+    Never,
     NoHolidays,
     Pack,
     Rule,
@@ -37,9 +38,15 @@ def week(text: str, days: Iterable[int] = range(7)) -> Weekly:
     return tuple(windows if day in set(days) else () for day in range(7))
 
 
-def rule(limit: object, *, channels: frozenset[Channel] = EVERY, since: date = LONG_AGO) -> Rule:
+def rule(
+    limit: object,
+    *,
+    channels: frozenset[Channel] = EVERY,
+    since: date = LONG_AGO,
+    at_work: bool = False,
+) -> Rule:
     kind = type(limit).__name__.lower()
-    return Rule(kind, limit, channels, Strength.POLICY, "a test", since)  # type: ignore[arg-type]
+    return Rule(kind, limit, channels, Strength.POLICY, "a test", since, at_work)  # type: ignore[arg-type]
 
 
 def pack_of(*rules: Rule, zones: Iterable[str] = ("Europe/Madrid",)) -> Pack:
@@ -51,16 +58,22 @@ def pack_of(*rules: Rule, zones: Iterable[str] = ("Europe/Madrid",)) -> Pack:
 
 def slowly_allowed(question: ContactQuestion, pack: Pack, at: datetime) -> bool:
     """Every rule in its own words, at one instant, without any cleverness."""
-    collection = question.purpose is ContactPurpose.COLLECTION
+    collection = question.purpose is not ContactPurpose.REQUIRED_NOTICE
+    answer = question.purpose is ContactPurpose.ANSWER
     zones = [ZoneInfo(name) for name in question.zones or pack.zones]
     if not zones or question.channel in question.stopped:
         return False
     if collection and question.channel in question.opted_out:
         return False
-    if any(hold.until is None or hold.until > at for hold in question.holds):
-        return False
+    for hold in question.holds:
+        if answer and not hold.answers_too:
+            continue
+        if hold.until is None or hold.until > at:
+            return False
     for each in pack.rules:
         if question.channel not in each.channels:
+            continue
+        if each.at_work and not question.at_work:
             continue
         if at < datetime.combine(each.effective_from, time(), UTC):
             continue
@@ -73,7 +86,12 @@ def clock_allows(question: ContactQuestion, pack: Pack, at: datetime) -> bool:
     """Hours and holidays alone."""
     rules = tuple(each for each in pack.rules if isinstance(each.limit, Hours | NoHolidays))
     bare = ContactQuestion(
-        at, question.channel, question.zones, question.case_ids, holidays=question.holidays
+        at,
+        question.channel,
+        question.zones,
+        question.case_ids,
+        holidays=question.holidays,
+        at_work=question.at_work,
     )
     return slowly_allowed(bare, Pack("", "", "", pack.zones, rules, ()), at)
 
@@ -83,6 +101,8 @@ def _keeps(
 ) -> bool:
     if isinstance(each.limit, Hours):
         return all(_in_hours(each.limit.weekly, at.astimezone(zone)) for zone in zones)
+    if isinstance(each.limit, Never):
+        return False
     if isinstance(each.limit, NoHolidays):
         return all(at.astimezone(zone).date() not in question.holidays for zone in zones)
     if not collection:
@@ -99,6 +119,8 @@ def _keeps(
         recent = {one.channel for one in ours if at - one.at < each.limit.within}
         return len(recent | {question.channel}) <= each.limit.limit
     assert isinstance(each.limit, Cap)
+    if each.limit.reached_only:
+        ours = [one for one in ours if one.conversation or one.channel is not Channel.CALL]
     return all(
         _used(each.limit, [one for one in group if one in ours and one.channel in each.channels],
               zones, at) < each.limit.limit
@@ -152,7 +174,7 @@ channels = st.sampled_from(Channel)
 some_channels = st.frozensets(channels, min_size=1)
 scopes = st.sampled_from(Scope)
 limits = st.one_of(
-    st.builds(Cap, st.integers(1, 3), scopes, lengths | st.none()),
+    st.builds(Cap, st.integers(1, 3), scopes, lengths | st.none(), st.booleans()),
     st.builds(Hours, weeklies),
     st.just(NoHolidays()),
     st.builds(CoolDown, lengths, scopes),
@@ -163,10 +185,15 @@ rules = st.builds(
     limits,
     channels=st.just(EVERY) | some_channels,
     since=st.just(LONG_AGO) | st.dates(date(2026, 3, 25), date(2026, 12, 31)),
+    at_work=st.sampled_from([False, False, True]),
+)
+# A place or a channel that is closed would close most packs: only some have one.
+closures = st.builds(
+    rule, st.just(Never()), channels=some_channels, at_work=st.sampled_from([True, True, False])
 )
 packs = st.builds(
     lambda made, zones: pack_of(*made, zones=zones),
-    st.lists(rules, min_size=1, max_size=5),
+    st.lists(rules | rules | rules | closures, min_size=1, max_size=5),
     st.frozensets(st.sampled_from(ZONES), min_size=1, max_size=2),
 )
 cases = st.frozensets(st.sampled_from(CASES), max_size=2)
@@ -185,7 +212,10 @@ def questions(draw: st.DrawFn) -> ContactQuestion:
         counts=st.sampled_from([True, True, True, False]),
     )
     hold = st.builds(
-        Hold, st.just("dispute"), st.none() | st.integers(-9, 200).map(lambda n: now + n * QUARTER)
+        Hold,
+        st.just("dispute"),
+        st.none() | st.integers(-9, 200).map(lambda n: now + n * QUARTER),
+        st.booleans(),
     )
     rarely = st.sampled_from([False] * 15 + [True])
     return ContactQuestion(
@@ -201,4 +231,5 @@ def questions(draw: st.DrawFn) -> ContactQuestion:
             st.frozensets(st.integers(0, 6).map(lambda n: (now + n * 96 * QUARTER).date()))
         ),
         stopped=draw(some_channels) if draw(rarely) else frozenset(),
+        at_work=draw(st.booleans()),
     )

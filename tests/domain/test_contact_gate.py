@@ -6,11 +6,15 @@ from dataclasses import replace
 from datetime import timedelta
 
 from hypothesis import given, settings
+from hypothesis import strategies as st
 
 from app.domain.contact_policy import ContactQuestion, may_contact
 from app.domain.jurisdiction import Pack
+from app.reference.packs import load_packs
 from tests.domain.gate_world import QUARTER, clock_allows, packs, questions, slowly_allowed
 
+BOOK = load_packs()
+SHIPPED = [*(BOOK.packs[country] for country in sorted(BOOK.packs)), BOOK.elsewhere]
 MICRO = timedelta(microseconds=1)
 # Quarter hours looked at before the search is called good enough.
 FAR = 10 * 96
@@ -23,6 +27,14 @@ def test_the_verdict_is_that_of_the_slow_gate(question: ContactQuestion, pack: P
     assert verdict.allowed == slowly_allowed(question, pack, question.now)
     assert verdict.allowed == all(check.passed for check in verdict.checks)
     assert verdict == may_contact(question, pack)
+
+
+@given(questions(), st.sampled_from(SHIPPED))
+@settings(max_examples=60)
+def test_the_packs_that_ship_say_what_the_slow_gate_says(
+    question: ContactQuestion, pack: Pack
+) -> None:
+    assert may_contact(question, pack).allowed == slowly_allowed(question, pack, question.now)
 
 
 @given(questions(), packs)

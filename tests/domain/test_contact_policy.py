@@ -24,6 +24,7 @@ from app.domain.jurisdiction import (
     ChannelVariety,
     CoolDown,
     Hours,
+    Never,
     NoHolidays,
     Pack,
     Scope,
@@ -333,6 +334,41 @@ def test_a_notice_the_law_demands_keeps_hours_and_holds_only() -> None:
     ]  # fmt: skip
     assert not may_contact(replace(notice, now=madrid(11, 3, 21)), pack).allowed
     assert not may_contact(replace(notice, holds=(Hold("deceased"),)), pack).allowed
+
+
+def test_an_answer_keeps_every_rule_and_passes_a_hold_that_leaves_him_his_own_voice() -> None:
+    dispute, lawyer = Hold("dispute", answers_too=False), Hold("represented")
+    assert not may_contact(ask(holds=(dispute,)), OFFICE).allowed
+    answer = ask(holds=(dispute,), purpose=ContactPurpose.ANSWER)
+    assert may_contact(answer, OFFICE).allowed
+    assert not may_contact(replace(answer, holds=(dispute, lawyer)), OFFICE).allowed
+    assert not may_contact(replace(answer, opted_out=frozenset({SMS})), OFFICE).allowed
+    assert not may_contact(replace(answer, now=madrid(11, 3, 21)), OFFICE).allowed
+    assert not may_contact(replace(answer, history=past(HOUR, HOUR, HOUR)), THREE).allowed
+
+
+def test_a_cap_on_contacts_leaves_out_calls_that_reached_nobody() -> None:
+    reached = pack_of(rule(Cap(1, Scope.PERSON, WEEK, reached_only=True)))
+    missed = past(2 * HOUR, HOUR, channel=CALL)
+    assert may_contact(ask(history=missed), reached).allowed
+    spoke = (*missed, *past(3 * HOUR, channel=CALL, conversation=True))
+    verdict = may_contact(ask(history=spoke), reached)
+    assert verdict.earliest_at == TUESDAY - 3 * HOUR + WEEK
+    assert "1 of at most 1 contacts that reached the person" in verdict.because
+    assert not may_contact(ask(history=past(HOUR)), reached).allowed, "a text has reached him"
+
+
+def test_the_place_of_work_has_rules_of_its_own() -> None:
+    pack = pack_of(
+        rule(Hours(week("09:00-20:00"))),
+        rule(Never(), channels=frozenset({CALL}), at_work=True),
+    )
+    call = ask(channel=CALL)
+    assert may_contact(call, pack).allowed
+    verdict = may_contact(replace(call, at_work=True), pack)
+    assert (verdict.allowed, verdict.earliest_at) == (False, None)
+    assert verdict.because == "Calls are not allowed at the borrower's place of work."
+    assert may_contact(replace(call, channel=SMS, at_work=True), pack).allowed
 
 
 # ------------------------------------------------------------------ the record

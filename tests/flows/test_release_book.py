@@ -11,6 +11,7 @@ from sqlalchemy import text
 from app.domain.book_totals import Expected
 from app.domain.errors import Conflict, IllegalTransition, NotAllowed, NotFound
 from app.domain.ids import LenderId, UserId
+from app.domain.message import Channel
 from app.domain.roles import Role
 from app.flows import apply_book
 from app.flows.apply_book import apply_books
@@ -20,8 +21,10 @@ from app.flows.open_cases import open_cases
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.release_book import drop_book, release_book
 from app.reports.book_files import book_file, result_list
-from app.store import contacts
+from app.store.brakes import Brake
+from app.store.gate_facts import gate_facts
 from app.store.keys import new_id
+from app.store.locks import lock_borrower
 from tests.flows.book_kit import Book, load
 from tests.flows.killing import dies
 from tests.flows.street import Street
@@ -111,9 +114,10 @@ async def test_past_contacts_count_at_their_own_times(street: Street) -> None:
     await apply(street)
     borrower_id = await street.value("SELECT id FROM borrowers")
     async with street.store.unit(street.lender_id) as unit:
-        counted = await contacts.history_of(unit, borrower_id, street.now)
+        person = await lock_borrower(unit, borrower_id)
+        told = await gate_facts(unit, street.now, person, channel=Channel.SMS, brake=Brake.SMS)
     # The call lies further back than any rule counts; it is kept all the same.
-    assert [contact.at for contact in counted] == [datetime(2026, 3, 2, 10, tzinfo=UTC)]
+    assert [contact.at for contact in told.history] == [datetime(2026, 3, 2, 10, tzinfo=UTC)]
     assert await street.value("SELECT count(*) FROM contacts WHERE source = 'import'") == 2
 
 

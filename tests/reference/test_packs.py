@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import tomllib
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
 from uuid import UUID
@@ -75,7 +76,8 @@ def test_the_strict_page_is_open_only_when_every_market_is(country: str) -> None
     assert BOOK.elsewhere.country == "*"
     (strict,) = [rule.limit for rule in BOOK.elsewhere.rules if isinstance(rule.limit, Hours)]
     for rule in BOOK.of(country).rules:
-        if isinstance(rule.limit, Hours):
+        # At work the strict page is never open.
+        if isinstance(rule.limit, Hours) and not rule.at_work:
             for day, windows in enumerate(strict.weekly):
                 for window in windows:
                     assert any(
@@ -169,8 +171,11 @@ def test_colombia_allows_one_contact_a_day_and_one_channel_a_week() -> None:
 
 def test_australia_allows_three_a_week_and_ten_a_month() -> None:
     zone = "Australia/Perth"
-    three = calls(zone, 2, 3, 4)
+    three = calls(zone, 2, 3, 4, conversation=True)
     assert gate("AU", zone, 8, 12, history=three).earliest_at == local(zone, 9, 12)
+    assert gate("AU", zone, 8, 12, history=calls(zone, 2, 3, 4)).allowed, "nobody was reached"
+    seven = calls(zone, *range(2, 9))
+    assert gate("AU", zone, 8, 13, history=seven).earliest_at == local(zone, 9, 12)
     begun = local(zone, 1, 12)
     ten = tuple(
         Contact(begun + timedelta(days=gap), SMS) for gap in (0, 1, 2, 8, 9, 10, 16, 17, 18, 24)
@@ -189,6 +194,44 @@ def test_nobody_gets_two_texts_a_day_or_four_a_week(country: str) -> None:
         assert not gate(country, zone, 3, 14, history=(first,)).allowed
     three = tuple(Contact(local(zone, day, 9), SMS, frozenset({CASE})) for day in (2, 3, 4))
     assert not gate(country, zone, 6, 14, history=three).allowed
+
+
+@pytest.mark.parametrize("country", [*COUNTRIES, "FR"])
+def test_nobody_is_called_at_work_but_in_australia_and_there_in_office_hours(country: str) -> None:
+    pack = BOOK.of(country)
+    zone = min(pack.zones) if pack.zones else "Europe/Paris"
+    call = ContactQuestion(
+        local(zone, 3, 12), CALL, frozenset({zone}), frozenset({CASE}), at_work=True
+    )
+    assert may_contact(call, pack).allowed == (country == "AU")
+    assert may_contact(replace(call, at_work=False), pack).allowed
+    evening = replace(call, now=local(zone, 3, 17, 30))
+    assert not may_contact(evening, pack).allowed
+
+
+def test_inbound_calls_are_no_attempts_and_begin_the_rest_under_regulation_f() -> None:
+    zone = "America/Chicago"
+    rang = tuple(
+        replace(one, outbound=False) for one in calls(zone, *range(1, 9), conversation=False)
+    )
+    assert gate("US", zone, 9, 12, channel=CALL, history=rang).allowed
+    spoke = (replace(calls(zone, 8, conversation=True)[0], outbound=False),)
+    assert gate("US", zone, 9, 12, channel=CALL, history=spoke).earliest_at == local(zone, 15, 12)
+    asked_for = tuple(replace(one, counts=False) for one in calls(zone, *range(2, 9)))
+    assert gate("US", zone, 9, 11, channel=CALL, history=asked_for).allowed
+
+
+def test_the_gate_is_open_in_hours_of_the_local_clock_on_both_days_it_changes() -> None:
+    new_york = ZoneInfo("America/New_York")
+    for month, day in ((3, 8), (11, 1)):
+        for hour, allowed in ((7, False), (8, True), (20, True), (21, False)):
+            now = datetime(2026, month, day, hour, 30, tzinfo=new_york).astimezone(UTC)
+            if hour == 8:
+                now -= timedelta(minutes=30)
+            question = ContactQuestion(
+                now, CALL, frozenset({"America/New_York"}), frozenset({CASE})
+            )
+            assert may_contact(question, BOOK.of("US")).allowed == allowed, (month, hour)
 
 
 # ------------------------------------------------------------------ protected floors
@@ -285,6 +328,10 @@ def test_the_material_of_the_broken_packs_is_sound(tmp_path: Path) -> None:
         ('within = "day"', 'within = "today"', "person_and_day", "within"),
         ('length = "7 days"', 'length = "0 days"', "rest_after_conversation", "length"),
         ('strength = "policy"', 'strength = "custom"', "rule elsewhere.hours", "strength"),
+        ('within = "7 days"', 'within = "32 days"', "person_and_week", "within"),
+        ("limit = 3", 'limit = 3\nreached_only = "yes"', "person_and_week", "reached_only"),
+        ("at_work = true", "at_work = 1", "elsewhere.not_at_work", "at_work"),
+        ('kind = "never"', 'kind = "never"\nlimit = 1', "elsewhere.not_at_work", "limit"),
         ('["sms", "email", "call"]', '["sms", "fax"]', "rule elsewhere.hours", "channels"),
         ('["sms", "email", "call"]', "[]", "rule elsewhere.hours", "channels"),
         ('["sms", "email", "call"]', "[[]]", "rule elsewhere.hours", "channels"),
