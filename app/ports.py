@@ -19,7 +19,7 @@ from pydantic import BaseModel
 
 from app.domain.balance import BalanceEntry
 from app.domain.errors import ConsentEnd
-from app.domain.ids import Iban, Phone, Secret
+from app.domain.ids import EmailAddress, Iban, Phone, Secret
 from app.domain.money import Money
 
 # ---------------------------------------------------------------- banks and presence
@@ -258,6 +258,22 @@ class OutgoingSms:
     sent_after: datetime | None = None
 
 
+@dataclass(frozen=True, slots=True)
+class OutgoingEmail:
+    """One e-mail of plain text. Its Message-ID is made from `key`, so a repeat is recognisable.
+
+    `sender_name` is the lender's. `stop_url` stops e-mails by one POST (RFC 8058); empty: none.
+    """
+
+    key: UUID
+    to: EmailAddress
+    subject: str
+    body: str
+    language: str
+    sender_name: str
+    stop_url: str = ""
+
+
 class DeliveryState(StrEnum):
     ACCEPTED = "accepted"
     DELIVERED = "delivered"
@@ -268,6 +284,8 @@ OPTED_OUT = "opted_out"
 """Reason of a `Declined` send: the recipient has said stop to the provider. Suppress the number."""
 NUMBER_INVALID = "number_invalid"
 """Reason of a `Declined` send: this number cannot receive messages. The number is wrong."""
+ADDRESS_INVALID = "address_invalid"
+"""Reason of a `Declined` e-mail: there is no such mailbox. The address is dead."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -307,6 +325,8 @@ class InboundEvent:
     text: str = ""
     stop: bool | None = None
     """True: an opt-out word. False: an opt-in word. None: anything else."""
+    receipt: SendReceipt | None = None
+    """What the source vouches for itself, where nobody can be asked afterwards (e-mail)."""
 
 
 class MessagePort(Protocol):
@@ -324,6 +344,21 @@ class MessagePort(Protocol):
 
     def read_webhook(self, call: InboundHttp) -> InboundEvent:
         """Verify the signature and reduce. Raises `NotAllowed` when it does not verify."""
+        ...
+
+
+class EmailPort(Protocol):
+    """E-mail. What left can be looked up nowhere; only bounces tell of it."""
+
+    async def send(self, mail: OutgoingEmail) -> SendReceipt:
+        """One attempt. TryLater: surely not sent. OutcomeUnknown: maybe sent. Declined: refused.
+
+        `SendReceipt.ref` is the Message-ID.
+        """
+        ...
+
+    def read_webhook(self, call: InboundHttp) -> InboundEvent:
+        """A bounce that the mail server passed on. Raises `NotAllowed` when it does not verify."""
         ...
 
 
@@ -372,6 +407,7 @@ class Connector:
     aggregation: Callable[[Any, Wire], AggregationPort] | None = None
     payments: Callable[[Any, Wire], PaymentPort] | None = None
     messages: Callable[[Any, Wire], MessagePort] | None = None
+    emails: Callable[[Any, Wire], EmailPort] | None = None
     lender_hooks: Callable[[Any, Wire], LenderHookPort] | None = None
     parse_balances: Callable[[Any], tuple[BalanceAnswer, ...]] | None = None
     needs_licence: bool = False

@@ -161,6 +161,11 @@ class Settings(BaseSettings):
         default="berlin_group", description="Connector for payment initiation."
     )
     message_connector: str = Field(default="twilio", description="Connector for SMS.")
+    email_connector: str = Field(
+        default="smtp",
+        description="Connector for e-mail. Without its own settings no e-mail leaves; everything "
+        "else works.",
+    )
 
     owed_max_age_hours: int = Field(
         default=24,

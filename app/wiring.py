@@ -87,6 +87,7 @@ def make_house(
         aggregations=_slot(found, settings.aggregation_connector, "aggregation", settings, wire),
         payments=_slot(found, settings.payment_connector, "payments", settings, wire),
         messages=_slot(found, settings.message_connector, "messages", settings, wire),
+        emails=_slot(found, settings.email_connector, "emails", settings, wire),
         lender_hooks=_lender_hooks(found, wire),
         real_now=clock.real_now,
     )

@@ -167,6 +167,8 @@ WORDS = (
             "link_expired",
             "owed_amount_stale",
             "phone_missing",
+            "address_missing",
+            "channel_missing",
             "replaced",
             "promised",
             "stage_over",

@@ -26,7 +26,7 @@ from pydantic import (
 from pydantic_core import PydanticCustomError
 
 from app.domain.errors import Invalid
-from app.domain.ids import Phone
+from app.domain.ids import EmailAddress, Phone
 from app.domain.money import KNOWN_CURRENCIES, Money
 
 T = TypeVar("T")
@@ -197,6 +197,12 @@ PhoneText = Annotated[
     StringConstraints(max_length=30),
     AfterValidator(_in_our_words(Phone.parse)),
     Field(description="International telephone number.", examples=["+34612345678"]),
+]
+EmailText = Annotated[
+    str,
+    StringConstraints(max_length=254),
+    AfterValidator(_in_our_words(EmailAddress.parse)),
+    Field(description="E-mail address.", examples=["ana@example.com"]),
 ]
 Country = Annotated[
     str,

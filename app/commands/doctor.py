@@ -133,7 +133,7 @@ def _connectors(settings: Settings) -> list[Finding]:
 
     import connectors
     from app.ports import Wire
-    from app.reports.findings import ok, wrong
+    from app.reports.findings import note, ok, wrong
     from app.wiring import connector_settings
 
     def now() -> datetime:
@@ -146,6 +146,7 @@ def _connectors(settings: Settings) -> list[Finding]:
         ("aggregation", settings.aggregation_connector),
         ("payments", settings.payment_connector),
         ("messages", settings.message_connector),
+        ("emails", settings.email_connector),
     ):
         connector = known.get(name)
         build = getattr(connector, slot, None)
@@ -159,7 +160,10 @@ def _connectors(settings: Settings) -> list[Finding]:
             build(own, wire)
             live = connectors.live_addresses(own) if connector.needs_licence else ()
         except Misconfigured as error:
-            found.append(wrong(slot, f"{name}: {error.setting}: {error.problem}", error.mend))
+            what = f"{name}: {error.setting}: {error.problem}"
+            # A lender may well do without e-mail.
+            missing = note if slot == "emails" else wrong
+            found.append(missing(slot, what, error.mend))
             continue
         found.append(ok(slot, f"{name} is set up"))
         if slot == "aggregation":

@@ -124,3 +124,45 @@ class Phone:
 
     def __str__(self) -> str:
         return self.masked
+
+
+_LOCAL = r"(?!\.)(?:[A-Za-z0-9!#$%&'*+/=?^_`{|}~-]|\.(?!\.|$)){1,64}"
+_HOST = r"(?:[A-Za-z0-9](?:[A-Za-z0-9-]{0,61}[A-Za-z0-9])?\.)+[A-Za-z][A-Za-z0-9-]{0,61}[A-Za-z0-9]"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class EmailAddress:
+    """An e-mail address that any server takes (RFC 5321, ASCII). Masked when shown."""
+
+    _value: str
+
+    @classmethod
+    def parse(cls, text: str, *, field: str = "email") -> EmailAddress:
+        """The host's letters become small, those before the "@" stay. Raises `Invalid`."""
+        value = text.strip() if isinstance(text, str) else ""
+        local, _, host = value.rpartition("@")
+        if (
+            len(value) > 254
+            or not re.fullmatch(_LOCAL, local, re.ASCII)
+            or not re.fullmatch(_HOST, host, re.ASCII)
+        ):
+            raise Invalid(
+                field, "is not an e-mail address.", mend='Write it like "ana@example.com".'
+            )
+        return cls(f"{local}@{host.lower()}")
+
+    def reveal(self) -> str:
+        """The full address."""
+        return self._value
+
+    @property
+    def masked(self) -> str:
+        """First letter and host."""
+        local, _, host = self._value.rpartition("@")
+        return f"{local[0]}•••@{host}"
+
+    def __repr__(self) -> str:
+        return f"EmailAddress({self.masked})"
+
+    def __str__(self) -> str:
+        return self.masked

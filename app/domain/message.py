@@ -99,6 +99,8 @@ class CancelReason(StrEnum):
     LINK_EXPIRED = "link_expired"
     OWED_AMOUNT_STALE = "owed_amount_stale"
     PHONE_MISSING = "phone_missing"
+    ADDRESS_MISSING = "address_missing"
+    CHANNEL_MISSING = "channel_missing"
     REPLACED = "replaced"
     PROMISED = "promised"
     STAGE_OVER = "stage_over"

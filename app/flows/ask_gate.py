@@ -31,9 +31,9 @@ HALTED_FOR: Final = timedelta(minutes=5)
 
 _BRAKES: Final = {
     Channel.SMS: Brake.SMS,
-    Channel.EMAIL: Brake.ALL,
+    Channel.EMAIL: Brake.EMAIL,
     Channel.CALL: Brake.ALL,
-    Channel.PUSH: Brake.ALL,
+    Channel.PUSH: Brake.PUSH,
 }
 
 

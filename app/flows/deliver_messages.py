@@ -1,8 +1,8 @@
-"""Let queued texts leave: last look, claim, send, record.
+"""Let queued messages leave: last look, claim, send, record.
 
-The claim is committed before the provider is called, so a text is `sending` from before the first
-byte leaves. Whatever dies after that leaves a row that is looked up (app/flows/follow_messages.py)
-and never one that is sent again blindly.
+The claim is committed before the provider is called, so a message is `sending` from before the
+first byte leaves. Whatever dies after that leaves a row that is looked up
+(app/flows/follow_messages.py) and never one that is sent again blindly.
 """
 
 from __future__ import annotations
@@ -15,7 +15,7 @@ from typing import Any, Final, assert_never
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, update
+from sqlalchemy import Row, select, update
 
 from app.domain.errors import (
     AllowanceSpent,
@@ -26,22 +26,22 @@ from app.domain.errors import (
     TryLater,
     Unreadable,
 )
-from app.domain.ids import LenderId, Phone
-from app.domain.message import MESSAGE, Channel, MessageState
+from app.domain.ids import EmailAddress, LenderId, Phone
+from app.domain.message import MESSAGE, CancelReason, Channel, MessageState
 from app.flows.cancel_messages import cancel_messages
 from app.flows.house import House
 from app.flows.last_look import Later, Leave, Never, Withhold, last_look, leaving_notes
 from app.flows.open_task import open_task
 from app.flows.record_receipt import record_receipt, record_refusal, write_line
 from app.flows.side_by_side import side_by_side
-from app.ports import DeliveryState, OutgoingSms, SendReceipt
+from app.ports import DeliveryState, OutgoingEmail, OutgoingSms, SendReceipt
 from app.store import jobs
 from app.store.batches import lease_due
 from app.store.contacts import note_message
 from app.store.locks import lock_borrower
-from app.store.messages import lenders_of, lock_message, outgoing
+from app.store.messages import lenders_of, lock_message, outgoing, outgoing_email
 from app.store.moves import move
-from app.store.tables import messages, payment_links
+from app.store.tables import lenders, messages, payment_links
 from app.store.unit import Unit
 
 log = structlog.get_logger("messages")
@@ -97,7 +97,8 @@ class _Claim:
     lender_id: LenderId
     message_id: UUID
     claimed_at: datetime
-    sms: OutgoingSms
+    connector: str
+    outgoing: OutgoingSms | OutgoingEmail
 
 
 async def plan_messages(house: House, now: datetime) -> MessagesPlanned:
@@ -141,6 +142,9 @@ async def _take(unit: Unit, house: House, now: datetime, message_id: UUID) -> Le
     message = await lock_message(unit, message_id)
     if message.state != MessageState.QUEUED.value:
         return Left.NOT_OURS
+    if message.channel == Channel.EMAIL.value and not house.carries_email():
+        await _cancel(unit, now, message, Never(CancelReason.CHANNEL_MISSING))
+        return Left.CANCELLED
     look = await last_look(unit, house, now, message)
     match look:
         case Leave():
@@ -186,8 +190,10 @@ async def _claim(
     It goes to the number he has now; the one he had when it was queued may be a stranger's.
     """
     claimed_at = house.real_now()
+    channel = Channel(message.channel)
+    connector = house.connector_of(channel)
     person = await lock_borrower(unit, message.borrower_id)
-    number = unit.open("borrowers.phone_enc", person.id, person.phone_enc)
+    address = _address_now(unit, person, channel)
     await move(
         unit,
         messages,
@@ -195,8 +201,8 @@ async def _claim(
         MESSAGE,
         "claim",
         claimed_at=claimed_at,
-        connector=house.settings.message_connector,
-        to_enc=unit.seal("messages.to_enc", message.id, number),
+        connector=connector,
+        to_enc=unit.seal("messages.to_enc", message.id, address),
         attempts=messages.c.attempts + 1,
         case_ids=list(leave.case_ids),
         verdict=leaving_notes(leave),
@@ -208,19 +214,45 @@ async def _claim(
         now,
         lender_id=message.lender_id,
         borrower_id=message.borrower_id,
-        channel=Channel(message.channel),
+        channel=channel,
         case_ids=leave.case_ids,
         message_id=message.id,
     )
-    sms = outgoing(
+    ready: OutgoingSms | OutgoingEmail
+    if channel is Channel.EMAIL:
+        ready = await _email(unit, house, message, address)
+    else:
+        sms = outgoing(
+            unit,
+            message,
+            valid_seconds=int((leave.valid_until - now).total_seconds()),
+            status_url=f"{house.settings.public_url}/hooks/{connector}",
+            sent_after=claimed_at,
+        )
+        ready = replace(sms, to=Phone(address))
+    return _Claim(LenderId(message.lender_id), message.id, claimed_at, connector, ready)
+
+
+def _address_now(unit: Unit, person: Row[Any], channel: Channel) -> str:
+    if channel is Channel.EMAIL:
+        return unit.open("borrowers.email_enc", person.id, person.email_enc)
+    return unit.open("borrowers.phone_enc", person.id, person.phone_enc)
+
+
+async def _email(unit: Unit, house: House, message: Row[Any], address: str) -> OutgoingEmail:
+    """The e-mail in the lender's name, with the address that stops e-mails by one POST."""
+    lender = await unit.conn.scalar(select(lenders.c.name).where(lenders.c.id == message.lender_id))
+    stop_url = ""
+    if message.link_id is not None:
+        token = unit.open("messages.marker_enc", message.id, message.marker_enc)
+        stop_url = f"{house.settings.public_url}/p/{token}/stop/email"
+    return outgoing_email(
         unit,
         message,
-        valid_seconds=int((leave.valid_until - now).total_seconds()),
-        status_url=f"{house.settings.public_url}/hooks/{house.settings.message_connector}",
-        sent_after=claimed_at,
+        to=EmailAddress.parse(address),
+        sender_name=" ".join(str(lender).split()),
+        stop_url=stop_url,
     )
-    sms = replace(sms, to=Phone(number))
-    return _Claim(LenderId(message.lender_id), message.id, claimed_at, sms)
 
 
 async def _keep_link(unit: Unit, house: House, message: Row[Any], leaves_at: datetime) -> None:
@@ -234,12 +266,11 @@ async def _keep_link(unit: Unit, house: House, message: Row[Any], leaves_at: dat
 
 async def _send(house: House, now: datetime, claim: _Claim) -> Left:
     """One attempt, with no transaction open, and the record of what came of it."""
-    connector = house.settings.message_connector
     if house.real_now() - claim.claimed_at > SEND_WITHIN:
         # This process slept since the claim; somebody may be about to look the message up.
         return Left.UNCLEAR
     try:
-        receipt = await house.message(connector).send(claim.sms)
+        receipt = await _hand_over(house, claim)
     except (TryLater, AllowanceSpent) as later:
         wait = later.after if isinstance(later, TryLater) else None
         return await _not_sent(house, now, claim, wait)
@@ -255,20 +286,29 @@ async def _send(house: House, now: datetime, claim: _Claim) -> Left:
     return Left.SENT if receipt.state is not DeliveryState.UNDELIVERED else Left.REFUSED
 
 
+async def _hand_over(house: House, claim: _Claim) -> SendReceipt:
+    match claim.outgoing:
+        case OutgoingSms() as sms:
+            return await house.message(claim.connector).send(sms)
+        case OutgoingEmail() as mail:
+            return await house.email(claim.connector).send(mail)
+        case _ as never:
+            assert_never(never)
+
+
 async def _arrived(house: House, now: datetime, claim: _Claim, receipt: SendReceipt) -> None:
     """The provider has it. Should the row be queued again by now (this process was stopped for
     minutes, and the provider did not show the text when asked), it is taken out of the queue:
     it has left.
     """
-    connector = house.settings.message_connector
     async with house.store.unit(claim.lender_id) as unit:
         message = await lock_message(unit, claim.message_id)
         if not _still_ours(message, claim):
-            log.warning("sms_answer_late", message_id=str(message.id), state=message.state)
+            log.warning("message_answer_late", message_id=str(message.id), state=message.state)
         if message.state == MessageState.QUEUED.value:
             await move(unit, messages, message.id, MESSAGE, "claim", claimed_at=claim.claimed_at)
             message = await lock_message(unit, claim.message_id)
-        await record_receipt(unit, now, message, receipt, connector=connector)
+        await record_receipt(unit, now, message, receipt, connector=claim.connector)
 
 
 async def _not_sent(house: House, now: datetime, claim: _Claim, wait: timedelta | None) -> Left:

@@ -19,7 +19,7 @@ from sqlalchemy import Row, update
 
 from app.domain.errors import OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import LenderId
-from app.domain.message import MESSAGE, MessageState
+from app.domain.message import MESSAGE, Channel, MessageState
 from app.flows.deliver_messages import STALE_AFTER, lose_answer
 from app.flows.house import House
 from app.flows.record_receipt import (
@@ -147,8 +147,21 @@ async def _look_at(unit: Unit, house: House, now: datetime, message: Row[Any]) -
             return Seen.NOTHING_NEW
     elif message.state != MessageState.UNKNOWN.value:
         return Seen.NOTHING_NEW
+    if message.channel == Channel.EMAIL.value:
+        return await _nobody_knows(unit, house, now, await lock_message(unit, message.id))
     sms = outgoing(unit, message, valid_seconds=0, status_url="", sent_after=message.claimed_at)
     return _Ask(connector, message.provider_ref, sms)
+
+
+async def _nobody_knows(unit: Unit, house: House, now: datetime, message: Row[Any]) -> Seen:
+    """An e-mail can be looked up nowhere: what may have left is never sent again."""
+    if message.state != MessageState.UNKNOWN.value:
+        return Seen.NOTHING_NEW
+    if house.real_now() - message.claimed_at < SURELY_NOT_THERE:
+        await _look_later(unit, message, now + _LOOK_AGAIN)
+        return Seen.NOTHING_NEW
+    await record_silence(unit, now, message)
+    return Seen.GIVEN_UP
 
 
 async def _not_there(

@@ -107,7 +107,10 @@ async def _handle(house: House, now: datetime, item: Waiting) -> str:
 
 
 async def _status(house: House, now: datetime, item: Waiting) -> str:
-    """Read where the message stands from the provider; the webhook only said when to."""
+    """Read where the message stands from the provider; the webhook only said when to.
+
+    A bounced e-mail is the exception: nobody can be asked, so the signed report itself counts.
+    """
     async with house.store.engine_unit() as unit:
         found = await find_by_ref(unit, item.source, item.event.message_ref)
     if found is None:
@@ -115,7 +118,9 @@ async def _status(house: House, now: datetime, item: Waiting) -> str:
         return NO_SUCH_MESSAGE if late else NOT_YET
     message_id, lender_id = found
     try:
-        receipt = await house.message(item.source).message_now(item.event.message_ref)
+        receipt = item.event.receipt or await house.message(item.source).message_now(
+            item.event.message_ref
+        )
     except ProviderError as error:
         # The sweep asks for a message without a receipt anyway.
         log.info("receipt_not_read", error=type(error).__name__)

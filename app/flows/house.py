@@ -8,7 +8,8 @@ from datetime import datetime
 from typing import TypeVar
 
 from app.domain.errors import Misconfigured
-from app.ports import AggregationPort, LenderHookPort, MessagePort, PaymentPort
+from app.domain.message import Channel
+from app.ports import AggregationPort, EmailPort, LenderHookPort, MessagePort, PaymentPort
 from app.reference.packs import PackBook
 from app.reference.templates import TemplateBook, load_templates
 from app.settings import Settings
@@ -33,6 +34,7 @@ class House:
     messages: Mapping[str, MessagePort]
     lender_hooks: LenderHookPort
     real_now: Callable[[], datetime]
+    emails: Mapping[str, EmailPort] = field(default_factory=dict)
     templates: TemplateBook = field(default_factory=load_templates)
 
     def aggregation(self, connector: str) -> AggregationPort:
@@ -46,6 +48,20 @@ class House:
     def message(self, connector: str) -> MessagePort:
         """The message port of one connector. Raises `Misconfigured` when it is not set up."""
         return _pick(self.messages, connector, "SALDO_MESSAGE_CONNECTOR")
+
+    def email(self, connector: str) -> EmailPort:
+        """The e-mail port of one connector. Raises `Misconfigured` when it is not set up."""
+        return _pick(self.emails, connector, "SALDO_EMAIL_CONNECTOR")
+
+    def connector_of(self, channel: Channel) -> str:
+        """The connector that carries a channel, as the settings name it."""
+        if channel is Channel.EMAIL:
+            return self.settings.email_connector
+        return self.settings.message_connector
+
+    def carries_email(self) -> bool:
+        """Is e-mail set up at all? A lender may well do without."""
+        return self.settings.email_connector in self.emails
 
 
 def _pick(ports: Mapping[str, Port], name: str, setting: str) -> Port:

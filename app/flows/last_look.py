@@ -22,6 +22,7 @@ from app.flows.ask_gate import Asked, ask_gate, verdict_notes
 from app.flows.ask_owed import ask_owed, stale
 from app.flows.house import House
 from app.flows.look_at_person import Person, look_at_person
+from app.store.brakes import silenced
 from app.store.dues import Due
 from app.store.links import load_link, works
 from app.store.tables import accounts, consents, funds_signals, messages
@@ -88,9 +89,11 @@ async def last_look(unit: Unit, house: House, now: datetime, message: Row[Any]) 
         )
     if person.lender.observe_only:
         return Withhold()
-    if person.row.phone_enc is None:
-        return Never(CancelReason.PHONE_MISSING, TaskReason.SMS_BLOCKED, "No telephone number.")
-    if person.opted_out:
+    channel = Channel(message.channel)
+    no_address = _no_address(person, channel)
+    if no_address is not None:
+        return no_address
+    if await silenced(unit, (person.id,), channel):
         return Never(CancelReason.OPTED_OUT)
     dues = _about(person, message)
     gone = _reason_gone(person, message, dues)
@@ -104,7 +107,17 @@ async def last_look(unit: Unit, house: House, now: datetime, message: Row[Any]) 
     unsure = await _owed_fresh(unit, house, now, message, dues)
     if unsure is not None:
         return unsure
-    return await _gate(unit, house, now, person, dues)
+    return await _gate(unit, house, now, person, dues, channel)
+
+
+def _no_address(person: Person, channel: Channel) -> Never | None:
+    """Without an e-mail address the other ways go on; without a number a person has to act."""
+    if channel is Channel.EMAIL:
+        missing = person.row.email_enc is None
+        return Never(CancelReason.ADDRESS_MISSING) if missing else None
+    if person.row.phone_enc is None:
+        return Never(CancelReason.PHONE_MISSING, TaskReason.SMS_BLOCKED, "No telephone number.")
+    return None
 
 
 def _about(person: Person, message: Row[Any]) -> tuple[Due, ...]:
@@ -195,12 +208,15 @@ async def _owed_fresh(
 
 
 async def _gate(
-    unit: Unit, house: House, now: datetime, person: Person, dues: tuple[Due, ...]
+    unit: Unit,
+    house: House,
+    now: datetime,
+    person: Person,
+    dues: tuple[Due, ...],
+    channel: Channel,
 ) -> Look:
     case_ids = tuple(due.case_id for due in dues if due.case_id is not None)
-    asked = await ask_gate(
-        unit, house.packs, now, person.row, case_ids=case_ids, channel=Channel.SMS
-    )
+    asked = await ask_gate(unit, house.packs, now, person.row, case_ids=case_ids, channel=channel)
     verdict = asked.verdict
     if verdict.allowed and verdict.valid_until is not None:
         if verdict.valid_until - now < _SHORTEST_VALIDITY:
@@ -209,7 +225,8 @@ async def _gate(
             )
         return Leave(case_ids, verdict.valid_until, asked)
     if asked.look_again_at is None:
-        return Never(CancelReason.GATE_REFUSED, TaskReason.SMS_BLOCKED, verdict.because)
+        task = None if channel is Channel.EMAIL else TaskReason.SMS_BLOCKED
+        return Never(CancelReason.GATE_REFUSED, task, verdict.because)
     by_the_clock = asked.look_again_at == verdict.earliest_at
     return Later(asked.look_again_at, verdict.because, by_the_clock=by_the_clock)
 

@@ -85,6 +85,7 @@ class LinkView:
     own bank, `banks` all he can pay from. `said` is what he told us before and nobody has dealt
     with yet. `in_peace`: a hold keeps us from asking for any of it, and him from nothing.
     `expires_at` is business time.
+    `emails_stopped` is None for somebody without an e-mail address.
     """
 
     page: LinkPage
@@ -94,6 +95,7 @@ class LinkView:
     expires_at: datetime
     checked: bool
     messages_stopped: bool
+    emails_stopped: bool | None
     asks_birth_date: bool
     asks_document: bool
     dues: tuple[DueLine, ...] = ()
@@ -136,6 +138,7 @@ async def open_link(
             expires_at=link.expires_at,
             checked=checked,
             messages_stopped=bool(stopped),
+            emails_stopped=await _emails_stopped(unit, person),
             asks_birth_date=person.birth_date_hash is not None,
             asks_document=person.document_hash is not None,
         )
@@ -263,6 +266,13 @@ def _totals(lines: tuple[DueLine, ...]) -> tuple[Money, ...]:
         currency = line.amount.currency
         totals[currency] = totals.get(currency, Money.zero(currency)) + line.amount
     return tuple(totals.values())
+
+
+async def _emails_stopped(unit: Unit, person: Row[Any]) -> bool | None:
+    """None: there is no address, and so nothing to stop."""
+    if person.email_enc is None:
+        return None
+    return bool(await opted_out(unit, (person.id,), Channel.EMAIL))
 
 
 def _asker(lender: Row[Any]) -> Asker:

@@ -3,25 +3,30 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.case import CaseState
-from app.domain.message import CancelReason, Channel
+from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.task import TaskReason
 from app.flows.actors import ROBOT
+from app.flows.cancel_messages import cancel_messages
 from app.flows.open_task import open_task
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
-from app.store.brakes import opted_out
+from app.store.brakes import opted_out, silenced
 from app.store.keys import new_id
 from app.store.locks import lock_borrower
-from app.store.tables import cases, opt_outs
+from app.store.tables import cases, messages, opt_outs
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
+
+# Ways beside the texts: without them the texts go on, and nobody has to take over.
+_BESIDES: Final = (Channel.EMAIL, Channel.PUSH)
 
 
 async def opt_out(
@@ -38,15 +43,18 @@ async def opt_out(
     if borrower_id in await opted_out(unit, (borrower_id,), stopped):
         return False
     await _write(unit, now, person.lender_id, borrower_id, stopped, source, stopped_at=now)
-    # The money that was seen is still there: a collector may act on the alert.
-    await stop_pressure(
-        unit,
-        now,
-        borrower_id=borrower_id,
-        case_ids=None,
-        why=CancelReason.OPTED_OUT,
-        end_signals=False,
-    )
+    if stopped in _BESIDES:
+        await _cancel_queued(unit, now, borrower_id, stopped)
+    else:
+        # The money that was seen is still there: a collector may act on the alert.
+        await stop_pressure(
+            unit,
+            now,
+            borrower_id=borrower_id,
+            case_ids=None,
+            why=CancelReason.OPTED_OUT,
+            end_signals=False,
+        )
     change_id = new_id()
     details = {"channel": stopped.value, "source": source, "stopped": True}
     await timeline.write(
@@ -67,7 +75,8 @@ async def opt_out(
         },
         lender_id=person.lender_id,
     )
-    if await _has_open_case(unit, borrower_id):
+    reached = stopped in _BESIDES and await _can_be_texted(unit, person)
+    if not reached and await _has_open_case(unit, borrower_id):
         await open_task(
             unit,
             now,
@@ -160,6 +169,22 @@ async def _write(
             },
         )
     )
+
+
+async def _cancel_queued(unit: Unit, now: datetime, borrower_id: UUID, channel: Channel) -> None:
+    queued = await unit.conn.scalars(
+        select(messages.c.id).where(
+            messages.c.borrower_id == borrower_id,
+            messages.c.channel == channel.value,
+            messages.c.state == MessageState.QUEUED.value,
+        )
+    )
+    await cancel_messages(unit, now, list(queued), CancelReason.OPTED_OUT)
+
+
+async def _can_be_texted(unit: Unit, person: Row[Any]) -> bool:
+    refused = await silenced(unit, (person.id,), Channel.SMS)
+    return person.phone_enc is not None and not refused
 
 
 async def _has_open_case(unit: Unit, borrower_id: UUID) -> bool:

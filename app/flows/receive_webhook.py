@@ -29,7 +29,7 @@ async def receive_webhook(house: House, now: datetime, source: str, call: Inboun
     not verify, and `Unreadable` for a signed call that says nothing we know.
     """
     del now  # Arrival is transport: it is kept in real time.
-    port = house.messages.get(source)
+    port = house.messages.get(source) or house.emails.get(source)
     if port is None:
         raise NotFound("There is no such connector.")
     event = port.read_webhook(call)

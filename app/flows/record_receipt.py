@@ -1,4 +1,4 @@
-"""Draw the conclusions from what a provider said about a text. Whoever asked, one step.
+"""Draw the conclusions from what a provider said about a message. Whoever asked, one step.
 
 Receipts come twice, out of order, and before the answer to our own call; the lifecycle says which
 of them change anything.
@@ -15,9 +15,10 @@ from app.domain.message import MESSAGE, Channel, MessageState
 from app.domain.payment import LINK
 from app.domain.task import TaskReason
 from app.flows.actors import CARRIER
+from app.flows.email_failed import email_failed
 from app.flows.open_task import open_task
 from app.flows.opt_out import opt_out
-from app.ports import OPTED_OUT, DeliveryState, SendReceipt
+from app.ports import ADDRESS_INVALID, OPTED_OUT, DeliveryState, SendReceipt
 from app.store import timeline
 from app.store.contacts import OUTCOME_UNKNOWN
 from app.store.moves import move, move_all
@@ -67,7 +68,9 @@ async def record_receipt(
         "sent_at": sent_at,
     }
     if after is MessageState.SENT:
-        values["next_look_at"] = next_receipt_look(sent_at, now)
+        # An e-mail can be asked after nowhere; a bounce comes by itself.
+        by_email = message.channel == Channel.EMAIL.value
+        values["next_look_at"] = None if by_email else next_receipt_look(sent_at, now)
     elif after is not before:
         values |= {"next_look_at": None, "ended_at": now, "error_code": receipt.reason}
     if after is before:
@@ -99,6 +102,8 @@ async def record_refusal(unit: Unit, now: datetime, message: Row[Any], reason: s
         await move_all(unit, payment_links, [message.link_id], LINK, "withdraw", ended_at=now)
     if reason == OPTED_OUT:
         await _stop(unit, now, message)
+    elif message.channel == Channel.EMAIL.value:
+        await email_failed(unit, now, message, reason, dead=reason == ADDRESS_INVALID)
     else:
         await _task(unit, now, message, TaskReason.SMS_BLOCKED, reason)
 
@@ -118,6 +123,9 @@ async def record_silence(unit: Unit, now: datetime, message: Row[Any]) -> None:
         next_look_at=None,
     )
     await write_line(unit, now, message, MessageState.FAILED, reason=OUTCOME_UNKNOWN)
+    if message.channel == Channel.EMAIL.value:
+        await email_failed(unit, now, message, OUTCOME_UNKNOWN, dead=False)
+        return
     await _task(unit, now, message, TaskReason.SMS_OUTCOME_UNKNOWN, OUTCOME_UNKNOWN)
 
 
@@ -137,6 +145,9 @@ async def _did_not_arrive(
 ) -> None:
     if receipt.opted_out:
         await _stop(unit, now, message)
+        return
+    if message.channel == Channel.EMAIL.value:
+        await email_failed(unit, now, message, receipt.reason, dead=receipt.permanent)
         return
     reason = TaskReason.SMS_BLOCKED if receipt.permanent else TaskReason.SMS_UNDELIVERED
     await _task(unit, now, message, reason, receipt.reason)

@@ -86,7 +86,13 @@ async def put_borrower(
         return BorrowerRegistered(BorrowerId(made), created=True)
     known = (
         await unit.conn.execute(
-            select(borrowers.c.id, borrowers.c.phone_enc, borrowers.c.phone_hash)
+            select(
+                borrowers.c.id,
+                borrowers.c.phone_enc,
+                borrowers.c.phone_hash,
+                borrowers.c.email_enc,
+                borrowers.c.email_hash,
+            )
             .where(
                 borrowers.c.lender_id == unit.lender_id,
                 borrowers.c.external_ref == wanted.external_ref,
@@ -102,6 +108,9 @@ async def put_borrower(
     if known.phone_enc is None and known.phone_hash == changes.get("phone_hash"):
         # Somebody else answers there; the lender's system has not heard of it yet.
         changes.pop("phone_enc", None)
+    if known.email_enc is None and known.email_hash == changes.get("email_hash"):
+        # E-mails to this address came back; another one is taken at once.
+        changes.pop("email_enc", None)
     await unit.conn.execute(update(borrowers).where(borrowers.c.id == known.id).values(changes))
     return BorrowerRegistered(BorrowerId(known.id), created=False)
 

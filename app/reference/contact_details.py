@@ -8,11 +8,9 @@ from functools import cache
 import phonenumbers
 
 from app.domain.errors import Invalid
-from app.domain.ids import Phone
+from app.domain.ids import EmailAddress, Phone
 from app.reference.formats import locale_of
 from app.reference.places import country_zones
-
-_ADDRESS = re.compile(r"[^@\s\"(),:;<>\[\]\\]{1,64}@[a-z0-9-]{1,63}(\.[a-z0-9-]{1,63})+", re.ASCII)
 
 
 def country_code(text: str) -> str:
@@ -67,8 +65,4 @@ def email_address(text: str) -> str:
 
     What stands before the "@" is left as it is: it belongs to the host (RFC 5321, 2.3.11).
     """
-    local, at, host = text.strip().rpartition("@")
-    address = f"{local}{at}{host.lower()}"
-    if len(address) > 254 or not _ADDRESS.fullmatch(address):
-        raise Invalid("email", "is not an e-mail address.", mend='Write it like "ana@sol.example".')
-    return address
+    return EmailAddress.parse(text).reveal()

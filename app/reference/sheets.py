@@ -138,7 +138,7 @@ def _repacked(file_name: str, content: bytes) -> bytes:
                 if part.filename.startswith("xl/worksheets/"):
                     _check_sheet(file_name, body)
                 made.writestr(part.filename, body)
-    except (zipfile.BadZipFile, zlib.error, OSError, NotImplementedError, RuntimeError, ValueError):
+    except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, ValueError):
         raise Invalid(file_name, "is broken or locked.", mend="Save it again as .xlsx.") from None
     return packed.getvalue()
 

@@ -72,6 +72,7 @@ def borrowers_query() -> Select[Any]:
         borrowers.c.external_ref,
         borrowers.c.name_enc,
         borrowers.c.phone_enc,
+        borrowers.c.email_enc,
         borrowers.c.language,
         borrowers.c.country,
         borrowers.c.region,

@@ -20,6 +20,8 @@ class Brake(StrEnum):
     """What one stop switch halts. `all` halts every other one with it."""
 
     SMS = "sms"
+    EMAIL = "email"
+    PUSH = "push"
     PAYMENT = "payment"
     READING = "reading"
     WEBHOOK = "webhook"
@@ -123,19 +125,18 @@ async def opted_out(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) 
 async def silenced(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) -> set[UUID]:
     """Those of the borrowers who may not be written to on `channel`.
 
-    They stopped it themselves, or somebody did whom the same lender reaches at the same number:
+    They stopped it themselves, or somebody did whom the same lender reaches at the same address:
     the phone in a person's hand does not know under how many names a lender keeps him (47 CFR
     64.1200(a)(10) revokes for the number). `opted_out` is each one's own word alone.
     """
     his, other = borrowers.alias("his"), borrowers.alias("other")
-    meant = other.c.id == his.c.id
-    if channel is not Channel.EMAIL:
-        same_number = and_(
-            other.c.lender_id == his.c.lender_id,
-            other.c.phone_hash == his.c.phone_hash,
-            other.c.phone_enc.is_not(None),
-        )
-        meant = or_(meant, same_number)
+    reached_at = "email" if channel is Channel.EMAIL else "phone"
+    same_address = and_(
+        other.c.lender_id == his.c.lender_id,
+        other.c[f"{reached_at}_hash"] == his.c[f"{reached_at}_hash"],
+        other.c[f"{reached_at}_enc"].is_not(None),
+    )
+    meant = or_(other.c.id == his.c.id, same_address)
     rows = await unit.conn.execute(
         select(his.c.id).where(
             his.c.id.in_(list(borrower_ids)),

@@ -13,7 +13,7 @@ from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.ids import Phone
-from app.ports import InboundEvent, InboundHttp, InboundKind
+from app.ports import DeliveryState, InboundEvent, InboundHttp, InboundKind, SendReceipt
 from app.store.arrays import among
 from app.store.keys import new_id
 from app.store.tables import inbox
@@ -43,6 +43,7 @@ async def store(
             "sender": event.sender.reveal() if event.sender else None,
             "text": event.text,
             "stop": event.stop,
+            "receipt": _receipt_notes(event.receipt),
             "raw": call.body.decode("utf-8", "replace"),
         }
     )
@@ -103,5 +104,28 @@ def _opened(unit: Unit, row: Row[Any]) -> Waiting:
         sender=Phone(sender) if sender else None,
         text=payload["text"],
         stop=payload["stop"],
+        receipt=_receipt(payload.get("receipt")),
     )
     return Waiting(row.id, row.source, event, row.received_at)
+
+
+def _receipt_notes(receipt: SendReceipt | None) -> dict[str, Any] | None:
+    if receipt is None:
+        return None
+    return {
+        "ref": receipt.ref,
+        "state": receipt.state.value,
+        "reason": receipt.reason,
+        "permanent": receipt.permanent,
+    }
+
+
+def _receipt(notes: dict[str, Any] | None) -> SendReceipt | None:
+    if notes is None:
+        return None
+    return SendReceipt(
+        notes["ref"],
+        DeliveryState(notes["state"]),
+        reason=notes["reason"],
+        permanent=notes["permanent"],
+    )

@@ -10,8 +10,8 @@ from uuid import UUID
 from sqlalchemy import Row, select
 
 from app.domain.errors import NotFound
-from app.domain.ids import Phone
-from app.ports import OutgoingSms
+from app.domain.ids import EmailAddress, Phone
+from app.ports import OutgoingEmail, OutgoingSms
 from app.store.arrays import among
 from app.store.locks import lock_borrower
 from app.store.tables import messages
@@ -70,4 +70,22 @@ def outgoing(
         valid_seconds=valid_seconds,
         status_url=status_url,
         sent_after=sent_after,
+    )
+
+
+def outgoing_email(
+    unit: Unit, message: Row[Any], *, to: EmailAddress, sender_name: str, stop_url: str
+) -> OutgoingEmail:
+    """The same for an e-mail, to the address he has now."""
+    subject = ""
+    if message.subject_enc is not None:
+        subject = unit.open("messages.subject_enc", message.id, message.subject_enc)
+    return OutgoingEmail(
+        key=message.key,
+        to=to,
+        subject=subject,
+        body=unit.open("messages.body_enc", message.id, message.body_enc),
+        language=message.language,
+        sender_name=sender_name,
+        stop_url=stop_url,
     )

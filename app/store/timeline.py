@@ -40,6 +40,7 @@ class Kind(StrEnum):
     GATE = "gate"
     MESSAGE_QUEUED = "message_queued"
     MESSAGE_CHANGED = "message_changed"
+    EMAIL_DEAD = "email_dead"
     LINK_OPENED = "link_opened"
     CHECK_PASSED = "check_passed"
     CHECK_FAILED = "check_failed"

@@ -46,13 +46,13 @@ def _must_look_like_one(token: str) -> None:
 
 def pass_of(site: Site, request: Request, token: str) -> str:
     """The value that says this browser answered the check of this link; empty without one."""
-    return request.cookies.get(cookie_name(site, _name(site, token)), "")[:100]
+    return request.cookies.get(cookie_name(site, link_name(site, token)), "")[:100]
 
 
 def give_pass(site: Site, response: Response, token: str, value: str) -> None:
     """Let the browser keep its pass for as long as the pass is good."""
     seconds = int(SESSION_LENGTH.total_seconds())
-    set_cookie(site, response, _name(site, token), value, seconds=seconds)
+    set_cookie(site, response, link_name(site, token), value, seconds=seconds)
 
 
 def remember_link(site: Site, response: Response, token: str) -> None:
@@ -75,10 +75,10 @@ def csrf_of(site: Site, request: Request, token: str) -> Markup:
 async def form_of(site: Site, request: Request, token: str) -> Form:
     """Read and check a form posted from behind a link."""
     secret = pass_of(site, request, token) or token
-    site.knock(request, Door.BORROWER_POST_PER_LINK, who=_name(site, token))
+    site.knock(request, Door.BORROWER_POST_PER_LINK, who=link_name(site, token))
     return await read_form(request, site.house.store.vault, secret)
 
 
-def _name(site: Site, token: str) -> str:
+def link_name(site: Site, token: str) -> str:
     """A cookie of its own for each link, named by what does not give the link away."""
     return f"saldo-pass-{site.house.store.vault.digest('link_cookie', token)[:6].hex()}"

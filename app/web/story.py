@@ -231,10 +231,16 @@ def _gate(details: Details) -> Words:
     return Words(title, because, "scale", "warn")
 
 
+_MESSAGES: Final = {"sms": "Text", "email": "E-mail", "push": "App message"}
+
+
 def _message_queued(details: Details) -> Words:
+    what = _MESSAGES.get(str(details.get("channel", "")), "Text")
     if details.get("state") == MessageState.WITHHELD.value:
-        return Words("Text would have been sent", "Observe-only mode.", "text", "note")
-    return Words("Text with a payment link prepared", "", "text", "note")
+        return Words(f"{what} would have been sent", "Observe-only mode.", "text", "note")
+    if details.get("signal_id"):
+        return Words(f"{what} with a payment link prepared", "", "text", "note")
+    return Words(f"{what} prepared", str(details.get("wording", "")), "text", "note")
 
 
 def _message_changed(details: Details) -> Words:
@@ -358,6 +364,7 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.GATE: _gate,
     Kind.MESSAGE_QUEUED: _message_queued,
     Kind.MESSAGE_CHANGED: _message_changed,
+    Kind.EMAIL_DEAD: _plain("E-mail address given up", "text", "warn", "No such mailbox."),
     Kind.LINK_OPENED: _plain("Payment link opened", "link"),
     Kind.CHECK_PASSED: _plain("Borrower proved who he is", "lock", "good"),
     Kind.CHECK_FAILED: _check_failed,

@@ -232,6 +232,8 @@ CANCEL_REASONS: Final[Mapping[CancelReason, str]] = {
     CancelReason.LINK_EXPIRED: "its link ran out",
     CancelReason.OWED_AMOUNT_STALE: "the owed amount is not confirmed",
     CancelReason.PHONE_MISSING: "there is no phone number",
+    CancelReason.ADDRESS_MISSING: "there is no e-mail address",
+    CancelReason.CHANNEL_MISSING: "this channel is not set up",
     CancelReason.REPLACED: "a newer one takes its place",
     CancelReason.PROMISED: "the borrower promised to pay",
     CancelReason.STAGE_OVER: "its stage is over",
@@ -314,6 +316,8 @@ SIGNAL_ENDS: Final[Mapping[str, str]] = {
 BRAKES: Final[Mapping[Brake, tuple[str, str]]] = {
     Brake.ALL: ("Everything", "no text, no payment, no reading, no webhook."),
     Brake.SMS: ("Text messages", "nothing is sent to a phone."),
+    Brake.EMAIL: ("E-mails", "no e-mail is sent."),
+    Brake.PUSH: ("App messages", "nothing is handed to your app."),
     Brake.PAYMENT: ("Payments", "nobody can start a payment; those under way are followed."),
     Brake.READING: ("Account readings", "no balance is read."),
     Brake.WEBHOOK: ("Webhooks", "your own systems are told nothing; it is kept for later."),

@@ -23,6 +23,7 @@ from app.ports import (
     InboundHttp,
     InboundKind,
     LenderCall,
+    OutgoingEmail,
     OutgoingSms,
     PaymentBegun,
     PaymentHandle,
@@ -177,6 +178,43 @@ class Carrier:
     @staticmethod
     def _receipt(text: OnThePhone) -> SendReceipt:
         return SendReceipt(text.ref, text.state, text.reason, text.opted_out, text.permanent)
+
+
+@dataclass(slots=True)
+class PostOffice:
+    """`EmailPort`. `before` runs before an e-mail is taken, `after` before the answer is given."""
+
+    taken: list[OutgoingEmail] = field(default_factory=list)
+    before: Gate = _open
+    after: Gate = _open
+
+    async def send(self, mail: OutgoingEmail) -> SendReceipt:
+        await self.before()
+        self.taken.append(mail)
+        await self.after()
+        return SendReceipt(self.ref_of(mail), DeliveryState.ACCEPTED)
+
+    def read_webhook(self, call: InboundHttp) -> InboundEvent:
+        if call.headers.get("signature") != "good":
+            raise NotAllowed("The call's signature is wrong.")
+        said = json.loads(call.body)
+        receipt = SendReceipt(
+            said["ref"],
+            DeliveryState(said["state"]),
+            reason=said.get("reason", ""),
+            permanent=said.get("permanent", False),
+        )
+        return InboundEvent(
+            event_id=said["id"],
+            kind=InboundKind.MESSAGE_STATUS,
+            message_ref=said["ref"],
+            receipt=receipt,
+        )
+
+    @staticmethod
+    def ref_of(mail: OutgoingEmail) -> str:
+        """The Message-ID."""
+        return f"<{mail.key}@sol.example>"
 
 
 @dataclass(slots=True)

@@ -45,7 +45,7 @@ from app.store.locks import lock_borrower
 from app.store.tables import accounts, consent_requests, consents, lenders, readings
 from app.store.tables import read_attempts as attempts
 from app.store.unit import Store, Unit
-from tests.flows.outside import Carrier, Consents, LenderSystem, PayBank
+from tests.flows.outside import Carrier, Consents, LenderSystem, PayBank, PostOffice
 from tests.rig import make_lender
 
 # A Tuesday, eleven in the morning in Madrid.
@@ -116,6 +116,7 @@ class Street:
     carrier: Carrier
     system: LenderSystem
     grants: Consents
+    post: PostOffice
     _people: int = field(default=0)
 
     @property
@@ -424,6 +425,7 @@ async def make_street(store: Store, **lender: Any) -> Street:
             )
         )
     bank, carrier, system, grants = PayBank(), Carrier(), LenderSystem(), Consents()
+    post = PostOffice()
     house = House(
         store=store,
         settings=Settings(public_url=PUBLIC),
@@ -431,10 +433,11 @@ async def make_street(store: Store, **lender: Any) -> Street:
         aggregations={"berlin_group": cast("AggregationPort", guard(grants, "berlin_group"))},
         payments={"berlin_group": guard(bank, "berlin_group")},
         messages={"twilio": guard(carrier, "twilio")},
+        emails={"smtp": guard(post, "smtp")},
         lender_hooks=guard(system, "lender_webhook"),
         real_now=lambda: hands.real,
     )
-    return Street(store, house, hands, lender_id, bank, carrier, system, grants)
+    return Street(store, house, hands, lender_id, bank, carrier, system, grants, post)
 
 
 async def lender_row(street: Street) -> Any:

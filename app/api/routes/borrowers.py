@@ -17,7 +17,7 @@ from app.api.schemas.borrowers import (
     HoldShown,
     OptOutShown,
 )
-from app.domain.ids import Phone
+from app.domain.ids import EmailAddress, Phone
 from app.domain.message import Channel
 from app.domain.roles import Role
 from app.flows.lift_hold import lift_hold
@@ -30,7 +30,7 @@ from app.store.unit import Unit
 
 router = APIRouter(prefix="/v1/borrowers", tags=["Borrowers"], route_class=SaldoRoute)
 
-ChannelInPath = Annotated[Channel, Path(description="sms, email or call.")]
+ChannelInPath = Annotated[Channel, Path(description="sms, email, call or push.")]
 
 
 @router.post(
@@ -47,6 +47,7 @@ async def post_borrower(given: BorrowerGiven, caller: ByKey, response: Response)
         country=given.country,
         language=given.language or await _lender_language(caller),
         phone=None if given.phone is None else Phone.parse(given.phone),
+        email=None if given.email is None else EmailAddress.parse(given.email).reveal(),
         birth_date=given.birth_date,
         document_last4=given.document_last4,
         region=given.region,
@@ -185,11 +186,15 @@ def _shown(unit: Unit, row: Any) -> BorrowerShown:
     phone = None
     if row.phone_enc is not None:
         phone = Phone.parse(unit.open("borrowers.phone_enc", row.id, row.phone_enc)).masked
+    email = None
+    if row.email_enc is not None:
+        email = EmailAddress.parse(unit.open("borrowers.email_enc", row.id, row.email_enc)).masked
     return BorrowerShown(
         id=row.id,
         external_ref=row.external_ref,
         name=unit.open("borrowers.name_enc", row.id, row.name_enc),
         phone_masked=phone,
+        email_masked=email,
         country=row.country,
         region=row.region,
         time_zone=row.time_zone,

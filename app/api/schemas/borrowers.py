@@ -7,7 +7,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field, StringConstraints
 
-from app.api.wire import Country, Day, Given, Id, Instant, Line, PhoneText, Ref, Shown
+from app.api.wire import Country, Day, EmailText, Given, Id, Instant, Line, PhoneText, Ref, Shown
 from app.domain.hold import HoldBlock, HoldKind
 from app.domain.message import Channel
 
@@ -27,6 +27,7 @@ class BorrowerGiven(Given):
                 "external_ref": "C-1001",
                 "name": "Ana Núñez",
                 "phone": "+34612345678",
+                "email": "ana@example.com",
                 "country": "ES",
                 "language": "es",
                 "time_zone": "Europe/Madrid",
@@ -41,6 +42,7 @@ class BorrowerGiven(Given):
         Line, Field(min_length=1, max_length=140, description="His name.", examples=["Ana Núñez"])
     ]
     phone: PhoneText | None = None
+    email: EmailText | None = None
     country: Country
     region: Annotated[
         Line | None,
@@ -75,12 +77,16 @@ class BorrowerGiven(Given):
 
 
 class BorrowerShown(Shown):
-    """A borrower. The telephone number is masked; birth date and document are never shown."""
+    """A borrower. Number and address are masked; birth date and document are never shown."""
 
     id: Id
     external_ref: Annotated[str, Field(examples=["C-1001"])]
     name: str
     phone_masked: Annotated[str | None, Field(examples=["+34•••••78"])]
+    email_masked: Annotated[
+        str | None,
+        Field(description="null also after e-mails came back.", examples=["a•••@example.com"]),
+    ]
     country: str
     region: str
     time_zone: str | None
@@ -149,7 +155,7 @@ class HoldShown(Shown):
 class OptOutShown(Shown):
     """Whether a borrower stopped a channel. `stopped_at` is null after he started it again."""
 
-    channel: Annotated[Channel, Field(description="sms, email or call.")]
+    channel: Annotated[Channel, Field(description="sms, email, call or push.")]
     stopped_at: Instant | None
     source: Annotated[str, Field(description="Who passed it on: sms, page, api, provider, desk.")]
     changed_at: Instant
