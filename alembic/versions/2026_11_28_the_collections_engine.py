@@ -845,6 +845,7 @@ def upgrade() -> None:
         "contacts",
         sa.Column("counts", sa.Boolean(), server_default=sa.text("true"), nullable=False),
     )
+    op.add_column("contacts", sa.Column("said_enc", sa.LargeBinary(), nullable=True))
     op.create_foreign_key(op.f("fk_contacts_user_id"), "contacts", "users", ["user_id"], ["id"])
     op.add_column(
         "holds",
@@ -930,6 +931,7 @@ def downgrade() -> None:
     op.drop_column("holds", "recorded_at")
     op.drop_column("holds", "blocks")
     op.drop_constraint(op.f("fk_contacts_user_id"), "contacts", type_="foreignkey")
+    op.drop_column("contacts", "said_enc")
     op.drop_column("contacts", "counts")
     op.drop_column("contacts", "note")
     op.drop_column("contacts", "outcome")

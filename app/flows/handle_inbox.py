@@ -171,7 +171,10 @@ async def _hear(unit: Unit, now: datetime, borrower_id: UUID, item: Waiting) -> 
 
 
 async def _pass_on(unit: Unit, now: datetime, borrower_id: UUID, item: Waiting) -> None:
-    """He wrote something only a person can answer. The words stay sealed in the inbox."""
+    """He wrote something only a person can answer: it is put before one, with his own words.
+
+    Each text is kept, also while the task for an earlier one still waits.
+    """
     person = await lock_borrower(unit, borrower_id)
     open_case = await unit.conn.scalar(
         select(cases.c.id)
@@ -180,7 +183,7 @@ async def _pass_on(unit: Unit, now: datetime, borrower_id: UUID, item: Waiting) 
     )
     if open_case is None:
         return
-    opened = await open_task(
+    await open_task(
         unit,
         now,
         borrower_id=borrower_id,
@@ -189,9 +192,8 @@ async def _pass_on(unit: Unit, now: datetime, borrower_id: UUID, item: Waiting) 
         situation={"wrote": Channel.SMS.value, "inbox_id": str(item.id)},
         lender_id=person.lender_id,
     )
-    if opened is None:
-        return
-    await note_contact(
+    await unit.keys([person.lender_id])
+    contact_id = await note_contact(
         unit,
         now,
         lender_id=person.lender_id,
@@ -199,7 +201,8 @@ async def _pass_on(unit: Unit, now: datetime, borrower_id: UUID, item: Waiting) 
         channel=Channel.SMS,
         outbound=False,
         conversation=False,
+        said=item.event.text.strip(),
     )
-    details = {"by": Channel.SMS.value, "inbox_id": str(item.id)}
+    details = {"by": Channel.SMS.value, "contact_id": str(contact_id)}
     line = Line(borrower_id, Kind.BORROWER_SAID, BORROWER, details, lender_id=person.lender_id)
     await timeline.write(unit, now, [line])

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from dataclasses import dataclass
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass, field
 from datetime import UTC, date, datetime
 from enum import StrEnum
 from typing import Any, Final
@@ -17,6 +17,7 @@ from app.domain.money import Money
 from app.domain.payment import PaymentState
 from app.domain.task import TaskReason, TaskState
 from app.reports.alerts import count_live
+from app.reports.texts import last_words
 from app.store.dues import last_due_day
 from app.store.tables import (
     borrowers,
@@ -62,6 +63,8 @@ class TaskLine:
     signal_at: datetime | None
     taken_by: str
     taken_by_id: UUID | None
+    wrote: str = field(default="", repr=False)
+    """His own words, when the task is about a text that he sent."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -92,7 +95,7 @@ async def board_of(
         .order_by(tasks.c.priority, tasks.c.created_at, tasks.c.id)
         .limit(AT_MOST)
     )
-    lines = tuple(_line(unit, row) for row in rows)
+    lines = await _lines(unit, rows.all())
     return Board(await _figures(unit, now, user_id, zone), lines)
 
 
@@ -110,7 +113,15 @@ async def tasks_of_case(
         .order_by(tasks.c.priority, tasks.c.created_at)
         .limit(AT_MOST)
     )
-    return tuple(_line(unit, row) for row in rows)
+    return await _lines(unit, rows.all())
+
+
+async def _lines(unit: Unit, rows: Sequence[Row[Any]]) -> tuple[TaskLine, ...]:
+    wrote = await last_words(unit, {row.borrower_id for row in rows if "wrote" in row.situation})
+    return tuple(
+        _line(unit, row, wrote.get(row.borrower_id, "") if "wrote" in row.situation else "")
+        for row in rows
+    )
 
 
 def _waiting() -> ColumnElement[bool]:
@@ -181,7 +192,7 @@ def _task_lines(now: datetime) -> Select[Any]:
     )
 
 
-def _line(unit: Unit, row: Row[Any]) -> TaskLine:
+def _line(unit: Unit, row: Row[Any], wrote: str) -> TaskLine:
     return TaskLine(
         id=row.id,
         reason=TaskReason(row.reason),
@@ -198,6 +209,7 @@ def _line(unit: Unit, row: Row[Any]) -> TaskLine:
         signal_at=row.raised_at,
         taken_by=row.taken_by_name or "",
         taken_by_id=row.taken_by,
+        wrote=wrote,
     )
 
 

@@ -22,6 +22,7 @@ from app.domain.money import Money
 from app.domain.read_planner import UNATTENDED_WINDOW, allowance
 from app.reports.board import TaskLine, tasks_of_case
 from app.reports.case_entries import Entry, entries_of
+from app.reports.texts import BorrowerText, texts_of
 from app.store.brakes import HoldInForce, holds_of, silenced
 from app.store.dues import dues_of
 from app.store.tables import (
@@ -128,6 +129,7 @@ class CaseFile:
     older: str
     """Key of the next slice of the timeline; empty at its beginning."""
     others: tuple[UUID, ...] = field(default=())
+    texts: tuple[BorrowerText, ...] = field(default=())
 
 
 async def case_file(
@@ -184,6 +186,7 @@ async def case_file(
         entries=entries,
         older=older,
         others=await _others(unit, row.borrower_id, case_id),
+        texts=await texts_of(unit, row.borrower_id),
     )
 
 

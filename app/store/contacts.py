@@ -17,6 +17,10 @@ from app.store.keys import new_id
 from app.store.tables import contacts, messages
 from app.store.unit import Unit
 
+SAID_PLACE: Final = "contacts.said_enc"
+LONGEST_SAID: Final = 1_600
+"""Characters: what ten parts of a long text hold (GSM 03.40)."""
+
 # The longest window of any rule in the packs is a month; what is older counts nowhere.
 LOOK_BACK: Final = timedelta(days=32)
 
@@ -90,11 +94,18 @@ async def note_contact(
     conversation: bool,
     case_ids: Sequence[UUID] = (),
     task_id: UUID | None = None,
-) -> None:
-    """Count a contact that a person made, or that the borrower began."""
+    said: str = "",
+) -> UUID:
+    """Count a contact that a person made, or that the borrower began. Returns its id.
+
+    `said` are the borrower's own words; they are kept sealed, and cut after `LONGEST_SAID`
+    characters. An engine unit has to have the lender's keys at hand.
+    """
+    row_id, kept = new_id(), said if len(said) <= LONGEST_SAID else said[: LONGEST_SAID - 1] + "…"
     await unit.conn.execute(
         insert(contacts).values(
-            id=new_id(),
+            id=row_id,
+            said_enc=unit.seal(SAID_PLACE, row_id, kept, lender_id) if kept else None,
             lender_id=lender_id,
             borrower_id=borrower_id,
             channel=channel.value,
@@ -105,3 +116,4 @@ async def note_contact(
             task_id=task_id,
         )
     )
+    return row_id

@@ -18,7 +18,9 @@ from app.flows.receive_webhook import receive_webhook
 from app.flows.stop_switch import set_switch
 from app.flows.tell_lender import Told, tell_lenders
 from app.ports import DeliveryState, InboundHttp
+from app.reports.texts import texts_of
 from app.store.brakes import Brake
+from app.store.contacts import LONGEST_SAID
 from app.store.keys import new_id
 from tests.flows.outside import raising
 from tests.flows.street import Neighbour, Street
@@ -247,6 +249,39 @@ async def test_other_words_are_for_a_person_and_stay_sealed(street: Street) -> N
     everywhere = await street.value("SELECT string_agg(situation::text, '') FROM tasks")
     assert "Monday" not in everywhere
     assert b"Monday" not in bytes(await street.value("SELECT payload_enc FROM inbox"))
+    assert b"Monday" not in bytes(await street.value("SELECT said_enc FROM contacts"))
+    async with street.store.unit(street.lender_id) as unit:
+        assert [one.words for one in await texts_of(unit, who.id)] == ["I paid on Monday"]
+
+
+async def test_every_text_is_kept_while_the_first_one_waits_and_none_without_bounds(
+    street: Street,
+) -> None:
+    who = await street.neighbour()
+    for number in range(8):
+        words = f"{number} " + "ñ" * (3_000 if number == 7 else 3)
+        await hook(street, stop_from(who, f"e{number}", stop=None, text=words))
+        await street.work_off()
+        street.hands.go_on(minutes=1)
+    assert await street.tasks(who) == ["collector_acts"]
+    async with street.store.unit(street.lender_id) as unit:
+        texts = await texts_of(unit, who.id)
+    assert [one.words[0] for one in texts] == ["7", "6", "5", "4", "3", "2"]
+    assert len(texts[0].words) == LONGEST_SAID
+    assert texts[0].words.endswith("ñ…")
+    assert "ñ" not in repr(texts)
+    # Once more by a worker that was thought dead: nothing twice.
+    ids = [row.id for row in await street.rows("SELECT id FROM inbox")]
+    await handle_inbox(street.house, street.now, ids)
+    assert await street.value("SELECT count(*) FROM contacts") == 8
+
+
+async def test_a_stop_is_acted_on_and_its_words_are_not_kept(street: Street) -> None:
+    who = await street.neighbour()
+    await hook(street, stop_from(who))
+    await street.work_off()
+    async with street.store.unit(street.lender_id) as unit:
+        assert await texts_of(unit, who.id) == ()
 
 
 async def test_a_receipt_for_nobody_we_know_is_dropped_after_a_while(street: Street) -> None:

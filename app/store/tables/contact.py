@@ -112,6 +112,7 @@ contacts = tenant_table(
     words("outcome", default=""),
     words("note", default=""),
     flag("counts", default=True),  # False: exempt from the caps
+    sealed("said_enc", optional=True),  # what the borrower wrote, in his own words
     UniqueConstraint("lender_id", "message_id"),
     one_of("channel", Channel),
     Index(None, "borrower_id", "made_at"),
