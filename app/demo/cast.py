@@ -25,6 +25,8 @@ CREDITOR_IBAN = "ES7921000813610123456789"
 _DESKS = (
     (Role.COLLECTOR, "carla@sol.example", "Carla Collector"),
     (Role.COLLECTION_MANAGER, "manuel@sol.example", "Manuel Manager"),
+    (Role.SUPERVISOR, "sofia@sol.example", "Sofía Supervisor"),
+    (Role.APPROVER, "april@sol.example", "April Approver"),
     (Role.COMPLIANCE, "coral@sol.example", "Coral Compliance"),
     (Role.ADMIN, "ada@sol.example", "Ada Admin"),
 )

@@ -162,6 +162,15 @@ class Proposal:
         return self.proposer is not None or self.endorser is not None
 
 
+def check_withdrawer(proposal: Proposal, hand: Hand) -> None:
+    """Raises `NotAllowed` when this person may not take it back: what a person proposed is that
+    person's, what a machine proposed is anybody's who might have.
+    """
+    check_proposer(proposal.kind, hand)
+    if proposal.proposer not in (None, hand.user_id):
+        raise NotAllowed("Only who proposed this withdraws it. You may refuse it.", code="NotYours")
+
+
 class Outcome(StrEnum):
     """What an approval by this person leads to."""
 

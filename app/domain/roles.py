@@ -53,6 +53,7 @@ class Act(StrEnum):
     DECIDE = "decide"
     DECIDE_MONEY = "decide_money"
     RECORD_CONSIDERATION = "record_consideration"
+    WITHDRAW_PROPOSAL = "withdraw_proposal"
     SET_TIERS = "set_tiers"
     SEE_REPORTS = "see_reports"
     SEE_AUDIT = "see_audit"
@@ -120,6 +121,8 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.DECIDE: frozenset({Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER}),
     Act.DECIDE_MONEY: frozenset({Role.SUPERVISOR, Role.APPROVER}),
     Act.RECORD_CONSIDERATION: frozenset({Role.SUPERVISOR, Role.APPROVER}),
+    # One's own alone; who proposed it is looked at there.
+    Act.WITHDRAW_PROPOSAL: _LEADS | {Role.ADMIN},
     Act.SET_TIERS: frozenset({Role.COMPLIANCE}),
     Act.SEE_REPORTS: _LEADS | {Role.APPROVER, Role.AUDITOR},
     Act.SEE_AUDIT: frozenset({Role.COMPLIANCE, Role.AUDITOR, Role.ADMIN}),

@@ -12,23 +12,21 @@ from sqlalchemy import Row, update
 
 from app.domain.approval import APPROVAL, ApprovalKind, ApprovalState
 from app.domain.errors import Conflict, Invalid, NotAllowed
-from app.domain.forbearance import read_consideration
 from app.domain.four_eyes import (
     Hand,
     Outcome,
     Proposal,
-    check_proposer,
     check_refuser,
+    check_withdrawer,
     judge,
 )
 from app.domain.ids import LenderId, UserId
-from app.domain.money import Money
 from app.flows.carry_out import HANDLINGS, Handling
 from app.flows.house import House
 from app.flows.note_refusal import note_refusal
 from app.flows.withdraw_waiting import write_end
 from app.store import audit
-from app.store.approvals import bounds_of, forgiven_so_far, hand_of, lock_approval
+from app.store.approvals import bounds_of, hand_of, lock_approval, proposal_of
 from app.store.moves import move
 from app.store.tables import approvals
 from app.store.unit import Unit
@@ -94,7 +92,7 @@ async def _decide(
 ) -> Decided:
     if len(note) > LONGEST_NOTE:
         raise Invalid("note", f"has more than {LONGEST_NOTE} characters.")
-    kind, proposal = ApprovalKind(row.kind), await _proposal(unit, row)
+    kind, proposal = ApprovalKind(row.kind), await proposal_of(unit, row)
     _check_right(proposal, hand, word)
     state = APPROVAL.step(ApprovalState(row.state), word.value)
     handling = HANDLINGS.get(kind)
@@ -121,11 +119,7 @@ def _check_right(proposal: Proposal, hand: Hand, word: Word) -> None:
         case Word.APPROVE | Word.REFUSE:
             check_refuser(proposal, hand)
         case Word.WITHDRAW:
-            check_proposer(proposal.kind, hand)
-            if proposal.proposer not in (None, hand.user_id):
-                raise NotAllowed(
-                    "Only who proposed this withdraws it. You may refuse it.", code="NotYours"
-                )
+            check_withdrawer(proposal, hand)
 
 
 async def _approve(
@@ -181,21 +175,4 @@ async def _end(
         decided_by=actor,
         decided_at=now,
         decision_note=note,
-    )
-
-
-async def _proposal(unit: Unit, row: Row[Any]) -> Proposal:
-    kind = ApprovalKind(row.kind)
-    weight = None
-    if row.amount_minor is not None:
-        weight = Money(row.amount_minor, row.currency)
-        if kind is ApprovalKind.FORGIVENESS:
-            weight += await forgiven_so_far(unit, row.loan_id, row.currency)
-    return Proposal(
-        kind=kind,
-        proposer=row.proposer_id,
-        endorser=row.endorser_id,
-        first_decider=row.first_decider_id,
-        weight=weight,
-        considered=read_consideration(row.considered) is not None,
     )

@@ -8,6 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from app.domain.errors import Invalid, NotAllowed
+from app.domain.roles import Role
 from app.flows.house import House
 from app.store import audit, sessions, users
 from app.store.keys import new_token
@@ -43,8 +44,9 @@ async def sign_in(
 ) -> SignedIn:
     """Start a session, always under a new value, and end the one the browser came with.
 
-    An unknown address, a disabled user and a wrong password take the same time and give the same
-    `NotAllowed`. The password is compared with no transaction open.
+    An unknown address, a disabled user, a system's user (role integration) and a wrong password
+    take the same time and give the same `NotAllowed`. The password is compared with no transaction
+    open.
     """
     try:
         address = normal_email(email)
@@ -53,7 +55,7 @@ async def sign_in(
     async with house.store.engine_unit() as unit:
         found = await users.by_email(unit, address)
     right = await check(None if found is None else found.password_hash, password)
-    if found is None or not right or found.person.disabled_at is not None:
+    if found is None or not right or not _has_a_desk(found.person):
         raise NotAllowed("The e-mail address or the password is not right.", code="SignInFailed")
     real_now = house.real_now()
     value = new_token() + new_token()
@@ -76,6 +78,11 @@ async def sign_in(
             lender_id=found.person.lender_id,
         )
     return SignedIn(found.person, value, ends_at)
+
+
+def _has_a_desk(person: Person) -> bool:
+    """A disabled user has none, nor has a system: systems come with an API key."""
+    return person.disabled_at is None and person.role is not Role.INTEGRATION
 
 
 async def sign_out(house: House, value: str) -> None:

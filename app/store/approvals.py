@@ -11,7 +11,8 @@ from sqlalchemy import Row, func, insert, select
 
 from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.errors import NotAllowed, NotFound
-from app.domain.four_eyes import Bounds, Hand, read_bounds
+from app.domain.forbearance import read_consideration
+from app.domain.four_eyes import Bounds, Hand, Proposal, read_bounds
 from app.domain.money import Money
 from app.domain.roles import Role
 from app.store.keys import new_id
@@ -57,6 +58,16 @@ async def lock_approval(unit: Unit, approval_id: UUID) -> Row[Any]:
             select(approvals).where(approvals.c.id == approval_id).with_for_update(key_share=True)
         )
     ).one()
+
+
+async def find_approval(unit: Unit, approval_id: UUID) -> Row[Any]:
+    """The proposal as it stands, unlocked: to look at. Raises `NotFound`."""
+    row: Row[Any] | None = (
+        await unit.conn.execute(select(approvals).where(approvals.c.id == approval_id))
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such proposal.")
+    return row
 
 
 async def waiting(unit: Unit, kind: ApprovalKind, subject_id: UUID) -> UUID | None:
@@ -105,6 +116,24 @@ async def bounds_of(unit: Unit, lender_id: UUID) -> Mapping[str, Bounds]:
         select(lenders.c.approval_tiers).where(lenders.c.id == lender_id)
     )
     return read_bounds(stated or {})
+
+
+async def proposal_of(unit: Unit, row: Row[Any]) -> Proposal:
+    """What a decision about this row of `approvals` depends on."""
+    kind = ApprovalKind(row.kind)
+    weight = None
+    if row.amount_minor is not None:
+        weight = Money(row.amount_minor, row.currency)
+        if kind is ApprovalKind.FORGIVENESS:
+            weight += await forgiven_so_far(unit, row.loan_id, row.currency)
+    return Proposal(
+        kind=kind,
+        proposer=row.proposer_id,
+        endorser=row.endorser_id,
+        first_decider=row.first_decider_id,
+        weight=weight,
+        considered=read_consideration(row.considered) is not None,
+    )
 
 
 async def unpaid_in_all(unit: Unit, loan_id: UUID, currency: str) -> Money:

@@ -34,6 +34,7 @@ class _Item:
 _ITEMS: Final = (
     _Item("Board", "/", "board", Act.SEE_BOARD),
     _Item("Cases", "/cases", "cases", Act.SEE_CASE),
+    _Item("Approvals", "/approvals", "scale", Act.SEE_APPROVALS),
     _Item("Consents", "/consents", "consent", Act.SEE_CONSENTS),
     _Item("Controls", "/controls", "controls", Act.SEE_CONTROLS),
     _Item("Would have sent", "/observe", "eye", Act.SEE_OBSERVE_REPORT),
@@ -61,6 +62,14 @@ NOTICES: Final[Mapping[str, str]] = {
     "changed": "Changed. The user has to sign in again.",
     "disabled": "The user can no longer sign in.",
     "enabled": "The user can sign in again.",
+    "proposed": "Proposed. Somebody else decides.",
+    "waits": "This waits for a decision already.",
+    "approved": "Approved, and done.",
+    "one_more": "Your yes is noted. The amount needs one more person’s yes.",
+    "refused": "Refused. Whoever proposed it can read why.",
+    "taken_back": "The proposal is withdrawn.",
+    "endorsed": "Your name stands behind it. Somebody else decides.",
+    "tiers": "The amounts are changed.",
     "password": "The new password is set. All other sessions are ended.",
 }
 

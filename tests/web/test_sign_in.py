@@ -54,6 +54,17 @@ async def test_the_cookie_is_bound_to_this_host_and_to_https(
     assert "Domain" not in written[0]
 
 
+async def test_a_system_has_no_desk(street: Street, browser: OpenBrowser) -> None:
+    await desk_of(street, browser, Role.INTEGRATION)
+    door = browser()
+    page = await door.open("/sign-in")
+    email = f"integration@{street.lender_id.hex[-8:]}.example"
+    page = await door.send(page, "sign-in", email=email, password=PASSWORD)
+    assert door.status == 403
+    assert "is not right" in page.text
+    assert not cookie(door)
+
+
 async def test_wrong_password_and_unknown_person_get_the_same_answer(
     street: Street, browser: OpenBrowser
 ) -> None:

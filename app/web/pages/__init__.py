@@ -8,6 +8,7 @@ from fastapi import APIRouter
 
 from app.web.pages import (
     another,
+    approvals,
     board,
     cases,
     consent,
@@ -17,6 +18,7 @@ from app.web.pages import (
     observe,
     paid,
     pay,
+    relief,
     sign_in,
     stop,
     tasks,
@@ -29,6 +31,8 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     board.router,
     tasks.router,
     cases.router,
+    relief.router,
+    approvals.router,
     holds.router,
     consents.router,
     controls.router,

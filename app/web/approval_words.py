@@ -1,0 +1,40 @@
+"""The desk's words for proposals, decisions, tiers and forbearance."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from app.domain.approval import ApprovalState
+from app.domain.forbearance import Forbearance
+from app.domain.four_eyes import Tier
+from app.web.words import Mark
+
+STATES: Final[Mapping[ApprovalState, Mark]] = {
+    ApprovalState.PROPOSED: Mark("Waiting", "warn"),
+    ApprovalState.APPROVED: Mark("Approved and done", "good"),
+    ApprovalState.REFUSED: Mark("Refused", "bad"),
+    ApprovalState.WITHDRAWN: Mark("Withdrawn"),
+}
+
+NEEDS: Final[Mapping[Tier, str]] = {
+    Tier.SMALL: "one supervisor or approver",
+    Tier.SINGLE: "one approver",
+    Tier.DOUBLE: "two approvers",
+}
+
+FORBEARANCE: Final[Mapping[Forbearance, str]] = {
+    Forbearance.REFINANCE: "Refinance, wholly or in part",
+    Forbearance.EXTEND_TERM: "Extend the term",
+    Forbearance.CHANGE_TYPE: "Change the type of credit",
+    Forbearance.DEFER: "Defer all or part of an instalment",
+    Forbearance.LOWER_RATE: "Lower the interest rate",
+    Forbearance.PAYMENT_HOLIDAY: "Payment holiday",
+    Forbearance.PART_PAYMENT: "Part payments",
+    Forbearance.CURRENCY_CONVERSION: "Convert the currency",
+    Forbearance.PART_FORGIVENESS: "Forgive a part",
+    Forbearance.CONSOLIDATE: "Consolidate debts",
+}
+
+# Keys of a proposal's notes that the page shows in places of their own.
+SHOWN_ELSEWHERE: Final = frozenset({"forbearance", "why_not", "by", "title", "link"})

@@ -1,0 +1,141 @@
+"""Every route there is, with crafted ids and fields, by one user after the other: nobody alone.
+
+The lists of routes come from the routers themselves; a new route is walked without being told.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from app.domain.roles import WATCHED, Act, Role, may
+from app.store.keys import new_id
+from tests.flows.desk_people import Desk as People
+from tests.flows.street import Neighbour, Street
+from tests.web.conftest import Browser, OpenBrowser, desk_of
+from tests.web.test_roles import GUARDED
+
+pytestmark = pytest.mark.anyio
+
+POSTS = [(path, act) for method, path, act in GUARDED if method == "POST" and path != "/sign-out"]
+
+# What somebody would try who knows the tables: every field that any form or row has.
+CRAFTED: dict[str, Any] = {
+    "amount": "10.00", "reason": "x", "note": "x", "why_not": "x", "option": ["defer"],
+    "kind": "write_off", "word": "approve", "state": "approved", "outcome": "resolved",
+    "back": "/approvals", "confirm": "1", "everything": "1", "currency": "EUR",
+    "small": "99999999", "single": "99999999",
+}  # fmt: skip
+
+
+async def given_up(street: Street) -> bool:
+    """Whether any approval came to effect."""
+    approved = "SELECT count(*) FROM approvals WHERE state = 'approved'"
+    inactive = "SELECT count(*) FROM loans WHERE state <> 'active'"
+    entries = "SELECT count(*) FROM adjustments"
+    forgiven = "SELECT count(*) FROM repayments WHERE source = 'forgiven'"
+    return any([await street.value(one) for one in (approved, inactive, entries, forgiven)])
+
+
+async def subjects(street: Street, who: Neighbour) -> dict[str, list[Any]]:
+    """Ids for the parameters of addresses: the right ones, and others in their places."""
+    found = [row.id for row in await street.rows("SELECT id FROM approvals ORDER BY id")]
+    others = [who.loans[0], who.cases[0]]
+    return {
+        "approval_id": [*found, *others],
+        "adjustment_id": [*found, *others],
+        "case_id": [who.cases[0], *found],
+    }
+
+
+def addresses(path: str, known: dict[str, list[Any]]) -> list[str]:
+    """The path with each of the ids that fit it."""
+    for name, values in known.items():
+        if "{" + name + "}" in path:
+            return [
+                filled
+                for value in values
+                for filled in addresses(path.replace("{" + name + "}", str(value)), known)
+            ]
+    while "{" in path:
+        before, _, rest = path.partition("{")
+        path = f"{before}{new_id()}{rest.partition('}')[2]}"
+    return [path]
+
+
+async def everything(
+    street: Street, who: Neighbour, desk: Browser, csrf: str, extra: dict[str, Any]
+) -> None:
+    """Post every form of the desk to every address, with every crafted field."""
+    known = await subjects(street, who)
+    for path, _act in POSTS:
+        if path.startswith(("/account", "/team")):
+            continue  # who the people are is another test's matter (test_team, test_sign_in)
+        for address in addresses(path, known):
+            answer = await desk.http.post(address, data={**CRAFTED, **extra, "csrf": csrf})
+            assert answer.status_code < 500, (address, answer.text)
+
+
+@pytest.mark.parametrize("role", [role for role in Role if role is not Role.INTEGRATION])
+async def test_no_user_alone_brings_anything_to_effect(
+    role: Role, street: Street, browser: OpenBrowser
+) -> None:
+    """A robot's proposal waits, and the user proposes what he may. Then he tries all there is."""
+    who = await street.neighbour()
+    await People(street).robot_proposes(who.loans[0])
+    desk = await desk_of(street, browser, role)
+    csrf = (await desk.open("/account")).forms[0].fields["csrf"]
+    user = await street.value("SELECT id FROM users")
+    extra = {
+        "decider_id": str(new_id()), "user_id": str(new_id()), "proposer_id": "",
+        "endorser_id": str(user), "role": "approver",
+    }  # fmt: skip
+    for _replay in range(2):
+        await everything(street, who, desk, csrf, extra)
+        assert not await given_up(street), role
+    waiting = await street.value("SELECT count(*) FROM approvals WHERE state = 'proposed'")
+    # Whoever may refuse or withdraw has done so by now; nothing was approved.
+    assert waiting <= await street.value("SELECT count(*) FROM approvals")
+
+
+async def test_a_manager_is_refused_each_time_and_it_is_recorded(
+    street: Street, browser: OpenBrowser
+) -> None:
+    who = await street.neighbour()
+    await People(street).robot_proposes(who.loans[0])
+    desk = await desk_of(street, browser, Role.COLLECTION_MANAGER)
+    csrf = (await desk.open("/account")).forms[0].fields["csrf"]
+    known = await subjects(street, who)
+    tried = 0
+    for path, act in POSTS:
+        if act not in WATCHED or may(Role.COLLECTION_MANAGER, act):
+            continue
+        for address in addresses(path, known):
+            answer = await desk.http.post(address, data={**CRAFTED, "csrf": csrf})
+            assert answer.status_code == 403, address
+            tried += 1
+    assert tried > 10
+    # What his role opens, and a write-off in disguise.
+    answer = await desk.http.post(
+        f"/cases/{who.cases[0]}/forgive", data={"csrf": csrf, "amount": "120.00", "reason": "x"}
+    )
+    assert answer.status_code == 403
+    answer = await desk.http.post(
+        f"/approvals/{known['approval_id'][0]}/withdraw", data={"csrf": csrf}
+    )
+    assert answer.status_code == 403
+    assert not await given_up(street)
+    assert await street.value("SELECT state FROM approvals") == "proposed"
+    noted = await street.value("SELECT count(*) FROM audit WHERE act = 'refused'")
+    assert noted == tried + 2
+    who_tried = await street.rows("SELECT DISTINCT actor FROM audit WHERE act = 'refused'")
+    assert [row.actor.partition("@")[0] for row in who_tried] == ["collection_manager"]
+
+
+def test_every_route_to_a_debt_is_behind_a_watched_act() -> None:
+    """A new page about giving debts up that forgets its act is found here."""
+    for path, act in POSTS:
+        if any(word in path for word in ("write-off", "approve", "refuse", "endorse", "reverse")):
+            assert act in WATCHED, (path, act)
+    assert {act for path, act in POSTS if path.endswith("/approve")} == {Act.DECIDE}
