@@ -57,6 +57,7 @@ class Act(StrEnum):
     SET_TIERS = "set_tiers"
     SEE_REPORTS = "see_reports"
     SEE_AUDIT = "see_audit"
+    SEE_BOOK_FILES = "see_book_files"
     LOAD_BOOK = "load_book"
     RELEASE_BOOK = "release_book"
     RUN_EXPERIMENT = "run_experiment"
@@ -126,6 +127,7 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.SET_TIERS: frozenset({Role.COMPLIANCE}),
     Act.SEE_REPORTS: _LEADS | {Role.APPROVER, Role.AUDITOR},
     Act.SEE_AUDIT: frozenset({Role.COMPLIANCE, Role.AUDITOR, Role.ADMIN}),
+    Act.SEE_BOOK_FILES: _LEADS | {Role.APPROVER, Role.AUDITOR, Role.ADMIN},
     Act.LOAD_BOOK: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     Act.RELEASE_BOOK: frozenset({Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER}),
     Act.RUN_EXPERIMENT: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),

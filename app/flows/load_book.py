@@ -6,6 +6,7 @@ until a person has laid its totals beside those of the system it came from (rele
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 import json
 from collections import Counter, defaultdict
@@ -22,7 +23,7 @@ from app.domain.book import BookKind
 from app.domain.book_rows import InstalmentRow, RepaymentRow
 from app.domain.book_totals import Expected, differences
 from app.domain.bulk_file import BulkState, RowVerdict
-from app.domain.errors import Conflict
+from app.domain.errors import Conflict, Invalid
 from app.domain.ids import LenderId, UserId
 from app.flows.check_book import check_book, refs_of
 from app.flows.house import House
@@ -63,7 +64,7 @@ async def try_book(
     expected: Expected,
 ) -> CheckedBook:
     """Say what loading these files would do, and keep nothing. Raises what `load_book` raises."""
-    book = _read(files)
+    book = await asyncio.to_thread(_read, files)
     async with house.store.unit(lender_id) as unit:
         await _refuse_twice(unit, _digest(unit, files))
         return await _checked(unit, now, book, expected)
@@ -84,7 +85,7 @@ async def load_book(
     Raises `Invalid` for files that are no tables of a book, and `Conflict` when these very files
     are waiting or were loaded before.
     """
-    book = _read(files)
+    book = await asyncio.to_thread(_read, files)
     async with house.store.unit(lender_id) as unit:
         digest = _digest(unit, files)
         await _refuse_twice(unit, digest)
@@ -123,6 +124,8 @@ def row_key(file_id: UUID, sheet: str, number: int) -> bytes:
 
 
 def _read(files: Sequence[GivenFile]) -> ReadBook:
+    if not files:
+        raise Invalid("files", "are missing.", mend="Choose at least one.")
     sheets: list[Sheet] = []
     for one in files:
         sheets += read_sheets(one.name, one.content)
@@ -157,7 +160,9 @@ async def _checked(unit: Unit, now: datetime, book: ReadBook, expected: Expected
     ).one()
     people, debts = refs_of(book)
     known = await known_of(unit, people, debts)
-    check_book(book, known, Reading(ZoneInfo(lender.time_zone), now, lender.language))
+    reading = Reading(ZoneInfo(lender.time_zone), now, lender.language)
+    # Seconds of computing for a large book: the process has others to answer meanwhile.
+    await asyncio.to_thread(check_book, book, known, reading)
     today = now.astimezone(ZoneInfo(lender.time_zone)).date()
     totals = _totals(book, expected, today.isoformat())
     return CheckedBook(book.rows, {**totals, "time_zone": lender.time_zone})

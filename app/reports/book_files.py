@@ -94,14 +94,18 @@ def _file(row: Row[Any]) -> BookFile:
 
 
 async def troubled_rows(unit: Unit, file_id: UUID) -> Sequence[BookFileRow]:
-    """The first rows that were, or will be, left out, in the order of the file."""
+    """The first rows that were, or will be, left out: the causes first, then what they took along."""
     rows = await unit.conn.execute(
         select(bulk_rows.c.sheet, bulk_rows.c.number, bulk_rows.c.verdict, bulk_rows.c.message)
         .where(
             bulk_rows.c.file_id == file_id,
             bulk_rows.c.verdict.not_in((RowVerdict.WILL_DO.value, RowVerdict.DONE.value)),
         )
-        .order_by(bulk_rows.c.sheet, bulk_rows.c.number)
+        .order_by(
+            bulk_rows.c.verdict.in_((RowVerdict.REFUSED.value, RowVerdict.DUPLICATE.value)),
+            bulk_rows.c.sheet,
+            bulk_rows.c.number,
+        )
         .limit(_ROWS_SHOWN)
     )
     return [BookFileRow(*row) for row in rows]

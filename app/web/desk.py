@@ -37,6 +37,7 @@ _ITEMS: Final = (
     _Item("Approvals", "/approvals", "scale", Act.SEE_APPROVALS),
     _Item("Consents", "/consents", "consent", Act.SEE_CONSENTS),
     _Item("Controls", "/controls", "controls", Act.SEE_CONTROLS),
+    _Item("Book files", "/book", "files", Act.SEE_BOOK_FILES),
     _Item("Would have sent", "/observe", "eye", Act.SEE_OBSERVE_REPORT),
     _Item("Team", "/team", "team", Act.MANAGE_USERS),
 )
@@ -58,6 +59,9 @@ NOTICES: Final[Mapping[str, str]] = {
     "observing": "Observe-only mode is on. Nothing is sent.",
     "sending": "Observe-only mode is off. Saldo sends from now on.",
     "floor": "The protected floor is changed.",
+    "loaded": "Checked and kept. Nothing is in the book before somebody releases it.",
+    "let-in": "Released. It is being loaded, person by person.",
+    "dropped": "Dropped, with everything it said about people.",
     "added": "The user can sign in now.",
     "changed": "Changed. The user has to sign in again.",
     "disabled": "The user can no longer sign in.",

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hmac
 from base64 import urlsafe_b64encode
+from collections.abc import AsyncIterator, Sequence
 from typing import Final
 from unicodedata import category
 from uuid import UUID
@@ -16,6 +17,7 @@ from app.store.vault import Vault
 
 FIELD: Final = "csrf"
 _FIELDS_AT_MOST = 60
+_FILES_AT_MOST = 12
 
 
 def form_token(vault: Vault, secret: str) -> str:
@@ -26,8 +28,9 @@ def form_token(vault: Vault, secret: str) -> str:
 class Form:
     """The fields of one posted form, as text."""
 
-    def __init__(self, fields: FormData) -> None:
+    def __init__(self, fields: FormData, files: Sequence[tuple[str, str, bytes]] = ()) -> None:
         self._fields = fields
+        self._files = files
 
     def text(self, name: str, *, longest: int = 200) -> str:
         """One field, stripped; empty when it is missing.
@@ -52,29 +55,58 @@ class Form:
         """All values of a repeated field (ticked boxes)."""
         return tuple(value for value in self._fields.getlist(name) if isinstance(value, str))
 
+    def files(self, name: str, *, largest: int) -> list[tuple[str, bytes]]:
+        """Name and content of every file of a field; an empty choice is none.
+
+        Raises `Invalid` for one of more than `largest` bytes.
+        """
+        found = [(file_name, body) for field, file_name, body in self._files if field == name]
+        for file_name, body in found:
+            if len(body) > largest:
+                raise Invalid(file_name, f"is larger than {largest // 1024 // 1024} MB.")
+        return found
+
     def ticked(self, name: str) -> bool:
         """Is a single box ticked?"""
         return bool(self.text(name))
 
 
-async def read_form(request: Request, vault: Vault, secret: str) -> Form:
+async def read_form(
+    request: Request, vault: Vault, secret: str, *, with_files: bool = False
+) -> Form:
     """Read and check a posted form.
 
     Raises `NotAllowed` when the token is not the one of this session, and `Invalid` for anything
-    that is not a small URL-encoded form.
+    that is not a small URL-encoded form, or, `with_files`, one that carries files. Files are kept
+    on disk while they come in; how much may come is the guard's business.
     """
     kind = request.headers.get("content-type", "").partition(";")[0].strip().lower()
-    if kind != "application/x-www-form-urlencoded":
+    if kind != "application/x-www-form-urlencoded" and not (
+        with_files and kind == "multipart/form-data"
+    ):
         raise Invalid("form", "has to be sent as a form.")
-    fields = await request.form(max_files=0, max_fields=_FIELDS_AT_MOST)
-    sent = fields.get(FIELD, "")
-    wanted = form_token(vault, secret)
-    if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), wanted.encode()):
-        raise NotAllowed(
-            "This form is no longer valid. Please go back, reload the page and try again.",
-            code="StaleForm",
-        )
-    return Form(fields)
+    fields = await request.form(
+        max_files=_FILES_AT_MOST if with_files else 0, max_fields=_FIELDS_AT_MOST
+    )
+    try:
+        sent = fields.get(FIELD, "")
+        wanted = form_token(vault, secret)
+        if not isinstance(sent, str) or not hmac.compare_digest(sent.encode(), wanted.encode()):
+            raise NotAllowed(
+                "This form is no longer valid. Please go back, reload the page and try again.",
+                code="StaleForm",
+            )
+        return Form(fields, [one async for one in _uploaded(fields)] if with_files else ())
+    finally:
+        await fields.close()
+
+
+async def _uploaded(fields: FormData) -> AsyncIterator[tuple[str, str, bytes]]:
+    """Field, bare file name and content of every file; what lies on disk is gone afterwards."""
+    for field, one in fields.multi_items():
+        if not isinstance(one, str) and one.filename:
+            name = one.filename.replace("\\", "/").rpartition("/")[2][:120]
+            yield field, name, await one.read()
 
 
 def read_uuid(text: str) -> UUID:

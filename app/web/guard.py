@@ -9,7 +9,10 @@ from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 LARGEST_BODY: Final = 64 * 1024
-"""Bytes. Our forms are a few hundred; nothing is uploaded here."""
+"""Bytes. Our forms are a few hundred."""
+
+UPLOADS: Final = {"/book/load": 64 * 1024 * 1024}
+"""Bytes for the addresses that take files. Their routes read nothing before rights are checked."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})
 
@@ -70,10 +73,11 @@ class Guard:
             # No text holds it, and the database refuses it.
             await _answer(send_guarded, 400, "This address cannot be read.")
             return
-        if int_or_zero(headers.get("content-length")) > LARGEST_BODY:
+        largest = UPLOADS.get(scope["path"], LARGEST_BODY)
+        if int_or_zero(headers.get("content-length")) > largest:
             await _answer(send_guarded, 413, "This form is too large.")
             return
-        await self._app(scope, _bounded(receive), send_guarded)
+        await self._app(scope, _bounded(receive, largest), send_guarded)
 
     def _add_headers(self, headers: MutableHeaders, path: str) -> None:
         for name, value in _HEADERS.items():
@@ -117,14 +121,14 @@ class BodyTooLarge(Exception):
     """A body without a stated length grew beyond the bound."""
 
 
-def _bounded(receive: Receive) -> Receive:
+def _bounded(receive: Receive, largest: int) -> Receive:
     seen = 0
 
     async def receive_bounded() -> Message:
         nonlocal seen
         message = await receive()
         seen += len(message.get("body", b""))
-        if seen > LARGEST_BODY:
+        if seen > largest:
             raise BodyTooLarge
         return message
 

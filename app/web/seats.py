@@ -82,8 +82,11 @@ class Seat:
 Asking = Callable[[Request], Awaitable[Seat]]
 
 
-def needs(act: Act) -> Asking:
-    """The dependency of a desk route: a seat with the right to `act`."""
+def needs(act: Act, *, with_files: bool = False) -> Asking:
+    """The dependency of a desk route: a seat with the right to `act`.
+
+    `with_files`: its form may carry files, which are read only once the right is checked.
+    """
 
     async def seat(request: Request) -> Seat:
         site = site_of(request)
@@ -98,7 +101,8 @@ def needs(act: Act) -> Asking:
             raise refusal
         form = None
         if request.method not in SAFE_METHODS:
-            form = await read_form(request, site.house.store.vault, value)
+            vault = site.house.store.vault
+            form = await read_form(request, vault, value, with_files=with_files)
         return Seat(session, value, form_token(site.house.store.vault, value), form)
 
     seat.act = act  # type: ignore[attr-defined]  # read by the test that walks all routes
