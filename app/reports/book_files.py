@@ -94,7 +94,7 @@ def _file(row: Row[Any]) -> BookFile:
 
 
 async def troubled_rows(unit: Unit, file_id: UUID) -> Sequence[BookFileRow]:
-    """The first rows that were, or will be, left out: the causes first, then what they took along."""
+    """The first rows that are left out: the causes first, then what they took along."""
     rows = await unit.conn.execute(
         select(bulk_rows.c.sheet, bulk_rows.c.number, bulk_rows.c.verdict, bulk_rows.c.message)
         .where(
