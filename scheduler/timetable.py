@@ -23,6 +23,7 @@ from app.flows.follow_consents import plan_consents
 from app.flows.follow_messages import plan_receipts
 from app.flows.follow_payments import plan_payments
 from app.flows.handle_inbox import plan_inbox
+from app.flows.keep_reminders import raise_reminders
 from app.flows.open_cases import open_cases
 from app.flows.plan_reads import plan_reads
 from app.flows.tidy import tidy
@@ -54,6 +55,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("flag_cases", timedelta(seconds=60), flag_cases),
     Entry("apply_books", timedelta(seconds=5), apply_books),
     Entry("watch_promises", timedelta(seconds=30), watch_promises),
+    Entry("raise_reminders", timedelta(seconds=30), raise_reminders),
     Entry("end_links", timedelta(seconds=30), end_links),
     Entry("expire_signals", timedelta(minutes=5), expire_signals),
     Entry("give_back_tasks", timedelta(seconds=60), give_back_tasks),

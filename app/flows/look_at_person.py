@@ -61,7 +61,7 @@ class Person:
     @property
     def unreachable(self) -> TaskReason | None:
         """Why no text can bring him to pay, however willing; None: one can."""
-        if self.row.phone_enc is None:
+        if self.row.phone_enc is None or self.row.phone_doubted_at is not None:
             return TaskReason.SMS_BLOCKED
         if self.opted_out:
             return TaskReason.OPTED_OUT

@@ -108,6 +108,9 @@ async def put_borrower(
     if known.phone_enc is None and known.phone_hash == changes.get("phone_hash"):
         # Somebody else answers there; the lender's system has not heard of it yet.
         changes.pop("phone_enc", None)
+    elif known.phone_hash != changes.get("phone_hash", known.phone_hash):
+        # Another number: whoever answered on the old one does not count any more.
+        changes["phone_doubted_at"] = None
     if known.email_enc is None and known.email_hash == changes.get("email_hash"):
         # E-mails to this address came back; another one is taken at once.
         changes.pop("email_enc", None)

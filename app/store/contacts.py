@@ -85,7 +85,7 @@ async def note_message(
 
 async def note_contact(
     unit: Unit,
-    now: datetime,
+    made_at: datetime,
     *,
     lender_id: UUID,
     borrower_id: UUID,
@@ -94,6 +94,10 @@ async def note_contact(
     conversation: bool,
     case_ids: Sequence[UUID] = (),
     task_id: UUID | None = None,
+    user_id: UUID | None = None,
+    source: str = "saldo",
+    outcome: str = "",
+    note: str = "",
     said: str = "",
 ) -> UUID:
     """Count a contact that a person made, or that the borrower began. Returns its id.
@@ -111,9 +115,31 @@ async def note_contact(
             channel=channel.value,
             direction="outbound" if outbound else "inbound",
             conversation=conversation,
-            made_at=now,
+            made_at=made_at,
             case_ids=list(case_ids),
             task_id=task_id,
+            user_id=user_id,
+            source=source,
+            outcome=outcome,
+            note=note,
         )
     )
     return row_id
+
+
+async def known_contact(
+    unit: Unit, *, borrower_id: UUID, channel: Channel, made_at: datetime
+) -> bool:
+    """Is a contact on this channel at this very minute written down?"""
+    minute = made_at.replace(second=0, microsecond=0)
+    found = await unit.conn.scalar(
+        select(contacts.c.id)
+        .where(
+            contacts.c.borrower_id == borrower_id,
+            contacts.c.channel == channel.value,
+            contacts.c.made_at >= minute,
+            contacts.c.made_at < minute + timedelta(minutes=1),
+        )
+        .limit(1)
+    )
+    return found is not None

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
@@ -23,7 +23,10 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]{1,63}(\.[^@\s.]{1,63})*", re.ASCII)
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """One user. `seen_at` is real time, `disabled_at` business time."""
+    """One user. `seen_at` is real time, `disabled_at` business time.
+
+    `away_until` is the last day of an absence.
+    """
 
     id: UserId
     lender_id: LenderId
@@ -32,6 +35,7 @@ class Person:
     role: Role
     disabled_at: datetime | None
     seen_at: datetime | None
+    away_until: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +67,7 @@ def person_of(row: Row[Any]) -> Person:
         role=Role(row.role),
         disabled_at=row.disabled_at,
         seen_at=row.seen_at,
+        away_until=row.away_until,
     )
 
 

@@ -1,0 +1,88 @@
+"""May this person be called now, and if not, when? Asked before anybody dials."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from datetime import datetime
+from typing import TypeAlias
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.domain.errors import NotFound
+from app.domain.message import Channel
+from app.flows.ask_gate import ask_gate
+from app.reference.packs import PackBook
+from app.store.arrays import among
+from app.store.tables import borrowers
+from app.store.unit import Unit
+
+About: TypeAlias = tuple[UUID, UUID | None]
+"""A borrower, and one of his cases; None for the case asks about the person alone."""
+
+
+@dataclass(frozen=True, slots=True)
+class CallWindow:
+    """The gate's answer for a call at one moment.
+
+    `until` is when a yes ends, `opens_at` when a no may become a yes (None: waiting does not
+    help). `zone` is where the borrower's clock is; `because` the sentences of the rules that
+    refused.
+    """
+
+    allowed: bool
+    because: str
+    opens_at: datetime | None
+    until: datetime | None
+    zone: str
+
+
+async def call_window(
+    unit: Unit, packs: PackBook, now: datetime, *, borrower_id: UUID, case_ids: Iterable[UUID]
+) -> CallWindow:
+    """Ask the contact gate for a call. Changes nothing. Raises `NotFound`."""
+    wanted: set[About] = {(borrower_id, case_id) for case_id in case_ids}
+    found = await call_windows(unit, packs, now, wanted or {(borrower_id, None)})
+    if not found:
+        raise NotFound("There is no such borrower.")
+    # Spoken about several cases at once, the strictest answer counts.
+    return min(found.values(), key=lambda one: (one.allowed, one.opens_at is not None))
+
+
+async def call_windows(
+    unit: Unit,
+    packs: PackBook,
+    now: datetime,
+    wanted: Iterable[About],
+) -> dict[About, CallWindow]:
+    """The same for several; those that are not there are left out."""
+    asked_about = set(wanted)
+    people = {
+        row.id: row
+        for row in await unit.conn.execute(
+            select(borrowers).where(among(borrowers.c.id, {who for who, _ in asked_about}))
+        )
+    }
+    found: dict[About, CallWindow] = {}
+    for borrower_id, case_id in asked_about:
+        person = people.get(borrower_id)
+        if person is None:
+            continue
+        asked = await ask_gate(
+            unit,
+            packs,
+            now,
+            person,
+            case_ids=() if case_id is None else (case_id,),
+            channel=Channel.CALL,
+        )
+        verdict = asked.verdict
+        found[borrower_id, case_id] = CallWindow(
+            verdict.allowed,
+            verdict.because,
+            None if verdict.allowed else asked.look_again_at,
+            verdict.valid_until,
+            asked.zone,
+        )
+    return found

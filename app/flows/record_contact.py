@@ -1,0 +1,145 @@
+"""Write down a contact that was made outside Saldo: it counts in the caps like any other."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, select
+
+from app.domain.errors import Conflict, Invalid, NotFound
+from app.domain.ids import LenderId, UserId
+from app.domain.message import Channel
+from app.domain.task import TaskOutcome
+from app.flows.call_window import CallWindow, call_window
+from app.flows.follow_outcome import SPOKE, Contacted, Heard, follow_outcome
+from app.flows.house import House
+from app.store import timeline
+from app.store.contacts import LOOK_BACK, known_contact, note_contact
+from app.store.locks import lock_borrower
+from app.store.tables import cases
+from app.store.timeline import Kind, Line
+from app.store.unit import Unit
+
+# Clocks of people and machines differ a little.
+_SKEW: Final = timedelta(minutes=5)
+
+
+@dataclass(frozen=True, slots=True)
+class ContactMade:
+    """What somebody says happened. `conversation`: the borrower himself was spoken with.
+
+    `made_at` is business time, not ahead, and not so long ago that it counts nowhere.
+    """
+
+    channel: Channel
+    outbound: bool
+    made_at: datetime
+    conversation: bool
+    note: str = ""
+    outcome: TaskOutcome | None = None
+
+
+async def record_contact(
+    house: House,
+    now: datetime,
+    *,
+    lender_id: LenderId,
+    case_id: UUID,
+    made: ContactMade,
+    user_id: UserId | None,
+    actor: str,
+) -> UUID:
+    """Count it, with the verdict the gate would have given then, and draw its consequence.
+
+    Returns the contact's id. Raises `NotFound`, `Invalid` naming the field, and `Conflict` for
+    the same contact noted twice.
+    """
+    _check(made, now)
+    async with house.store.unit(lender_id) as unit:
+        case = await _case(unit, case_id)
+        await lock_borrower(unit, case.borrower_id)
+        if await known_contact(
+            unit, borrower_id=case.borrower_id, channel=made.channel, made_at=made.made_at
+        ):
+            raise Conflict("This contact is written down already.", code="ContactKnown")
+        window = await _allowed_then(unit, house, case, made)
+        contact_id = await note_contact(
+            unit,
+            made.made_at,
+            lender_id=case.lender_id,
+            borrower_id=case.borrower_id,
+            channel=made.channel,
+            outbound=made.outbound,
+            conversation=made.conversation,
+            case_ids=(case_id,),
+            user_id=user_id,
+            source="outside",
+            outcome="" if made.outcome is None else made.outcome.value,
+            note=made.note.strip(),
+        )
+        await _write_line(unit, now, case, made, window, actor)
+        if made.outcome is not None:
+            about = Contacted(case.borrower_id, case_id, contact_id, actor, user_id)
+            await follow_outcome(unit, house, now, about, Heard(made.outcome, made.note))
+        return contact_id
+
+
+def _check(made: ContactMade, now: datetime) -> None:
+    if made.made_at > now + _SKEW:
+        raise Invalid("made_at", "is in the future.")
+    if made.made_at <= now - LOOK_BACK:
+        raise Invalid(
+            "made_at", "is too long ago.", mend=f"The last {LOOK_BACK.days} days can be noted."
+        )
+    if made.outcome in (TaskOutcome.PROMISE, TaskOutcome.CALL_BACK):
+        raise Invalid(
+            "outcome", "needs more than this.", mend="Note the contact, then take it on the case."
+        )
+    if made.conversation != (made.outcome in SPOKE) and made.outcome not in (
+        None,
+        TaskOutcome.RESOLVED,
+    ):
+        raise Invalid("conversation", "and the outcome contradict each other.")
+
+
+async def _case(unit: Unit, case_id: UUID) -> Row[Any]:
+    case = (await unit.conn.execute(select(cases).where(cases.c.id == case_id))).one_or_none()
+    if case is None:
+        raise NotFound("There is no such case.")
+    return case
+
+
+async def _allowed_then(
+    unit: Unit, house: House, case: Row[Any], made: ContactMade
+) -> CallWindow | None:
+    if not made.outbound or made.channel is not Channel.CALL:
+        return None
+    return await call_window(
+        unit, house.packs, made.made_at, borrower_id=case.borrower_id, case_ids=(case.id,)
+    )
+
+
+async def _write_line(
+    unit: Unit,
+    now: datetime,
+    case: Row[Any],
+    made: ContactMade,
+    window: CallWindow | None,
+    actor: str,
+) -> None:
+    details: dict[str, Any] = {
+        "channel": made.channel.value,
+        "direction": "outbound" if made.outbound else "inbound",
+        "conversation": made.conversation,
+        "made_at": made.made_at.isoformat(),
+        "source": "outside",
+        "outcome": "" if made.outcome is None else made.outcome.value,
+        "note": made.note.strip(),
+    }
+    if window is not None:
+        details |= {"allowed": window.allowed, "because": window.because}
+    line = Line(case.borrower_id, Kind.CONTACT_NOTED, actor, details, case.id, case.lender_id)
+    await timeline.write(unit, now, [line])
