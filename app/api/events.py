@@ -49,7 +49,10 @@ MEANINGS: Final[Mapping[LenderEvent, tuple[str, str]]] = {
         "The money of a settled payment went back.",
         "payment_id, end_to_end_ref, amount, parts, at",
     ),
-    LenderEvent.TASK_OPENED: ("A person has to look.", "task_id, reason, case_id"),
+    LenderEvent.TASK_OPENED: (
+        "A person has to look.",
+        "task_id, reason, borrower_id, external_ref, case_id",
+    ),
     LenderEvent.BALANCE_REQUESTED: (
         "Your word on what is owed is too old: PUT /v1/loans/{external_ref}/owed.",
         "loan_id, loan, owed_as_of, at",

@@ -86,7 +86,8 @@ async def open_task(
     tokens, no numbers of telephones. `case_id=None` concerns the person and all his cases. Before
     `not_before` (business time) it does not stand on the board; `given_to` means it for one user.
     """
-    lender = lender_id or await _lender_of(unit, borrower_id)
+    own_lender, external_ref = await _person(unit, borrower_id)
+    lender = lender_id or own_lender
     if reason not in _EACH_BY_ITSELF and await _already_open(unit, borrower_id, case_id, reason):
         return None
     task_id = new_id()
@@ -119,17 +120,27 @@ async def open_task(
         now,
         event=LenderEvent.TASK_OPENED,
         subject_id=task_id,
-        payload={**details, "case_id": str(case_id) if case_id else None},
+        payload={
+            **details,
+            "borrower_id": str(borrower_id),
+            "external_ref": external_ref,
+            "case_id": str(case_id) if case_id else None,
+        },
         lender_id=lender,
     )
     return task_id
 
 
-async def _lender_of(unit: Unit, borrower_id: UUID) -> UUID:
-    found: UUID = (
-        await unit.conn.execute(select(borrowers.c.lender_id).where(borrowers.c.id == borrower_id))
-    ).scalar_one()
-    return found
+async def _person(unit: Unit, borrower_id: UUID) -> tuple[UUID, str]:
+    """His lender, and what that lender calls him."""
+    row = (
+        await unit.conn.execute(
+            select(borrowers.c.lender_id, borrowers.c.external_ref).where(
+                borrowers.c.id == borrower_id
+            )
+        )
+    ).one()
+    return row.lender_id, row.external_ref
 
 
 async def _already_open(

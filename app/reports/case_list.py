@@ -8,18 +8,20 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, func, or_, select, true, tuple_
+from sqlalchemy import Row, and_, func, or_, select, true, tuple_
 
 from app.domain.case import CaseState
 from app.domain.errors import Invalid
 from app.domain.ids import Phone
 from app.domain.money import Money
 from app.store.borrowers import phone_hash
+from app.store.brakes import in_force
 from app.store.dues import last_due_day
 from app.store.tables import (
     borrowers,
     cases,
     funds_signals,
+    holds,
     instalments,
     lenders,
     loans,
@@ -48,6 +50,7 @@ class CaseLine:
     oldest_due_on: date | None
     signal_covers: str
     tasks: int
+    held: bool
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,8 +147,28 @@ def _lines(now: datetime) -> Any:
     waiting = (
         select(func.count())
         .select_from(tasks)
-        .where(tasks.c.case_id == cases.c.id, tasks.c.state.in_(("open", "taken")))
+        .where(
+            # As on the case itself: a task about the person is about each of his open cases.
+            or_(
+                tasks.c.case_id == cases.c.id,
+                and_(
+                    tasks.c.case_id.is_(None),
+                    tasks.c.borrower_id == cases.c.borrower_id,
+                    cases.c.state != CaseState.CLOSED.value,
+                ),
+            ),
+            tasks.c.state.in_(("open", "taken")),
+        )
         .scalar_subquery()
+    )
+    held = (
+        select(holds.c.id)
+        .where(
+            holds.c.borrower_id == cases.c.borrower_id,
+            or_(holds.c.case_id.is_(None), holds.c.case_id == cases.c.id),
+            in_force(now),
+        )
+        .exists()
     )
     return (
         select(
@@ -159,6 +182,7 @@ def _lines(now: datetime) -> Any:
             due.c.oldest,
             seen.label("signal_covers"),
             waiting.label("tasks"),
+            held.label("held"),
         )
         .join(borrowers, borrowers.c.id == cases.c.borrower_id)
         .join(loans, loans.c.id == cases.c.loan_id)
@@ -181,6 +205,7 @@ def _line(unit: Unit, row: Row[Any]) -> CaseLine:
         oldest_due_on=row.oldest,
         signal_covers=row.signal_covers or "",
         tasks=row.tasks,
+        held=row.held,
     )
 
 

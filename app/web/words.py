@@ -119,8 +119,12 @@ _SITUATION_WORDS: Final[Mapping[str, str]] = {
     "due_on": "Due since",
     "pause_until": "Rests until",
     "sent_at": "Link from",
+    "checks_failed": "Wrong answers on his page",
+    "payments_refused": "Payments his bank refused",
     "last_read_at": "Last read",
 }
+
+_COUNTS: Final = frozenset({"checks_failed", "payments_refused"})
 
 _SOURCES: Final[Mapping[str, str]] = {
     "page": "on his page",
@@ -341,6 +345,8 @@ def situation_lines(
         if name.endswith("_minor") and isinstance(value, int) and situation.get("currency"):
             amount = Money(value, str(situation["currency"]))
             lines.append((label, formats.money(amount, "en")))
+        elif name in _COUNTS and value:
+            lines.append((label, str(value)))
         if not isinstance(value, str) or not value or value in _SAID_IN_TITLE:
             continue
         lines.append((label, _said(name, value, bank_name, zone)))

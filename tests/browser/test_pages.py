@@ -195,6 +195,25 @@ async def test_everything_is_reached_by_the_keyboard_and_shows_it(site: Site) ->
     await _tab_through(phone)
 
 
+async def test_what_is_hidden_takes_no_room(site: Site) -> None:
+    page = await site.signed_in(Role.COLLECTOR, width=390)
+    await page.goto(f"{site.url}/account")
+    await expect(page.locator("input[name=username]")).to_be_hidden()
+    await expect(page.get_by_label("Present password")).to_be_visible()
+
+
+async def test_the_stop_switches_come_first_on_a_phone(site: Site) -> None:
+    page = await site.signed_in(Role.COLLECTION_MANAGER, width=390)
+    await page.goto(f"{site.url}/controls")
+    tops = [
+        await page.get_by_role("heading", name=name, exact=True).bounding_box()
+        for name in ("Stop switches", "Latest changes")
+    ]
+    assert tops[0] is not None
+    assert tops[1] is not None
+    assert tops[0]["y"] < tops[1]["y"]
+
+
 async def _tab_through(page: Page) -> None:
     await page.keyboard.press("Tab")
     assert await page.evaluate("() => document.activeElement.className") == "skip"

@@ -246,6 +246,12 @@ async def test_other_words_are_for_a_person_and_stay_sealed(street: Street) -> N
     assert await street.tasks(who) == ["collector_acts"]
     contact = (await street.rows("SELECT direction, conversation FROM contacts"))[0]
     assert tuple(contact) == ("inbound", False)
+    await street.tick()
+    told = [json.loads(call.body) for call in street.system.calls]
+    whom = [(one["data"]["borrower_id"], one["data"]["external_ref"]) for one in told
+            if one["type"] == "task.opened"]  # fmt: skip
+    assert whom == [(str(who.id), who.ref)]
+    assert "Monday" not in str(told)
     everywhere = await street.value("SELECT string_agg(situation::text, '') FROM tasks")
     assert "Monday" not in everywhere
     assert b"Monday" not in bytes(await street.value("SELECT payload_enc FROM inbox"))

@@ -82,6 +82,16 @@ def test_a_situation_is_told_in_words_without_references() -> None:
     ]
 
 
+def test_an_unused_link_says_what_was_tried() -> None:
+    situation = {"checks_failed": 2, "payments_refused": 1, "tries": 5}
+    assert words.situation_lines(situation, str.upper, MADRID) == [
+        ("Wrong answers on his page", "2"),
+        ("Payments his bank refused", "1"),
+    ]
+    nothing = {"checks_failed": 0, "payments_refused": 0}
+    assert words.situation_lines(nothing, str.upper, MADRID) == []
+
+
 def test_a_refund_says_how_much() -> None:
     situation = {"overpaid_minor": 8_000, "paid_minor": 20_000, "currency": "EUR"}
     assert words.situation_lines(situation, str.upper, MADRID) == [

@@ -140,7 +140,11 @@ def next_steps(file: CaseFile, now: datetime, zone: ZoneInfo) -> list[str]:
     ]
     for link in file.links:
         if link.state == LinkState.LIVE.value and link.expires_at > now:
-            steps.append(f"A payment link works until {_when(link.expires_at, zone)}.")
+            steps.append(
+                "The page behind the payment link is locked: too many wrong answers."
+                if file.person.checks_locked
+                else f"A payment link works until {_when(link.expires_at, zone)}."
+            )
             break
     planned = [account.next_read_at for account in file.accounts if account.next_read_at]
     if planned:

@@ -16,7 +16,7 @@ from app.web.site import site_of
 
 router = APIRouter()
 
-SPANS: Final = {"1": "Last 24 hours", "7": "Last 7 days", "30": "Last 30 days"}
+SPANS: Final = {"1": "24 hours", "7": "7 days", "30": "30 days"}
 
 
 @router.get("/observe")
