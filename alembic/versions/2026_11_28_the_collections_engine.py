@@ -236,6 +236,12 @@ def upgrade() -> None:
             server_default=sa.text("'{}'::jsonb"),
             nullable=False,
         ),
+        sa.Column(
+            "writers",
+            postgresql.ARRAY(sa.Text()),
+            server_default=sa.text("'{}'::text[]"),
+            nullable=False,
+        ),
         sa.Column("made_by", sa.Text(), nullable=False),
         sa.Column("made_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("published_by", sa.Text(), nullable=True),
@@ -380,7 +386,7 @@ def upgrade() -> None:
         sa.Column("lender_id", sa.UUID(), nullable=False),
         sa.Column("scope", sa.Text(), nullable=False),
         sa.Column("target", sa.Text(), nullable=False),
-        sa.Column("strategy_id", sa.UUID(), nullable=False),
+        sa.Column("strategy_id", sa.UUID(), nullable=True),
         sa.Column("set_by", sa.Text(), nullable=False),
         sa.Column("set_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(
@@ -403,6 +409,13 @@ def upgrade() -> None:
             "body",
             postgresql.JSONB(astext_type=sa.Text()),
             server_default=sa.text("'{}'::jsonb"),
+            nullable=False,
+        ),
+        sa.Column("based_on", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
+        sa.Column(
+            "writers",
+            postgresql.ARRAY(sa.Text()),
+            server_default=sa.text("'{}'::text[]"),
             nullable=False,
         ),
         sa.Column("made_by", sa.Text(), nullable=False),
@@ -533,7 +546,7 @@ def upgrade() -> None:
         sa.Column("decided_at", sa.DateTime(timezone=True), nullable=True),
         sa.Column("decision_note", sa.Text(), server_default="", nullable=False),
         sa.CheckConstraint(
-            "kind IN ('write_off', 'forgiveness', 'reversal', 'strategy', 'template', 'pack', 'placement', 'import')",
+            "kind IN ('write_off', 'forgiveness', 'reversal', 'strategy', 'segment', 'template', 'pack', 'placement', 'import')",
             name=op.f("ck_approvals_kind"),
         ),
         sa.CheckConstraint(

@@ -41,6 +41,7 @@ class ApprovalKind(StrEnum):
     FORGIVENESS = "forgiveness"
     REVERSAL = "reversal"
     STRATEGY = "strategy"
+    SEGMENT = "segment"
     TEMPLATE = "template"
     PACK = "pack"
     PLACEMENT = "placement"

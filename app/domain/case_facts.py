@@ -39,6 +39,7 @@ class Care(StrEnum):
     HARDSHIP = "hardship"
     VULNERABLE = "vulnerable"
     BREATHING_SPACE = "breathing_space"
+    CRISIS = "crisis"
     INSOLVENCY = "insolvency"
     DECEASED = "deceased"
     REPRESENTED = "represented"
@@ -47,7 +48,7 @@ class Care(StrEnum):
 
 
 @dataclass(frozen=True, slots=True)
-class CaseFacts:
+class RuleFacts:
     """A snapshot of one case. Days are the lender's calendar days.
 
     `times_late` counts the borrower's cases that opened in the last twelve months, this one
@@ -113,7 +114,7 @@ PROTECTED: Final = frozenset(
 )  # fmt: skip
 
 
-def value_of(facts: CaseFacts, field: Field) -> Value:
+def value_of(facts: RuleFacts, field: Field) -> Value:
     """What the facts say about one field."""
     value: Value = getattr(facts, field.name)
     return str(value) if field.kind is FieldKind.WORD else value

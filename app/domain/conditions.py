@@ -11,7 +11,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
-from app.domain.case_facts import FIELDS, PROTECTED, CaseFacts, Field, FieldKind, value_of
+from app.domain.case_facts import FIELDS, PROTECTED, Field, FieldKind, RuleFacts, value_of
 from app.domain.errors import Invalid
 from app.domain.money import Money
 
@@ -202,6 +202,23 @@ def condition_notes(condition: Condition) -> dict[str, Any]:
             return {"field": field.name, "op": op, "value": plain[0] if single else plain}
 
 
+def condition_words(condition: Condition) -> str:
+    """The condition as one sentence without an end; brackets where it is nested."""
+    match condition:
+        case AllOf(parts) | AnyOf(parts):
+            join = " and " if isinstance(condition, AllOf) else " or "
+            said = [condition_words(one) for one in parts]
+            return join.join(
+                f"({text})" if isinstance(part, AllOf | AnyOf) else text
+                for part, text in zip(parts, said, strict=True)
+            )
+        case Not(part):
+            return f"not ({condition_words(part)})"
+        case Leaf(field, op, values):
+            listed = " or ".join(str(one) for one in values)
+            return f"{field.label} {OP_WORDS[op]} {listed}"
+
+
 # ------------------------------------------------------------------ asking
 
 
@@ -216,7 +233,7 @@ def leaves(condition: Condition) -> tuple[Leaf, ...]:
             return (condition,)
 
 
-def holds(condition: Condition, facts: CaseFacts) -> bool | None:
+def holds(condition: Condition, facts: RuleFacts) -> bool | None:
     """Whether the condition is true of the facts; None where that cannot be said."""
     match condition:
         case AllOf(parts):
@@ -232,12 +249,12 @@ def holds(condition: Condition, facts: CaseFacts) -> bool | None:
             return _compare(condition, facts)
 
 
-def seen(condition: Condition, facts: CaseFacts) -> tuple[Seen, ...]:
+def seen(condition: Condition, facts: RuleFacts) -> tuple[Seen, ...]:
     """Every comparison with the value it saw, in the order of the rule."""
     return tuple(_seen(leaf, facts) for leaf in leaves(condition))
 
 
-def grounds(condition: Condition, facts: CaseFacts) -> tuple[Seen, ...]:
+def grounds(condition: Condition, facts: RuleFacts) -> tuple[Seen, ...]:
     """The comparisons that make a true condition true; of several ways only those that hold."""
     match condition:
         case AllOf(parts):
@@ -251,7 +268,7 @@ def grounds(condition: Condition, facts: CaseFacts) -> tuple[Seen, ...]:
             return (_seen(condition, facts),)
 
 
-def _seen(leaf: Leaf, facts: CaseFacts) -> Seen:
+def _seen(leaf: Leaf, facts: RuleFacts) -> Seen:
     wanted = ", ".join(str(one) for one in leaf.values)
     matching = _wanted_in(leaf, value_of(facts, leaf.field))
     if isinstance(matching, Money):
@@ -268,7 +285,7 @@ def _wanted_in(leaf: Leaf, saw: int | str | Money) -> Money | None:
     return next((one for one in amounts if one.currency == saw.currency), None)
 
 
-def _compare(leaf: Leaf, facts: CaseFacts) -> bool | None:
+def _compare(leaf: Leaf, facts: RuleFacts) -> bool | None:
     saw = value_of(facts, leaf.field)
     if isinstance(saw, Money):
         wanted = _wanted_in(leaf, saw)

@@ -25,6 +25,7 @@ _PROPOSES: Final[Mapping[ApprovalKind, Act]] = {
     # Undoing a write-off is part of it: whoever may not propose the one may not propose the other.
     ApprovalKind.REVERSAL: Act.PROPOSE_WRITE_OFF,
     ApprovalKind.STRATEGY: Act.WRITE_STRATEGY,
+    ApprovalKind.SEGMENT: Act.WRITE_STRATEGY,
     ApprovalKind.TEMPLATE: Act.WRITE_TEMPLATE,
     ApprovalKind.PACK: Act.WRITE_STRATEGY,
     ApprovalKind.PLACEMENT: Act.PROPOSE_RELIEF,
@@ -35,6 +36,7 @@ _DECIDES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.FORGIVENESS: Act.DECIDE_MONEY,
     ApprovalKind.REVERSAL: Act.DECIDE_MONEY,
     ApprovalKind.STRATEGY: Act.PUBLISH,
+    ApprovalKind.SEGMENT: Act.PUBLISH,
     ApprovalKind.TEMPLATE: Act.PUBLISH,
     ApprovalKind.PACK: Act.PUBLISH,
     ApprovalKind.PLACEMENT: Act.DECIDE_MONEY,

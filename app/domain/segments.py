@@ -15,7 +15,7 @@ from itertools import combinations
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from app.domain.case_facts import CaseFacts
+from app.domain.case_facts import RuleFacts
 from app.domain.conditions import (
     Condition,
     Seen,
@@ -84,7 +84,7 @@ def in_order(segments: Iterable[Segment]) -> list[Segment]:
     return sorted(segments, key=lambda one: (one.rank, one.name))
 
 
-def classify(segments: Iterable[Segment], facts: CaseFacts) -> Found | None:
+def classify(segments: Iterable[Segment], facts: RuleFacts) -> Found | None:
     """The first rule that surely holds; None where none does."""
     for segment in in_order(segments):
         if holds(segment.when, facts) is not True:
@@ -117,7 +117,7 @@ class Coverage:
     silent: tuple[str, ...]
 
 
-def coverage(segments: Sequence[Segment], book: Iterable[tuple[UUID, CaseFacts]]) -> Coverage:
+def coverage(segments: Sequence[Segment], book: Iterable[tuple[UUID, RuleFacts]]) -> Coverage:
     """Overlaps and gaps of the rules over a book of cases."""
     ordered = in_order(segments)
     first: Counter[str] = Counter()

@@ -17,7 +17,7 @@ from dataclasses import dataclass
 from enum import IntEnum, StrEnum
 from typing import Final
 
-from app.domain.case_facts import Care, CaseFacts
+from app.domain.case_facts import Care, RuleFacts
 from app.domain.conditions import Condition, Seen, holds, seen
 from app.domain.money import Money
 
@@ -64,6 +64,7 @@ HARDEST: Final[Mapping[Care, Pressure]] = {
     Care.DECEASED: Pressure.NONE,
     Care.INSOLVENCY: Pressure.NONE,
     Care.BREATHING_SPACE: Pressure.NONE,
+    Care.CRISIS: Pressure.NONE,
     Care.DISPUTE: Pressure.NONE,
     Care.REPRESENTED: Pressure.RELIEF,
     Care.VULNERABLE: Pressure.RELIEF,
@@ -157,7 +158,7 @@ class Suggestion:
     version: str
 
 
-def worth(terms: Terms, facts: CaseFacts) -> Worth:
+def worth(terms: Terms, facts: RuleFacts) -> Worth:
     """What one way is worth for these facts. Each product is rounded down to a minor unit."""
     chance = terms.chance_at(facts.days_past_due)
     owed = facts.owed
@@ -186,7 +187,7 @@ def hardest_allowed(care: frozenset[Care]) -> Pressure:
     return min((HARDEST[one] for one in care), default=Pressure.HARD)
 
 
-def suggest(book: TreatmentBook, facts: CaseFacts) -> Suggestion:
+def suggest(book: TreatmentBook, facts: RuleFacts) -> Suggestion:
     """The way to go on, with two alternatives.
 
     The first rule that surely holds names the way, if care leaves it; else the highest worth does.

@@ -8,6 +8,8 @@ from typing import Any, Final
 
 from app.domain.approval import ApprovalKind
 from app.flows.forgive_debt import forgive_debt
+from app.flows.publish_segment import publish_segment, send_back_segment
+from app.flows.publish_strategy import publish_version, send_back_version
 from app.flows.reverse_adjustment import reverse_adjustment
 from app.flows.write_off_loan import review_instead, write_off_loan
 
@@ -28,4 +30,6 @@ HANDLINGS: Final[Mapping[ApprovalKind, Handling]] = {
     ApprovalKind.WRITE_OFF: Handling(write_off_loan, review_instead),
     ApprovalKind.FORGIVENESS: Handling(forgive_debt),
     ApprovalKind.REVERSAL: Handling(reverse_adjustment),
+    ApprovalKind.STRATEGY: Handling(publish_version, send_back_version),
+    ApprovalKind.SEGMENT: Handling(publish_segment, send_back_segment),
 }

@@ -50,6 +50,24 @@ def holiday_dates(country: str, region: str | None, years: tuple[int, ...]) -> f
     return frozenset(national) | frozenset(holidays.country_holidays(code, region, years=years))
 
 
+@lru_cache(maxsize=512)
+def weekend_of(country: str) -> frozenset[int]:
+    """The days of the week on which a country rests; Monday is 0. Saturday and Sunday where
+    nobody wrote it down.
+    """
+    code = country.upper()
+    if code not in _calendars():
+        return frozenset((5, 6))
+    return frozenset(holidays.country_holidays(code).weekend)
+
+
+def is_working_day(country: str, region: str | None, day: date) -> bool:
+    """Neither a weekend nor a public holiday of the country, or of its region."""
+    if day.weekday() in weekend_of(country):
+        return False
+    return day not in holiday_dates(country, region, (day.year,))
+
+
 def _number_zones(phone: Phone) -> frozenset[str]:
     try:
         parsed = phonenumbers.parse(phone.reveal())

@@ -7,7 +7,7 @@ from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
 
-from app.domain.case_facts import Care, CaseFacts, funds_band, reach_band
+from app.domain.case_facts import Care, RuleFacts, funds_band, reach_band
 from app.domain.money import Money
 from app.store import driver
 from app.store.unit import Unit
@@ -66,14 +66,14 @@ _FACTS: Final = """
 _CARES: Final = frozenset(one.value for one in Care)
 
 
-async def facts_of(unit: Unit, case_ids: Iterable[UUID], now: datetime) -> dict[UUID, CaseFacts]:
+async def facts_of(unit: Unit, case_ids: Iterable[UUID], now: datetime) -> dict[UUID, RuleFacts]:
     """What rules may know about each of the cases at `now` (business time)."""
     params = {"cases": list(case_ids), "now": now, "year_ago": now - YEAR}
-    found: dict[UUID, CaseFacts] = {}
+    found: dict[UUID, RuleFacts] = {}
     for row in await driver.rows(unit, _FACTS, params):
         case_id, today, currency, product, minor, oldest, first_due, *his = row
         open_loans, past_cases, times_late, broken, signals, ways, holds = his
-        found[case_id] = CaseFacts(
+        found[case_id] = RuleFacts(
             days_past_due=0 if oldest is None else max((today - oldest).days, 0),
             owed=Money(minor, currency),
             product=product,

@@ -36,6 +36,7 @@ _ITEMS: Final = (
     _Item("Cases", "/cases", "cases", Act.SEE_CASE),
     _Item("Approvals", "/approvals", "scale", Act.SEE_APPROVALS),
     _Item("Consents", "/consents", "consent", Act.SEE_CONSENTS),
+    _Item("Strategies", "/strategies", "strategy", Act.SEE_STRATEGIES),
     _Item("Controls", "/controls", "controls", Act.SEE_CONTROLS),
     _Item("Book files", "/book", "files", Act.SEE_BOOK_FILES),
     _Item("Would have sent", "/observe", "eye", Act.SEE_OBSERVE_REPORT),
@@ -44,6 +45,11 @@ _ITEMS: Final = (
 
 # What a page says after a form was carried out. The address carries only the code.
 NOTICES: Final[Mapping[str, str]] = {
+    "draft": "A new draft. Nothing changes before another person publishes it.",
+    "saved": "Saved. Nothing changes before another person publishes it.",
+    "compared": "The draft stands against the version in force now.",
+    "chosen": "New cases follow this choice. Running cases stay where they are.",
+    "moved": "The cases are moved. Each says so in its timeline.",
     "taken": "The task is yours.",
     "released": "The task is back on the board.",
     "finished": "Noted. The task is finished.",

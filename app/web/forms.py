@@ -16,7 +16,8 @@ from app.domain.errors import Invalid, NotAllowed, NotFound
 from app.store.vault import Vault
 
 FIELD: Final = "csrf"
-_FIELDS_AT_MOST = 60
+# The form of a strategy has a row for every stage and message; all others have a dozen fields.
+_FIELDS_AT_MOST = 260
 _FILES_AT_MOST = 12
 
 

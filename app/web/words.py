@@ -178,6 +178,7 @@ APPROVAL_KINDS: Final[Mapping[str, str]] = {
     ApprovalKind.FORGIVENESS: "Forgiveness",
     ApprovalKind.REVERSAL: "Reversal",
     ApprovalKind.STRATEGY: "Strategy",
+    ApprovalKind.SEGMENT: "Segment",
     ApprovalKind.TEMPLATE: "Template",
     ApprovalKind.PACK: "Rule pack",
     ApprovalKind.PLACEMENT: "Placement with an agency",

@@ -6,7 +6,7 @@ from typing import Any
 
 from hypothesis import strategies as st
 
-from app.domain.case_facts import FIELDS, Care, CaseFacts, FieldKind, FundsHistory, Reach
+from app.domain.case_facts import FIELDS, Care, FieldKind, FundsHistory, Reach, RuleFacts
 from app.domain.conditions import OP_WORDS, ORDERED, WORDED
 from app.domain.money import Money
 
@@ -17,7 +17,7 @@ small = st.integers(0, 12)
 amounts = st.builds(Money, st.integers(0, 900_000), st.sampled_from(CURRENCIES))
 cares = st.frozensets(st.sampled_from(Care))
 facts = st.builds(
-    CaseFacts,
+    RuleFacts,
     days_past_due=st.integers(0, 400),
     owed=amounts,
     product=st.sampled_from(PRODUCTS),

@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.case_facts import PROTECTED, Care, CaseFacts, FundsHistory, funds_band, reach_band
+from app.domain.case_facts import PROTECTED, Care, FundsHistory, RuleFacts, funds_band, reach_band
 from app.domain.conditions import (
     DEEPEST,
     MOST_LEAVES,
     condition_notes,
+    condition_words,
     holds,
     leaves,
     parse_condition,
@@ -23,7 +24,7 @@ from app.domain.errors import Invalid
 from app.domain.money import Money
 from tests.domain import rule_facts
 
-CASE = CaseFacts(20, Money(15_000, "EUR"), "Loan", open_loans=2, broken_promises=1, times_late=3)
+CASE = RuleFacts(20, Money(15_000, "EUR"), "Loan", open_loans=2, broken_promises=1, times_late=3)
 
 
 def leaf(field: str, op: str, value: Any) -> dict[str, Any]:
@@ -84,6 +85,21 @@ def test_every_comparison_says_what_it_saw() -> None:
     assert seen(rule, CASE)[0].notes() == {
         "field": "broken_promises", "op": "at_least", "wanted": "1", "saw": "1", "holds": True,
     }  # fmt: skip
+
+
+def test_a_condition_in_words() -> None:
+    rule = parse_condition(
+        {
+            "any": [
+                leaf("owed", "at_most", ["1.00 EUR", "4.00 PLN"]),
+                {"all": [leaf("times_late", "above", 3), {"not": leaf("reach", "is", "none")}]},
+            ]
+        }
+    )
+    assert condition_words(rule) == (
+        "amount due at most 1.00 EUR or 4.00 PLN or (times late in 12 months more than 3 and "
+        "not (ways to reach the person is none))"
+    )
 
 
 @pytest.mark.parametrize("trait", sorted(PROTECTED))
@@ -151,7 +167,7 @@ def test_notes_read_back_to_the_same(tree: dict[str, Any]) -> None:
 
 
 @given(rule_facts.conditions, rule_facts.facts)
-def test_not_turns_round_what_can_be_said(tree: dict[str, Any], facts: CaseFacts) -> None:
+def test_not_turns_round_what_can_be_said(tree: dict[str, Any], facts: RuleFacts) -> None:
     plain = holds(parse_condition(tree), facts)
     turned = {"not": tree}
     if _depth(turned) <= DEEPEST:
@@ -160,7 +176,7 @@ def test_not_turns_round_what_can_be_said(tree: dict[str, Any], facts: CaseFacts
 
 
 @given(rule_facts.conditions, rule_facts.facts, st.sampled_from(Care))
-def test_no_condition_can_see_care(tree: dict[str, Any], facts: CaseFacts, care: Care) -> None:
+def test_no_condition_can_see_care(tree: dict[str, Any], facts: RuleFacts, care: Care) -> None:
     rule = parse_condition(tree)
     more = replace(facts, care=facts.care | {care})
     assert holds(rule, facts) is holds(rule, more)

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.case_facts import Care, CaseFacts
+from app.domain.case_facts import Care, RuleFacts
 from app.domain.errors import Invalid
 from app.domain.money import Money
 from app.domain.segments import (
@@ -29,7 +29,7 @@ from tests.domain import rule_facts
 
 LATE = {"field": "times_late", "op": "at_least", "value": 4}
 BROKEN = {"field": "broken_promises", "op": "at_least", "value": 2}
-CASE = CaseFacts(20, Money(15_000, "EUR"), "Loan")
+CASE = RuleFacts(20, Money(15_000, "EUR"), "Loan")
 
 
 def rule(name: str, when: Any, *, rank: int = 10, action: Any = None) -> Segment:
@@ -85,7 +85,7 @@ segments = st.lists(
 
 @given(segments, rule_facts.facts, rule_facts.cares)
 def test_a_sign_of_care_never_makes_it_harder(
-    rules: list[Segment], facts: CaseFacts, more: frozenset[Care]
+    rules: list[Segment], facts: RuleFacts, more: frozenset[Care]
 ) -> None:
     before, after = classify(rules, facts), classify(rules, replace(facts, care=facts.care | more))
     assert hardness(after.action if after else None) <= hardness(before.action if before else None)
@@ -95,7 +95,7 @@ def test_a_sign_of_care_never_makes_it_harder(
 
 @given(segments, rule_facts.facts, st.randoms(use_true_random=False))
 def test_the_order_in_which_rules_are_kept_does_not_matter(
-    rules: list[Segment], facts: CaseFacts, chance: Any
+    rules: list[Segment], facts: RuleFacts, chance: Any
 ) -> None:
     mixed = list(rules)
     chance.shuffle(mixed)
@@ -103,7 +103,7 @@ def test_the_order_in_which_rules_are_kept_does_not_matter(
 
 
 @given(segments, st.lists(rule_facts.facts, max_size=8))
-def test_coverage_adds_up(rules: list[Segment], cases: list[CaseFacts]) -> None:
+def test_coverage_adds_up(rules: list[Segment], cases: list[RuleFacts]) -> None:
     book = [(UUID(int=number), facts) for number, facts in enumerate(cases)]
     found = coverage(rules, book)
     assert found.cases == len(cases)

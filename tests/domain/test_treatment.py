@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given
 
-from app.domain.case_facts import Care, CaseFacts
+from app.domain.case_facts import Care, RuleFacts
 from app.domain.money import Money
 from app.domain.treatment import (
     PRESSURE,
@@ -25,8 +25,8 @@ BOOK = load_treatments()
 TERMS = {one.treatment: one for one in BOOK.terms}
 
 
-def case(amount: str, days: int, *care: Care, currency: str = "EUR") -> CaseFacts:
-    return CaseFacts(days, Money.parse(amount, currency), "Loan", care=frozenset(care))
+def case(amount: str, days: int, *care: Care, currency: str = "EUR") -> RuleFacts:
+    return RuleFacts(days, Money.parse(amount, currency), "Loan", care=frozenset(care))
 
 
 def test_the_arithmetic_by_hand() -> None:
@@ -74,7 +74,8 @@ def test_a_currency_without_costs_is_not_guessed() -> None:
     ("care", "left"),
     [
         (Care.DECEASED, Pressure.NONE), (Care.INSOLVENCY, Pressure.NONE),
-        (Care.BREATHING_SPACE, Pressure.NONE), (Care.DISPUTE, Pressure.NONE),
+        (Care.BREATHING_SPACE, Pressure.NONE), (Care.CRISIS, Pressure.NONE),
+        (Care.DISPUTE, Pressure.NONE),
         (Care.HARDSHIP, Pressure.RELIEF), (Care.VULNERABLE, Pressure.RELIEF),
         (Care.REPRESENTED, Pressure.RELIEF), (Care.COMPLAINT, Pressure.RELIEF),
     ],
@@ -89,7 +90,7 @@ def test_care_takes_harder_ways_off_the_list(care: Care, left: Pressure) -> None
 
 @given(rule_facts.facts, rule_facts.cares)
 def test_a_sign_of_care_never_gives_a_harder_treatment(
-    facts: CaseFacts, more: frozenset[Care]
+    facts: RuleFacts, more: frozenset[Care]
 ) -> None:
     before = suggest(BOOK, facts)
     after = suggest(BOOK, replace(facts, care=facts.care | more))
@@ -97,7 +98,7 @@ def test_a_sign_of_care_never_gives_a_harder_treatment(
 
 
 @given(rule_facts.facts)
-def test_every_figure_follows_from_the_named_ones(facts: CaseFacts) -> None:
+def test_every_figure_follows_from_the_named_ones(facts: RuleFacts) -> None:
     found = suggest(BOOK, facts)
     for one in (found.main, *found.others):
         assert one.owed == facts.owed

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.domain.case_facts import CaseFacts
+from app.domain.case_facts import RuleFacts
 from app.domain.errors import Misconfigured
 from app.domain.money import Money
 from app.domain.segments import Review, classify
@@ -18,7 +18,7 @@ from app.reference.segments import (
     load_treatments,
 )
 
-CASE = CaseFacts(20, Money(15_000, "EUR"), "Loan")
+CASE = RuleFacts(20, Money(15_000, "EUR"), "Loan")
 
 
 @pytest.mark.parametrize(
@@ -32,7 +32,7 @@ CASE = CaseFacts(20, Money(15_000, "EUR"), "Loan")
         (replace(CASE, open_loans=3, times_late=9, broken_promises=2), "broken_promises"),
     ],
 )
-def test_three_rules_ship(facts: CaseFacts, name: str | None) -> None:
+def test_three_rules_ship(facts: RuleFacts, name: str | None) -> None:
     shipped = [one.segment for one in load_segments()]
     assert len(shipped) == 3
     found = classify(shipped, facts)

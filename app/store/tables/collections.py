@@ -26,6 +26,7 @@ from app.store.columns import (
     key,
     minor,
     moment,
+    names,
     notes,
     one_of,
     ref,
@@ -56,6 +57,8 @@ strategy_versions = tenant_table(
     count("number", 1),
     state_of(EDITION),
     notes("body"),
+    count("based_on"),  # the number that was in force when it was begun; 0: none
+    names("writers"),  # everybody who saved it: none of them publishes it
     words("made_by"),
     moment("made_at"),
     words("published_by", optional=True),
@@ -72,7 +75,7 @@ strategy_choices = tenant_table(
     "strategy_choices",
     words("scope"),  # loan | borrower | product | lender
     words("target"),  # an id, a product's name, or "" for the lender
-    ref("strategy_id", "strategies"),
+    ref("strategy_id", "strategies", optional=True),  # NULL: taken back
     words("set_by"),
     moment("set_at"),
     PrimaryKeyConstraint("lender_id", "scope", "target"),
@@ -241,6 +244,7 @@ segments = tenant_table(
     small("rank", 100),
     notes("conditions"),
     notes("action"),
+    names("writers"),
     words("made_by"),
     moment("made_at"),
     words("published_by", optional=True),
