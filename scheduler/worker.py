@@ -26,6 +26,7 @@ from app.flows.follow_payments import follow_payments
 from app.flows.handle_inbox import handle_inbox
 from app.flows.house import House
 from app.flows.read_balances import read_balances
+from app.flows.step_cases import step_cases
 from app.store import jobs
 
 log = structlog.get_logger("worker")
@@ -48,6 +49,7 @@ FLOWS: dict[str, Flow] = {
     jobs.FOLLOW_CONSENTS: follow_consents,
     jobs.DELIVER_OUTBOX: deliver_outbox,
     jobs.HANDLE_INBOX: handle_inbox,
+    jobs.STEP_CASES: step_cases,
 }
 
 

@@ -906,6 +906,9 @@ def upgrade() -> None:
         postgresql_where=sa.text(FALLING_DUE + " AND collection_ended_at IS NULL"),
     )
     op.add_column("messages", sa.Column("cause", sa.Text(), server_default="funds", nullable=False))
+    op.add_column(
+        "messages", sa.Column("purpose", sa.Text(), server_default="collection", nullable=False)
+    )
     op.add_column("messages", sa.Column("subject_enc", sa.LargeBinary(), nullable=True))
     op.add_column("tasks", sa.Column("not_before", sa.DateTime(timezone=True), nullable=True))
     op.add_column("tasks", sa.Column("given_to", sa.UUID(), nullable=True))
@@ -929,6 +932,7 @@ def downgrade() -> None:
     op.drop_column("tasks", "given_to")
     op.drop_column("tasks", "not_before")
     op.drop_column("messages", "subject_enc")
+    op.drop_column("messages", "purpose")
     op.drop_column("messages", "cause")
     op.drop_index(
         "ix_loans_reminding",

@@ -53,10 +53,19 @@ ENDS: Final = frozenset({StepKind.PROPOSE_WRITE_OFF, StepKind.HAND_TO_PERSON, St
 
 
 class Skip(StrEnum):
-    """Why a notice whose day came was not sent."""
+    """Why a notice whose day came was not sent. The last two say what became of other steps."""
 
     OVERTAKEN = "overtaken"
     BEFORE_OUR_TIME = "before_our_time"
+    NO_CHANNEL = "no_channel"
+    NO_ADDRESS = "no_address"
+    OPTED_OUT = "opted_out"
+    NO_PAGE = "no_page"
+    NO_WORDS = "no_words"
+    GATE_REFUSED = "gate_refused"
+    WITHHELD = "withheld"
+    CALLED_OFF = "called_off"
+    DONE = "done"
 
 
 class WaitsFor(StrEnum):

@@ -23,6 +23,7 @@ from app.flows.ask_gate import Asked, ask_gate, verdict_notes
 from app.flows.find_template import find_template
 from app.flows.house import House
 from app.flows.look_at_person import Person
+from app.flows.note_gate import note_gate
 from app.flows.open_task import open_task
 from app.store import timeline
 from app.store.keys import new_id
@@ -80,7 +81,9 @@ async def ask_to_pay(
     )
     planned_at = asked.look_again_at
     if planned_at is None:
-        await _write_gate(unit, now, person, asked, case_ids, None)
+        await note_gate(
+            unit, now, person.id, asked, channel=Channel.SMS, case_ids=case_ids, message_id=None
+        )
         await _leave_to_people(unit, now, person, asked, signal_id)
         return Queued(None, None)
     made = await _insert(unit, house, now, person, asked, signal_id, case_ids, planned_at)
@@ -97,7 +100,9 @@ async def ask_to_pay(
             ended_at=planned_at,
             next_look_at=None,
         )
-    await _write_gate(unit, now, person, asked, case_ids, message_id)
+    await note_gate(
+        unit, now, person.id, asked, channel=Channel.SMS, case_ids=case_ids, message_id=message_id
+    )
     state = MessageState.WITHHELD if observing else MessageState.QUEUED
     details = {
         "message_id": str(message_id),
@@ -183,28 +188,6 @@ async def render_text(unit: Unit, house: House, person: Person, token: str) -> R
     link = f"{house.settings.public_url}/p/{token}"
     values = {"lender": person.lender.name, "link": link, "stop_link": f"{link}/stop"}
     return render(template, values)
-
-
-async def _write_gate(
-    unit: Unit,
-    now: datetime,
-    person: Person,
-    asked: Asked,
-    case_ids: Sequence[UUID],
-    message_id: UUID | None,
-) -> None:
-    """The verdict on the timeline: short when it is stored with a message, whole when not."""
-    notes = verdict_notes(asked.verdict)
-    if message_id is not None:
-        del notes["checks"]
-    details = {
-        **notes,
-        "channel": Channel.SMS.value,
-        "zone": asked.zone,
-        "message_id": str(message_id) if message_id else None,
-        "cases": [str(case_id) for case_id in case_ids],
-    }
-    await timeline.write(unit, now, [Line(person.id, Kind.GATE, ROBOT, details)])
 
 
 async def _leave_to_people(

@@ -192,6 +192,8 @@ async def _claim(
     claimed_at = house.real_now()
     channel = Channel(message.channel)
     connector = house.connector_of(channel)
+    # The last look may have filled its words anew.
+    message = await lock_message(unit, message.id)
     person = await lock_borrower(unit, message.borrower_id)
     address = _address_now(unit, person, channel)
     await move(

@@ -94,6 +94,9 @@ async def _leave_to_people(
     unit: Unit, now: datetime, person: Person, link: Row[Any], text_of_it: Row[Any] | None
 ) -> int:
     """One task for each case that is still due and left alone by everything else."""
+    if link.signal_id is None:
+        # It came with a notice; what follows is the strategy's business.
+        return 0
     if person.in_flight or (
         text_of_it is not None and text_of_it.state in (*_NEVER_LEFT, *_TOLD_ALREADY)
     ):

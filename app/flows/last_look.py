@@ -15,13 +15,16 @@ from sqlalchemy import Row, select, update
 
 from app.domain.case import CaseState
 from app.domain.consent import ConsentState
+from app.domain.contact_policy import ContactPurpose
 from app.domain.message import CancelReason, Channel
 from app.domain.strategy import PERSON_FIRST
 from app.domain.task import TaskReason
+from app.domain.template import Cause
 from app.flows.ask_gate import Asked, ask_gate, verdict_notes
 from app.flows.ask_owed import ask_owed, stale
 from app.flows.house import House
 from app.flows.look_at_person import Person, look_at_person
+from app.flows.still_said import say_anew, still_said
 from app.store.brakes import silenced
 from app.store.dues import Due
 from app.store.links import load_link, works
@@ -82,6 +85,43 @@ Look: TypeAlias = Leave | Later | Never | Withhold
 async def last_look(unit: Unit, house: House, now: datetime, message: Row[Any]) -> Look:
     """Judge one queued message. The caller has locked it (borrower first)."""
     person = await look_at_person(unit, now, message.borrower_id)
+    about_funds = message.cause == Cause.FUNDS.value
+    look = await (_look_at_ask if about_funds else _look_at_notice)(
+        unit, house, now, person, message
+    )
+    if isinstance(look, Never) and not about_funds:
+        # The strategy goes on by itself; nobody has to stand in for a notice.
+        return Never(look.why)
+    return look
+
+
+async def _look_at_notice(
+    unit: Unit, house: House, now: datetime, person: Person, message: Row[Any]
+) -> Look:
+    """A notice needs no money in sight, but everything else; and it speaks of today's amounts."""
+    before = await _before_all(unit, now, person, message)
+    if before is not None:
+        return before
+    standing = await still_said(unit, now, person, message)
+    if standing.gone is not None:
+        return Never(standing.gone)
+    if person.payment is not None:
+        return Later(now + _PAYING_NOW, "He is paying this moment.")
+    unsure = await _owed_fresh(unit, house, now, message, standing.dues)
+    if unsure is not None:
+        return unsure
+    look = await _gate(unit, house, now, person, message, standing.dues)
+    if isinstance(look, Leave) and not await say_anew(
+        unit, house, now, person, message, standing.dues
+    ):
+        return Never(CancelReason.REPLACED)
+    return look
+
+
+async def _before_all(
+    unit: Unit, now: datetime, person: Person, message: Row[Any]
+) -> Never | Withhold | None:
+    """What stops any message, whatever it is about."""
     link = await load_link(unit, message.link_id)
     if not works(link, now):
         return Never(
@@ -93,8 +133,19 @@ async def last_look(unit: Unit, house: House, now: datetime, message: Row[Any]) 
     no_address = _no_address(person, channel)
     if no_address is not None:
         return no_address
-    if await silenced(unit, (person.id,), channel):
+    demanded = message.purpose == ContactPurpose.REQUIRED_NOTICE.value
+    if not demanded and await silenced(unit, (person.id,), channel):
         return Never(CancelReason.OPTED_OUT)
+    return None
+
+
+async def _look_at_ask(
+    unit: Unit, house: House, now: datetime, person: Person, message: Row[Any]
+) -> Look:
+    """Click & Pay: the money that it is about has to be in sight still."""
+    before = await _before_all(unit, now, person, message)
+    if before is not None:
+        return before
     dues = _about(person, message)
     gone = _reason_gone(person, message, dues)
     if gone is not None:
@@ -107,7 +158,7 @@ async def last_look(unit: Unit, house: House, now: datetime, message: Row[Any]) 
     unsure = await _owed_fresh(unit, house, now, message, dues)
     if unsure is not None:
         return unsure
-    return await _gate(unit, house, now, person, dues, channel)
+    return await _gate(unit, house, now, person, message, dues)
 
 
 def _no_address(person: Person, channel: Channel) -> Never | None:
@@ -212,11 +263,19 @@ async def _gate(
     house: House,
     now: datetime,
     person: Person,
+    message: Row[Any],
     dues: tuple[Due, ...],
-    channel: Channel,
 ) -> Look:
     case_ids = tuple(due.case_id for due in dues if due.case_id is not None)
-    asked = await ask_gate(unit, house.packs, now, person.row, case_ids=case_ids, channel=channel)
+    asked = await ask_gate(
+        unit,
+        house.packs,
+        now,
+        person.row,
+        case_ids=case_ids,
+        channel=Channel(message.channel),
+        purpose=ContactPurpose(message.purpose),
+    )
     verdict = asked.verdict
     if verdict.allowed and verdict.valid_until is not None:
         if verdict.valid_until - now < _SHORTEST_VALIDITY:
@@ -225,7 +284,8 @@ async def _gate(
             )
         return Leave(case_ids, verdict.valid_until, asked)
     if asked.look_again_at is None:
-        task = None if channel is Channel.EMAIL else TaskReason.SMS_BLOCKED
+        by_mail = message.channel == Channel.EMAIL.value
+        task = None if by_mail else TaskReason.SMS_BLOCKED
         return Never(CancelReason.GATE_REFUSED, task, verdict.because)
     by_the_clock = asked.look_again_at == verdict.earliest_at
     return Later(asked.look_again_at, verdict.because, by_the_clock=by_the_clock)

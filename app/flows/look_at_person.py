@@ -34,8 +34,8 @@ class Person:
     """One borrower at one moment. Rows are as stored; personal fields stay sealed.
 
     `dues` are those with an open case, oldest first. `payment` is his live one, whatever its
-    state; `link_live_until` the end of a link that works; `promises` are the open ones, by case;
-    `tasks` the waiting ones, by case (None: about the person).
+    state; `link_live_until` the end of a link to money that was seen; `promises` are the open
+    ones, by case; `tasks` the waiting ones, by case (None: about the person).
     """
 
     row: Row[Any]
@@ -117,6 +117,8 @@ async def _link_live_until(unit: Unit, now: datetime, borrower_id: UUID) -> date
         .where(
             payment_links.c.borrower_id == borrower_id,
             payment_links.c.state == LinkState.LIVE.value,
+            # One of a notice stands in nobody's way: money that is seen is asked for at once.
+            payment_links.c.signal_id.is_not(None),
             payment_links.c.expires_at > now,
         )
         .order_by(payment_links.c.expires_at.desc())

@@ -54,7 +54,7 @@ async def refresh_loan(
     closed = None
     if due is None and loan.case_id is not None:
         closed = loan.case_id
-        await _close(unit, now, loan, because)
+        await close_case(unit, now, loan, because)
     elif loan.case_id is not None:
         await wake_cases(unit, now, borrower_id=loan.borrower_id, case_id=loan.case_id)
     await judge_promises(unit, now, loan_id, closed=because if closed else None)
@@ -62,7 +62,10 @@ async def refresh_loan(
     return Refreshed(due, closed)
 
 
-async def _close(unit: Unit, now: datetime, loan: Row[Any], because: CaseClose) -> None:
+async def close_case(unit: Unit, now: datetime, loan: Row[Any], because: CaseClose) -> None:
+    """Close the loan's open case and take all pressure off. The caller holds the lock on the loan,
+    and knows that there is one.
+    """
     case_id = loan.case_id
     await move(unit, cases, case_id, CASE, "close", closed_at=now, close_reason=because.value)
     await unit.conn.execute(update(loans).where(loans.c.id == loan.id).values(case_id=None))

@@ -30,6 +30,7 @@ from app.store.contacts import note_contact
 from app.store.dues import local_day
 from app.store.locks import lock_borrower
 from app.store.moves import move
+from app.store.strategies import end_steps, wake_cases
 from app.store.tables import borrowers, lenders, tasks, users
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -126,6 +127,8 @@ async def finish_task(
             task.borrower_id, task.case_id, task_id, actor, user_id, TaskReason(task.reason)
         )
         await follow_outcome(unit, house, now, about, heard)
+        await end_steps(unit, now, task_id=task_id, result=outcome.value)
+        await wake_cases(unit, now, borrower_id=task.borrower_id)
         await _let_go_on(unit, now, task, outcome)
 
 

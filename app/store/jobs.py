@@ -21,6 +21,7 @@ FOLLOW_PAYMENTS: Final = "follow_payments"
 FOLLOW_CONSENTS: Final = "follow_consents"
 DELIVER_OUTBOX: Final = "deliver_outbox"
 HANDLE_INBOX: Final = "handle_inbox"
+STEP_CASES: Final = "step_cases"
 
 JOB_NAMES: Final = frozenset(
     {
@@ -32,6 +33,7 @@ JOB_NAMES: Final = frozenset(
         FOLLOW_CONSENTS,
         DELIVER_OUTBOX,
         HANDLE_INBOX,
+        STEP_CASES,
     }
 )
 

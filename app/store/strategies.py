@@ -13,12 +13,13 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.case import CaseState
 from app.domain.ids import derive_key
-from app.domain.stage_plan import Step, StepKind, step_key
+from app.domain.stage_plan import Skip, Step, StepKind, step_key
 from app.domain.stages import StrategyBody, parse_body
+from app.domain.task import TaskState
 from app.store import driver
 from app.store.arrays import among
 from app.store.keys import new_id
-from app.store.tables import cases, strategy_steps, strategy_versions
+from app.store.tables import cases, strategy_steps, strategy_versions, tasks
 from app.store.unit import Unit
 
 SCOPES: Final = ("loan", "borrower", "product", "lender")
@@ -135,6 +136,20 @@ async def end_steps(unit: Unit, now: datetime, *, task_id: UUID, result: str) ->
         update(strategy_steps)
         .where(strategy_steps.c.task_id == task_id, strategy_steps.c.result.is_(None))
         .values(result=result, ended_at=now)
+    )
+
+
+async def settle_called_off(unit: Unit, now: datetime, loan_ids: Iterable[UUID]) -> None:
+    """Say of steps whose task was cancelled that they were called off."""
+    await unit.conn.execute(
+        update(strategy_steps)
+        .where(
+            among(strategy_steps.c.loan_id, loan_ids),
+            strategy_steps.c.result.is_(None),
+            tasks.c.id == strategy_steps.c.task_id,
+            tasks.c.state == TaskState.CANCELLED.value,
+        )
+        .values(result=Skip.CALLED_OFF.value, ended_at=now)
     )
 
 

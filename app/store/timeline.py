@@ -58,6 +58,8 @@ class Kind(StrEnum):
     PROMISE_CHANGED = "promise_changed"
     CONTACT_NOTED = "contact_noted"
     STOP_SWITCH = "stop_switch"
+    STAGE_CHANGED = "stage_changed"
+    STEP_SKIPPED = "step_skipped"
     CASE_FLAGGED = "case_flagged"
     FLAG_ENDED = "flag_ended"
     STRATEGY_CHANGED = "strategy_changed"

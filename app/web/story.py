@@ -19,7 +19,13 @@ from app.reports.case_entries import Entry
 from app.store.timeline import Kind
 from app.web import words
 from app.web.inputs import inputs_of
-from app.web.story_work import contact_noted, promise_changed, promise_made
+from app.web.story_work import (
+    contact_noted,
+    promise_changed,
+    promise_made,
+    stage_changed,
+    step_skipped,
+)
 from app.web.telling import Details, Words, amount_in_words
 from app.web.telling import sentence as _sentence
 
@@ -240,7 +246,8 @@ def _message_queued(details: Details) -> Words:
         return Words(f"{what} would have been sent", "Observe-only mode.", "text", "note")
     if details.get("signal_id"):
         return Words(f"{what} with a payment link prepared", "", "text", "note")
-    return Words(f"{what} prepared", str(details.get("wording", "")), "text", "note")
+    about = str(details.get("wording", "")).partition("/")[0].replace("_", " ")
+    return Words(f"{what} prepared: {about}", "", "text", "note")
 
 
 def _message_changed(details: Details) -> Words:
@@ -384,6 +391,8 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.STOP_SWITCH: _stop_switch,
     Kind.CASE_FLAGGED: _flagged,
     Kind.FLAG_ENDED: _plain("Flag ended", "flag", "", "Its rule no longer holds."),
+    Kind.STAGE_CHANGED: stage_changed,
+    Kind.STEP_SKIPPED: step_skipped,
     Kind.STRATEGY_CHANGED: _strategy_changed,
     Kind.APPROVAL_ASKED: _approval_asked,
     Kind.APPROVAL_ENDED: _approval_ended,

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Final
 
 from app.domain.message import Channel
+from app.domain.stage_plan import Skip
 from app.domain.task import TaskOutcome
 from app.web import words
 from app.web.telling import Details, Words, amount_in_words, day_in_words, sentence
@@ -73,3 +74,20 @@ def contact_noted(details: Details) -> Words:
         said.append(f"The contact rules said no: {details.get('because', '')}")
     tone = "warn" if details.get("allowed") is False else ""
     return Words(title, " ".join(said), "call", tone)
+
+
+def stage_changed(details: Details) -> Words:
+    """Which stage a case came into, and on which day past due."""
+    stage = str(details.get("to", "")).replace("_", " ")
+    days = details.get("days_past_due")
+    title = f"Stage: {stage}" if stage else "No stage yet"
+    return Words(title, f"{days} days past due." if isinstance(days, int) else "", "case", "note")
+
+
+def step_skipped(details: Details) -> Words:
+    """A notice that was not sent, and why."""
+    why, channel = str(details.get("why", "")), str(details.get("channel", ""))
+    named = words.CHANNELS[Channel(channel)] if channel in set(Channel) else "Message"
+    about = str(details.get("template", "")).replace("_", " ")
+    because = words.SKIPS[Skip(why)] if why in set(Skip) else why
+    return Words(f"{named} not sent: {about}", sentence(because), "text")

@@ -15,6 +15,7 @@ from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.money import Money
 from app.domain.payment import LinkState, PaymentState
 from app.domain.roles import Role
+from app.domain.stage_plan import Skip
 from app.domain.task import TaskOutcome, TaskReason
 from app.reference import formats
 from app.store.brakes import Brake
@@ -221,6 +222,21 @@ MESSAGE_STATES: Final[Mapping[MessageState, Mark]] = {
     MessageState.UNKNOWN: Mark("Text: outcome unclear", "warn"),
     MessageState.CANCELLED: Mark("Text not sent"),
     MessageState.WITHHELD: Mark("Would have been sent"),
+}
+
+# Why a step of a strategy came to nothing, or what became of it.
+SKIPS: Final[Mapping[Skip, str]] = {
+    Skip.OVERTAKEN: "a later one took its place",
+    Skip.BEFORE_OUR_TIME: "its day was before the loan came here",
+    Skip.NO_CHANNEL: "this channel is not set up",
+    Skip.NO_ADDRESS: "no address for this channel is known",
+    Skip.OPTED_OUT: "the borrower wants no messages this way",
+    Skip.NO_PAGE: "its link could lead to no page",
+    Skip.NO_WORDS: "its text cannot be filled",
+    Skip.GATE_REFUSED: "a contact rule forbids it",
+    Skip.WITHHELD: "observe-only mode",
+    Skip.CALLED_OFF: "it was called off",
+    Skip.DONE: "done",
 }
 
 CANCEL_REASONS: Final[Mapping[CancelReason, str]] = {

@@ -16,9 +16,10 @@ from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState, Purpose, RequestState
 from app.domain.detector import QuietReason, SignalKind
 from app.domain.hold import HoldKind
-from app.domain.message import CancelReason, MessageState
+from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.payment import LinkState, PaymentState
 from app.domain.roles import Role
+from app.domain.stage_plan import Skip
 from app.domain.task import TASK, TaskOutcome, TaskReason
 from app.reports.case_entries import Entry
 from app.store.brakes import Brake
@@ -43,6 +44,8 @@ AT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
         (words.PURPOSES, Purpose),
         (words.MESSAGE_STATES, MessageState),
         (words.CANCEL_REASONS, CancelReason),
+        (words.SKIPS, Skip),
+        (words.CHANNELS, Channel),
         (words.PAYMENT_STATES, PaymentState),
         (words.LINK_STATES, LinkState),
         (words.HOLD_KINDS, HoldKind),

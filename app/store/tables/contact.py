@@ -65,6 +65,7 @@ messages = tenant_table(
     words("channel"),
     words("wording"),  # template name and version, such as "click_and_pay/1"
     words("cause", default="funds"),  # funds | notice | remind | promise
+    words("purpose", default="collection"),  # collection | required_notice
     words("language"),
     ref("signal_id", "funds_signals", optional=True),
     ref("link_id", "payment_links", optional=True),

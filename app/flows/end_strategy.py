@@ -1,0 +1,78 @@
+"""What comes when a strategy brought nothing: people decide. A step of its caller's unit."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+from sqlalchemy import update
+
+from app.domain.approval import ApprovalKind
+from app.domain.case import CaseClose
+from app.domain.ids import derive_key
+from app.domain.stage_plan import Step, StepKind
+from app.domain.task import TaskReason
+from app.flows.actors import ROBOT
+from app.flows.case_facts import InHand
+from app.flows.look_at_person import Person
+from app.flows.open_task import open_task
+from app.flows.propose_approval import propose
+from app.flows.refresh_loan import close_case
+from app.store.loans import lock_loan
+from app.store.tables import loans
+from app.store.unit import Unit
+
+
+async def end_strategy(
+    unit: Unit, now: datetime, person: Person, hand: InHand, step: Step
+) -> UUID | None:
+    """Carry the end of one case out; returns the task it became, if it did.
+
+    Closing a case as failed ends the collection, not the debt: it stays on the books, and the
+    case opens again when its lender or a payment gives a reason. A write-off is only proposed.
+    The caller holds the borrower's lock.
+    """
+    if step.kind is StepKind.CLOSE:
+        loan = await lock_loan(unit, hand.due.loan_id)
+        await unit.conn.execute(
+            update(loans).where(loans.c.id == loan.id).values(collection_ended_at=now)
+        )
+        await close_case(unit, now, loan, CaseClose.FAILED)
+        return None
+    if step.kind is StepKind.PROPOSE_WRITE_OFF:
+        await propose(
+            unit,
+            now,
+            kind=ApprovalKind.WRITE_OFF,
+            subject_id=hand.due.loan_id,
+            reason=_reason(hand),
+            actor=ROBOT,
+            considered={
+                "strategy": hand.body.name,
+                "days_past_due": (hand.facts.today - hand.due.oldest_due_on).days,
+                "calls": [f"{call.on.isoformat()} {call.outcome}" for call in hand.facts.calls],
+            },
+        )
+        return None
+    return await open_task(
+        unit,
+        now,
+        borrower_id=person.id,
+        case_id=hand.case_id,
+        reason=TaskReason.REVIEW_CASE,
+        cause=derive_key(hand.due.loan_id, step.key),
+        situation={
+            "why": step.kind.value,
+            "days_past_due": (hand.facts.today - hand.due.oldest_due_on).days,
+            "calls": len(hand.facts.calls),
+        },
+    )
+
+
+def _reason(hand: InHand) -> str:
+    days = (hand.facts.today - hand.due.oldest_due_on).days
+    calls = len(hand.facts.calls)
+    return (
+        f"The strategy {hand.body.name} came to its end {days} days past due: "
+        f"{calls} calls brought no promise."
+    )

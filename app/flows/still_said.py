@@ -1,0 +1,165 @@
+"""Is a notice still to be said, about which debts, and in which words? Asked before it leaves."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterable, Mapping
+from dataclasses import dataclass
+from datetime import date, datetime
+from typing import Any
+from uuid import UUID
+
+from sqlalchemy import Row, func, select, update
+
+from app.domain.case import CaseState
+from app.domain.contact_policy import ContactPurpose
+from app.domain.errors import Invalid, NotFound
+from app.domain.message import CancelReason, Channel
+from app.domain.money import Money
+from app.domain.strategy import PERSON_FIRST
+from app.domain.template import Cause
+from app.flows.case_facts import local_today
+from app.flows.house import House
+from app.flows.look_at_person import Person
+from app.flows.notice_words import Owed, Subject, notice_words
+from app.store.arrays import among
+from app.store.dues import Due
+from app.store.tables import instalments, loans, messages, strategy_steps
+from app.store.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """What the message may still speak of; `gone` says why it may speak of nothing."""
+
+    dues: tuple[Due, ...] = ()
+    gone: CancelReason | None = None
+
+
+async def still_said(unit: Unit, now: datetime, person: Person, message: Row[Any]) -> Standing:
+    """Judge a notice or a reminder by what is true now. The caller has locked the borrower."""
+    if person.in_flight:
+        return Standing(gone=CancelReason.PAYMENT_IN_FLIGHT)
+    anchors = await _anchors(unit, message)
+    if message.cause == Cause.REMIND.value:
+        return await _coming(unit, now, person, anchors)
+    return _overdue(person, message, anchors)
+
+
+def _overdue(person: Person, message: Row[Any], anchors: Mapping[UUID, date]) -> Standing:
+    """Each reason takes cases away; the one that took the last is why it is not said."""
+    left = [due for due in person.dues if due.case_id in message.case_ids]
+    demanded = message.purpose == ContactPurpose.REQUIRED_NOTICE.value
+    reasons: tuple[tuple[CancelReason, Callable[[Due], bool]], ...] = (
+        (CancelReason.NOTHING_DUE, lambda due: due.case_state is CaseState.OPEN),
+        (CancelReason.HOLD, lambda due: not _waits_for_people(person, due)),
+        (CancelReason.PROMISED, lambda due: demanded or due.case_id not in person.promises),
+        # The debt moved on (paid in part, or due on another day): this notice was about before.
+        (CancelReason.STAGE_OVER, lambda due: anchors.get(due.loan_id) == due.oldest_due_on),
+    )
+    gone = CancelReason.NOTHING_DUE
+    for why, stands in reasons:
+        if left:
+            gone = why
+        left = [due for due in left if stands(due)]
+    return Standing(tuple(left), None if left else gone)
+
+
+def _waits_for_people(person: Person, due: Due) -> bool:
+    if due.case_id is None:
+        return False
+    tasks = person.tasks_on(due.case_id)
+    return bool(person.holds_on(due.case_id)) or not PERSON_FIRST.isdisjoint(tasks)
+
+
+async def _anchors(unit: Unit, message: Row[Any]) -> dict[UUID, date]:
+    """The due date that the message was planned from, by loan."""
+    rows = await unit.conn.execute(
+        select(strategy_steps.c.loan_id, strategy_steps.c.due_on).where(
+            strategy_steps.c.message_id == message.id
+        )
+    )
+    return {row.loan_id: row.due_on for row in rows}
+
+
+async def _coming(
+    unit: Unit, now: datetime, person: Person, anchors: Mapping[UUID, date]
+) -> Standing:
+    """Instalments that are still to come on the day they were announced for."""
+    if any(hold.case_id is None for hold in person.holds):
+        return Standing(gone=CancelReason.HOLD)
+    today = local_today(unit, person, now)
+    rows = await unit.conn.execute(
+        select(
+            loans.c.id,
+            loans.c.external_ref,
+            loans.c.product,
+            loans.c.currency,
+            loans.c.owed_as_of,
+            loans.c.next_due_on,
+            func.sum(instalments.c.amount_minor - instalments.c.paid_minor).label("minor"),
+        )
+        .join(instalments, instalments.c.loan_id == loans.c.id)
+        .where(
+            among(loans.c.id, anchors),
+            loans.c.state == "active",
+            loans.c.case_id.is_(None),
+            instalments.c.due_on == loans.c.next_due_on,
+            instalments.c.paid_minor < instalments.c.amount_minor,
+        )
+        .group_by(loans.c.id)
+        .order_by(loans.c.next_due_on, loans.c.id)
+    )
+    dues = tuple(
+        Due(
+            row.id,
+            row.external_ref,
+            row.product,
+            None,
+            None,
+            Money(int(row.minor), row.currency),
+            row.next_due_on,
+            row.owed_as_of,
+        )
+        for row in rows
+        if row.next_due_on == anchors[row.id] and row.next_due_on > today
+    )
+    return Standing(dues, None if dues else CancelReason.NOTHING_DUE)
+
+
+async def say_anew(
+    unit: Unit, house: House, now: datetime, person: Person, message: Row[Any], dues: Iterable[Due]
+) -> bool:
+    """Fill the words once more with what is owed now; False when no text can be filled any more.
+
+    An amount that was right when the message was queued may be wrong when it leaves.
+    """
+    subject = Subject(
+        Cause(message.cause),
+        tuple(Owed(due.loan_id, due.external_ref, due.amount, due.oldest_due_on) for due in dues),
+        local_today(unit, person, now),
+    )
+    token = unit.open("messages.marker_enc", message.id, message.marker_enc)
+    try:
+        words = await notice_words(
+            unit,
+            house,
+            person,
+            subject,
+            template=message.wording.partition("/")[0],
+            channel=Channel(message.channel),
+            token=token,
+        )
+    except (NotFound, Invalid):
+        return False
+    line = words.subject
+    await unit.conn.execute(
+        update(messages)
+        .where(messages.c.id == message.id)
+        .values(
+            wording=words.wording,
+            language=words.language,
+            subject_enc=unit.seal("messages.subject_enc", message.id, line) if line else None,
+            body_enc=unit.seal("messages.body_enc", message.id, words.body),
+        )
+    )
+    return True
