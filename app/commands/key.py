@@ -9,6 +9,7 @@ from uuid import UUID
 import typer
 
 from app.commands.at_work import (
+    ACTOR,
     AsJson,
     DataDir,
     LenderName,
@@ -39,7 +40,7 @@ def create(
 
     async def work(parts: Parts) -> Any:
         lender_id, _slug = await lender_named(parts, lender)
-        return await make_key(parts.house, lender_id, label)
+        return await make_key(parts.house, parts.clock.now(), lender_id, label, actor=ACTOR)
 
     made = run(work, data_dir)
     typer.echo(as_json(made) if json_wanted else made.token)
@@ -84,7 +85,7 @@ def revoke(
 
     async def work(parts: Parts) -> str:
         chosen = pick(await _listed(parts, None), key)
-        return await revoke_key(parts.house, chosen)
+        return await revoke_key(parts.house, parts.clock.now(), chosen, actor=ACTOR)
 
     typer.echo(f"Revoked {run(work, data_dir)}….")
 

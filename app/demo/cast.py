@@ -114,7 +114,7 @@ async def _create(house: House, now: datetime, webhook_url: str) -> Cast:
             password_hash=hashed,
             actor="demo",
         )
-    key = await make_key(house, made.id, "the lender's own system")
+    key = await make_key(house, now, made.id, "the lender's own system", actor="demo")
     return Cast(
         lender_id=str(made.id),
         api_key=key.token,

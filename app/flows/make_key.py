@@ -12,6 +12,7 @@ from sqlalchemy import insert, select, update
 from app.domain.errors import Invalid, NotFound
 from app.domain.ids import LenderId
 from app.flows.house import House
+from app.store import audit
 from app.store.keys import new_id
 from app.store.tables import api_keys, lenders
 
@@ -43,7 +44,9 @@ class KeyListed:
     revoked_at: datetime | None
 
 
-async def make_key(house: House, lender_id: LenderId, label: str) -> KeyMade:
+async def make_key(
+    house: House, now: datetime, lender_id: LenderId, label: str, *, actor: str
+) -> KeyMade:
     """Make an API key of 256 random bits. Raises `Invalid` for a label nobody can read."""
     label = label.strip()
     if not 1 <= len(label) <= 60 or not label.isprintable():
@@ -61,21 +64,36 @@ async def make_key(house: House, lender_id: LenderId, label: str) -> KeyMade:
                 created_at=house.real_now(),
             )
         )
+        await audit.record(
+            unit, now, actor=actor, act="make_key", subject=made.prefix, after={"label": label}
+        )
     return made
 
 
-async def revoke_key(house: House, key_id: UUID) -> str:
+async def revoke_key(house: House, now: datetime, key_id: UUID, *, actor: str) -> str:
     """Revoke at once; returns the prefix. Revoking twice is harmless. Raises `NotFound`."""
     async with house.store.engine_unit() as unit:
-        prefix = await unit.conn.scalar(select(api_keys.c.prefix).where(api_keys.c.id == key_id))
-        if prefix is None:
+        key = (
+            await unit.conn.execute(select(api_keys).where(api_keys.c.id == key_id))
+        ).one_or_none()
+        if key is None:
             raise NotFound("There is no such API key.")
-        await unit.conn.execute(
+        done = await unit.conn.execute(
             update(api_keys)
             .where(api_keys.c.id == key_id, api_keys.c.revoked_at.is_(None))
             .values(revoked_at=house.real_now())
         )
-    return str(prefix)
+        if done.rowcount:
+            await audit.record(
+                unit,
+                now,
+                actor=actor,
+                act="revoke_key",
+                subject=key.prefix,
+                before={"label": key.label},
+                lender_id=key.lender_id,
+            )
+    return str(key.prefix)
 
 
 async def list_keys(house: House, lender_id: LenderId | None = None) -> list[KeyListed]:

@@ -167,6 +167,10 @@ async def _about_entry(unit: Unit, adjustment_id: UUID, amount: Money | None) ->
     return _About(loan.lender_id, loan.borrower_id, loan.id, case_id, whole)
 
 
+def _in_notes(amount: Money | None) -> dict[str, Any] | None:
+    return None if amount is None else {"minor": amount.minor, "currency": amount.currency}
+
+
 async def _insert(
     unit: Unit,
     now: datetime,
@@ -218,7 +222,7 @@ async def _insert(
         actor=actor,
         act=f"propose_{kind.value}",
         subject=str(subject_id),
-        after=shown,
+        after={"approval_id": str(approval_id), "amount": _in_notes(about.amount)},
         reason=why,
         lender_id=about.lender_id,
     )

@@ -61,8 +61,15 @@ async def write_end(
         actor=actor,
         act=f"{state.value}_{row.kind}",
         subject=str(row.subject_id),
-        before={"state": ApprovalState.PROPOSED.value, "proposed_by": row.proposed_by},
-        after=shown,
+        before={"state": ApprovalState.PROPOSED.value},
+        after={
+            "state": state.value,
+            "approval_id": str(row.id),
+            "proposed_by": row.proposed_by,
+            "amount": None
+            if row.amount_minor is None
+            else {"minor": row.amount_minor, "currency": row.currency},
+        },
         reason=note,
         lender_id=row.lender_id,
     )

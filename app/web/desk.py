@@ -40,6 +40,7 @@ _ITEMS: Final = (
     _Item("Controls", "/controls", "controls", Act.SEE_CONTROLS),
     _Item("Book files", "/book", "files", Act.SEE_BOOK_FILES),
     _Item("Would have sent", "/observe", "eye", Act.SEE_OBSERVE_REPORT),
+    _Item("Audit", "/audit", "search", Act.SEE_AUDIT),
     _Item("Team", "/team", "team", Act.MANAGE_USERS),
 )
 

@@ -30,6 +30,11 @@ def inputs_of(details: Mapping[str, Any], zone: ZoneInfo) -> list[tuple[str, str
     return lines
 
 
+def value_in_words(value: Any, zone: ZoneInfo) -> str:
+    """One value of a change as people read it; a dash for nothing."""
+    return "–" if value in (None, "", [], {}) else _value(value, zone)
+
+
 def _value(value: Any, zone: ZoneInfo) -> str:
     match value:
         case bool():

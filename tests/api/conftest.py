@@ -111,7 +111,7 @@ async def luna(app: FastAPI, house: House) -> AsyncIterator[System]:
 
 async def _system(app: FastAPI, house: House) -> AsyncIterator[System]:
     lender_id = await make_lender(house.store, NOW)
-    made = await make_key(house, lender_id, "test")
+    made = await make_key(house, NOW, lender_id, "test", actor="test")
     async with client_of(app, made.token) as http:
         yield System(lender_id, made.token, http)
 

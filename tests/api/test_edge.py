@@ -67,9 +67,9 @@ async def test_a_revoked_key_is_refused_at_once(sol: System, house: House) -> No
     assert (await sol.http.get("/v1/borrowers")).status_code == 200
     (listed,) = await list_keys(house, sol.lender_id)
     assert listed.prefix == sol.token[:8]
-    await revoke_key(house, listed.id)
+    await revoke_key(house, NOW, listed.id, actor="test")
     check(await sol.http.get("/v1/borrowers"), 401, "unauthenticated")
-    await revoke_key(house, listed.id)
+    await revoke_key(house, NOW, listed.id, actor="test")
 
 
 async def test_the_key_itself_is_stored_nowhere(sol: System, house: House) -> None:
@@ -108,7 +108,7 @@ async def test_a_key_that_calls_too_fast_has_to_wait(
         lender_hooks=house.lender_hooks,
         real_now=house.real_now,
     )
-    other = await make_key(house, sol.lender_id, "another")
+    other = await make_key(house, NOW, sol.lender_id, "another", actor="test")
     app = build_api(slow, clock)
     async with client_of(app, sol.token) as http, client_of(app, other.token) as second:
         for _ in range(3):

@@ -35,7 +35,11 @@ def test_every_change_of_a_lender_is_audited(saldo: Saldo, db: DatabaseUrls) -> 
     done(saldo(*SOL))
     done(saldo("lender", "set", "language=es", "case_after_days=3"))
     with psycopg.connect(db.superuser) as admin:
-        rows = admin.execute("SELECT act, before, after, actor FROM audit ORDER BY id").fetchall()
+        # The strategy that ships is put in force beside it, by the installation.
+        rows = admin.execute(
+            "SELECT act, before, after, actor FROM audit"
+            " WHERE act <> 'publish_strategy' ORDER BY id"
+        ).fetchall()
     assert [row[0] for row in rows] == ["make_lender", "set_lender"]
     assert rows[1][1] == {"language": "en", "case_after_days": 0}
     assert rows[1][2] == {"language": "es", "case_after_days": 3}

@@ -9,6 +9,7 @@ from fastapi import APIRouter
 from app.web.pages import (
     another,
     approvals,
+    audit,
     board,
     book,
     cases,
@@ -38,6 +39,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     cases.router,
     relief.router,
     approvals.router,
+    audit.router,
     holds.router,
     consents.router,
     strategy_edit.router,

@@ -1,0 +1,151 @@
+"""The audit pages: every change with its old and new value, and who can get in."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+
+import pytest
+from sqlalchemy import text
+
+from app.domain.roles import Role
+from app.flows.make_key import make_key, revoke_key
+from app.flows.manage_users import add_user, change_role, disable_user
+from app.flows.set_observe_only import set_observe_only
+from app.reports.audit_list import AT_MOST, GROUPS, changes_of
+from app.web.pages.audit import GROUP_NAMES
+from tests.flows.desk_people import Desk as People
+from tests.flows.street import Street
+from tests.rig import make_lender
+from tests.web.conftest import Desk, OpenBrowser, desk_of, hashed_password
+
+pytestmark = pytest.mark.anyio
+
+
+@pytest.mark.parametrize(
+    ("before", "after", "expected"),
+    [
+        ({}, {}, []),
+        ({"a": 1}, {"a": 1}, []),
+        ({"a": 1, "b": 2}, {"a": 1, "b": 3}, [("b", 2, 3)]),
+        ({"a": 1}, {}, [("a", 1, None)]),
+        ({}, {"a": False}, [("a", None, False)]),
+        ({"b": 1, "a": 1}, {"c": 1}, [("b", 1, None), ("a", 1, None), ("c", None, 1)]),
+    ],
+)
+def test_a_change_is_what_differs(
+    before: dict[str, Any], after: dict[str, Any], expected: list[tuple[str, Any, Any]]
+) -> None:
+    assert [(one.name, one.before, one.after) for one in changes_of(before, after)] == expected
+
+
+def test_every_group_has_a_name() -> None:
+    assert set(GROUPS) == set(GROUP_NAMES)
+
+
+async def test_a_change_shows_old_and_new_and_is_found(street: Street, sign_in_as: Desk) -> None:
+    house, now, lender_id = street.house, street.now, street.lender_id
+    user = await add_user(
+        house, now, lender_id=lender_id, email="carla@sol.example", name="Carla",
+        role=Role.COLLECTOR, password_hash="", actor="ada",
+    )  # fmt: skip
+    await change_role(
+        house, now, lender_id=lender_id, user_id=user, role=Role.SUPERVISOR, actor="ada"
+    )
+    await set_observe_only(
+        house, now, lender_id=lender_id, on=True, reason="We look first.", actor="coral"
+    )
+    await make_key(house, now, lender_id, "core banking", actor="operator")
+    auditor = await sign_in_as(Role.AUDITOR)
+    page = await auditor.open("/audit")
+    assert page.problems == []
+    assert "role: collector → supervisor" in page.text
+    assert "observe only: no → yes" in page.text
+    assert "We look first." in page.text
+    assert "core banking" in page.text
+
+    def asked(**more: str) -> str:
+        return "/audit?" + "&".join(f"{name}={value}" for name, value in more.items())
+
+    only = await auditor.open(asked(group="brakes"))
+    assert "We look first." in only.text
+    assert "collector → supervisor" not in only.text
+    only = await auditor.open(asked(about="carla"))
+    assert "collector → supervisor" in only.text
+    assert "We look first." not in only.text
+    only = await auditor.open(asked(actor="coral", group="people"))
+    assert "Nothing of this kind was changed." in only.text
+    for odd in ("%25", "_", "%27", "%22%3Cscript", "a%00b"):
+        await auditor.open(asked(actor=odd, about=odd, group=odd, after=odd))
+        assert auditor.status in {200, 400}, odd
+
+
+async def test_the_history_goes_on_page_by_page(street: Street, sign_in_as: Desk) -> None:
+    async with street.store.engine_unit() as unit:
+        await unit.conn.execute(
+            text(
+                "INSERT INTO audit (lender_id, id, at, actor, act, subject)"
+                " SELECT :lender, gen_random_uuid(), :now, 'ada', 'halt', 'n' || n"
+                " FROM generate_series(1, :many) n"
+            ),
+            {"lender": street.lender_id, "now": street.now, "many": AT_MOST + 5},
+        )
+    auditor = await sign_in_as(Role.AUDITOR)
+    first = await auditor.open("/audit?group=brakes")
+    link = next(one for one in first.links if "after=" in one)
+    second = await auditor.open(link)
+    assert first.text.count("Halt") == AT_MOST
+    assert second.text.count("Halt") == 5
+
+
+async def test_the_review_points_out_what_is_not_used(street: Street, sign_in_as: Desk) -> None:
+    house, now, lender_id = street.house, street.now, street.lender_id
+    people = {}
+    for name in ("fresh", "idle", "gone", "away"):
+        people[name] = await add_user(
+            house, now, lender_id=lender_id, email=f"{name}@sol.example", name=name.title(),
+            role=Role.COLLECTOR, password_hash=hashed_password(), actor="ada",
+        )  # fmt: skip
+    async with street.store.engine_unit() as unit:
+        for name, days in (("idle", 91), ("gone", 5), ("away", 1)):
+            await unit.conn.execute(
+                text("UPDATE users SET seen_at = :seen WHERE id = :id"),
+                {"seen": street.hands.real - timedelta(days=days), "id": people[name]},
+            )
+        await unit.conn.execute(
+            text("UPDATE users SET away_until = '2026-12-24' WHERE id = :id"),
+            {"id": people["away"]},
+        )
+    await disable_user(house, now, lender_id=lender_id, user_id=people["gone"], actor="ada")
+    kept = await make_key(house, now, lender_id, "core banking", actor="operator")
+    dropped = await make_key(house, now, lender_id, "old script", actor="operator")
+    await revoke_key(house, now, dropped.id, actor="operator")
+    admin = await sign_in_as(Role.ADMIN)
+    page = await admin.open("/audit/access")
+    assert page.problems == []
+    for word in (
+        "fresh@sol.example", "Never used", "Not used for long", "Disabled",
+        "Away until", "by ada", kept.prefix, "Revoked",
+    ):  # fmt: skip
+        assert word in page.text, word
+    assert kept.token not in page.text
+
+
+async def test_another_lender_sees_nothing_of_it(
+    street: Street, sign_in_as: Desk, browser: OpenBrowser
+) -> None:
+    who = await street.neighbour()
+    proposed = await People(street).robot_proposes(who.loans[0])
+    luna = await make_lender(street.store, street.now)
+    stranger = await desk_of(street, browser, Role.AUDITOR, lender_id=luna)
+    for path in ("/audit", "/audit/access", "/approvals", "/approvals?decided=1"):
+        page = await stranger.open(path)
+        assert stranger.status == 200
+        assert str(who.loans[0]) not in page.text
+        assert f"/approvals/{proposed.id}" not in page.links
+    await stranger.open(f"/approvals/{proposed.id}")
+    assert stranger.status == 404
+    owner = await sign_in_as(Role.AUDITOR)
+    for path in ("/audit", f"/audit?about={who.ref}-L0", "/audit?group=debts&actor=saldo"):
+        assert f"loan {who.ref}-L0" in (await owner.open(path)).text
+    assert "Nothing of this kind" in (await owner.open("/audit?about=nobody")).text
