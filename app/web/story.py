@@ -12,7 +12,7 @@ from app.domain.case import CaseClose
 from app.domain.consent import ConsentState, Purpose
 from app.domain.detector import QuietReason
 from app.domain.hold import HoldKind
-from app.domain.message import CancelReason, MessageState
+from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.payment import PaymentState
 from app.domain.task import TaskOutcome, TaskReason, TaskState
 from app.reports.case_entries import Entry
@@ -275,9 +275,9 @@ def _said(details: Details) -> Words:
         "stop": "Borrower says: no more messages",
     }
     note = str(details.get("note", "") or "")
-    return Words(
-        titles.get(what, "Borrower said something"), f"“{note}”" if note else "", "speak", "warn"
-    )
+    wrote = details.get("by") == Channel.SMS.value
+    other = "Borrower wrote a text" if wrote else "Borrower said something"
+    return Words(titles.get(what, other), f"“{note}”" if note else "", "speak", "warn")
 
 
 def _payment(details: Details) -> Words:

@@ -15,6 +15,7 @@ from app.flows.request_consent import request_consent
 from app.ports import PayStatus
 from tests.browser.conftest import Site
 from tests.flows.street import BORN
+from tests.flows.test_post_out_and_in import hook, stop_from
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -193,6 +194,32 @@ async def test_everything_is_reached_by_the_keyboard_and_shows_it(site: Site) ->
     phone = await site.window(width=390, height=844)
     await phone.goto(f"{link}?lang=en")
     await _tab_through(phone)
+
+
+@pytest.mark.parametrize("width", [390, 1280])
+async def test_a_case_with_long_references_and_long_words_fits(site: Site, width: int) -> None:
+    who, link = await site.texted()
+    phone = await site.window(width=390, height=844)
+    await phone.goto(f"{link}?lang=en")
+    await phone.locator("#birth_date").fill(BORN.isoformat())
+    await phone.locator("form[data-step=check] button").click()
+    await phone.route("https://bank.example/**", lambda route: route.fulfill(body="the bank"))
+    await phone.locator("form[data-step=pay] button").click()
+    await expect(phone.get_by_text("the bank")).to_be_visible()
+    await phone.goto(f"{link}?lang=en")
+    await look_over(phone)
+    await hook(site.street, stop_from(who, stop=None, text="https://" + "x" * 400 + " <b>why</b>?"))
+    await site.street.work_off()
+    await site.street.rows("UPDATE payments SET state = 'unclear' RETURNING 1")
+    page = await site.signed_in(Role.SUPERVISOR, width=width)
+    for path in ("/", f"/cases/{who.cases[0]}"):
+        await page.goto(site.url + path)
+        await expect(
+            page.get_by_text("<b>why</b>?" if path != "/" else "xxxx").first
+        ).to_be_visible()
+        await look_over(page)
+    await expect(page.get_by_role("button", name="It did not arrive")).to_be_visible()
+    assert site.complaints == []
 
 
 async def test_what_is_hidden_takes_no_room(site: Site) -> None:

@@ -35,6 +35,7 @@ async def test_the_board_and_the_case_show_his_words(street: Street, sign_in_as:
     page = await desk.open(f"/cases/{who.cases[0]}")
     assert page.problems == []
     assert "What the borrower wrote" in page.text
+    assert "Borrower wrote a text" in page.text
     assert "first words" in page.text
     assert page.text.count(" long") >= 100
     assert "<script>alert" not in desk.answer.text
