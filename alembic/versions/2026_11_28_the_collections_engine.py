@@ -368,9 +368,17 @@ def upgrade() -> None:
             "share_basis_points", sa.SmallInteger(), server_default=sa.text("0"), nullable=False
         ),
         sa.Column("strategy_id", sa.UUID(), nullable=True),
+        sa.Column(
+            "withholds",
+            postgresql.ARRAY(sa.Text()),
+            server_default=sa.text("'{}'::text[]"),
+            nullable=False,
+        ),
+        sa.Column("horizon_days", sa.SmallInteger(), server_default=sa.text("30"), nullable=False),
         sa.Column("made_by", sa.Text(), nullable=False),
         sa.Column("started_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("ended_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("ended_by", sa.Text(), server_default="", nullable=False),
         sa.ForeignKeyConstraint(
             ["lender_id"], ["lenders.id"], name=op.f("fk_experiments_lender_id")
         ),
@@ -610,6 +618,8 @@ def upgrade() -> None:
         sa.Column("experiment_id", sa.UUID(), nullable=False),
         sa.Column("case_id", sa.UUID(), nullable=False),
         sa.Column("arm", sa.Text(), nullable=False),
+        sa.Column("due_minor", sa.BigInteger(), nullable=False),
+        sa.Column("currency", sa.String(length=3), nullable=False),
         sa.Column("drawn_at", sa.DateTime(timezone=True), nullable=False),
         sa.ForeignKeyConstraint(["case_id"], ["cases.id"], name=op.f("fk_case_arms_case_id")),
         sa.ForeignKeyConstraint(

@@ -76,12 +76,14 @@ class WaitsFor(StrEnum):
     PERSON = "person"
     PROMISE = "promise"
     LINK = "link"
+    EXPERIMENT = "experiment"
     CALL = "call"
     APPROVAL = "approval"
 
 
-# A promise and a link with the borrower put off what asks for money, not what must be said.
-_STAYS_DEMANDED: Final = (WaitsFor.PROMISE, WaitsFor.LINK)
+# A promise, a link with the borrower and an experiment put off what asks for money, not what must
+# be said.
+_STAYS_DEMANDED: Final = (WaitsFor.PROMISE, WaitsFor.LINK, WaitsFor.EXPERIMENT)
 
 
 @dataclass(frozen=True, slots=True)
@@ -145,6 +147,7 @@ class CaseFacts:
     held: bool = False
     in_flight: bool = False
     link_live: bool = False
+    left_alone: bool = False
     person_first: bool = False
     call_waiting: bool = False
     task_waiting: bool = False
@@ -233,7 +236,9 @@ def _waits(facts: CaseFacts) -> WaitsFor | None:
         return WaitsFor.PERSON
     if facts.promised:
         return WaitsFor.PROMISE
-    return WaitsFor.LINK if facts.link_live else None
+    if facts.link_live:
+        return WaitsFor.LINK
+    return WaitsFor.EXPERIMENT if facts.left_alone else None
 
 
 def _demanded(body: StrategyBody, facts: CaseFacts, anchor: date) -> tuple[Step, ...]:

@@ -47,9 +47,10 @@ class Situation:
 
     `owed` is what is due and unpaid. `closed_by` says why nothing is due, where that is known.
     `promised_until` is the last day of a promise that may still be kept. `link_live_until` is set
-    while an unpaid payment link works. `unreachable` is why no message
-    can be sent at all (a reason for a task), `troubles` are the other reasons that call for a
-    person. `tasks_open` are the reasons of the tasks that are waiting already.
+    while an unpaid payment link works. `left_alone_until` is set while an experiment asks nothing
+    of this case. `unreachable` is why no message can be sent at all (a reason for a task),
+    `troubles` are the other reasons that call for a person. `tasks_open` are the reasons of the
+    tasks that are waiting already.
     """
 
     case_id: CaseId
@@ -65,6 +66,7 @@ class Situation:
     payment_in_flight: bool = False
     promised_until: date | None = None
     link_live_until: datetime | None = None
+    left_alone_until: datetime | None = None
     unreachable: TaskReason | None = None
     troubles: tuple[TaskReason, ...] = ()
     tasks_open: frozenset[TaskReason] = frozenset()
@@ -184,6 +186,20 @@ def _link_is_out(now: Situation) -> tuple[Step, ...] | None:
     return (Wait(now.link_live_until, "A payment link is with the borrower."),)
 
 
+def _left_alone(now: Situation) -> tuple[Step, ...] | None:
+    """Money was seen, and chance decided that nobody is asked for it."""
+    if now.left_alone_until is None or now.left_alone_until <= now.now:
+        return None
+    if now.funds is None or now.funds.cover is Cover.NONE:
+        return None
+    # What is wrong needs a person still.
+    return (
+        _tasks(now)
+        if now.troubles
+        else (Wait(now.left_alone_until, "An experiment leaves this case alone."),)
+    )
+
+
 def _funds_seen(now: Situation) -> tuple[Step, ...] | None:
     if now.funds is None or now.funds.cover is Cover.NONE:
         return None
@@ -223,6 +239,7 @@ BEFORE_ANY_RULE = (
 RECOVERY = (
     StrategyRule("person_first", _person_first),
     StrategyRule("link_is_out", _link_is_out),
+    StrategyRule("left_alone", _left_alone),
     StrategyRule("funds_seen", _funds_seen),
     StrategyRule("trouble", _trouble),
 )

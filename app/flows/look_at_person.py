@@ -12,6 +12,7 @@ from sqlalchemy import Row, select
 
 from app.domain.case import CaseState
 from app.domain.detector import Cover
+from app.domain.experiment import Withheld
 from app.domain.hold import PRESSURE
 from app.domain.ids import CaseId
 from app.domain.message import Channel
@@ -20,6 +21,7 @@ from app.domain.strategy import SeenFunds, SignalsAct, Situation
 from app.domain.task import TaskReason, TaskState
 from app.store.brakes import HoldInForce, holds_of, silenced
 from app.store.dues import Due, dues_of
+from app.store.experiments import LeftAlone, left_alone
 from app.store.locks import lock_borrower
 from app.store.payments import live_payment
 from app.store.promises import OpenPromise, open_promises_of
@@ -35,7 +37,8 @@ class Person:
 
     `dues` are those with an open case, oldest first. `payment` is his live one, whatever its
     state; `link_live_until` the end of a link to money that was seen; `promises` are the open
-    ones, by case; `tasks` the waiting ones, by case (None: about the person).
+    ones, by case; `tasks` the waiting ones, by case (None: about the person); `left_alone` the
+    cases that an experiment asks nothing of.
     """
 
     row: Row[Any]
@@ -47,6 +50,7 @@ class Person:
     promises: Mapping[UUID, OpenPromise]
     tasks: tuple[tuple[UUID | None, TaskReason], ...]
     opted_out: bool
+    left_alone: Mapping[UUID, LeftAlone]
 
     @property
     def id(self) -> UUID:
@@ -81,6 +85,11 @@ class Person:
         """The holds over one case that keep anybody from asking him for money."""
         return tuple(hold for hold in self.holds if hold.covers(case_id) and hold.stops(*PRESSURE))
 
+    def left_alone_until(self, case_id: UUID, what: Withheld) -> datetime | None:
+        """Until when an experiment keeps `what` from one case; None: it does not."""
+        found = self.left_alone.get(case_id)
+        return found.until if found is not None and what in found.withholds else None
+
     def tasks_on(self, case_id: UUID) -> frozenset[TaskReason]:
         """The reasons of the tasks waiting about one case, or about him as a whole."""
         return frozenset(reason for about, reason in self.tasks if about in (None, case_id))
@@ -107,6 +116,7 @@ async def look_at_person(unit: Unit, now: datetime, borrower_id: UUID) -> Person
         link_live_until=await _link_live_until(unit, now, borrower_id),
         promises=await open_promises_of(unit, [due.case_id for due in dues if due.case_id]),
         tasks=tuple((task.case_id, TaskReason(task.reason)) for task in waiting),
+        left_alone=await left_alone(unit, [due.case_id for due in dues if due.case_id], now),
         opted_out=bool(await silenced(unit, (borrower_id,), Channel.SMS)),
     )
 
@@ -148,6 +158,7 @@ def situation_of(person: Person, due: Due, funds: SeenFunds | None, now: datetim
         payment_in_flight=person.in_flight or due.case_state is CaseState.IN_FLIGHT,
         promised_until=None if promise is None else promise.last_due_on,
         link_live_until=person.link_live_until,
+        left_alone_until=person.left_alone_until(case_id, Withheld.ASK),
         unreachable=person.unreachable,
         troubles=person.troubles,
         tasks_open=person.tasks_on(case_id),
@@ -180,6 +191,7 @@ def situation_notes(situation: Situation) -> dict[str, Any]:
         if situation.promised_until
         else None,
         "link_live_until": _iso(situation.link_live_until),
+        "left_alone_until": _iso(situation.left_alone_until),
         "unreachable": situation.unreachable.value if situation.unreachable else None,
         "troubles": [reason.value for reason in situation.troubles],
         "tasks_open": sorted(reason.value for reason in situation.tasks_open),

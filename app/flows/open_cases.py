@@ -11,8 +11,10 @@ from uuid import UUID
 from sqlalchemy import Row, and_, insert, select, true, update
 
 from app.domain.case import CaseState
+from app.domain.experiment import Withheld
 from app.domain.task import TaskReason
 from app.flows.actors import ROBOT
+from app.flows.draw_arms import draw_arms
 from app.flows.flag_cases import ask_segments
 from app.flows.house import House
 from app.flows.install_strategies import install_strategies
@@ -22,6 +24,7 @@ from app.store import timeline
 from app.store.accounts import rearm, schedule_reads, unread_borrowers
 from app.store.arrays import among
 from app.store.dues import last_due_day
+from app.store.experiments import LeftAlone, left_alone
 from app.store.keys import new_id
 from app.store.locks import lock_borrowers
 from app.store.strategies import chosen_versions, lenders_without_choice
@@ -66,8 +69,15 @@ async def open_cases_for(
     people = {loan.borrower_id for loan in due}
     await schedule_reads(unit, people, now)
     await rearm(unit, people)
+    await ask_segments(unit, now, list(opened.values()))
+    await draw_arms(unit, now, opened, versions)
     unread = await unread_borrowers(unit, people)
-    without = [loan for loan in due if loan.borrower_id in unread]
+    alone = await left_alone(unit, opened.values(), now)
+    without = [
+        loan
+        for loan in due
+        if loan.borrower_id in unread and not _is_left(alone.get(opened[loan.id]))
+    ]
     for loan in without:
         await open_task(
             unit,
@@ -79,8 +89,12 @@ async def open_cases_for(
             situation={"loan": loan.external_ref, "due_on": loan.next_due_on.isoformat()},
             lender_id=loan.lender_id,
         )
-    await ask_segments(unit, now, list(opened.values()))
     return CasesOpened(len(opened), len(without))
+
+
+def _is_left(alone: LeftAlone | None) -> bool:
+    """A call because nothing may be read is the strategy's work; an experiment may put it off."""
+    return alone is not None and Withheld.STRATEGY in alone.withholds
 
 
 async def _falling_due(unit: Unit, now: datetime, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:

@@ -219,6 +219,11 @@ INVARIANTS: Final = (
                 AND l.state = 'live')
             AND NOT EXISTS (SELECT FROM payment_cases p WHERE p.case_id = c.id AND p.live)
             AND NOT EXISTS (SELECT FROM promises p WHERE p.case_id = c.id AND p.state = 'open')
+            AND NOT EXISTS (SELECT FROM case_arms a JOIN experiments e ON e.id = a.experiment_id
+                WHERE a.case_id = c.id AND a.arm = 'control' AND e.kind = 'holdout'
+                AND e.ended_at IS NULL
+                AND a.drawn_at + make_interval(days => e.horizon_days)
+                    > cast(:now AS timestamptz))
             AND NOT EXISTS (SELECT FROM holds h WHERE h.borrower_id = c.borrower_id
                 AND (h.case_id IS NULL OR h.case_id = c.id) AND h.lifted_at IS NULL
                 AND (h.ends_at IS NULL OR h.ends_at > cast(:now AS timestamptz)))

@@ -280,9 +280,12 @@ experiments = tenant_table(
     words("product", default=""),  # "": every product
     small("share_basis_points", 0),
     ref("strategy_id", "strategies", optional=True),  # the challenger
+    names("withholds"),  # what a holdout keeps from its control arm (app/domain/experiment.py)
+    small("horizon_days", 30),  # an outcome is what came within these days of the draw
     words("made_by"),
     moment("started_at"),
     moment("ended_at", optional=True),
+    words("ended_by", default=""),
     UniqueConstraint("lender_id", "name"),
 )
 
@@ -292,6 +295,8 @@ case_arms = tenant_table(
     ref("experiment_id", "experiments"),
     ref("case_id", "cases"),
     words("arm"),  # control | treated
+    minor("due_minor"),  # what was due at the draw: outcomes are shares of it
+    currency(),
     moment("drawn_at"),
     PrimaryKeyConstraint("experiment_id", "case_id"),
     Index(None, "case_id"),
