@@ -299,7 +299,8 @@ async def test_one_lenders_session_against_everything_of_another(
     before = await _everything(street)
 
     other = await make_lender(street.store, street.now)
-    for role in Role:
+    # Without a place at the desk there is no form to forge with: see test_roles.
+    for role in set(Role) - {Role.INTEGRATION}:
         stranger = await desk_of(street, browser, role, lender_id=other)
         csrf = (await stranger.open("/account")).forms[0].fields["csrf"]
         for path in PAGES:
