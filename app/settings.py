@@ -22,7 +22,8 @@ from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
-from app.domain.errors import Misconfigured
+from app.domain.delinquency import Buckets
+from app.domain.errors import Invalid, Misconfigured
 
 PREFIX = "SALDO_"
 KEY_BYTES = 32
@@ -191,6 +192,12 @@ class Settings(BaseSettings):
         "delayed requests keep the bank's count too.",
     )
 
+    delinquency_buckets: str = Field(
+        default="1-30, 31-60, 61-90, 91+",
+        description="Buckets of days past due for monitoring, without gap or overlap, the last "
+        "one open.",
+    )
+
     worker_count: int = Field(
         default=1, ge=1, le=32, description="Worker processes that `saldo serve` starts."
     )
@@ -251,6 +258,15 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
+    @field_validator("delinquency_buckets")
+    @classmethod
+    def _check_buckets(cls, value: str) -> str:
+        try:
+            Buckets.parse(value)
+        except Invalid as error:
+            raise ValueError(error.message) from None
+        return value
+
     @field_validator("hash_key")
     @classmethod
     def _check_hash_key(cls, value: SecretStr) -> SecretStr:
@@ -301,6 +317,11 @@ class Settings(BaseSettings):
     def postgres_path(self) -> Path:
         """Folder of the private PostgreSQL."""
         return self.postgres_dir or self.data_dir / "postgres"
+
+    @property
+    def buckets(self) -> Buckets:
+        """The buckets of days past due."""
+        return Buckets.parse(self.delinquency_buckets)
 
     @property
     def owed_max_age(self) -> timedelta:

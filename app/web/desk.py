@@ -35,6 +35,7 @@ _ITEMS: Final = (
     _Item("Board", "/", "board", Act.SEE_BOARD),
     _Item("Cases", "/cases", "cases", Act.SEE_CASE),
     _Item("Approvals", "/approvals", "scale", Act.SEE_APPROVALS),
+    _Item("Portfolio", "/portfolio", "chart", Act.SEE_REPORTS),
     _Item("Consents", "/consents", "consent", Act.SEE_CONSENTS),
     _Item("Strategies", "/strategies", "strategy", Act.SEE_STRATEGIES),
     _Item("Controls", "/controls", "controls", Act.SEE_CONTROLS),

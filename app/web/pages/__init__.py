@@ -20,6 +20,7 @@ from app.web.pages import (
     observe,
     paid,
     pay,
+    portfolio,
     relief,
     segments,
     sign_in,
@@ -49,6 +50,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     controls.router,
     book.router,
     observe.router,
+    portfolio.router,
     team.router,
     unclear.router,
     # Longer addresses first: /p/back/... and /p/.../stop before /p/{token}.
