@@ -97,26 +97,21 @@ async def portfolio(unit: Unit, buckets: Buckets, *, on: date, since: date) -> P
     rows = await driver.rows(
         unit,
         f"""
-        SELECT currency, cell, count(*), sum(outstanding)::bigint, sum(overdue)::bigint
-        FROM ({on_a_day("day")}) AS book GROUP BY currency, cell ORDER BY currency, cell
-        """,  # noqa: S608 - our own constant
-        parameters(unit.lender_id, buckets.firsts, day=on),
-    )
-    moved = await driver.rows(
-        unit,
-        f"""
-        SELECT a.currency, a.cell, b.cell, count(*), sum(a.outstanding)::bigint
+        SELECT b.currency, a.cell, b.cell, count(*), sum(a.outstanding)::bigint,
+            sum(b.outstanding)::bigint, sum(b.overdue)::bigint
         FROM ({on_a_day("since")}) AS a JOIN ({on_a_day("day")}) AS b USING (id)
-        WHERE a.cell >= 0 GROUP BY a.currency, a.cell, b.cell
+        GROUP BY b.currency, a.cell, b.cell ORDER BY b.currency, a.cell, b.cell
         """,  # noqa: S608 - our own constants
         parameters(unit.lender_id, buckets.firsts, day=on, since=since),
     )
     moves: dict[str, list[Move]] = {}
-    for currency, before, after, count, minor in moved:
-        moves.setdefault(currency, []).append(Move(names[before], names[after], count, minor))
     found: dict[str, dict[int, tuple[int, int, int]]] = {}
-    for currency, cell, count, outstanding, overdue in rows:
-        found.setdefault(currency, {})[cell] = (count, outstanding, overdue)
+    for currency, before, after, count, minor, outstanding, overdue in rows:
+        move = Move(names[before], names[after], count, minor)
+        moves.setdefault(currency, []).append(move)
+        cells = found.setdefault(currency, {})
+        known = cells.get(after, (0, 0, 0))
+        cells[after] = (known[0] + count, known[1] + outstanding, known[2] + overdue)
     return Portfolio(
         on=on,
         since=since,

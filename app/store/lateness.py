@@ -32,37 +32,44 @@ _ON_A_DAY: Final = """
         SELECT i.loan_id, i.due_on, i.amount_minor, i.paid_minor, m.back,
             coalesce(sum(i.paid_minor) OVER (PARTITION BY i.loan_id
                 ORDER BY i.due_on DESC, i.number DESC
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS younger,
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::bigint AS younger,
             coalesce(sum(i.amount_minor - i.paid_minor) OVER (PARTITION BY i.loan_id
                 ORDER BY i.due_on, i.number
-                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0) AS older
+                ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::bigint AS older
         FROM moved m JOIN instalments i ON i.loan_id = m.loan_id
-    ), parts AS (
-        SELECT i.loan_id, i.due_on, i.amount_minor - i.paid_minor AS unpaid
-        FROM instalments i JOIN d ON i.lender_id = d.id
-        WHERE i.paid_minor < i.amount_minor
-            AND NOT EXISTS (SELECT FROM moved m WHERE m.loan_id = i.loan_id)
-        UNION ALL
+    ), then_parts AS (
         SELECT loan_id, due_on, amount_minor - CASE WHEN back > 0
             THEN paid_minor - least(paid_minor, greatest(0, back - younger))
             ELSE paid_minor + least(amount_minor - paid_minor, greatest(0, -back - older)) END
+            AS unpaid
         FROM undone
     ), owed AS MATERIALIZED (
-        SELECT loan_id, sum(unpaid)::bigint AS outstanding,
-            sum(unpaid) FILTER (WHERE due_on < {day}::date)::bigint AS overdue,
-            min(due_on) FILTER (WHERE due_on < {day}::date) AS oldest
-        FROM parts WHERE unpaid > 0 GROUP BY loan_id
-    ), held AS (
-        SELECT o.loan_id, greatest((h.starts_at AT TIME ZONE d.tz)::date, o.oldest + 1) AS first,
+        SELECT i.loan_id, sum(i.amount_minor - i.paid_minor)::bigint AS outstanding,
+            coalesce(sum(i.amount_minor - i.paid_minor)
+                FILTER (WHERE i.due_on < {day}::date), 0)::bigint AS overdue,
+            min(i.due_on) FILTER (WHERE i.due_on < {day}::date) AS oldest
+        FROM instalments i
+        WHERE i.lender_id = %(lender)b AND i.paid_minor < i.amount_minor
+            AND NOT EXISTS (SELECT FROM moved m WHERE m.loan_id = i.loan_id)
+        GROUP BY i.loan_id
+        UNION ALL
+        SELECT loan_id, sum(unpaid)::bigint,
+            coalesce(sum(unpaid) FILTER (WHERE due_on < {day}::date), 0)::bigint,
+            min(due_on) FILTER (WHERE due_on < {day}::date)
+        FROM then_parts WHERE unpaid > 0 GROUP BY loan_id
+    ), freezing AS MATERIALIZED (
+        SELECT l.id AS loan_id, (h.starts_at AT TIME ZONE d.tz)::date AS first,
             least(((least(h.ends_at, h.lifted_at) - interval '1 microsecond')
                 AT TIME ZONE d.tz)::date, {day}::date) AS last
         FROM d JOIN holds h ON h.lender_id = d.id
         JOIN loans l ON l.borrower_id = h.borrower_id
-        JOIN owed o ON o.loan_id = l.id AND o.oldest IS NOT NULL
         LEFT JOIN cases k ON k.id = h.case_id
         WHERE (h.case_id IS NULL OR k.loan_id = l.id)
             AND (h.blocks = '{{}}' OR 'days' = ANY(h.blocks))
             AND h.starts_at < coalesce(least(h.ends_at, h.lifted_at), 'infinity')
+    ), held AS (
+        SELECT z.loan_id, greatest(z.first, o.oldest + 1) AS first, z.last
+        FROM freezing z JOIN owed o ON o.loan_id = z.loan_id WHERE o.oldest IS NOT NULL
     ), frozen AS (
         SELECT loan_id, sum(upper(one) - lower(one))::int AS days
         FROM (SELECT loan_id, unnest(range_agg(daterange(first, last, '[]'))) AS one
@@ -75,7 +82,8 @@ _ON_A_DAY: Final = """
                 WHERE b.reverses_id = a.id AND b.made_at < d.edge)
     )
     SELECT l.id, l.borrower_id, l.external_ref, l.product, l.currency,
-        coalesce(o.outstanding, 0) AS outstanding, coalesce(o.overdue, 0) AS overdue, o.oldest,
+        coalesce(o.outstanding, 0)::bigint AS outstanding,
+        coalesce(o.overdue, 0)::bigint AS overdue, o.oldest,
         coalesce({day}::date - o.oldest, 0) AS since, coalesce(f.days, 0) AS frozen,
         CASE WHEN g.loan_id IS NOT NULL THEN -2
             WHEN l.state = 'closed' AND l.owed_as_of < d.edge THEN -3

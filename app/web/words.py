@@ -10,6 +10,7 @@ from zoneinfo import ZoneInfo
 from app.domain.approval import ApprovalKind
 from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState, Purpose, RequestState
+from app.domain.delinquency import Standing
 from app.domain.hold import HoldBlock, HoldKind
 from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.money import Money
@@ -306,6 +307,33 @@ HOLD_BLOCKS: Final[Mapping[HoldBlock, str]] = {
     HoldBlock.WRITE_OFF: "writing it off",
     HoldBlock.DAYS: "counting days past due",
 }
+
+LOAN_STATES: Final[Mapping[str, str]] = {
+    "active": "Running",
+    "closed": "Over in your ledger",
+    "written_off": "Written off",
+}
+
+BOOKED: Final[Mapping[str, str]] = {
+    "lender": "reported by your system",
+    "saldo": "paid through Saldo",
+    "forgiven": "forgiven, no money came",
+    "write_off": "written off",
+    "reversal": "owed again",
+}
+
+_CELLS: Final[Mapping[str, str]] = {
+    Standing.CURRENT.value: "Not late",
+    Standing.PAID.value: "Paid off",
+    Standing.CLOSED.value: "Closed",
+    Standing.WRITTEN_OFF.value: "Written off",
+}
+
+
+def cell(name: str) -> str:
+    """Where a loan stands: the days of its bucket, or a word."""
+    return _CELLS.get(name, f"{name} days")
+
 
 CHANNELS: Final[Mapping[Channel, str]] = {
     Channel.SMS: "Text message",

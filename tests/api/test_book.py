@@ -41,6 +41,7 @@ async def test_a_loan_shows_what_is_due_and_what_is_outstanding(sol: System) -> 
     assert shown["due"] == {"amount": "120.00", "currency": "EUR"}
     assert shown["outstanding"] == {"amount": "240.00", "currency": "EUR"}
     assert [one["number"] for one in shown["instalments"]] == [1, 2]
+    assert (shown["days_past_due"], shown["days_since_due"], shown["bucket"]) == (29, 29, "1-30")
     assert shown["owed_as_of"] == "2026-03-02T09:30:00Z"
     again = await sol.http.post("/v1/loans", json=LOAN)
     assert again.status_code == 200

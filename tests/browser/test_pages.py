@@ -19,7 +19,7 @@ from tests.flows.test_post_out_and_in import hook, stop_from
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
-DESK = ["/", "/cases", "/consents", "/controls", "/observe", "/account"]
+DESK = ["/", "/cases", "/portfolio", "/consents", "/controls", "/observe", "/account"]
 
 # Everything that can be pressed must be large enough (WCAG 2.2, 2.5.8: 24 by 24), except links
 # within a sentence; and must show when it has the focus (2.4.7).

@@ -18,7 +18,7 @@ from tests.web.reading import Page
 pytestmark = pytest.mark.anyio
 
 PAGES = ["/", "/?pile=mine", "/?pile=others", "/cases", "/cases?closed=1", "/consents",
-         "/controls", "/observe", "/team", "/account"]  # fmt: skip
+         "/controls", "/portfolio", "/observe", "/team", "/account"]  # fmt: skip
 
 
 async def with_a_task(street: Street) -> tuple[Neighbour, UUID]:

@@ -27,6 +27,7 @@ from app.flows.confirm_owed import confirm_owed
 from app.flows.register_loan import LoanWanted, register_loan
 from app.flows.report_repayment import RepaymentWanted, report_repayment
 from app.reports import book
+from app.reports.delinquency import loan_standing
 from app.reports.slices import take
 from app.store.loans import Scheduled
 
@@ -83,10 +84,11 @@ async def list_loans(
 
 @router.get("/{external_ref}", summary="Read a loan", responses=NOT_FOUND)
 async def get_loan(external_ref: RefInPath, caller: ByKey) -> LoanInFullShown:
-    """One loan with its instalments."""
+    """One loan with its instalments, and how late it is at this moment."""
     async with caller.house.store.unit(caller.lender_id) as unit:
         row = await book.loan_of(unit, external_ref, caller.now)
         parts = await book.instalments_of(unit, row.id)
+        stands = await loan_standing(unit, row.id, caller.house.settings.buckets, caller.now)
     listed = [
         InstalmentShown(
             number=part.number,
@@ -96,7 +98,13 @@ async def get_loan(external_ref: RefInPath, caller: ByKey) -> LoanInFullShown:
         )
         for part in parts
     ]
-    return LoanInFullShown(**_shown(row), instalments=listed)
+    return LoanInFullShown(
+        **_shown(row),
+        days_past_due=stands.lateness.days_past_due,
+        days_since_due=stands.lateness.days_since_due,
+        bucket=stands.cell,
+        instalments=listed,
+    )
 
 
 @router.put(

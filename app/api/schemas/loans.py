@@ -161,8 +161,21 @@ class LoanShown(Shown):
 
 
 class LoanInFullShown(LoanShown):
-    """A loan with its instalments."""
+    """A loan with its instalments, and how late it is today."""
 
+    days_past_due: Annotated[
+        int,
+        Field(description="Since the oldest unpaid due date, without days that a hold froze."),
+    ]
+    days_since_due: Annotated[int, Field(description="The same with them.")]
+    bucket: Annotated[
+        str,
+        Field(
+            description="Of the days past due, such as 31-60; or current, paid, closed, "
+            "written_off.",
+            examples=["31-60"],
+        ),
+    ]
     instalments: list[InstalmentShown]
 
 

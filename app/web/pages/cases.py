@@ -21,6 +21,7 @@ from app.flows.opt_out import opt_out
 from app.reports.case_file import CaseFile, case_file
 from app.reports.case_list import find_cases
 from app.reports.hold_book import hold_book
+from app.reports.loan_story import loan_story
 from app.web.banks import bank_name
 from app.web.codes import link_code
 from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
@@ -84,6 +85,7 @@ async def case_page(
             before=request.query_params.get("before", ""),
         )
         holds = await hold_book(unit, now, borrower_id=file.person.id, case_id=file.id)
+        story_of_loan = await loan_story(unit, file.id, site.settings.buckets, now)
     story = [tell(entry, zone) for entry in file.entries]
     return desk_page(
         site,
@@ -99,6 +101,7 @@ async def case_page(
         tasks=[shown_task(site, line, now, zone) for line in file.tasks],
         outcomes=list(TaskOutcome),
         holds=holds,
+        story=story_of_loan,
         hold_kinds=list(HoldKind),
         blocks=list(HoldBlock),
         days=by_day(story, zone),

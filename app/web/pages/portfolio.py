@@ -14,6 +14,7 @@ from app.domain.delinquency import Roll, Share, Standing
 from app.domain.errors import Invalid
 from app.domain.roles import Act
 from app.reports.delinquency import BookOnDay, loan_list, portfolio
+from app.web import words
 from app.web.desk import brakes_in_force, desk_page, zone_of_seat
 from app.web.seats import Seat, needs
 from app.web.site import Site, site_of
@@ -23,12 +24,6 @@ router = APIRouter()
 # A month, as roll rates are usually told.
 _USUAL_SPAN: Final = timedelta(days=30)
 _EARLIEST: Final = date(2000, 1, 1)
-_CELLS: Final = {
-    Standing.CURRENT.value: "Not late",
-    Standing.PAID.value: "Paid off",
-    Standing.CLOSED.value: "Closed",
-    Standing.WRITTEN_OFF.value: "Written off",
-}
 
 
 @dataclass(frozen=True, slots=True)
@@ -78,7 +73,7 @@ async def page(
         earliest=_EARLIEST,
         books=[(book, _bars(book), _risks(book)) for book in found.books],
         rolls={currency: _rows(roll) for currency, roll in found.rolls.items()},
-        columns={currency: [name_of(one) for one in roll.columns]
+        columns={currency: [words.cell(one) for one in roll.columns]
                  for currency, roll in found.rolls.items()},
     )  # fmt: skip
 
@@ -124,11 +119,6 @@ def _day(request: Request, name: str, usual: date) -> date:
     return date.fromisoformat(text) if text else usual
 
 
-def name_of(cell: str) -> str:
-    """A cell in words."""
-    return _CELLS.get(cell, f"{cell} days")
-
-
 def percent(share: float) -> str:
     """A share of one in words; what is there is never shown as nothing."""
     if 0 < share < 0.0005:
@@ -140,7 +130,7 @@ def _bars(book: BookOnDay) -> list[Bar]:
     longest = max((line.outstanding.minor for line in book.lines), default=0) or 1
     return [
         Bar(
-            name=name_of(line.cell),
+            name=words.cell(line.cell),
             width=round(100 * line.outstanding.minor / longest, 2),
             share=percent(book.share(line.outstanding)),
             loans=line.loans,
@@ -165,11 +155,11 @@ def _rows(roll: Roll) -> list[RollRow]:
     places = {name: number for number, name in enumerate(roll.columns)}
     return [
         RollRow(
-            name=name_of(row),
+            name=words.cell(row),
             loans=roll.totals(row).loans,
             cells=tuple(
                 (
-                    name_of(column),
+                    words.cell(column),
                     percent(share.of_minor),
                     share.loans,
                     percent(share.of_loans),
