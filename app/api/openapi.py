@@ -51,6 +51,7 @@ TAGS: Final[list[dict[str, Any]]] = [
     {"name": "Messages", "description": "What went out to borrowers, or would have."},
     {"name": "Payments", "description": "Money from the borrower's own bank."},
     {"name": "Tasks", "description": "What people have to do."},
+    {"name": "Approvals", "description": "What needs a second person. Systems never decide."},
     {"name": "Lender", "description": "Your lender: status, stop switches, observe-only."},
     {"name": "Webhooks", "description": "For providers."},
     {"name": "Health", "description": "For load balancers. No key."},

@@ -78,7 +78,9 @@ async def close_case(unit: Unit, now: datetime, loan: Row[Any], because: CaseClo
         cancel_tasks=True,
         withdraw_links=True,
     )
-    await withdraw_waiting(unit, now, loan.id, why=because.value)
+    if because is not CaseClose.FAILED:
+        # A collection that came to nothing leaves the debt, and so the question what becomes of it.
+        await withdraw_waiting(unit, now, loan.id, why=because.value)
     details = {"why": because.value, "loan_id": str(loan.id)}
     line = Line(loan.borrower_id, Kind.CASE_CLOSED, ROBOT, details, case_id, loan.lender_id)
     await timeline.write(unit, now, [line])

@@ -11,7 +11,6 @@ from app.domain.approval import ApprovalKind
 from app.domain.case import CaseClose, CaseState
 from app.domain.errors import Conflict
 from app.domain.money import Money
-from app.domain.promise import PROMISE, PromiseState
 from app.domain.task import TaskReason
 from app.flows.open_task import open_task
 from app.flows.refresh_loan import refresh_loan
@@ -19,8 +18,7 @@ from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
 from app.store.approvals import add_adjustment, unpaid_in_all
 from app.store.loans import lock_loan
-from app.store.moves import move_all
-from app.store.tables import cases, loans, promises
+from app.store.tables import cases, loans
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -51,8 +49,7 @@ async def write_off_loan(unit: Unit, now: datetime, approval: Row[Any], *, actor
         .where(loans.c.id == loan.id)
         .values(state="written_off", collection_ended_at=now)
     )
-    await _end_promises(unit, now, loan)
-    # Closes the case and takes all pressure off with it: nothing is due on such a loan.
+    # Closes the case, ends its promises and takes all pressure off: nothing is due on such a loan.
     await refresh_loan(unit, now, loan.id, because=CaseClose.WRITTEN_OFF)
     adjustment_id = await add_adjustment(
         unit, now, approval, kind=ApprovalKind.WRITE_OFF, amount=owed
@@ -108,22 +105,3 @@ async def _in_flight(unit: Unit, loan: Row[Any]) -> bool:
         return False
     state = await unit.conn.scalar(select(cases.c.state).where(cases.c.id == loan.case_id))
     return state == CaseState.IN_FLIGHT.value
-
-
-async def _end_promises(unit: Unit, now: datetime, loan: Row[Any]) -> None:
-    """Nobody waits for a promise about a debt that is given up."""
-    found = await unit.conn.scalars(
-        select(promises.c.id).where(
-            promises.c.loan_id == loan.id, promises.c.state == PromiseState.OPEN.value
-        )
-    )
-    await move_all(
-        unit,
-        promises,
-        list(found),
-        PROMISE,
-        "cancel",
-        ended_at=now,
-        ended_why=CaseClose.WRITTEN_OFF.value,
-        next_look_at=None,
-    )

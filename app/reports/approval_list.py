@@ -72,7 +72,7 @@ async def waiting_approvals(unit: Unit) -> tuple[ApprovalLine, ...]:
         .order_by(approvals.c.proposed_at, approvals.c.id)
         .limit(AT_MOST * 4)
     )
-    return tuple(_line(unit, row) for row in rows)
+    return tuple(line_of(unit, row) for row in rows)
 
 
 async def decided_approvals(
@@ -81,13 +81,13 @@ async def decided_approvals(
     """What is over, the latest proposal first, and the key of the next slice."""
     query = approvals_query().where(approvals.c.state != ApprovalState.PROPOSED.value)
     found = await take(unit, query, APPROVALS_BY, after=after, limit=AT_MOST)
-    return tuple(_line(unit, row) for row in found.rows), found.last
+    return tuple(line_of(unit, row) for row in found.rows), found.last
 
 
 async def approval_of(unit: Unit, approval_id: UUID) -> ApprovalLine:
     """One proposal. Raises `NotFound`."""
     query = approvals_query().where(approvals.c.id == approval_id)
-    return _line(unit, await one(unit, query, "proposal"))
+    return line_of(unit, await one(unit, query, "proposal"))
 
 
 async def approvals_of_loan(unit: Unit, loan_id: UUID) -> tuple[ApprovalLine, ...]:
@@ -98,7 +98,7 @@ async def approvals_of_loan(unit: Unit, loan_id: UUID) -> tuple[ApprovalLine, ..
         .order_by(approvals.c.proposed_at.desc(), approvals.c.id.desc())
         .limit(AT_MOST)
     )
-    return tuple(_line(unit, row) for row in rows)
+    return tuple(line_of(unit, row) for row in rows)
 
 
 async def loan_of_case(unit: Unit, case_id: UUID) -> Row[Any]:
@@ -156,7 +156,8 @@ def approvals_query(
     return query
 
 
-def _line(unit: Unit, row: Row[Any]) -> ApprovalLine:
+def line_of(unit: Unit, row: Row[Any]) -> ApprovalLine:
+    """A row of `approvals_query`, with what it is about in words."""
     title = str(row.considered.get("title", ""))
     if row.name_enc is not None:
         title = unit.open("borrowers.name_enc", row.borrower_id, row.name_enc)

@@ -215,6 +215,8 @@ INVARIANTS: Final = (
                 AND (t.case_id IS NULL OR t.case_id = c.id) AND t.state IN ('open', 'taken'))
             AND NOT EXISTS (SELECT FROM messages m WHERE m.borrower_id = c.borrower_id
                 AND m.state IN ('queued', 'sending', 'unknown'))
+            AND NOT EXISTS (SELECT FROM approvals p WHERE p.case_id = c.id
+                AND p.state = 'proposed')
             AND NOT EXISTS (SELECT FROM payment_links l WHERE l.borrower_id = c.borrower_id
                 AND l.state = 'live')
             AND NOT EXISTS (SELECT FROM payment_cases p WHERE p.case_id = c.id AND p.live)

@@ -13,6 +13,7 @@ from app.flows.house import House
 from app.store.keys import new_id
 from app.store.tables import (
     accounts,
+    approvals,
     cases,
     consent_choices,
     consent_requests,
@@ -47,6 +48,7 @@ class Garden:
     message_id: UUID
     task_id: UUID
     signal_id: UUID
+    approval_id: UUID
 
 
 async def plant(system: System, house: House) -> Garden:
@@ -71,6 +73,11 @@ async def plant(system: System, house: House) -> Garden:
         await add(
             holds, id=ids["hold_id"], kind="dispute", reason="x", starts_at=NOW, recorded_at=NOW,
             ends_at=NOW + timedelta(days=9), set_by="desk", **borrower,
+        )  # fmt: skip
+        await add(
+            approvals, id=ids["approval_id"], kind="write_off", subject_id=loan.id,
+            loan_id=loan.id, case_id=ids["case_id"], amount_minor=12_000, currency="EUR",
+            reason="x", proposed_by="saldo", proposed_at=NOW, **borrower,
         )  # fmt: skip
         await add(
             timeline, id=new_id(), at=NOW, kind="decision", actor="saldo",

@@ -33,6 +33,7 @@ BODIES: dict[str, Any] = {
     },
     "post_request": {"borrower_ref": "C-1", "purposes": ["scoring"]},
     "post_return": {"reason": "came back"},
+    "post_proposal": {"kind": "forgiveness", "amount": "1.00", "reason": "x"},
     "put_switch": {"halted": True, "reason": "x"},
 }  # fmt: skip
 
@@ -117,6 +118,10 @@ async def test_its_owner_finds_it(sol: System, house: House) -> None:
         if name == "post_scoring":
             assert answer.json()["code"] == "scoring_not_granted"
             continue
+        if name == "post_proposal":
+            # By now the loan was paid by the calls before; it is found all the same.
+            assert answer.json()["code"] == "nothing_owed"
+            continue
         assert answer.status_code in {200, 201, 204}, (name, answer.text)
         if name.startswith("list_") and "items" in answer.text:
             assert len(answer.json()["items"]) == 1, name
@@ -124,7 +129,16 @@ async def test_its_owner_finds_it(sol: System, house: House) -> None:
 
 async def test_nobody_gets_in_without_a_key(bare: httpx.AsyncClient) -> None:
     values = dict.fromkeys(
-        ("request_id", "consent_id", "case_id", "payment_id", "message_id", "task_id", "hold_id"),
+        (
+            "request_id",
+            "consent_id",
+            "case_id",
+            "payment_id",
+            "message_id",
+            "task_id",
+            "hold_id",
+            "approval_id",
+        ),
         "0190d9a4-7c1b-7e34-9a52-3f8a1f0b7c11",
     )
     for method, path, operation in ROUTES:

@@ -18,6 +18,7 @@ from app.domain.roles import Role
 from app.flows.confirm_owed import confirm_owed
 from app.flows.decide_approval import Word
 from app.flows.open_cases import open_cases
+from app.store.keys import new_id
 from app.store.loans import Scheduled
 from tests.flows.desk_people import Desk
 from tests.flows.street import Neighbour, Street
@@ -148,18 +149,23 @@ async def test_a_payment_on_its_way_is_waited_for(street: Street, desk: Desk) ->
 
 async def test_an_open_promise_is_waited_for_no_more(street: Street, desk: Desk) -> None:
     who = await street.neighbour()
+    own = {"lender": street.lender_id, "loan": who.loans[0], "now": street.now, "id": new_id()}
     async with street.store.unit(street.lender_id) as unit:
         await unit.conn.execute(
             text(
                 "INSERT INTO promises (lender_id, id, borrower_id, case_id, loan_id, currency,"
-                " source, made_by, made_at, next_look_at) VALUES (:lender, gen_random_uuid(),"
-                " :borrower, :case, :loan, 'EUR', 'desk', 'carla', :now, :now)"
+                " source, made_by, made_at, next_look_at) SELECT :lender, :id, borrower_id,"
+                " case_id, id, currency, 'desk', 'carla', :now, :now FROM loans WHERE id = :loan"
             ),
-            {
-                "lender": street.lender_id, "borrower": who.id, "case": who.cases[0],
-                "loan": who.loans[0], "now": street.now,
-            },
-        )  # fmt: skip
+            own,
+        )
+        await unit.conn.execute(
+            text(
+                "INSERT INTO promise_parts (lender_id, promise_id, number, due_on, amount_minor)"
+                " VALUES (:lender, :id, 1, '2026-03-20', 12000)"
+            ),
+            own,
+        )
     await desk.given_up(who.loans[0])
     promise = (await street.rows("SELECT * FROM promises"))[0]
     assert (promise.state, promise.next_look_at) == ("cancelled", None)
