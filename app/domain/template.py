@@ -250,6 +250,8 @@ def _value(channel: Channel, name: str, values: Mapping[str, str]) -> str:
     value = values.get(name)
     if value is None:
         raise Invalid(name, "is missing: the text needs it.")
+    # Amounts come with spaces that no line breaks at (CLDR); a text message has none of those.
+    value = value.replace("\u00a0", " ").replace("\u202f", " ")
     value = " ".join(value.split()) if name in ("lender", "name") else value
     if name in ("lender", "name") and channel is not Channel.EMAIL:
         value = value[:_LONGEST_NAME].rstrip()

@@ -29,7 +29,7 @@ VALUES = {
     "link": LINK,
     "stop_link": f"{LINK}/stop",
     "contact_phone": "+34 910 00 00 00",
-    "amount_due": "120,00 €",
+    "amount_due": "1\u202f120,00\u00a0€",
     "due_on": "3 de marzo de 2026",
     "days_past_due": "5",
     "loan_ref": "L-1",
@@ -54,7 +54,7 @@ def test_the_places_are_filled() -> None:
     made = render(mail(), VALUES)
     assert made.subject == "A message from Sol"
     assert made.body == (
-        f"Hello Ana Núñez, 120,00 € was due on 3 de marzo de 2026. {LINK} {LINK}/stop Sol"
+        f"Hello Ana Núñez, 1 120,00 € was due on 3 de marzo de 2026. {LINK} {LINK}/stop Sol"
     )
     assert made.wording == "first_missed/1"
 
@@ -102,7 +102,7 @@ def test_there_is_no_template_language(odd: str) -> None:
 
 def test_a_value_is_put_in_once_and_never_read_again() -> None:
     made = render(mail(), {**VALUES, "name": "{{amount_due}}"})
-    assert made.body.startswith("Hello {{amount_due}}, 120,00 €")
+    assert made.body.startswith("Hello {{amount_due}}, 1 120,00 €")
 
 
 @pytest.mark.parametrize("place", sorted(ABOUT_THE_DEBT))

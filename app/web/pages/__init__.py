@@ -30,6 +30,7 @@ from app.web.pages import (
     strategy_moves,
     tasks,
     team,
+    templates,
     unclear,
 )
 
@@ -52,6 +53,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     observe.router,
     portfolio.router,
     team.router,
+    templates.router,
     unclear.router,
     # Longer addresses first: /p/back/... and /p/.../stop before /p/{token}.
     stop.router,
