@@ -26,6 +26,7 @@ from app.flows.handle_inbox import plan_inbox
 from app.flows.keep_reminders import raise_reminders
 from app.flows.open_cases import open_cases
 from app.flows.plan_reads import plan_reads
+from app.flows.remind_ahead import remind_ahead
 from app.flows.step_cases import plan_steps
 from app.flows.tidy import tidy
 from app.flows.watch_promises import watch_promises
@@ -57,6 +58,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("apply_books", timedelta(seconds=5), apply_books),
     Entry("watch_promises", timedelta(seconds=30), watch_promises),
     Entry("raise_reminders", timedelta(seconds=30), raise_reminders),
+    Entry("remind_ahead", timedelta(seconds=60), remind_ahead),
     Entry("plan_steps", timedelta(seconds=20), plan_steps),
     Entry("end_links", timedelta(seconds=30), end_links),
     Entry("expire_signals", timedelta(minutes=5), expire_signals),

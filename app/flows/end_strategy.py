@@ -13,7 +13,7 @@ from app.domain.ids import derive_key
 from app.domain.stage_plan import Step, StepKind
 from app.domain.task import TaskReason
 from app.flows.actors import ROBOT
-from app.flows.case_facts import InHand
+from app.flows.cases_in_hand import InHand
 from app.flows.look_at_person import Person
 from app.flows.open_task import open_task
 from app.flows.propose_approval import propose

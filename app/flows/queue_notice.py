@@ -55,7 +55,7 @@ class Notice:
 
 @dataclass(frozen=True, slots=True)
 class NoticeQueued:
-    """What became of it. `skip` says why nothing will leave; both None: it was queued before."""
+    """The message, new or known; or why nothing will leave. A withheld message has both."""
 
     message_id: UUID | None = None
     skip: Skip | None = None
@@ -79,7 +79,7 @@ async def queue_notice(
     """Queue it for the first moment that the gate allows. The caller holds the borrower's lock."""
     known = await unit.conn.scalar(select(messages.c.id).where(messages.c.key == wanted.key))
     if known is not None:
-        return NoticeQueued()
+        return NoticeQueued(known)
     address = await _address(unit, house, person, wanted)
     if isinstance(address, Skip):
         return NoticeQueued(skip=address)

@@ -21,7 +21,7 @@ from app.domain.stage_plan import ENDS, Plan, Skip, Step, StepKind, plan_case
 from app.domain.task import TaskReason
 from app.domain.template import Cause
 from app.flows.actors import ROBOT
-from app.flows.case_facts import InHand, cases_in_hand, day_begins
+from app.flows.cases_in_hand import InHand, cases_in_hand, day_begins
 from app.flows.end_strategy import end_strategy
 from app.flows.house import House
 from app.flows.look_at_person import Person, look_at_person

@@ -17,10 +17,10 @@ from app.domain.message import CancelReason, Channel
 from app.domain.money import Money
 from app.domain.strategy import PERSON_FIRST
 from app.domain.template import Cause
-from app.flows.case_facts import local_today
+from app.flows.cases_in_hand import local_today
 from app.flows.house import House
 from app.flows.look_at_person import Person
-from app.flows.notice_words import Owed, Subject, notice_words
+from app.flows.notice_words import Owed, Promised, Subject, notice_words
 from app.store.arrays import among
 from app.store.dues import Due
 from app.store.tables import instalments, loans, messages, strategy_steps
@@ -42,6 +42,8 @@ async def still_said(unit: Unit, now: datetime, person: Person, message: Row[Any
     anchors = await _anchors(unit, message)
     if message.cause == Cause.REMIND.value:
         return await _coming(unit, now, person, anchors)
+    if message.cause == Cause.PROMISE.value:
+        return _promised(person, message, anchors, local_today(unit, person, now))
     return _overdue(person, message, anchors)
 
 
@@ -62,6 +64,37 @@ def _overdue(person: Person, message: Row[Any], anchors: Mapping[UUID, date]) ->
             gone = why
         left = [due for due in left if stands(due)]
     return Standing(tuple(left), None if left else gone)
+
+
+def _promised(
+    person: Person, message: Row[Any], anchors: Mapping[UUID, date], today: date
+) -> Standing:
+    """A promise that stands, and whose day is still ahead."""
+    left = [due for due in person.dues if due.case_id in message.case_ids]
+    if not left:
+        return Standing(gone=CancelReason.NOTHING_DUE)
+    if any(_waits_for_people(person, due) for due in left):
+        return Standing(gone=CancelReason.HOLD)
+    stands = tuple(
+        due
+        for due in left
+        if due.case_id in person.promises and today < anchors.get(due.loan_id, today)
+    )
+    return Standing(stands, None if stands else CancelReason.STAGE_OVER)
+
+
+def _promise_part(
+    person: Person, message: Row[Any], dues: Iterable[Due], anchors: Mapping[UUID, date]
+) -> Promised | None:
+    """The part that a reminder is about: the one of its step's day."""
+    if message.cause != Cause.PROMISE.value:
+        return None
+    for due in dues:
+        promise = person.promises.get(due.case_id) if due.case_id is not None else None
+        for part in promise.parts if promise is not None else ():
+            if part.due_on == anchors.get(due.loan_id):
+                return Promised(part.due_on, part.amount)
+    return None
 
 
 def _waits_for_people(person: Person, due: Due) -> bool:
@@ -133,10 +166,12 @@ async def say_anew(
 
     An amount that was right when the message was queued may be wrong when it leaves.
     """
+    about = tuple(dues)
     subject = Subject(
         Cause(message.cause),
-        tuple(Owed(due.loan_id, due.external_ref, due.amount, due.oldest_due_on) for due in dues),
+        tuple(Owed(due.loan_id, due.external_ref, due.amount, due.oldest_due_on) for due in about),
         local_today(unit, person, now),
+        _promise_part(person, message, about, await _anchors(unit, message)),
     )
     token = unit.open("messages.marker_enc", message.id, message.marker_enc)
     try:

@@ -17,6 +17,7 @@ from app.domain.promise import PromiseState
 from app.domain.promise_terms import Part, judge, reminder_days
 from app.flows.house import House
 from app.flows.judge_promises import REMINDER, judge_promises, step_name
+from app.flows.remind_of_promise import remind_of_promise
 from app.flows.side_by_side import side_by_side
 from app.store.keys import new_id
 from app.store.loans import lock_loan
@@ -71,12 +72,12 @@ async def _look(
 ) -> int:
     async with house.store.unit(lender_id) as unit:
         await lock_loan(unit, loan_id)
-        made = await _remind(unit, now, promise_id)
+        made = await _remind(unit, house, now, promise_id)
         await judge_promises(unit, now, loan_id)
         return made
 
 
-async def _remind(unit: Unit, now: datetime, promise_id: UUID) -> int:
+async def _remind(unit: Unit, house: House, now: datetime, promise_id: UUID) -> int:
     promise = (await unit.conn.execute(select(promises).where(promises.c.id == promise_id))).one()
     if promise.state != PromiseState.OPEN.value:
         return 0
@@ -94,7 +95,9 @@ async def _remind(unit: Unit, now: datetime, promise_id: UUID) -> int:
             grace_days=promise.grace_days,
             tolerance=Money(promise.tolerance_minor, promise.currency),
         )
-        made += await _take_step(unit, now, promise, number, on, needed=ruling.event is None)
+        if await _take_step(unit, now, promise, number, on, needed=ruling.event is None):
+            await remind_of_promise(unit, house, now, promise, number, parts[number - 1])
+            made += 1
     return made
 
 
@@ -109,8 +112,8 @@ def _ripe(
 
 async def _take_step(
     unit: Unit, now: datetime, promise: Row[Any], number: int, on: date, *, needed: bool
-) -> int:
-    """Take the step of this reminder once, under its derived key; 1 when a message is due."""
+) -> bool:
+    """Take the step of this reminder once, under its derived key; True when a message is due."""
     result = None if needed else "paid"
     step = insert(strategy_steps).values(
         id=new_id(),
@@ -131,4 +134,4 @@ async def _take_step(
             strategy_steps.c.id
         )
     )
-    return int(made.first() is not None and needed)
+    return made.first() is not None and needed

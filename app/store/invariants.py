@@ -202,9 +202,25 @@ INVARIANTS: Final = (
         """,
     ),
     Invariant(
+        "step_without_effect",
+        "a strategy took a step, and neither a message, a task nor a result stands behind it",
+        """
+        SELECT 1 FROM strategy_steps
+        WHERE message_id IS NULL AND task_id IS NULL AND result IS NULL
+        """,
+    ),
+    Invariant(
+        "called_after_the_end",
+        "a collector is asked to call about a case that is closed",
+        """
+        SELECT 1 FROM tasks t JOIN cases c ON c.id = t.case_id
+        WHERE t.reason = 'call_borrower' AND t.state IN ('open', 'taken') AND c.state = 'closed'
+        """,
+    ),
+    Invariant(
         "case_stuck",
-        "a case has been open for two days with nothing planned: no read, task, message, link, "
-        "hold or payment",
+        "a case has been open for two days with nothing planned: no step of its strategy, read, "
+        "task, message, link, promise, proposal, hold or payment",
         """
         SELECT 1 FROM cases c
         WHERE c.state <> 'closed'
@@ -219,6 +235,10 @@ INVARIANTS: Final = (
                 AND p.state = 'proposed')
             AND NOT EXISTS (SELECT FROM payment_links l WHERE l.borrower_id = c.borrower_id
                 AND l.state = 'live')
+            AND (c.strategy_version_id IS NULL OR c.next_step_at IS NULL
+                OR c.next_step_at < cast(:now AS timestamptz) - interval '2 days')
+            AND NOT EXISTS (SELECT FROM approvals a WHERE a.loan_id = c.loan_id
+                AND a.state = 'proposed')
             AND NOT EXISTS (SELECT FROM payment_cases p WHERE p.case_id = c.id AND p.live)
             AND NOT EXISTS (SELECT FROM promises p WHERE p.case_id = c.id AND p.state = 'open')
             AND NOT EXISTS (SELECT FROM case_arms a JOIN experiments e ON e.id = a.experiment_id

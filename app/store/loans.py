@@ -8,10 +8,11 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, case, func, select, update
-from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy import Row, case, column, func, literal, select, update
+from sqlalchemy.dialects.postgresql import ARRAY, insert
 
 from app.domain.errors import NotFound
+from app.domain.money import Money
 from app.store.arrays import among
 from app.store.dues import local_day
 from app.store.keys import new_id
@@ -193,4 +194,52 @@ async def write_schedule(
             index_elements=["loan_id", "number"],
             set_={name: fresh.excluded[name] for name in ("due_on", "amount_minor", "paid_minor")},
         )
+    )
+
+
+async def coming_amounts(unit: Unit, loan_ids: Iterable[UUID]) -> dict[UUID, Money]:
+    """What each loan has unpaid on its next due date; a loan without one is absent."""
+    rows = await unit.conn.execute(
+        select(
+            loans.c.id,
+            loans.c.currency,
+            func.sum(instalments.c.amount_minor - instalments.c.paid_minor).label("minor"),
+        )
+        .join(instalments, instalments.c.loan_id == loans.c.id)
+        .where(
+            among(loans.c.id, loan_ids),
+            instalments.c.due_on == loans.c.next_due_on,
+            instalments.c.paid_minor < instalments.c.amount_minor,
+        )
+        .group_by(loans.c.id)
+    )
+    return {row.id: Money(int(row.minor), row.currency) for row in rows}
+
+
+async def set_remind_days(unit: Unit, days: Mapping[UUID, date]) -> None:
+    """When the strategy looks at each loan again before anything is due.
+
+    A loan that somebody else holds this moment is left as it is: it is looked at once more.
+    """
+    free = set(
+        await unit.conn.scalars(
+            select(loans.c.id)
+            .where(among(loans.c.id, days))
+            .order_by(loans.c.id)
+            .with_for_update(skip_locked=True, key_share=True)
+        )
+    )
+    days = {loan_id: day for loan_id, day in days.items() if loan_id in free}
+    if not days:
+        return
+    rows = (
+        func.unnest(
+            literal(list(days), ARRAY(loans.c.id.type)),
+            literal(list(days.values()), ARRAY(loans.c.remind_on.type)),
+        )
+        .table_valued(column("loan_id", loans.c.id.type), column("on_day", loans.c.remind_on.type))
+        .render_derived()
+    )
+    await unit.conn.execute(
+        update(loans).where(loans.c.id == rows.c.loan_id).values(remind_on=rows.c.on_day)
     )

@@ -39,7 +39,7 @@ _FACTS: Final = """
             AND i.due_on <= timezone(n.time_zone, %(now)b::timestamptz)::date - n.case_after_days),
         EXISTS (SELECT FROM cases o WHERE o.borrower_id = b.id AND o.state = 'in_flight'),
         EXISTS (SELECT FROM payment_links k WHERE k.borrower_id = b.id AND k.state = 'live'
-            AND k.expires_at > %(now)b),
+            AND k.signal_id IS NOT NULL AND k.expires_at > %(now)b),
         (SELECT coalesce(array_agg(t.reason), '{}') FROM tasks t WHERE t.borrower_id = b.id
             AND t.state IN ('open', 'taken')),
         (SELECT coalesce(array_agg(t.reason), '{}') FROM tasks t WHERE t.borrower_id = b.id

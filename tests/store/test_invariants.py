@@ -174,6 +174,11 @@ def _promise_left_over(p: Planter) -> None:
     p.put("promise_parts", promise_id=promise, number=1, due_on=NOW.date())
 
 
+def _called_for_nothing(p: Planter) -> None:
+    p.put("cases", id=CASE, state="closed")
+    p.put("tasks", case_id=CASE, state="open", reason="call_borrower")
+
+
 PLANTED: dict[str, Callable[[Planter], Any]] = {
     "given_up_alone": _given_up_alone,
     "written_off_and_worked": _written_off_and_worked,
@@ -198,6 +203,8 @@ PLANTED: dict[str, Callable[[Planter], Any]] = {
     "promise_never_judged": lambda p: p.put("promises", state="open"),
     "promise_of_a_closed_case": _promise_left_over,
     "case_stuck": _stuck,
+    "step_without_effect": lambda p: p.put("strategy_steps", kind="notice"),
+    "called_after_the_end": _called_for_nothing,
 }
 
 
@@ -219,3 +226,46 @@ async def test_a_planted_violation_is_counted(name: str, store: Store, db: Datab
         found = {one.name: one.count for one in await broken(unit, NOW)}
     assert found.pop(name) >= 1
     assert found == {}, "the planted rows break other rules too"
+
+
+NEXT_ACTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
+    ("tasks", {"case_id": CASE, "state": "open", "borrower_id": BORROWER}),
+    ("messages", {"state": "queued"}),
+    ("payment_links", {"state": "live"}),
+    ("approvals", {"loan_id": LOAN, "state": "proposed", "kind": "write_off"}),
+    ("holds", {"case_id": None, "lifted_at": None, "starts_at": NOW - HOUR}),
+    ("promises", {"case_id": CASE, "state": "open"}),
+    ("accounts", {"next_read_at": NOW + HOUR}),
+)
+
+
+@pytest.mark.parametrize(("table", "columns"), NEXT_ACTIONS, ids=lambda one: str(one)[:20])
+async def test_a_case_with_a_next_action_is_not_stuck(
+    table: str, columns: dict[str, Any], store: Store, db: DatabaseUrls
+) -> None:
+    planter = Planter(db.superuser)
+    _stuck(planter)
+    planter.put(table, **{"borrower_id": BORROWER, **columns})
+    planter.close()
+    async with store.engine_unit() as unit:
+        assert "case_stuck" not in {one.name for one in await broken(unit, NOW)}
+
+
+@pytest.mark.parametrize(
+    ("next_step_at", "stuck"),
+    [(NOW + DAY, False), (NOW - HOUR, False), (NOW - 3 * DAY, True), (None, True)],
+)
+async def test_a_strategy_that_sleeps_is_no_next_action(
+    next_step_at: datetime | None, stuck: bool, store: Store, db: DatabaseUrls
+) -> None:
+    planter = Planter(db.superuser)
+    planter.put("lenders", id=LENDER)
+    planter.put("loans", id=LOAN, case_id=CASE)
+    planter.put("instalments", loan_id=LOAN, due_on=NOW.date(), amount_minor=100, paid_minor=0)
+    planter.put(
+        "cases", id=CASE, loan_id=LOAN, state="open", opened_at=NOW - 3 * DAY,
+        strategy_version_id=new_id(), next_step_at=next_step_at,
+    )  # fmt: skip
+    planter.close()
+    async with store.engine_unit() as unit:
+        assert ("case_stuck" in {one.name for one in await broken(unit, NOW)}) is stuck

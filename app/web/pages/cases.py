@@ -3,29 +3,29 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from app.domain.case import CaseState
-from app.domain.hold import PRESSURE, HoldBlock, HoldKind
-from app.domain.message import Channel, MessageState
+from app.domain.hold import HoldBlock, HoldKind
+from app.domain.message import Channel
 from app.domain.money import Money
-from app.domain.payment import LinkState
 from app.domain.roles import Act
 from app.domain.task import TaskOutcome
 from app.flows.opt_out import opt_out
-from app.reports.case_file import CaseFile, case_file
+from app.reports.case_file import case_file
 from app.reports.case_list import find_cases
 from app.reports.hold_book import hold_book
 from app.reports.loan_story import loan_story
+from app.reports.next_step import strategy_line
 from app.web.banks import bank_name
 from app.web.codes import link_code
 from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
 from app.web.forms import read_uuid
+from app.web.next_words import next_steps, stage_words
 from app.web.pages.board import shown_task
 from app.web.seats import Seat, needs
 from app.web.site import site_of
@@ -84,6 +84,7 @@ async def case_page(
             margin=margin,
             before=request.query_params.get("before", ""),
         )
+        strategy = await strategy_line(unit, now, file.id)
         holds = await hold_book(unit, now, borrower_id=file.person.id, case_id=file.id)
         story_of_loan = await loan_story(unit, file.id, site.settings.buckets, now)
     story = [tell(entry, zone) for entry in file.entries]
@@ -97,7 +98,8 @@ async def case_page(
         status=status,
         file=file,
         his_zone=ZoneInfo(file.person.time_zone),
-        next_steps=next_steps(file, now, zone),
+        next_steps=next_steps(file, strategy, now, zone),
+        stage=stage_words(strategy),
         tasks=[shown_task(site, line, now, zone) for line in file.tasks],
         outcomes=list(TaskOutcome),
         holds=holds,
@@ -123,42 +125,6 @@ def by_day(story: Sequence[Told], zone: ZoneInfo) -> list[tuple[date, list[Told]
             days.append((on, []))
         days[-1][1].append(told)
     return days
-
-
-def next_steps(file: CaseFile, now: datetime, zone: ZoneInfo) -> list[str]:
-    """What will happen without anybody's hand, most binding first."""
-    if file.state is CaseState.CLOSED:
-        return ["Nothing: the case is closed."]
-    steps: list[str] = []
-    if file.state is CaseState.IN_FLIGHT:
-        steps.append("A payment is on its way. Saldo asks the bank until it has arrived.")
-    for hold in file.holds:
-        if hold.stops(*PRESSURE):
-            end = f"until {_when(hold.ends_at, zone)}" if hold.ends_at else "until somebody ends it"
-            steps.append(f"On hold {end}: nothing leaves that asks for money.")
-    steps += [
-        f"A text leaves at {_when(message.next_look_at, zone)}, if all still holds."
-        for message in file.messages
-        if message.state == MessageState.QUEUED.value and message.next_look_at is not None
-    ]
-    for link in file.links:
-        if link.state == LinkState.LIVE.value and link.expires_at > now:
-            steps.append(
-                "The page behind the payment link is locked: too many wrong answers."
-                if file.person.checks_locked
-                else f"A payment link works until {_when(link.expires_at, zone)}."
-            )
-            break
-    planned = [account.next_read_at for account in file.accounts if account.next_read_at]
-    if planned:
-        steps.append(f"Next reading planned for {_when(min(planned), zone)}.")
-    if file.tasks:
-        steps.append("A person is needed: see the task.")
-    return steps or ["Nothing is planned by itself."]
-
-
-def _when(at: datetime, zone: ZoneInfo) -> str:
-    return at.astimezone(zone).strftime("%H:%M on %-d %b")
 
 
 # ------------------------------------------------------------------ brakes on a case

@@ -1,0 +1,75 @@
+"""Where one case stands in its strategy, and what the strategy does next. Reads only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import date, datetime
+from functools import partial
+from uuid import UUID
+
+from sqlalchemy import select
+
+from app.domain.stage_plan import Plan, plan_case
+from app.domain.stages import StrategyBody, parse_body
+from app.reference.places import is_working_day
+from app.store.plan_facts import preview_facts
+from app.store.tables import cases, strategies, strategy_versions
+from app.store.unit import Unit
+
+
+@dataclass(frozen=True, slots=True)
+class StrategyLine:
+    """The strategy of a case and its plan for today. `stage` is the one it was last put into.
+
+    `looks_at` is when Saldo looks at it by itself (business time); None: when something changes.
+    """
+
+    name: str
+    number: int
+    version_id: UUID
+    stage: str
+    looks_at: datetime | None
+    today: date
+    days_past_due: int | None
+    body: StrategyBody
+    plan: Plan
+
+
+async def strategy_line(unit: Unit, now: datetime, case_id: UUID) -> StrategyLine | None:
+    """None for a case without a strategy. Of today's steps those not taken yet are in the plan."""
+    row = (
+        await unit.conn.execute(
+            select(
+                strategies.c.name,
+                strategy_versions.c.number,
+                strategy_versions.c.id,
+                strategy_versions.c.body,
+                cases.c.stage,
+                cases.c.next_step_at,
+            )
+            .join(strategy_versions, strategy_versions.c.id == cases.c.strategy_version_id)
+            .join(strategies, strategies.c.id == strategy_versions.c.strategy_id)
+            .where(cases.c.id == case_id)
+        )
+    ).one_or_none()
+    if row is None:
+        return None
+    facts = (await preview_facts(unit, (case_id,), now, calendar))[0].facts
+    body = parse_body(row.body)
+    days = None if facts.oldest_due_on is None else (facts.today - facts.oldest_due_on).days
+    return StrategyLine(
+        name=row.name,
+        number=row.number,
+        version_id=row.id,
+        stage=row.stage,
+        looks_at=row.next_step_at,
+        today=facts.today,
+        days_past_due=days,
+        body=body,
+        plan=plan_case(body, facts),
+    )
+
+
+def calendar(country: str, region: str | None) -> partial[bool]:
+    """The working days of a place, as plans ask for them."""
+    return partial(is_working_day, country, region)
