@@ -14,6 +14,7 @@ from sqlalchemy import Row, func, or_, select
 
 from app.domain.approval import ApprovalState
 from app.domain.case import CaseState
+from app.domain.experiment import Withheld
 from app.domain.promise import PromiseState
 from app.domain.stage_plan import ENDS, CallMade, CaseFacts, StepKind
 from app.domain.stages import StrategyBody
@@ -82,6 +83,7 @@ async def cases_in_hand(unit: Unit, now: datetime, person: Person) -> tuple[InHa
             held=bool(person.holds_on(row.id)),
             in_flight=person.in_flight or due.case_state is CaseState.IN_FLIGHT,
             link_live=person.link_live_until is not None,
+            left_alone=person.left_alone_until(row.id, Withheld.STRATEGY) is not None,
             person_first=not PERSON_FIRST.isdisjoint({*tasks_on, *person.troubles}),
             call_waiting=any(reason in CALLING for _, reason in person.tasks),
             task_waiting=bool(tasks_on),

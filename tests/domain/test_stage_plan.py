@@ -145,6 +145,7 @@ def test_a_notice_of_the_law_is_not_overtaken_and_not_put_off_by_a_promise() -> 
     assert said(plan_case(body, on(4))) == ["notice 2/sms/legal", "notice 3/email/first"]
     assert said(plan_case(body, on(4, promised=True))) == ["notice 2/sms/legal"]
     assert said(plan_case(body, on(4, link_live=True))) == ["notice 2/sms/legal"]
+    assert said(plan_case(body, on(4, left_alone=True))) == ["notice 2/sms/legal"]
     assert said(plan_case(body, on(4, held=True))) == []
 
 
@@ -170,6 +171,7 @@ def test_nothing_due_plans_nothing() -> None:
         ("person_first", WaitsFor.PERSON),
         ("promised", WaitsFor.PROMISE),
         ("link_live", WaitsFor.LINK),
+        ("left_alone", WaitsFor.EXPERIMENT),
     ],
 )
 @pytest.mark.parametrize("day", [1, 6, 9, 30])

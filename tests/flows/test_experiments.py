@@ -16,6 +16,7 @@ from app.flows.draw_arms import draw_arms
 from app.flows.open_cases import open_cases
 from app.flows.open_task import open_task
 from app.flows.run_experiment import end_experiment, start_experiment
+from app.flows.step_cases import step_cases
 from app.store.experiments import left_alone
 from app.store.keys import new_id
 from tests.flows.street import Neighbour, Street
@@ -107,6 +108,30 @@ async def test_money_seen_in_the_control_arm_asks_nobody_and_in_the_other_everyb
     assert {street.texts_to(who) for who in treated} == {1}
     rows = await street.rows("SELECT due_minor, currency FROM case_arms")
     assert {(row.due_minor, row.currency) for row in rows} == {(12_000, "EUR")}
+
+
+async def test_a_strategy_that_is_withheld_goes_on_when_the_time_is_over(street: Street) -> None:
+    experiment = await start(street, holdout(withholds=frozenset({Withheld.STRATEGY})))
+    people = await neighbours(street, 10)
+    await street.rows("UPDATE loans SET created_at = created_at - interval '90 days' RETURNING 1")
+    drawn = await arms(street)
+    alone, treated = in_arm(people, drawn, "control"), in_arm(people, drawn, "treated")
+    assert alone
+    assert treated
+    await step_cases(street.house, street.now, list(drawn))
+    rows = await street.rows("SELECT borrower_id FROM messages WHERE cause = 'notice'")
+    assert {row.borrower_id for row in rows} == {who.id for who in treated}
+    rows = await street.rows("SELECT stage, next_step_at FROM cases")
+    assert all(row.next_step_at > street.now for row in rows)
+    # Money that is seen may be asked for: that was not said to be withheld.
+    await street.money_seen(alone[0])
+    await street.work_off()
+    assert await street.states("messages", alone[0]) == ["queued"]
+    await end(street, experiment)
+    street.hands.now += timedelta(days=2)
+    await step_cases(street.house, street.now, list(drawn))
+    rows = await street.rows("SELECT DISTINCT borrower_id FROM strategy_steps")
+    assert {row.borrower_id for row in rows} >= {who.id for who in alone[1:]}
 
 
 async def test_what_is_wrong_still_reaches_a_person(street: Street) -> None:
