@@ -925,6 +925,9 @@ def upgrade() -> None:
     op.create_foreign_key(op.f("fk_tasks_given_to"), "tasks", "users", ["given_to"], ["id"])
     op.add_column("users", sa.Column("away_until", sa.Date(), nullable=True))
     op.add_column(
+        "users", sa.Column("unconfirmed_since", sa.DateTime(timezone=True), nullable=True)
+    )
+    op.add_column(
         "borrowers", sa.Column("phone_doubted_at", sa.DateTime(timezone=True), nullable=True)
     )
     allow_words(3)
@@ -937,6 +940,7 @@ def downgrade() -> None:
     index_falling_due("")
     allow_words(2)
     op.drop_column("borrowers", "phone_doubted_at")
+    op.drop_column("users", "unconfirmed_since")
     op.drop_column("users", "away_until")
     op.drop_constraint(op.f("fk_tasks_given_to"), "tasks", type_="foreignkey")
     op.drop_column("tasks", "given_to")

@@ -92,6 +92,9 @@ def password(
             user_id=person.id,
             password_hash=await Passwords().make(wanted),
             actor=ACTOR,
+            # Whoever has the machine has more than this; it is also the way out for a lender
+            # whose only compliance person forgot hers.
+            confirmed=True,
         )
 
     run(work, data_dir)

@@ -135,10 +135,15 @@ def read_bounds(notes: Mapping[str, Any]) -> dict[str, Bounds]:
 
 @dataclass(frozen=True, slots=True)
 class Hand:
-    """A person of the desk with the role he has at this moment."""
+    """A person of the desk with the role he has at this moment.
+
+    `confirmed` is False from the moment an admin gave him this role, or a password, until somebody
+    of compliance has confirmed that it is really another person.
+    """
 
     user_id: UUID
     role: Role
+    confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -188,8 +193,7 @@ def check_proposer(kind: ApprovalKind, hand: Hand, *, whole: bool = False) -> No
 
 def check_refuser(proposal: Proposal, hand: Hand) -> None:
     """Raises `NotAllowed` when this person may not say no. His own proposal he withdraws."""
-    if not may(hand.role, deciding_act(proposal.kind)):
-        raise NotAllowed("Your role does not include deciding about this.", code="RoleMissing")
+    _check_right(proposal, hand)
     if hand.user_id == proposal.proposer:
         raise NotAllowed("You proposed this yourself. Withdraw it instead.", code="OwnProposal")
 
@@ -197,12 +201,11 @@ def check_refuser(proposal: Proposal, hand: Hand) -> None:
 def judge(proposal: Proposal, hand: Hand, bounds: Mapping[str, Bounds]) -> Outcome:
     """What this person's yes leads to.
 
-    Raises `NotAllowed` when it must not count: no right, his own proposal, a second yes of the
-    same person, an amount above his tier, or a machine's proposal that nobody stands behind. Raises
-    `Invalid` for a write-off without a recorded consideration of forbearance.
+    Raises `NotAllowed` when it must not count: no right, not confirmed, his own proposal, a second
+    yes of the same person, an amount above his tier, or a machine's proposal that nobody stands
+    behind. Raises `Invalid` for a write-off without a recorded consideration of forbearance.
     """
-    if not may(hand.role, deciding_act(proposal.kind)):
-        raise NotAllowed("Your role does not include deciding about this.", code="RoleMissing")
+    _check_right(proposal, hand)
     if hand.user_id in (proposal.proposer, proposal.endorser):
         raise NotAllowed(
             "You proposed this yourself, or put your name to it. Somebody else decides.",
@@ -229,3 +232,13 @@ def judge(proposal: Proposal, hand: Hand, bounds: Mapping[str, Bounds]) -> Outco
     if tier is Tier.DOUBLE and proposal.first_decider is None:
         return Outcome.ONE_MORE
     return Outcome.CARRY_OUT
+
+
+def _check_right(proposal: Proposal, hand: Hand) -> None:
+    if not may(hand.role, deciding_act(proposal.kind)):
+        raise NotAllowed("Your role does not include deciding about this.", code="RoleMissing")
+    if not hand.confirmed:
+        raise NotAllowed(
+            "An admin changed your access. Compliance confirms it before your word counts.",
+            code="NotConfirmed",
+        )

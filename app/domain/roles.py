@@ -57,6 +57,7 @@ class Act(StrEnum):
     SET_TIERS = "set_tiers"
     SEE_REPORTS = "see_reports"
     SEE_AUDIT = "see_audit"
+    CONFIRM_ACCESS = "confirm_access"
     SEE_BOOK_FILES = "see_book_files"
     LOAD_BOOK = "load_book"
     RELEASE_BOOK = "release_book"
@@ -82,6 +83,7 @@ WATCHED: frozenset[Act] = frozenset(
         Act.RELEASE_BOOK,
         Act.LOWER_FLOOR,
         Act.MANAGE_USERS,
+        Act.CONFIRM_ACCESS,
     }
 )
 
@@ -128,6 +130,8 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.SEE_REPORTS: _LEADS | {Role.APPROVER, Role.AUDITOR},
     Act.SEE_AUDIT: frozenset({Role.COMPLIANCE, Role.AUDITOR, Role.ADMIN}),
     Act.SEE_BOOK_FILES: _LEADS | {Role.APPROVER, Role.AUDITOR, Role.ADMIN},
+    # Whoever hands out roles and passwords does not say that it was right.
+    Act.CONFIRM_ACCESS: frozenset({Role.COMPLIANCE}),
     Act.LOAD_BOOK: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     Act.RELEASE_BOOK: frozenset({Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER}),
     Act.RUN_EXPERIMENT: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
@@ -146,3 +150,11 @@ def may(role: Role, act: Act) -> bool:
 def acts_of(role: Role) -> frozenset[Act]:
     """Every act of one role."""
     return frozenset(act for act, roles in RIGHTS.items() if role in roles)
+
+
+def needs_confirming(role: Role) -> bool:
+    """Whether compliance confirms an admin's hand on such a user before his yes counts.
+
+    Else an admin could give himself a second pair of eyes: a new user, or a new password for one.
+    """
+    return may(role, Act.DECIDE)

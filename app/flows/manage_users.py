@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from datetime import datetime
+from typing import Any
 
 from app.domain.errors import Invalid, NotAllowed
 from app.domain.ids import LenderId, UserId
-from app.domain.roles import Role
+from app.domain.roles import Role, needs_confirming
 from app.flows.house import House
 from app.flows.sign_in import SESSION_HASH
 from app.store import audit, sessions, users
@@ -24,8 +25,13 @@ async def add_user(
     role: Role,
     password_hash: str,
     actor: str,
+    confirmed: bool = True,
 ) -> UserId:
-    """Let one more person sign in. Raises `Invalid`, or `Conflict` for a taken address."""
+    """Let one more person sign in. Raises `Invalid`, or `Conflict` for a taken address.
+
+    `confirmed` False: an admin does it at the desk, and in a role that decides compliance confirms
+    the person before his word counts (app/flows/confirm_access.py).
+    """
     address, known_as = normal_email(email), name.strip()
     if not known_as or len(known_as) > 100:
         raise Invalid("name", "is needed, with at most 100 characters.")
@@ -38,6 +44,7 @@ async def add_user(
             name=known_as,
             role=role,
             password_hash=password_hash,
+            unconfirmed_since=_unconfirmed(role, now, confirmed),
         )
         await audit.record(
             unit,
@@ -51,17 +58,29 @@ async def add_user(
 
 
 async def change_role(
-    house: House, now: datetime, *, lender_id: LenderId, user_id: UserId, role: Role, actor: str
+    house: House,
+    now: datetime,
+    *,
+    lender_id: LenderId,
+    user_id: UserId,
+    role: Role,
+    actor: str,
+    confirmed: bool = True,
 ) -> None:
     """Give a user another role; his sessions end, so the new rights hold from his next sign-in.
 
-    Raises `NotAllowed` when the last admin would be gone.
+    `confirmed` as in `add_user`. Raises `NotAllowed` when the last admin would be gone.
     """
     async with house.store.unit(lender_id) as unit:
         before = (await users.by_id(unit, user_id)).person
         if before.role is Role.ADMIN and role is not Role.ADMIN:
             await _keep_an_admin(unit, user_id)
-        await users.change(unit, user_id, role=role.value)
+        await users.change(
+            unit,
+            user_id,
+            role=role.value,
+            unconfirmed_since=_unconfirmed(role, now, confirmed),
+        )
         await sessions.revoke_all(unit, house.real_now(), user_id)
         await audit.record(
             unit,
@@ -105,16 +124,26 @@ async def set_password(
     password_hash: str,
     actor: str,
     keep_value: str = "",
+    confirmed: bool | None = None,
 ) -> None:
     """Replace a password and end every other session of that user.
 
+    `confirmed` as in `add_user`; None leaves it as it is: a user changes his own.
     `keep_value` is the cookie's value of the session that asked for it, if that one may go on.
     """
     kept = house.store.vault.digest(SESSION_HASH, keep_value) if keep_value else None
     async with house.store.unit(lender_id) as unit:
-        await users.change(unit, user_id, password_hash=password_hash)
+        values: dict[str, Any] = {"password_hash": password_hash}
+        if confirmed is not None:
+            role = (await users.by_id(unit, user_id)).person.role
+            values["unconfirmed_since"] = _unconfirmed(role, now, confirmed)
+        await users.change(unit, user_id, **values)
         await sessions.revoke_all(unit, house.real_now(), user_id, but=kept)
         await audit.record(unit, now, actor=actor, act="set_password", subject=str(user_id))
+
+
+def _unconfirmed(role: Role, now: datetime, confirmed: bool) -> datetime | None:
+    return None if confirmed or not needs_confirming(role) else now
 
 
 async def _keep_an_admin(unit: Unit, but: UserId) -> None:

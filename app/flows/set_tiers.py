@@ -64,8 +64,11 @@ async def _set(
     bounds: Bounds | None,
     why: str,
 ) -> None:
-    if not may((await hand_of(unit, user_id)).role, Act.SET_TIERS):
+    hand = await hand_of(unit, user_id)
+    if not may(hand.role, Act.SET_TIERS):
         raise NotAllowed("Only compliance may change these amounts.", code="RoleMissing")
+    if not hand.confirmed:
+        raise NotAllowed("Your own access is not confirmed yet.", code="NotConfirmed")
     if not 0 < len(why) <= _LONGEST_REASON:
         raise Invalid("reason", f"has 1 to {_LONGEST_REASON} characters.")
     stated = await unit.conn.scalar(

@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
+from uuid import UUID
 
 from sqlalchemy import Row, Text, cast, func, select
 
@@ -22,9 +23,11 @@ _BY_WHOM: Final = ("add_user", "change_role")
 @dataclass(frozen=True, slots=True)
 class UserAccess:
     """One user. `last_used` is real time, None for never; `granted_at` and `granted_by` say who
-    gave him the role he has.
+    gave him the role he has; `unconfirmed` that compliance has not said yes to an admin's hand on
+    it yet.
     """
 
+    id: UUID
     email: str
     name: str
     role: Role
@@ -34,6 +37,7 @@ class UserAccess:
     disabled_at: datetime | None
     granted_at: datetime | None
     granted_by: str
+    unconfirmed: bool
     idle: bool
 
 
@@ -94,6 +98,7 @@ async def keys_with_access(unit: Unit, real_now: datetime) -> tuple[KeyAccess, .
 
 def _user(row: Row[Any], real_now: datetime) -> UserAccess:
     return UserAccess(
+        id=row.id,
         email=row.email,
         name=row.name,
         role=Role(row.role),
@@ -103,6 +108,7 @@ def _user(row: Row[Any], real_now: datetime) -> UserAccess:
         disabled_at=row.disabled_at,
         granted_at=row.granted_at,
         granted_by=row.granted_by or "",
+        unconfirmed=row.unconfirmed_since is not None,
         idle=row.disabled_at is None
         and row.seen_at is not None
         and real_now - row.seen_at > IDLE_AFTER,

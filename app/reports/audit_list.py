@@ -36,7 +36,7 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         for kind in ("write_off", "forgiveness", "reversal", "placement")
     ),
     "people": ("add_user", "change_role", "disable_user", "enable_user", "set_password",
-               "make_key", "revoke_key"),
+               "confirm_access", "make_key", "revoke_key"),
     "sign_ins": ("sign_in",),
 }  # fmt: skip
 # `refused` alone is an attempt without the right; `refused_write_off` is a decision.

@@ -29,14 +29,14 @@ async def hand_of(unit: Unit, user_id: UUID) -> Hand:
     """
     row = (
         await unit.conn.execute(
-            select(users.c.role, users.c.disabled_at)
+            select(users.c.role, users.c.disabled_at, users.c.unconfirmed_since)
             .where(users.c.id == user_id)
             .with_for_update(read=True)
         )
     ).one_or_none()
     if row is None or row.disabled_at is not None:
         raise NotAllowed("This user may do nothing any more.", code="RoleMissing")
-    return Hand(user_id, Role(row.role))
+    return Hand(user_id, Role(row.role), confirmed=row.unconfirmed_since is None)
 
 
 async def lock_approval(unit: Unit, approval_id: UUID) -> Row[Any]:

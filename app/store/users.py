@@ -102,6 +102,7 @@ async def add(
     name: str,
     role: Role,
     password_hash: str,
+    unconfirmed_since: datetime | None = None,
 ) -> UserId:
     """Insert one user. Raises `Conflict` when the address is taken, by whichever lender."""
     user_id = new_id()
@@ -116,6 +117,7 @@ async def add(
                     role=role.value,
                     password_hash=password_hash,
                     created_at=now,
+                    unconfirmed_since=unconfirmed_since,
                 )
             )
     except IntegrityError:

@@ -79,6 +79,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "loaded": "Checked and kept. Nothing is in the book before somebody releases it.",
     "let-in": "Released. It is being loaded, person by person.",
     "dropped": "Dropped, with everything it said about people.",
+    "confirmed": "Confirmed. His word counts from now on.",
     "added": "The user can sign in now.",
     "changed": "Changed. The user has to sign in again.",
     "disabled": "The user can no longer sign in.",

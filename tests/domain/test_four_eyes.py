@@ -28,7 +28,7 @@ from app.domain.four_eyes import (
     tier_of,
 )
 from app.domain.money import Money
-from app.domain.roles import RIGHTS, Act, Role
+from app.domain.roles import RIGHTS, Act, Role, needs_confirming
 
 SUE, APRIL, AXEL, MAX, CORAL = (UUID(int=number) for number in range(1, 6))
 BOUNDS = {"EUR": Bounds(50_000, 1_000_000)}
@@ -90,6 +90,23 @@ def test_whose_yes_counts(
 
 ALL_PEOPLE = (SUE, APRIL, AXEL, MAX, CORAL)
 PEOPLE = st.sampled_from(ALL_PEOPLE)
+
+
+@pytest.mark.parametrize("kind", list(ApprovalKind))
+def test_whom_an_admin_touched_decides_about_nothing(kind: ApprovalKind) -> None:
+    proposal = replace(WRITE_OFF, kind=kind, weight=None)
+    for role in Role:
+        hand = Hand(APRIL, role, confirmed=False)
+        for check in (lambda hand=hand: judge(proposal, hand, BOUNDS),
+                      lambda hand=hand: check_refuser(proposal, hand)):  # fmt: skip
+            with pytest.raises(NotAllowed):
+                check()
+
+
+def test_the_roles_that_decide_are_the_ones_to_confirm() -> None:
+    assert {role for role in Role if needs_confirming(role)} == RIGHTS[Act.DECIDE]
+
+
 PROPOSALS = st.builds(
     Proposal,
     st.sampled_from(ApprovalKind),

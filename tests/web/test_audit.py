@@ -8,7 +8,10 @@ from typing import Any
 import pytest
 from sqlalchemy import text
 
+from app.domain.errors import Conflict, NotAllowed
 from app.domain.roles import Role
+from app.flows.confirm_access import confirm_access
+from app.flows.decide_approval import Word
 from app.flows.make_key import make_key, revoke_key
 from app.flows.manage_users import add_user, change_role, disable_user
 from app.flows.set_observe_only import set_observe_only
@@ -17,7 +20,7 @@ from app.web.pages.audit import GROUP_NAMES
 from tests.flows.desk_people import Desk as People
 from tests.flows.street import Street
 from tests.rig import make_lender
-from tests.web.conftest import Desk, OpenBrowser, desk_of, hashed_password
+from tests.web.conftest import PASSWORD, Desk, OpenBrowser, desk_of, hashed_password
 
 pytestmark = pytest.mark.anyio
 
@@ -129,6 +132,72 @@ async def test_the_review_points_out_what_is_not_used(street: Street, sign_in_as
     ):  # fmt: skip
         assert word in page.text, word
     assert kept.token not in page.text
+
+
+async def test_an_admin_makes_himself_no_second_pair_of_eyes(
+    street: Street, sign_in_as: Desk, browser: OpenBrowser
+) -> None:
+    """He adds an approver whose password he knows, and gives a real one a new password."""
+    who = await street.neighbour()
+    desk = People(street)
+    robot = await desk.robot_proposes(who.loans[0])
+    real = await desk.person("april")
+    await desk.endorses(robot.id)
+    admin, coral = await sign_in_as(Role.ADMIN), await sign_in_as(Role.COMPLIANCE)
+    page = await admin.open("/team")
+    added = {"name": "Straw", "email": "straw@sol.example", "role": "approver"}
+    await admin.send(page, "add", password=PASSWORD, **added)
+    form = next(one for one in page.forms if one.action == f"/team/{real}/password")
+    csrf = form.fields["csrf"]
+    await admin.http.post(form.action, data={"csrf": csrf, "password": PASSWORD})
+
+    straw = browser()
+    await straw.send(
+        await straw.open("/sign-in"), "sign-in", email=added["email"], password=PASSWORD
+    )
+    where = f"/approvals/{robot.id}"
+    page = await straw.send(await straw.open(where), "approve")
+    assert straw.status == 403
+    assert "Compliance confirms it" in page.text
+    with pytest.raises(NotAllowed) as refused:
+        await desk.says(Word.APPROVE, robot.id, by="april")
+    assert refused.value.code == "NotConfirmed"
+    answer = await admin.http.post(f"/audit/access/{real}/confirm", data={"csrf": csrf})
+    assert answer.status_code == 403
+
+    page = await coral.open("/audit/access")
+    assert page.problems == []
+    assert page.text.count("Waits for compliance") == 2
+    answer = await coral.http.post(
+        f"/audit/access/{real}/confirm", data={"csrf": page.form("confirm").fields["csrf"]}
+    )
+    assert answer.status_code == 303
+    await desk.says(Word.APPROVE, robot.id, by="april")
+    assert await street.value("SELECT state FROM approvals") == "approved"
+
+
+async def test_an_unconfirmed_compliance_confirms_nobody(street: Street, sign_in_as: Desk) -> None:
+    house = street.house
+    common: dict[str, Any] = {"lender_id": street.lender_id, "actor": "ada"}
+    made = []
+    for name in ("straw", "other", "sure"):
+        user_id = await add_user(
+            house, street.now, email=f"{name}@sol.example", name=name, role=Role.COMPLIANCE,
+            password_hash="", confirmed=name == "sure", **common,
+        )  # fmt: skip
+        made.append(user_id)
+    for by, whom, code in (
+        (made[0], made[1], "NotConfirmed"),
+        (made[0], made[0], "OwnProposal"),
+        (made[2], made[2], "OwnProposal"),
+    ):
+        with pytest.raises(NotAllowed) as refused:
+            await confirm_access(house, street.now, user_id=whom, by_id=by, **common)
+        assert refused.value.code == code
+    await confirm_access(house, street.now, user_id=made[0], by_id=made[2], **common)
+    await confirm_access(house, street.now, user_id=made[1], by_id=made[0], **common)
+    with pytest.raises(Conflict):
+        await confirm_access(house, street.now, user_id=made[1], by_id=made[0], **common)
 
 
 async def test_another_lender_sees_nothing_of_it(

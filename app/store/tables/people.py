@@ -89,6 +89,8 @@ users = tenant_table(
     one_of("role", Role),
     moment("seen_at", optional=True),  # real time
     Column("away_until", Date, nullable=True),  # on leave: gets no work until then
+    # An admin gave him a role that decides, or a password; NULL: compliance knows (or need not).
+    moment("unconfirmed_since", optional=True),
 )
 
 # All times of a session are real time.

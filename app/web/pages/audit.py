@@ -9,10 +9,13 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
+from app.domain.ids import UserId
 from app.domain.roles import Act
+from app.flows.confirm_access import confirm_access
 from app.reports.access_review import IDLE_AFTER, keys_with_access, users_with_access
 from app.reports.audit_list import GROUPS, audit_list
-from app.web.desk import desk_page, zone_of_seat
+from app.web.desk import back_to, desk_page, zone_of_seat
+from app.web.forms import read_uuid
 from app.web.inputs import value_in_words
 from app.web.seats import Seat, needs
 from app.web.site import site_of
@@ -81,6 +84,23 @@ async def access(
         real_now=real_now,
         idle_days=IDLE_AFTER.days,
     )
+
+
+@router.post("/audit/access/{user_id}/confirm")
+async def confirm(
+    request: Request, user_id: str, seat: Annotated[Seat, Depends(needs(Act.CONFIRM_ACCESS))]
+) -> Response:
+    """Say that an admin's hand on this user was right: his word counts from now on."""
+    site = site_of(request)
+    await confirm_access(
+        site.house,
+        site.now(),
+        lender_id=seat.lender_id,
+        user_id=UserId(read_uuid(user_id)),
+        by_id=seat.user_id,
+        actor=seat.actor,
+    )
+    return back_to("/audit/access", "confirmed")
 
 
 def _read_key(text: str) -> tuple[Any, ...] | None:

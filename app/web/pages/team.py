@@ -74,6 +74,7 @@ async def add(
             role=_role(form.text("role")),
             password_hash=await site.passwords.make(form.password("password")),
             actor=seat.actor,
+            confirmed=False,
         )
     except (Invalid, Conflict) as error:
         return await _team(request, seat, error.message, 422)
@@ -94,6 +95,7 @@ async def role(
             user_id=UserId(read_uuid(user_id)),
             role=_role(seat.posted.text("role")),
             actor=seat.actor,
+            confirmed=False,
         )
     except (Invalid, NotAllowed) as error:
         return await _team(request, seat, error.message, 422)
@@ -153,6 +155,7 @@ async def password(
         user_id=UserId(read_uuid(user_id)),
         password_hash=made,
         actor=seat.actor,
+        confirmed=False,
     )
     return back_to("/team", "password")
 
