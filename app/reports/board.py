@@ -10,7 +10,18 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, true
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Row,
+    Select,
+    and_,
+    func,
+    literal_column,
+    or_,
+    select,
+    true,
+)
 
 from app.domain.case import CaseState
 from app.domain.money import Money
@@ -40,6 +51,7 @@ class Pile(StrEnum):
 
     AVAILABLE = "available"
     MINE = "mine"
+    LATER = "later"
     WITH_OTHERS = "others"
 
 
@@ -63,6 +75,11 @@ class TaskLine:
     signal_at: datetime | None
     taken_by: str
     taken_by_id: UUID | None
+    borrower_id: UUID
+    about_case: UUID | None
+    """The task's own case; `case_id` is the one shown, also for a task about the person."""
+    not_before: datetime | None
+    kept_for_id: UUID | None
     wrote: str = field(default="", repr=False)
     """His own words, when the task is about a text that he sent."""
 
@@ -73,6 +90,7 @@ class Figures:
 
     available: int
     mine: int
+    later: int
     others: int
     alerts: int
     paid: tuple[Money, ...]
@@ -91,8 +109,8 @@ async def board_of(
     """The board of one person: at most `AT_MOST` tasks of a pile, most pressing first."""
     rows = await unit.conn.execute(
         _task_lines(now)
-        .where(_pile(pile, user_id))
-        .order_by(tasks.c.priority, tasks.c.created_at, tasks.c.id)
+        .where(_on_the_board(), _pile(pile, now, user_id))
+        .order_by(*_order(pile))
         .limit(AT_MOST)
     )
     lines = await _lines(unit, rows.all())
@@ -128,14 +146,34 @@ def _waiting() -> ColumnElement[bool]:
     return tasks.c.state.in_((TaskState.OPEN.value, TaskState.TAKEN.value))
 
 
-def _pile(pile: Pile, user_id: UUID) -> ColumnElement[bool]:
-    """By state alone: a task whose taker was not heard of again is put back by the timetable."""
+def _on_the_board() -> ColumnElement[bool]:
+    # Written out: only then is it sure that the partial index of the board serves it.
+    return literal_column("tasks.state IN ('open', 'taken')", Boolean)
+
+
+def _order(pile: Pile) -> tuple[ColumnElement[Any], ...]:
+    by = (tasks.c.priority, tasks.c.created_at, tasks.c.id)
+    return (tasks.c.not_before, *by) if pile is Pile.LATER else by
+
+
+def _pile(pile: Pile, now: datetime, user_id: UUID) -> ColumnElement[bool]:
+    """By state: a task whose taker was not heard of again is put back by the timetable.
+
+    What is kept for one person stands on his board alone, and on nobody's before its time.
+    """
     taken = tasks.c.state == TaskState.TAKEN.value
     if pile is Pile.MINE:
         return and_(taken, tasks.c.taken_by == user_id)
     if pile is Pile.WITH_OTHERS:
-        return and_(taken, tasks.c.taken_by != user_id)
-    return tasks.c.state == TaskState.OPEN.value
+        kept = and_(tasks.c.state == TaskState.OPEN.value, tasks.c.given_to != user_id)
+        # One that the lender's own system has is with somebody, too.
+        return or_(and_(taken, tasks.c.taken_by.is_distinct_from(user_id)), kept)
+    waits = tasks.c.not_before > now
+    return and_(
+        tasks.c.state == TaskState.OPEN.value,
+        or_(tasks.c.given_to.is_(None), tasks.c.given_to == user_id),
+        waits if pile is Pile.LATER else or_(tasks.c.not_before.is_(None), ~waits),
+    )
 
 
 def _task_lines(now: datetime) -> Select[Any]:
@@ -173,6 +211,7 @@ def _task_lines(now: datetime) -> Select[Any]:
         select(
             tasks,
             borrowers.c.name_enc,
+            tasks.c.case_id.label("about_case"),
             cases.c.id.label("shown_case"),
             loans.c.product,
             loans.c.currency,
@@ -209,20 +248,25 @@ def _line(unit: Unit, row: Row[Any], wrote: str) -> TaskLine:
         signal_at=row.raised_at,
         taken_by=row.taken_by_name or "",
         taken_by_id=row.taken_by,
+        borrower_id=row.borrower_id,
+        about_case=row.about_case,
+        not_before=row.not_before,
+        kept_for_id=row.given_to,
         wrote=wrote,
     )
 
 
 async def _figures(unit: Unit, now: datetime, user_id: UUID, zone: ZoneInfo) -> Figures:
-    counts = {
-        pile: int(
-            await unit.conn.scalar(
-                select(func.count()).select_from(tasks).where(_pile(pile, user_id))
+    counted = (
+        await unit.conn.execute(
+            select(
+                *(func.count().filter(_pile(pile, now, user_id)).label(pile.value) for pile in Pile)
             )
-            or 0
+            .select_from(tasks)
+            .where(_on_the_board())
         )
-        for pile in Pile
-    }
+    ).one()
+    counts = {pile: int(getattr(counted, pile.value)) for pile in Pile}
     midnight = start_of_day(now, zone)
     paid = await unit.conn.execute(
         select(payments.c.currency, func.sum(payments.c.amount_minor), func.count())
@@ -237,6 +281,7 @@ async def _figures(unit: Unit, now: datetime, user_id: UUID, zone: ZoneInfo) -> 
     return Figures(
         available=counts[Pile.AVAILABLE],
         mine=counts[Pile.MINE],
+        later=counts[Pile.LATER],
         others=counts[Pile.WITH_OTHERS],
         alerts=await count_live(unit),
         paid=tuple(Money(int(row[1]), row[0]) for row in sums),

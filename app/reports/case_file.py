@@ -58,6 +58,8 @@ class Person:
     phone: Phone | None
     wants_no_texts: bool
     checks_locked: bool
+    number_doubted_at: datetime | None
+    """Since somebody else answered on his number; None when nobody has."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -219,6 +221,7 @@ async def _person(unit: Unit, borrower_id: UUID) -> Person:
         phone=phone,
         wants_no_texts=bool(await silenced(unit, (row.id,), Channel.SMS)),
         checks_locked=row.checks_locked_at is not None,
+        number_doubted_at=row.phone_doubted_at,
     )
 
 

@@ -15,6 +15,8 @@ from app.domain.hold import HoldBlock, HoldKind
 from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.money import Money
 from app.domain.payment import LinkState, PaymentState
+from app.domain.promise import PromiseState
+from app.domain.reminder import ReminderCondition
 from app.domain.roles import Role
 from app.domain.stage_plan import Skip
 from app.domain.task import TaskOutcome, TaskReason
@@ -105,6 +107,12 @@ _TASK_SENTENCES: Final[Mapping[TaskReason, str]] = {
 
 # What of a situation is shown, in this order; everything else is a reference for machines.
 _SITUATION_WORDS: Final[Mapping[str, str]] = {
+    "later_because": "Not before its time",
+    "call_at": "Agreed for",
+    "agreed": "He said",
+    "noted": "Noted",
+    "happened": "What happened",
+    "missing_minor": "Missing",
     "because": "Because",
     "ask": "Asked of you",
     "why": "The bank’s word",
@@ -151,6 +159,21 @@ OUTCOMES: Final[Mapping[TaskOutcome, str]] = {
     TaskOutcome.DISPUTE: "Disputes the debt",
     TaskOutcome.HARDSHIP: "Cannot pay, hardship",
     TaskOutcome.THIRD_PARTY: "Somebody else answered",
+}
+
+REMINDER_EVENTS: Final[Mapping[ReminderCondition, str]] = {
+    ReminderCondition.MONEY_SEEN: "Money was seen",
+    ReminderCondition.PAID: "Something was paid",
+    ReminderCondition.PROMISE_BROKEN: "A promise was broken",
+    ReminderCondition.MESSAGE_UNDELIVERED: "A message did not arrive",
+}
+
+PROMISE_STATES: Final[Mapping[PromiseState, Mark]] = {
+    PromiseState.OPEN: Mark("Open", "note"),
+    PromiseState.KEPT: Mark("Kept", "good"),
+    PromiseState.PART: Mark("Kept in part", "warn"),
+    PromiseState.BROKEN: Mark("Broken", "bad"),
+    PromiseState.CANCELLED: Mark("Cancelled"),
 }
 
 # Buttons of a task come from its lifecycle; these are their words. `cancel` is the engine's.
@@ -407,7 +430,9 @@ def _said(name: str, text: str, bank_name: Callable[[str], str], zone: ZoneInfo)
             return CONSENT_STATES[ConsentState(text)].text
         case "source":
             return _SOURCES.get(text, text)
-        case "pause_until" | "sent_at" | "last_read_at" | "due_on":
+        case "happened" if text in set(ReminderCondition):
+            return REMINDER_EVENTS[ReminderCondition(text)]
+        case "call_at" | "pause_until" | "sent_at" | "last_read_at" | "due_on":
             return instant_in_words(text, zone)
         case _:
             return text.replace("_", " ")

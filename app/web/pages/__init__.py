@@ -22,6 +22,7 @@ from app.web.pages import (
     paid,
     pay,
     portfolio,
+    promises,
     relief,
     segments,
     sign_in,
@@ -33,12 +34,15 @@ from app.web.pages import (
     team,
     templates,
     unclear,
+    working_life,
 )
 
 ROUTERS: Final[tuple[APIRouter, ...]] = (
     sign_in.router,
     board.router,
     tasks.router,
+    promises.router,
+    working_life.router,
     cases.router,
     relief.router,
     approvals.router,

@@ -16,13 +16,15 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response, StreamingResponse
 
 from app.domain.roles import Act
-from app.domain.task import TASK
+from app.domain.task import CALLS, TASK
+from app.flows.call_window import About, CallWindow, call_windows
 from app.reference import formats
 from app.reports.alerts import Alert, live_alerts
 from app.reports.board import Pile, TaskLine, board_of
 from app.web import words
 from app.web.alerts import Ended, Event, InSync, Raised
 from app.web.banks import bank_name
+from app.web.case_work import dialling
 from app.web.desk import brakes_in_force, desk_page, zone_of_seat
 from app.web.seats import Seat, find_session, needs
 from app.web.site import Site, site_of
@@ -32,11 +34,13 @@ router = APIRouter()
 PILE_NAMES: Final = {
     Pile.AVAILABLE: "Available",
     Pile.MINE: "Mine",
+    Pile.LATER: "Later",
     Pile.WITH_OTHERS: "With others",
 }
 _EMPTY: Final = {
     Pile.AVAILABLE: "Nothing waits for a person. Saldo is at work.",
     Pile.MINE: "You have taken no task.",
+    Pile.LATER: "Nothing waits for its time.",
     Pile.WITH_OTHERS: "Nobody else is working on a task.",
 }
 
@@ -50,15 +54,26 @@ class ShownTask:
     sentence: str
     situation: list[tuple[str, str]]
     why_now: str
+    not_yet: str = ""
+    """Why it may not be dialled now, and when it may; empty when nothing stands against it."""
 
 
-def shown_task(site: Site, line: TaskLine, now: datetime, zone: ZoneInfo) -> ShownTask:
-    """Put a task into words."""
+def shown_task(
+    site: Site,
+    line: TaskLine,
+    now: datetime,
+    zone: ZoneInfo,
+    windows: Mapping[About, CallWindow] | None = None,
+) -> ShownTask:
+    """Put a task into words. `windows` are the gate's answers for those that ask for a call."""
     situation = words.situation_lines(
         line.situation, lambda bank_id: bank_name(site.house, bank_id), zone
     )
     sentence = words.task_sentence(line.reason, line.situation)
-    return ShownTask(line, TASK.events(line.state), sentence, situation, why_now(line, now))
+    window = (windows or {}).get((line.borrower_id, line.about_case))
+    not_yet = dialling(window, now) if window is not None and not window.allowed else ""
+    events = TASK.events(line.state)
+    return ShownTask(line, events, sentence, situation, why_now(line, now), not_yet)
 
 
 def why_now(line: TaskLine, now: datetime) -> str:
@@ -82,9 +97,15 @@ async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BO
         banners = await brakes_in_force(unit)
         found = await board_of(unit, now, user_id=seat.user_id, pile=pile, zone=zone)
         alerts = await live_alerts(unit, now)
+        # Nobody is offered a call that the rules forbid at this moment.
+        calls = {
+            (line.borrower_id, line.about_case) for line in found.tasks if line.reason in CALLS
+        }
+        windows = await call_windows(unit, site.house.packs, now, calls)
     counts = {
         Pile.AVAILABLE: found.figures.available,
         Pile.MINE: found.figures.mine,
+        Pile.LATER: found.figures.later,
         Pile.WITH_OTHERS: found.figures.others,
     }
     return desk_page(
@@ -95,7 +116,7 @@ async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BO
         banners=banners,
         here="/",
         board=found,
-        tasks=[shown_task(site, line, now, zone) for line in found.tasks],
+        tasks=[shown_task(site, line, now, zone, windows) for line in found.tasks],
         more=counts[pile] > len(found.tasks),
         pile=pile,
         piles=list(Pile),

@@ -13,15 +13,24 @@ from starlette.responses import Response
 from app.domain.hold import HoldBlock, HoldKind
 from app.domain.message import Channel
 from app.domain.money import Money
+from app.domain.reminder import ReminderCondition
 from app.domain.roles import Act
-from app.domain.task import TaskOutcome
 from app.flows.opt_out import opt_out
+from app.reference.formats import plain_amount
 from app.reports.case_file import case_file
 from app.reports.case_list import find_cases
 from app.reports.hold_book import hold_book
 from app.reports.loan_story import loan_story
 from app.reports.next_step import strategy_line
 from app.web.banks import bank_name
+from app.web.case_work import (
+    KEYS,
+    OF_CONTACTS,
+    OTHERS,
+    is_call,
+    promised_steps,
+    work_of_case,
+)
 from app.web.codes import link_code
 from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
 from app.web.forms import read_uuid
@@ -30,6 +39,7 @@ from app.web.pages.board import shown_task
 from app.web.seats import Seat, needs
 from app.web.site import site_of
 from app.web.story import Told, tell
+from app.web.typed import PARTS
 
 router = APIRouter()
 
@@ -87,6 +97,7 @@ async def case_page(
         strategy = await strategy_line(unit, now, file.id)
         holds = await hold_book(unit, now, borrower_id=file.person.id, case_id=file.id)
         story_of_loan = await loan_story(unit, file.id, site.settings.buckets, now)
+        work = await work_of_case(unit, site, seat, file, now, zone)
     story = [tell(entry, zone) for entry in file.entries]
     return desk_page(
         site,
@@ -98,10 +109,17 @@ async def case_page(
         status=status,
         file=file,
         his_zone=ZoneInfo(file.person.time_zone),
-        next_steps=next_steps(file, strategy, now, zone),
+        next_steps=[*promised_steps(work.promises), *next_steps(file, strategy, now, zone)],
         stage=stage_words(strategy),
         tasks=[shown_task(site, line, now, zone) for line in file.tasks],
-        outcomes=list(TaskOutcome),
+        work=work,
+        keys=KEYS,
+        other_outcomes=OTHERS,
+        contact_outcomes=OF_CONTACTS,
+        reminder_events=list(ReminderCondition),
+        part_numbers=PARTS,
+        plain_amount=plain_amount,
+        is_call=is_call,
         holds=holds,
         story=story_of_loan,
         hold_kinds=list(HoldKind),
