@@ -10,7 +10,17 @@ from app.api import docs_page, health, hooks, problems
 from app.api.edges import BodyLimit, RequestIds
 from app.api.openapi import DESCRIPTION, TAGS, VERSION, complete
 from app.api.pace import Pace
-from app.api.routes import approvals, borrowers, cases, consents, lender, loans, payments, work
+from app.api.routes import (
+    approvals,
+    borrowers,
+    cases,
+    consents,
+    lender,
+    loans,
+    payments,
+    people,
+    work,
+)
 from app.clock import Clock
 from app.flows.house import House
 
@@ -36,7 +46,7 @@ def build_api(
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (borrowers, loans, consents, cases, payments, work, approvals, lender):
+    for routes in (people, borrowers, loans, consents, cases, payments, work, approvals, lender):
         app.include_router(routes.router)
     app.include_router(hooks.router)
     app.include_router(health.router)

@@ -50,6 +50,10 @@ TAGS: Final[list[dict[str, Any]]] = [
     {"name": "Signals", "description": "That there is money."},
     {"name": "Messages", "description": "What went out to borrowers, or would have."},
     {"name": "Payments", "description": "Money from the borrower's own bank."},
+    {
+        "name": "Promises",
+        "description": "What borrowers said they will pay, and whether they did.",
+    },
     {"name": "Tasks", "description": "What people have to do."},
     {"name": "Approvals", "description": "What needs a second person. Systems never decide."},
     {"name": "Lender", "description": "Your lender: status, stop switches, observe-only."},

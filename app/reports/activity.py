@@ -140,6 +140,7 @@ def tasks_query(
         tasks.c.priority,
         tasks.c.situation,
         tasks.c.created_at,
+        tasks.c.not_before,
         tasks.c.ended_at,
         tasks.c.outcome,
         tasks.c.note,

@@ -25,6 +25,8 @@ from app.store.tables import (
     payment_cases,
     payment_links,
     payments,
+    promise_parts,
+    promises,
     readings,
     signal_cases,
     tasks,
@@ -49,6 +51,7 @@ class Garden:
     task_id: UUID
     signal_id: UUID
     approval_id: UUID
+    promise_id: UUID
 
 
 async def plant(system: System, house: House) -> Garden:
@@ -69,6 +72,14 @@ async def plant(system: System, house: House) -> Garden:
         await add(
             tasks, id=ids["task_id"], key=new_id(), reason="link_unpaid", created_at=NOW,
             situation={"why": "x"}, case_id=ids["case_id"], **borrower,
+        )  # fmt: skip
+        await add(
+            promises, id=ids["promise_id"], case_id=ids["case_id"], loan_id=loan.id,
+            currency="EUR", source="desk", made_by="eva", made_at=NOW, **borrower,
+        )  # fmt: skip
+        await add(
+            promise_parts, promise_id=ids["promise_id"], number=1, due_on=date(2026, 3, 9),
+            amount_minor=5_000,
         )  # fmt: skip
         await add(
             holds, id=ids["hold_id"], kind="dispute", reason="x", starts_at=NOW, recorded_at=NOW,

@@ -35,6 +35,15 @@ BODIES: dict[str, Any] = {
     "post_return": {"reason": "came back"},
     "post_proposal": {"kind": "forgiveness", "amount": "1.00", "reason": "x"},
     "put_switch": {"halted": True, "reason": "x"},
+    "post_cancel": {"reason": "agreed anew"},
+    "post_outcome": {"outcome": "no_answer", "called": False},
+    "post_contact": {
+        "channel": "call", "direction": "outbound", "made_at": "2026-03-02T09:00:00Z",
+        "conversation": False,
+    },
+    "post_promise": {
+        "parts": [{"due_on": "2026-03-05", "amount": "1.00"}], "currency": "EUR",
+    },
 }  # fmt: skip
 
 # Routes that name nothing of anybody: what they do to another lender is asked below.
@@ -138,6 +147,7 @@ async def test_nobody_gets_in_without_a_key(bare: httpx.AsyncClient) -> None:
             "task_id",
             "hold_id",
             "approval_id",
+            "promise_id",
         ),
         "0190d9a4-7c1b-7e34-9a52-3f8a1f0b7c11",
     )

@@ -17,7 +17,8 @@ from tests.web.reading import Page
 
 pytestmark = pytest.mark.anyio
 
-PAGES = ["/", "/?pile=mine", "/?pile=others", "/cases", "/cases?closed=1", "/consents",
+PAGES = ["/", "/?pile=mine", "/?pile=later", "/?pile=others", "/promises", "/promises?state=broken",
+         "/hand-over", "/cases", "/cases?closed=1", "/consents",
          "/controls", "/portfolio", "/observe", "/team", "/account"]  # fmt: skip
 
 
@@ -296,6 +297,13 @@ async def test_one_lenders_session_against_everything_of_another(
     hold_id = await street.value("SELECT id FROM holds")
     consent_id = await street.value("SELECT id FROM consents")
     user_id = await street.value("SELECT id FROM users")
+    await ours.send(
+        await ours.open(f"/cases/{who.cases[0]}"),
+        "promise",
+        pay_on_1=street.now.date().isoformat(),
+    )
+    promise_id = await street.value("SELECT id FROM promises")
+    assert promise_id is not None
     before = await _everything(street)
 
     other = await make_lender(street.store, street.now)
@@ -314,6 +322,15 @@ async def test_one_lenders_session_against_everything_of_another(
             (f"/cases/{who.cases[0]}/hold", {"kind": "other", "reason": "theirs"}),
             (f"/cases/{who.cases[0]}/holds/{hold_id}/lift", {}),
             (f"/cases/{who.cases[0]}/stop-messages", {}),
+            (f"/cases/{who.cases[0]}/promise", {"pay_on_1": "2026-03-06", "amount_1": "5"}),
+            (f"/cases/{who.cases[0]}/promises/{promise_id}/cancel", {"reason": "theirs"}),
+            (
+                f"/cases/{who.cases[0]}/contact",
+                {"channel": "call", "direction": "outbound", "made_at": "2026-03-04T10:00"},
+            ),
+            (f"/cases/{who.cases[0]}/remind", {"condition": "paid"}),
+            (f"/cases/{who.cases[0]}/reminders/{hold_id}/drop", {}),
+            ("/hand-over", {"from": str(user_id), "to": "board"}),
             (f"/consents/{consent_id}/withdraw", {}),
             (f"/team/{user_id}/role", {"role": "admin"}),
             (f"/team/{user_id}/disable", {}),
@@ -337,6 +354,9 @@ async def _everything(street: Street) -> list[Any]:
         "SELECT count(*) FROM opt_outs",
         "SELECT role, disabled_at, password_hash FROM users WHERE lender_id = :lender",
         "SELECT count(*) FROM timeline",
+        "SELECT state FROM promises",
+        "SELECT count(*) FROM contacts",
+        "SELECT count(*) FROM agent_reminders",
     ):
         values = {"lender": street.lender_id} if ":lender" in query else {}
         found.append([tuple(row) for row in await street.rows(query, **values)])

@@ -127,6 +127,9 @@ class TaskShown(Shown):
     priority: int
     situation: dict[str, Any]
     created_at: Instant
+    not_before: Annotated[
+        Instant | None, Field(description="It waits for this moment; null: it can be worked now.")
+    ]
     ended_at: Instant | None
     outcome: str | None
     note: str
