@@ -61,6 +61,20 @@ MEANINGS: Final[Mapping[LenderEvent, tuple[str, str]]] = {
         "A borrower stopped a channel.",
         "borrower_id, external_ref, channel, source, at",
     ),
+    LenderEvent.HOLD_SET: (
+        (
+            "A borrower is left in peace. Stop what `blocks` names on your side too: debit, fees, "
+            "bureau, agency."
+        ),
+        (
+            "hold_id, borrower_id, external_ref, case_id (null: all his cases), kind, starts_at "
+            "(may lie back), ends_at (null: until it is lifted), blocks, at"
+        ),
+    ),
+    LenderEvent.HOLD_CHANGED: (
+        "A hold was lifted, or was given another end.",
+        "hold_id, borrower_id, external_ref, case_id, kind, ends_at, lifted, at",
+    ),
     LenderEvent.DISPUTES: (
         "A borrower says that something is wrong. A hold is set.",
         "borrower_id, external_ref, checked, at",

@@ -104,7 +104,8 @@ class ContactQuestion:
     `zones` are the IANA names of all zones that may be the borrower's; empty means unknown, and
     the country's zones are taken. `holidays` are days of his place, this year's and next year's.
     `holds` are those of the person and of any case in `case_ids`. `stopped` names the channels
-    whose stop switch is on. `at_work`: it would reach him where he works.
+    whose stop switch is on. `at_work`: it would reach him where he works. `asked_for`: he asked
+    for it himself, at most seven days ago (app/domain/contact_exemption.py).
     """
 
     now: datetime
@@ -118,6 +119,7 @@ class ContactQuestion:
     holidays: frozenset[date] = frozenset()
     stopped: frozenset[Channel] = frozenset()
     at_work: bool = False
+    asked_for: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -285,6 +287,8 @@ def _rules(question: ContactQuestion, pack: Pack, zones: tuple[str, ...]) -> Ite
     here = words.local_time(question.now, zones)
     for rule in pack.rules:
         if question.channel not in rule.channels or (rule.at_work and not question.at_work):
+            continue
+        if rule.but_asked_for and question.asked_for:
             continue
         if question.purpose is ContactPurpose.REQUIRED_NOTICE and not _is_clock_rule(rule):
             continue

@@ -36,7 +36,6 @@ class HoldBlock(StrEnum):
     AGENCY = "agency"
     BUREAU = "bureau"
     FEES = "fees"
-    WRITE_OFF = "write_off"
     DAYS = "days"
 
 
@@ -67,7 +66,7 @@ PRESSURE: Final = frozenset({HoldBlock.CONTACT, HoldBlock.PAYMENT_ASK})
 _LEADS: Final = RIGHTS[Act.LIFT_HOLD] | {Role.INTEGRATION}
 _COMPLIANCE: Final = frozenset({Role.COMPLIANCE})
 _QUIET: Final = PRESSURE | {HoldBlock.DEBIT, HoldBlock.READING}
-_KEPT_HERE: Final = frozenset({HoldBlock.AGENCY, HoldBlock.BUREAU, HoldBlock.WRITE_OFF})
+_KEPT_HERE: Final = frozenset({HoldBlock.AGENCY, HoldBlock.BUREAU})
 _FROZEN: Final = frozenset({HoldBlock.FEES, HoldBlock.DAYS})
 
 
@@ -152,7 +151,7 @@ RULES: Final[Mapping[HoldKind, HoldRule]] = {
     ),
     HoldKind.COMPLAINT: HoldRule(
         _QUIET | _KEPT_HERE,
-        frozenset({HoldBlock.AGENCY, HoldBlock.WRITE_OFF}),
+        frozenset({HoldBlock.AGENCY}),
         _LEADS,
         "Ours: no rule pauses all contact for a complaint (FCA DISP 1); pressure waits for its "
         "answer.",

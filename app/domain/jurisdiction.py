@@ -85,7 +85,8 @@ Limit: TypeAlias = Hours | NoHolidays | Cap | CoolDown | ChannelVariety | Never
 class Rule:
     """One rule of contact for some channels, from a day on.
 
-    `at_work`: it is asked only when the contact would reach him where he works.
+    `at_work`: it is asked only when the contact would reach him where he works. `but_asked_for`:
+    it does not hold for a contact that he asked for himself.
     """
 
     id: str
@@ -95,6 +96,7 @@ class Rule:
     source: str
     effective_from: date
     at_work: bool = False
+    but_asked_for: bool = False
 
 
 @dataclass(frozen=True, slots=True)

@@ -101,6 +101,18 @@ CALLS: Final = frozenset(
 )
 
 
+# Here he said something first: whoever calls answers him, and asks for nothing.
+ANSWERING: Final = frozenset(
+    {
+        TaskReason.CALL_BACK,
+        TaskReason.BORROWER_DISPUTES,
+        TaskReason.BORROWER_CANNOT_PAY,
+        TaskReason.BORROWER_SAYS_PAID,
+        TaskReason.RELIEF_ASKED,
+    }
+)
+
+
 class TaskOutcome(StrEnum):
     """What a collector noted when finishing a task."""
 

@@ -61,13 +61,14 @@ async def ask_gate(
     channel: Channel,
     purpose: ContactPurpose = ContactPurpose.COLLECTION,
     at_work: bool = False,
+    asked_for: bool = False,
     observing: bool = False,
 ) -> Asked:
     """Ask whether `person` (his row, locked by the caller) may be contacted about these cases.
 
-    `at_work`: the call would reach him where he works. `observing` counts messages that
-    observe-only mode held back as if they had left. The gate follows the borrower's country, not
-    the lender's.
+    `at_work`: the call would reach him where he works; `asked_for`: he asked for it himself.
+    `observing` counts messages that observe-only mode held back as if they had left. The gate
+    follows the borrower's country, not the lender's.
     """
     wanted = frozenset(CaseId(one) for one in case_ids)
     zones = zones_for(unit, person)
@@ -81,6 +82,7 @@ async def ask_gate(
         case_ids=wanted,
         purpose=purpose,
         at_work=at_work,
+        asked_for=asked_for,
         history=facts.history,
         opted_out=frozenset((channel,)) if facts.refused else frozenset(),
         holds=tuple(_hold(held) for held in facts.holds if _stands(held, wanted)),

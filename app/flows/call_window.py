@@ -10,8 +10,11 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from app.domain.contact_exemption import counts_in_caps
+from app.domain.contact_policy import ContactPurpose
 from app.domain.errors import NotFound
 from app.domain.message import Channel
+from app.domain.task import ANSWERING, TaskReason
 from app.flows.ask_gate import ask_gate
 from app.reference.packs import PackBook
 from app.store.arrays import among
@@ -39,11 +42,28 @@ class CallWindow:
 
 
 async def call_window(
-    unit: Unit, packs: PackBook, now: datetime, *, borrower_id: UUID, case_ids: Iterable[UUID]
+    unit: Unit,
+    packs: PackBook,
+    now: datetime,
+    *,
+    borrower_id: UUID,
+    case_ids: Iterable[UUID],
+    purpose: ContactPurpose = ContactPurpose.COLLECTION,
+    asked_for: bool = False,
 ) -> CallWindow:
-    """Ask the contact gate for a call. Changes nothing. Raises `NotFound`."""
+    """Ask the contact gate for a call. Changes nothing. Raises `NotFound`.
+
+    `purpose` is answer where he said something first, `asked_for` where he wished to be called.
+    """
     wanted: set[About] = {(borrower_id, case_id) for case_id in case_ids}
-    found = await call_windows(unit, packs, now, wanted or {(borrower_id, None)})
+    found = await call_windows(
+        unit,
+        packs,
+        now,
+        wanted or {(borrower_id, None)},
+        purpose=purpose,
+        asked_for=asked_for,
+    )
     if not found:
         raise NotFound("There is no such borrower.")
     # Spoken about several cases at once, the strictest answer counts.
@@ -55,6 +75,9 @@ async def call_windows(
     packs: PackBook,
     now: datetime,
     wanted: Iterable[About],
+    *,
+    purpose: ContactPurpose = ContactPurpose.COLLECTION,
+    asked_for: bool = False,
 ) -> dict[About, CallWindow]:
     """The same for several; those that are not there are left out."""
     asked_about = set(wanted)
@@ -76,6 +99,8 @@ async def call_windows(
             person,
             case_ids=() if case_id is None else (case_id,),
             channel=Channel.CALL,
+            purpose=purpose,
+            asked_for=asked_for,
         )
         verdict = asked.verdict
         found[borrower_id, case_id] = CallWindow(
@@ -86,3 +111,13 @@ async def call_windows(
             asked.zone,
         )
     return found
+
+
+def purpose_of(reason: str) -> ContactPurpose:
+    """What a call from a task of this reason is for."""
+    return ContactPurpose.ANSWER if reason in ANSWERING else ContactPurpose.COLLECTION
+
+
+def wished_for(reason: str, asked_at: datetime, now: datetime) -> bool:
+    """Is a call at `now` one that he asked for, at the moment this task was made?"""
+    return reason == TaskReason.CALL_BACK and not counts_in_caps(now, asked_for_at=asked_at)

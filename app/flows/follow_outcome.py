@@ -15,6 +15,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 
 from app.domain.case import CaseState
+from app.domain.contact_policy import ContactPurpose
 from app.domain.errors import Invalid
 from app.domain.hold import HoldKind
 from app.domain.ids import UserId
@@ -22,7 +23,7 @@ from app.domain.message import CancelReason
 from app.domain.promise_terms import Part, PromiseSource
 from app.domain.task import TaskOutcome, TaskReason
 from app.flows.borrower_says import PAUSE
-from app.flows.call_window import call_window
+from app.flows.call_window import call_window, wished_for
 from app.flows.cancel_tasks import cancel_tasks
 from app.flows.house import House
 from app.flows.open_task import open_task
@@ -160,6 +161,8 @@ async def _call_back(
         heard.call_at,
         borrower_id=about.borrower_id,
         case_ids=() if about.case_id is None else (about.case_id,),
+        purpose=ContactPurpose.ANSWER,
+        asked_for=wished_for(TaskReason.CALL_BACK, now, heard.call_at),
     )
     # A moment that the rules will not allow then is moved to the first one that they will.
     call_at = heard.call_at if window.opens_at is None else max(heard.call_at, window.opens_at)

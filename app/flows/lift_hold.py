@@ -13,8 +13,9 @@ from app.domain.errors import Conflict, Invalid, NotAllowed
 from app.domain.hold import RULES, HoldKind, crisis_ends, may_lift
 from app.domain.roles import Role
 from app.flows.set_hold import lock_hold, look_again
+from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
-from app.store.tables import holds, lenders
+from app.store.tables import borrowers, holds, lenders
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -94,6 +95,30 @@ async def _write_line(
     more: dict[str, str],
     kind: Kind = Kind.HOLD_LIFTED,
 ) -> None:
+    """The line of the timeline, and the word to the lender's system."""
     details = {"hold_id": str(row.id), "kind": row.kind, **more}
     line = Line(row.borrower_id, kind, actor, details, row.case_id, row.lender_id)
     await timeline.write(unit, now, [line])
+    lifted = kind is Kind.HOLD_LIFTED
+    ref = await unit.conn.scalar(
+        select(borrowers.c.external_ref).where(borrowers.c.id == row.borrower_id)
+    )
+    await tell_lender(
+        unit,
+        now,
+        event=LenderEvent.HOLD_CHANGED,
+        subject_id=row.id,
+        payload={
+            "hold_id": str(row.id),
+            "borrower_id": str(row.borrower_id),
+            "external_ref": ref,
+            "case_id": str(row.case_id) if row.case_id else None,
+            "kind": row.kind,
+            "ends_at": now.isoformat() if lifted else more["ends_at"],
+            "lifted": lifted,
+            "at": now.isoformat(),
+        },
+        # The end of a crisis may be corrected; each word is news of its own.
+        ordinal=int(now.timestamp()),
+        lender_id=row.lender_id,
+    )

@@ -15,7 +15,7 @@ from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, text
 
 from app.domain.ids import LenderId, UserId
 from app.domain.task import CALLS, TASK, TaskReason, TaskState
-from app.flows.call_window import call_window
+from app.flows.call_window import call_window, purpose_of, wished_for
 from app.flows.house import House
 from app.flows.work_task import LEASE, lock_task, write_task_line
 from app.store.moves import move
@@ -150,6 +150,8 @@ async def _may_dial(unit: Unit, house: House, now: datetime, task: Row[Any]) -> 
         now,
         borrower_id=task.borrower_id,
         case_ids=() if task.case_id is None else (task.case_id,),
+        purpose=purpose_of(task.reason),
+        asked_for=wished_for(task.reason, task.created_at, now),
     )
     if not window.allowed and window.opens_at is not None:
         await unit.conn.execute(

@@ -17,6 +17,7 @@ from app.domain.message import CancelReason
 from app.domain.task import PRESSING
 from app.flows.cancel_tasks import cancel_tasks
 from app.flows.stop_pressure import stop_pressure
+from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
 from app.store.keys import new_id
 from app.store.locks import lock_borrower
@@ -85,6 +86,20 @@ async def set_hold(
     }
     await timeline.write(
         unit, now, [Line(borrower_id, Kind.HOLD_SET, set_by, details, case_id, person.lender_id)]
+    )
+    await tell_lender(
+        unit,
+        now,
+        event=LenderEvent.HOLD_SET,
+        subject_id=hold_id,
+        payload={
+            **details,
+            "borrower_id": str(borrower_id),
+            "external_ref": person.external_ref,
+            "case_id": str(case_id) if case_id else None,
+            "at": now.isoformat(),
+        },
+        lender_id=person.lender_id,
     )
     if now in Span(begins, ends) and not stopped.isdisjoint(PRESSURE):
         await _leave_in_peace(unit, now, borrower_id, case_id)

@@ -21,7 +21,7 @@ from app.domain.promise_terms import Part
 from app.domain.strategy import PERSON_FIRST
 from app.domain.task import TASK, TaskOutcome, TaskReason, TaskState
 from app.flows.actors import ROBOT
-from app.flows.call_window import call_window
+from app.flows.call_window import call_window, purpose_of, wished_for
 from app.flows.follow_outcome import SPOKE, Contacted, Heard, check_heard, follow_outcome
 from app.flows.house import House
 from app.flows.start_over import start_over
@@ -143,8 +143,15 @@ async def _count_call(
 ) -> None:
     """Count the call, and write down when the rules had said no to it."""
     case_ids = () if task.case_id is None else (task.case_id,)
+    asked_for = wished_for(task.reason, task.created_at, now)
     window = await call_window(
-        unit, house.packs, now, borrower_id=task.borrower_id, case_ids=case_ids
+        unit,
+        house.packs,
+        now,
+        borrower_id=task.borrower_id,
+        case_ids=case_ids,
+        purpose=purpose_of(task.reason),
+        asked_for=asked_for,
     )
     await note_contact(
         unit,
@@ -158,6 +165,7 @@ async def _count_call(
         task_id=task.id,
         user_id=user_id,
         outcome=heard.outcome.value,
+        counts=not asked_for,
     )
     if window.allowed:
         return

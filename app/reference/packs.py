@@ -39,7 +39,9 @@ PACKS_FOLDER = Path(__file__).resolve().parents[2] / "policies" / "jurisdictions
 _ANYWHERE = "*"
 _DAYS = ("monday", "tuesday", "wednesday", "thursday", "friday", "saturday", "sunday")
 _LENGTH = re.compile(r"([1-9]\d{0,3}) (minute|hour|day)s?\Z", re.ASCII)
-_RULE_FIELDS = {"id", "kind", "channels", "strength", "source", "effective_from", "at_work"}
+_RULE_FIELDS = {
+    "id", "kind", "channels", "strength", "source", "effective_from", "at_work", "but_asked_for",
+}  # fmt: skip
 _FLOOR_FIELDS = {"monthly", "currency", "strength", "source", "effective_from"}
 _PACK_FIELDS = {"country", "name", "version", "rule", "floor"}
 
@@ -189,6 +191,7 @@ def _rule(file: str, fields: Mapping[str, Any]) -> Rule:
         source=table.take("source", str),
         effective_from=table.take("effective_from", date),
         at_work=table.flag("at_work"),
+        but_asked_for=table.flag("but_asked_for"),
     )
 
 

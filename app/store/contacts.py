@@ -99,11 +99,13 @@ async def note_contact(
     outcome: str = "",
     note: str = "",
     said: str = "",
+    counts: bool = True,
 ) -> UUID:
     """Count a contact that a person made, or that the borrower began. Returns its id.
 
     `said` are the borrower's own words; they are kept sealed, and cut after `LONGEST_SAID`
-    characters. An engine unit has to have the lender's keys at hand.
+    characters. `counts` False: exempt from the caps (app/domain/contact_exemption.py). An engine
+    unit has to have the lender's keys at hand.
     """
     row_id, kept = new_id(), said if len(said) <= LONGEST_SAID else said[: LONGEST_SAID - 1] + "…"
     await unit.conn.execute(
@@ -122,6 +124,7 @@ async def note_contact(
             source=source,
             outcome=outcome,
             note=note,
+            counts=counts,
         )
     )
     return row_id

@@ -327,7 +327,6 @@ HOLD_BLOCKS: Final[Mapping[HoldBlock, str]] = {
     HoldBlock.AGENCY: "handing over to an agency",
     HoldBlock.BUREAU: "reporting to a bureau",
     HoldBlock.FEES: "interest and fees",
-    HoldBlock.WRITE_OFF: "writing it off",
     HoldBlock.DAYS: "counting days past due",
 }
 

@@ -44,9 +44,11 @@ def rule(
     channels: frozenset[Channel] = EVERY,
     since: date = LONG_AGO,
     at_work: bool = False,
+    but_asked_for: bool = False,
 ) -> Rule:
     kind = type(limit).__name__.lower()
-    return Rule(kind, limit, channels, Strength.POLICY, "a test", since, at_work)  # type: ignore[arg-type]
+    strength = Strength.POLICY
+    return Rule(kind, limit, channels, strength, "a test", since, at_work, but_asked_for)  # type: ignore[arg-type]
 
 
 def pack_of(*rules: Rule, zones: Iterable[str] = ("Europe/Madrid",)) -> Pack:
@@ -75,6 +77,8 @@ def slowly_allowed(question: ContactQuestion, pack: Pack, at: datetime) -> bool:
             continue
         if each.at_work and not question.at_work:
             continue
+        if each.but_asked_for and question.asked_for:
+            continue
         if at < datetime.combine(each.effective_from, time(), UTC):
             continue
         if not _keeps(each, question, zones, at, collection=collection):
@@ -92,6 +96,7 @@ def clock_allows(question: ContactQuestion, pack: Pack, at: datetime) -> bool:
         question.case_ids,
         holidays=question.holidays,
         at_work=question.at_work,
+        asked_for=question.asked_for,
     )
     return slowly_allowed(bare, Pack("", "", "", pack.zones, rules, ()), at)
 
@@ -186,6 +191,7 @@ rules = st.builds(
     channels=st.just(EVERY) | some_channels,
     since=st.just(LONG_AGO) | st.dates(date(2026, 3, 25), date(2026, 12, 31)),
     at_work=st.sampled_from([False, False, True]),
+    but_asked_for=st.booleans(),
 )
 # A place or a channel that is closed would close most packs: only some have one.
 closures = st.builds(
@@ -232,4 +238,5 @@ def questions(draw: st.DrawFn) -> ContactQuestion:
         ),
         stopped=draw(some_channels) if draw(rarely) else frozenset(),
         at_work=draw(st.booleans()),
+        asked_for=draw(st.booleans()),
     )

@@ -28,6 +28,7 @@ from app.domain.hold import (
 )
 from app.domain.message import Channel
 from app.domain.roles import Role
+from app.domain.stage_plan import CallMade, CaseFacts, plan_case
 from app.domain.strategy import (
     PERSON_FIRST,
     AskToPay,
@@ -37,7 +38,8 @@ from app.domain.strategy import (
     Situation,
     decide,
 )
-from app.domain.task import PRESSING, TaskReason
+from app.domain.task import PRESSING, TaskOutcome, TaskReason
+from tests.domain.test_stage_plan import BODY, DUE, on
 from tests.domain.test_strategy import FUNDS, NOW, QUIET
 
 LONDON = ZoneInfo("Europe/London")
@@ -188,6 +190,35 @@ def test_what_a_person_said_never_adds_a_step_that_presses(
         else replace(now, troubles=(*now.troubles, said))
     )
     assert pressing(decide(softer)) <= before
+
+
+strategy_facts = st.builds(
+    lambda day, **flags: on(day, calls=flags.pop("calls"), **flags),
+    st.integers(-5, 60),
+    promised=st.booleans(),
+    in_flight=st.booleans(),
+    link_live=st.booleans(),
+    person_first=st.booleans(),
+    call_waiting=st.booleans(),
+    task_waiting=st.booleans(),
+    approval_waiting=st.booleans(),
+    closes_failed=st.booleans(),
+    calls=st.lists(st.integers(9, 40), max_size=3, unique=True).map(
+        lambda days: tuple(CallMade(DUE + day * DAY, TaskOutcome.NO_ANSWER) for day in sorted(days))
+    ),
+)
+
+
+@given(strategy_facts)
+def test_a_strategy_does_nothing_under_a_hold_and_no_more_for_what_a_person_said(
+    facts: CaseFacts,
+) -> None:
+    held = plan_case(BODY, replace(facts, held=True))
+    assert held.steps == ()
+    asking = {step.key for step in plan_case(BODY, facts).steps if step.skip is None}
+    for softer in (replace(facts, person_first=True), replace(facts, promised=True)):
+        steps = {step.key for step in plan_case(BODY, softer).steps if step.skip is None}
+        assert steps <= asking
 
 
 def test_what_presses_and_what_comes_first_are_not_the_same_tasks() -> None:

@@ -13,17 +13,20 @@ from app.domain.errors import Conflict, Invalid, NotAllowed
 from app.domain.hold import HoldKind
 from app.domain.message import Channel
 from app.domain.roles import Role
-from app.domain.task import TaskReason
+from app.domain.task import TaskOutcome, TaskReason
 from app.flows.ask_gate import ask_gate
 from app.flows.lift_hold import end_crisis, lift_hold
+from app.flows.next_case import next_case
 from app.flows.open_task import open_task
 from app.flows.set_hold import set_hold
+from app.flows.work_task import finish_task
 from app.reports.hold_book import HoldBook, hold_book
 from app.store.brakes import holds_of
 from app.store.contacts import note_contact
 from app.store.locks import lock_borrower
 from tests.flows.at_the_page import at_the_page
 from tests.flows.street import Neighbour, Street
+from tests.flows.test_tasks_and_brakes import collector
 
 pytestmark = pytest.mark.anyio
 
@@ -213,6 +216,50 @@ async def test_a_hold_that_only_freezes_lets_the_work_go_on(street: Street) -> N
     assert await may_call(street, who)
     await street.tick()
     assert street.texts_to(who) == 1
+
+
+async def test_the_lenders_system_is_told_what_to_stop(street: Street) -> None:
+    who = await street.neighbour()
+    hold_id = await hold(street, who, "breathing_space", starts_at=street.now - 3 * DAY)
+    await lifted(street, hold_id, Role.COMPLIANCE)
+    await street.tick()
+    told = {one["type"]: one["data"] for one in await street.told() if "hold" in one["type"]}
+    assert set(told) == {"hold.set", "hold.changed"}
+    assert {"fees", "bureau", "agency", "debit"} <= set(told["hold.set"]["blocks"])
+    assert told["hold.set"]["external_ref"] == told["hold.changed"]["external_ref"] == who.ref
+    assert told["hold.set"]["starts_at"] == (street.now - 3 * DAY).isoformat()
+    assert told["hold.changed"]["lifted"] is True
+
+
+async def test_his_dispute_is_answered_under_its_hold_and_his_wish_counts_in_no_cap(
+    street: Street,
+) -> None:
+    who = await street.neighbour()
+    await hold(street, who, "dispute")
+    async with street.store.unit(street.lender_id) as unit:
+        for reason in (TaskReason.BORROWER_DISPUTES, TaskReason.CALL_BACK):
+            await open_task(
+                unit, street.now, borrower_id=who.id, case_id=who.cases[0], reason=reason,
+                cause=reason,
+            )  # fmt: skip
+    eva = await collector(street, "eva")
+    given: dict[str, Any] = {"lender_id": street.lender_id, "user_id": eva, "actor": "eva"}
+    for _ in range(2):
+        street.hands.go_on(minutes=5)
+        served = await next_case(street.house, street.now, **given)
+        assert served is not None
+        assert served.task_id is not None
+        await finish_task(
+            street.house, street.now, task_id=served.task_id, outcome=TaskOutcome.NO_ANSWER,
+            called=True, **given,
+        )  # fmt: skip
+    rows = await street.rows(
+        "SELECT t.reason, c.counts FROM contacts c JOIN tasks t ON t.id = c.task_id"
+    )
+    counts = {row.reason: row.counts for row in rows}
+    assert counts == {"borrower_disputes": True, "call_back": False}
+    noted = await street.value("SELECT count(*) FROM timeline WHERE details->>'allowed' = 'false'")
+    assert noted == 0
 
 
 @pytest.mark.parametrize("kind", list(HoldKind))

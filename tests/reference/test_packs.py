@@ -221,6 +221,19 @@ def test_inbound_calls_are_no_attempts_and_begin_the_rest_under_regulation_f() -
     assert gate("US", zone, 9, 11, channel=CALL, history=asked_for).allowed
 
 
+def test_a_call_he_asked_for_waits_for_the_morning_and_for_nothing_else() -> None:
+    zone = "America/Chicago"
+    busy = (*calls(zone, *range(2, 9)), *calls(zone, 8, conversation=True))
+    question = ContactQuestion(
+        local(zone, 9, 11), CALL, frozenset({zone}), frozenset({CASE}), history=busy
+    )
+    assert not may_contact(question, BOOK.of("US")).allowed
+    wished = replace(question, asked_for=True)
+    assert may_contact(wished, BOOK.of("US")).allowed
+    night = replace(wished, now=local(zone, 9, 22))
+    assert may_contact(night, BOOK.of("US")).earliest_at == local(zone, 10, 8)
+
+
 def test_the_gate_is_open_in_hours_of_the_local_clock_on_both_days_it_changes() -> None:
     new_york = ZoneInfo("America/New_York")
     for month, day in ((3, 8), (11, 1)):
