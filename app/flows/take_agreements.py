@@ -13,6 +13,8 @@ from app.domain.bulk_file import RowVerdict
 from app.domain.case import CaseClose, CaseState
 from app.domain.message import CancelReason
 from app.domain.promise import PromiseState
+from app.domain.task import CALLS
+from app.flows.cancel_tasks import cancel_tasks
 from app.flows.open_cases import open_cases_for
 from app.flows.read_book import BookRow, Reading, read_row
 from app.flows.set_hold import set_hold
@@ -77,6 +79,14 @@ async def take_promises(
             case_id = await _past_case(unit, borrower_id, loan.id, record)
         await _promise(unit, now, borrower_id, loan.id, case_id, record, made_by)
         if record.state is PromiseState.OPEN:
+            await cancel_tasks(
+                unit,
+                now,
+                borrower_id=borrower_id,
+                case_id=case_id,
+                reasons=CALLS,
+                why=CancelReason.PROMISED.value,
+            )
             await stop_pressure(
                 unit,
                 now,

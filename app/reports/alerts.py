@@ -15,6 +15,7 @@ from sqlalchemy import Row, func, literal, select, true
 
 from app.domain.money import Money
 from app.store.dues import last_due_day
+from app.store.experiments import asked_for
 from app.store.tables import (
     borrowers,
     cases,
@@ -49,7 +50,10 @@ class Alert:
 
 
 async def live_alerts(unit: Unit, now: datetime, *, limit: int = AT_MOST) -> tuple[Alert, ...]:
-    """The live signals of the unit's lender, newest first."""
+    """The live signals of the unit's lender, newest first.
+
+    Money for cases that an experiment leaves alone calls nobody to the telephone.
+    """
     due = (
         select(
             func.sum(instalments.c.amount_minor - instalments.c.paid_minor).label("minor"),
@@ -76,7 +80,11 @@ async def live_alerts(unit: Unit, now: datetime, *, limit: int = AT_MOST) -> tup
         .join(loans, loans.c.id == cases.c.loan_id)
         .join(lenders, lenders.c.id == cases.c.lender_id)
         .join(due, true())
-        .where(signal_cases.c.signal_id == funds_signals.c.id, due.c.minor.is_not(None))
+        .where(
+            signal_cases.c.signal_id == funds_signals.c.id,
+            due.c.minor.is_not(None),
+            asked_for(now),
+        )
         .order_by(due.c.oldest, cases.c.id)
         .limit(1)
         .lateral("first_case")
@@ -123,9 +131,17 @@ def _alert(unit: Unit, row: Row[Any]) -> Alert:
     )
 
 
-async def count_live(unit: Unit) -> int:
-    """How many signals of the unit's lender are live."""
+async def count_live(unit: Unit, now: datetime) -> int:
+    """How many signals of the unit's lender are live and speak of a case that may be asked for."""
+    about = (
+        select(signal_cases.c.signal_id)
+        .join(cases, cases.c.id == signal_cases.c.case_id)
+        .where(signal_cases.c.signal_id == funds_signals.c.id, asked_for(now))
+        .exists()
+    )
     counted = await unit.conn.scalar(
-        select(func.count()).select_from(funds_signals).where(funds_signals.c.ended_at.is_(None))
+        select(func.count())
+        .select_from(funds_signals)
+        .where(funds_signals.c.ended_at.is_(None), about)
     )
     return int(counted or 0)

@@ -283,7 +283,7 @@ async def _figures(unit: Unit, now: datetime, user_id: UUID, zone: ZoneInfo) -> 
         mine=counts[Pile.MINE],
         later=counts[Pile.LATER],
         others=counts[Pile.WITH_OTHERS],
-        alerts=await count_live(unit),
+        alerts=await count_live(unit, now),
         paid=tuple(Money(int(row[1]), row[0]) for row in sums),
         payments=sum(row[2] for row in sums),
     )

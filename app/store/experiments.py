@@ -8,11 +8,11 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, any_, func, literal, select
 
 from app.domain.experiment import Arm, ExperimentKind, Withheld, left_alone_until
 from app.store.arrays import among
-from app.store.tables import case_arms, experiments
+from app.store.tables import case_arms, cases, experiments
 from app.store.unit import Unit
 
 
@@ -35,6 +35,25 @@ async def running(unit: Unit, lender_ids: Iterable[UUID]) -> dict[UUID, list[Row
     for row in rows:
         found.setdefault(row.lender_id, []).append(row)
     return found
+
+
+def asked_for(now: datetime) -> ColumnElement[bool]:
+    """The condition on `cases` for those that no experiment keeps from being asked for money."""
+    ends_at = case_arms.c.drawn_at + func.make_interval(0, 0, 0, experiments.c.horizon_days)
+    kept_from = (
+        select(case_arms.c.case_id)
+        .join(experiments, experiments.c.id == case_arms.c.experiment_id)
+        .where(
+            case_arms.c.case_id == cases.c.id,
+            case_arms.c.arm == Arm.CONTROL.value,
+            experiments.c.kind == ExperimentKind.HOLDOUT.value,
+            experiments.c.ended_at.is_(None),
+            literal(Withheld.ASK.value) == any_(experiments.c.withholds),
+            ends_at > now,
+        )
+        .correlate(cases)
+    )
+    return ~kept_from.exists()
 
 
 async def left_alone(

@@ -17,6 +17,7 @@ from app.flows.open_cases import open_cases
 from app.flows.open_task import open_task
 from app.flows.run_experiment import end_experiment, start_experiment
 from app.flows.step_cases import step_cases
+from app.reports.alerts import count_live, live_alerts
 from app.store.experiments import left_alone
 from app.store.keys import new_id
 from tests.flows.street import Neighbour, Street
@@ -102,6 +103,10 @@ async def test_money_seen_in_the_control_arm_asks_nobody_and_in_the_other_everyb
     assert treated
     for who in people:
         await street.money_seen(who)
+    async with street.store.unit(street.lender_id) as unit:
+        shown = await live_alerts(unit, street.now)
+        assert await count_live(unit, street.now) == len(shown) == len(treated)
+    assert {one.case_id for one in shown} == {who.cases[0] for who in treated}
     await street.work_off()
     await street.minutes_pass(2, 2)
     assert {street.texts_to(who) for who in alone} == {0}

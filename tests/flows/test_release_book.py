@@ -20,6 +20,7 @@ from app.flows.manage_users import add_user
 from app.flows.open_cases import open_cases
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.release_book import drop_book, release_book
+from app.flows.watch_promises import watch_promises
 from app.reports.book_files import book_file, result_list
 from app.store.brakes import Brake
 from app.store.gate_facts import gate_facts
@@ -286,6 +287,26 @@ async def test_the_result_keeps_the_order_and_no_cell_is_a_formula(street: Stree
     assert "'=HYPERLINK(0)" in lines[-3]
     assert "'@cmd" in lines[-2]
     assert ",=" not in "".join(lines)
+
+
+async def test_a_loaded_promise_is_kept_by_money_that_came_after_it_alone(street: Street) -> None:
+    book = Book().person("B1").person("B2")
+    for ref in ("B1", "B2"):
+        book.add("promises", f"{ref}-L,2026-03-10,60.00,2026-03-01T09:00:00Z,open,")
+    book.add("repayments", "B1-L,R-1,60.00,2026-02-27T10:00:00Z")  # before he promised
+    book.add("repayments", "B2-L,R-2,60.00,2026-03-02T10:00:00Z")  # after it
+    await release(street, await load(street, book))
+    await apply(street)
+    # Nobody calls him while it stands.
+    waiting = await street.rows("SELECT reason FROM tasks WHERE state IN ('open', 'taken')")
+    assert waiting == []
+    street.hands.now = datetime(2026, 3, 11, 12, tzinfo=UTC)
+    await watch_promises(street.house, street.now)
+    rows = await street.rows(
+        "SELECT b.external_ref, p.state FROM promises p JOIN borrowers b ON b.id = p.borrower_id "
+        "ORDER BY 1"
+    )
+    assert [tuple(row) for row in rows] == [("B1", "broken"), ("B2", "kept")]
 
 
 async def test_a_day_later_the_invariants_hold(street: Street) -> None:
