@@ -25,7 +25,8 @@ CRAFTED: dict[str, Any] = {
     "amount": "10.00", "reason": "x", "note": "x", "why_not": "x", "option": ["defer"],
     "kind": "write_off", "word": "approve", "state": "approved", "outcome": "resolved",
     "back": "/approvals", "confirm": "1", "everything": "1", "currency": "EUR",
-    "small": "99999999", "single": "99999999",
+    "small": "99999999", "single": "99999999", "name": "soft", "channel": "sms", "language": "es",
+    "scope": "lender", "target": "", "text": "{}", "body": "{}", "edition": str(new_id()),
 }  # fmt: skip
 
 
@@ -35,7 +36,12 @@ async def given_up(street: Street) -> bool:
     inactive = "SELECT count(*) FROM loans WHERE state <> 'active'"
     entries = "SELECT count(*) FROM adjustments"
     forgiven = "SELECT count(*) FROM repayments WHERE source = 'forgiven'"
-    return any([await street.value(one) for one in (approved, inactive, entries, forgiven)])
+    published = [
+        f"SELECT count(*) FROM {table} WHERE state = 'published' AND published_by LIKE '%@%'"
+        for table in ("strategy_versions", "templates", "segments")
+    ]
+    asked = (approved, inactive, entries, forgiven, *published)
+    return any([await street.value(one) for one in asked])
 
 
 async def subjects(street: Street, who: Neighbour) -> dict[str, list[Any]]:
@@ -46,6 +52,10 @@ async def subjects(street: Street, who: Neighbour) -> dict[str, list[Any]]:
         "approval_id": [*found, *others],
         "adjustment_id": [*found, *others],
         "case_id": [who.cases[0], *found],
+        "version_id": [
+            row.id for row in await street.rows("SELECT id FROM strategy_versions ORDER BY id")
+        ],
+        "segment_id": [row.id for row in await street.rows("SELECT id FROM segments ORDER BY id")],
     }
 
 
