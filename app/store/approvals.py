@@ -21,18 +21,18 @@ from app.store.tables import adjustments, approvals, instalments, lenders, users
 from app.store.unit import Unit
 
 
-async def hand_of(unit: Unit, user_id: UUID) -> Hand:
+async def hand_of(unit: Unit, user_id: UUID, *, lock: bool = True) -> Hand:
     """The person with the role he has now, locked so that it stays so until the unit ends.
 
-    The session may be older than the last change of roles; money asks the row. Raises
-    `NotAllowed` for a user who may not sign in any more, or of another lender.
+    The session may be older than the last change of roles; money asks the row. `lock=False` is for
+    pages, which only look. Raises `NotAllowed` for a user who may not sign in any more, or of
+    another lender.
     """
+    query = select(users.c.role, users.c.disabled_at, users.c.unconfirmed_since).where(
+        users.c.id == user_id
+    )
     row = (
-        await unit.conn.execute(
-            select(users.c.role, users.c.disabled_at, users.c.unconfirmed_since)
-            .where(users.c.id == user_id)
-            .with_for_update(read=True)
-        )
+        await unit.conn.execute(query.with_for_update(read=True) if lock else query)
     ).one_or_none()
     if row is None or row.disabled_at is not None:
         raise NotAllowed("This user may do nothing any more.", code="RoleMissing")

@@ -187,7 +187,12 @@ def desk_page(
 
 
 def home_of(role: Role) -> str:
-    """The first page of a role; one's own account if there is no other."""
+    """The first page of a role; one's own account if there is no other.
+
+    Whoever is there to decide begins with what waits, not with the collectors' board.
+    """
+    if role is Role.APPROVER:
+        return "/approvals"
     return next((item.href for item in _ITEMS if may(role, item.act)), "/account")
 
 

@@ -117,6 +117,7 @@ def test_a_user_is_made_changed_and_disabled(saldo: Saldo, db: DatabaseUrls) -> 
     # The last admin cannot be locked out.
     assert "last admin" in refusal(saldo("user", "disable", "ana@sol.example"))
     done(saldo("user", "create", "bo@sol.example", "--role", "collector"))
+    assert "is approver" in done(saldo("user", "create", "al@sol.example", "--role", "approver"))
     done(saldo("user", "disable", "bo@sol.example"))
     people = {one["email"]: one for one in answer(saldo("user", "list", "--json"))}
     assert people["bo@sol.example"]["disabled_at"]

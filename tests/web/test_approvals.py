@@ -9,7 +9,7 @@ import pytest
 from app.domain.roles import Role
 from tests.flows.desk_people import Desk as People
 from tests.flows.street import Neighbour, Street
-from tests.web.conftest import Browser, Desk
+from tests.web.conftest import PASSWORD, Browser, Desk, OpenBrowser
 
 pytestmark = pytest.mark.anyio
 
@@ -182,3 +182,14 @@ async def test_the_auditor_reads_and_does_nothing(street: Street, sign_in_as: De
         page = await auditor.open(path)
         assert (auditor.status, page.problems) == (200, []), path
         assert [form.step for form in page.forms if form.method == "post"] == ["sign-out"]
+
+
+async def test_an_approver_begins_with_what_waits(
+    street: Street, sign_in_as: Desk, browser: OpenBrowser
+) -> None:
+    await sign_in_as(Role.APPROVER)
+    door = browser()
+    page = await door.open("/sign-in")
+    email = f"approver@{street.lender_id.hex[-8:]}.example"
+    page = await door.send(page, "sign-in", email=email, password=PASSWORD)
+    assert page.title.startswith("Approvals")

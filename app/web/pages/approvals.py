@@ -38,7 +38,7 @@ from app.reports.approval_list import (
     unpaid_of,
     waiting_approvals,
 )
-from app.store.approvals import bounds_of, find_approval, proposal_of
+from app.store.approvals import bounds_of, find_approval, hand_of, proposal_of
 from app.web import approval_words
 from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
 from app.web.forms import read_uuid
@@ -228,6 +228,7 @@ async def _approval(
         proposal = await proposal_of(unit, await find_approval(unit, wanted))
         bounds = await bounds_of(unit, seat.lender_id)
         unpaid = await unpaid_of(unit, line)
+        hand = await hand_of(unit, seat.user_id, lock=False)
         entries = await entries_of_loan(unit, line.loan_id) if line.loan_id else ()
     notes = {
         name: value
@@ -251,7 +252,7 @@ async def _approval(
         age=ago((line.decided_at or site.now()) - line.proposed_at),
         needed="one other person" if tier is None else approval_words.NEEDS[tier],
         weight=proposal.weight,
-        yours=yours(line, proposal, Hand(seat.user_id, seat.role), bounds),
+        yours=yours(line, proposal, hand, bounds),
         measures=list(Forbearance),
         trouble=trouble,
         link=local_path(str(line.notes.get("link", ""))),
