@@ -18,6 +18,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import Response
 from starlette.routing import compile_path
 
@@ -270,6 +271,9 @@ def unforeseen() -> Problem:
 
 def answer_for(request: Request, error: BaseException) -> Response:
     """The response to any exception; unforeseen ones are logged with their trace."""
+    if isinstance(error, ClientDisconnect):
+        # Whoever sent half a request has left: nobody reads this, and nothing was done.
+        return Response(status_code=400)
     problem = problem_of(error, datetime.now(UTC))
     if problem is None:
         log.error(

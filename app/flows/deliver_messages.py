@@ -36,7 +36,7 @@ from app.flows.record_receipt import record_receipt, record_refusal, write_line
 from app.flows.side_by_side import side_by_side
 from app.ports import DeliveryState, OutgoingEmail, OutgoingSms, SendReceipt
 from app.store import jobs
-from app.store.batches import lease_due
+from app.store.batches import is_behind, lease_due
 from app.store.contacts import note_message
 from app.store.locks import lock_borrower
 from app.store.messages import lenders_of, lock_message, outgoing, outgoing_email
@@ -104,6 +104,8 @@ class _Claim:
 async def plan_messages(house: House, now: datetime) -> MessagesPlanned:
     """Hand every queued message whose moment has come to a job."""
     async with house.store.engine_unit() as unit:
+        if await is_behind(unit, jobs.DELIVER_MESSAGES):
+            return MessagesPlanned(0)
         due = await lease_due(unit, messages, (MessageState.QUEUED,), now, until=now + LEASE)
         for batch in due.in_batches(BATCH):
             await unit.defer(jobs.DELIVER_MESSAGES, ids=batch)

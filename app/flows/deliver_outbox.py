@@ -36,7 +36,7 @@ from app.flows.side_by_side import side_by_side
 from app.ports import Grant, LenderCall
 from app.store import jobs, outbox
 from app.store.arrays import among
-from app.store.batches import Leased
+from app.store.batches import Leased, is_behind
 from app.store.brakes import Brake, halted
 from app.store.outbox import OutboxKind, OutboxState, Taken
 from app.store.tables import consents, lenders
@@ -97,6 +97,8 @@ async def plan_outbox(house: House, now: datetime) -> OutboxPlanned:
     del now
     real_now = house.real_now()
     async with house.store.engine_unit() as unit:
+        if await is_behind(unit, jobs.DELIVER_OUTBOX):
+            return OutboxPlanned(0)
         due = Leased(await outbox.lease(unit, real_now, real_now + LEASE, _MOST))
         for batch in due.in_batches(BATCH):
             await unit.defer(jobs.DELIVER_OUTBOX, ids=batch)

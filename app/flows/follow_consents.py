@@ -24,6 +24,7 @@ from app.flows.side_by_side import side_by_side
 from app.ports import Grant, GrantState
 from app.store import jobs, timeline
 from app.store.arrays import among
+from app.store.batches import is_behind
 from app.store.consents import lenders_of, load_consent, look_again, token_of
 from app.store.moves import move_all
 from app.store.tables import consent_requests, consents
@@ -60,6 +61,9 @@ class ConsentsFollowed:
 async def plan_consents(house: House, now: datetime) -> ConsentsPlanned:
     """Hand every consent whose look is due to a job; let links that ran out expire."""
     async with house.store.engine_unit() as unit:
+        expired = await _expire_requests(unit, now)
+        if await is_behind(unit, jobs.FOLLOW_CONSENTS):
+            return ConsentsPlanned(0, expired)
         taken = await unit.conn.scalars(
             select(consents.c.id)
             # Written out, as the partial index has it.
@@ -77,7 +81,6 @@ async def plan_consents(house: House, now: datetime) -> ConsentsPlanned:
             await unit.defer(
                 jobs.FOLLOW_CONSENTS, ids=[str(one) for one in ids[start : start + BATCH]]
             )
-        expired = await _expire_requests(unit, now)
     return ConsentsPlanned(len(ids), expired)
 
 

@@ -31,7 +31,7 @@ from app.flows.record_receipt import (
 from app.flows.side_by_side import side_by_side
 from app.ports import OutgoingSms, SendReceipt
 from app.store import jobs
-from app.store.batches import lease_due
+from app.store.batches import is_behind, lease_due
 from app.store.messages import lenders_of, lock_message, outgoing
 from app.store.moves import move
 from app.store.tables import messages
@@ -90,6 +90,8 @@ async def plan_receipts(house: House, now: datetime) -> ReceiptsPlanned:
     """Hand every message that is out, or may be, to a job when its look has come."""
     states = (MessageState.SENDING, MessageState.UNKNOWN, MessageState.SENT)
     async with house.store.engine_unit() as unit:
+        if await is_behind(unit, jobs.FOLLOW_MESSAGES):
+            return ReceiptsPlanned(0)
         due = await lease_due(unit, messages, states, now, until=now + LEASE)
         for batch in due.in_batches(BATCH):
             await unit.defer(jobs.FOLLOW_MESSAGES, ids=batch)

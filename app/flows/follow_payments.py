@@ -24,7 +24,7 @@ from app.flows.side_by_side import side_by_side
 from app.flows.start_payment import REQUEST_LASTS
 from app.ports import PaymentHandle
 from app.store import jobs
-from app.store.batches import lease_due
+from app.store.batches import is_behind, lease_due
 from app.store.links import load_link, works
 from app.store.payments import lenders_of, lock_payment, open_handle
 from app.store.tables import payments
@@ -69,6 +69,8 @@ class PaymentsFollowed:
 async def plan_payments(house: House, now: datetime) -> PaymentsPlanned:
     """Hand every payment whose look is due to a job, and lease it until the job has run."""
     async with house.store.engine_unit() as unit:
+        if await is_behind(unit, jobs.FOLLOW_PAYMENTS):
+            return PaymentsPlanned(0)
         due = await lease_due(unit, payments, LIVE_STATES, now, until=now + LEASE)
         for batch in due.in_batches(BATCH):
             await unit.defer(jobs.FOLLOW_PAYMENTS, ids=batch)

@@ -31,7 +31,7 @@ from app.flows.queue_notice import Notice, notice_key, queue_notice
 from app.flows.side_by_side import side_by_side
 from app.store import jobs, timeline
 from app.store.arrays import among
-from app.store.batches import MOST_PER_TICK, Leased
+from app.store.batches import MOST_PER_TICK, Leased, is_behind
 from app.store.strategies import Doing, settle_called_off, write_steps
 from app.store.tables import cases
 from app.store.timeline import Kind, Line
@@ -64,6 +64,8 @@ class CasesStepped:
 async def plan_steps(house: House, now: datetime) -> StepsPlanned:
     """Hand the cases whose next step has come to jobs, longest due first, bounded per tick."""
     async with house.store.engine_unit() as unit:
+        if await is_behind(unit, jobs.STEP_CASES):
+            return StepsPlanned(0)
         ids = list(
             await unit.conn.scalars(
                 select(cases.c.id)

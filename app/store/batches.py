@@ -21,6 +21,8 @@ from app.store.arrays import among
 from app.store.unit import Unit
 
 MOST_PER_TICK: Final = 500
+# So many waiting jobs of one kind are more than a tick plans.
+PILE: Final = 30
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,10 +69,22 @@ async def lease_due(
     return Leased(ids)
 
 
-async def is_waiting(unit: Unit, job: str) -> bool:
-    """Is a job of this name waiting to be run? Then nothing is queued a second time."""
+async def is_waiting(unit: Unit, job: str, *, most: int = 1) -> bool:
+    """Do `most` jobs of this name wait to be run? Then nothing is queued a second time."""
     found = await unit.conn.scalar(
-        text("SELECT 1 FROM procrastinate_jobs WHERE task_name = :job AND status = 'todo' LIMIT 1"),
-        {"job": job},
+        text(
+            "SELECT count(*) FROM (SELECT 1 FROM procrastinate_jobs"
+            " WHERE status = 'todo' AND task_name = :job LIMIT :most) AS waiting"
+        ),
+        {"job": job, "most": most},
     )
-    return found is not None
+    return bool(found == most)
+
+
+async def is_behind(unit: Unit, job: str) -> bool:
+    """Are the workers so far behind that planning more would only pile up?
+
+    A lease ends in business time, whether or not anybody has taken the job up. Without this, an
+    hour without workers would queue the same rows again and again.
+    """
+    return await is_waiting(unit, job, most=PILE)

@@ -37,6 +37,19 @@ JOB_NAMES: Final = frozenset(
     }
 )
 
+# Where workers are behind, what stops or follows money goes before what asks for it, and both
+# before what can wait. Jobs that are not named come last.
+_FIRST: Final = (
+    HANDLE_INBOX,
+    FOLLOW_PAYMENTS,
+    DELIVER_MESSAGES,
+    DECIDE_SIGNALS,
+    READ_BALANCES,
+    FOLLOW_MESSAGES,
+    DELIVER_OUTBOX,
+)
+_PRIORITY: Final = {job: len(_FIRST) - rank for rank, job in enumerate(_FIRST)}
+
 
 def job_app(conninfo: str, **pool: Any) -> procrastinate.App:
     """A Procrastinate app on a plain `postgresql://` URL (the engine's role)."""
@@ -55,5 +68,8 @@ class Jobs:
             raise ValueError(f"there is no job {job!r}")
         raw = await conn.get_raw_connection()
         await self._app.configure_task(
-            job, queue="saldo", connection=raw.driver_connection
+            job,
+            queue="saldo",
+            priority=_PRIORITY.get(job, 0),
+            connection=raw.driver_connection,
         ).defer_async(**arguments)

@@ -10,6 +10,7 @@ import structlog
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
 from starlette.exceptions import HTTPException
+from starlette.requests import ClientDisconnect
 from starlette.responses import HTMLResponse, Response
 
 from app.domain.errors import Misconfigured, ProviderError, Refused, SaldoError
@@ -44,6 +45,7 @@ def add_error_pages(app: FastAPI) -> None:
     app.add_exception_handler(HTTPException, _plain)
     app.add_exception_handler(RequestValidationError, _misread)
     app.add_exception_handler(BodyTooLarge, _too_large)
+    app.add_exception_handler(ClientDisconnect, _gone)
     app.add_exception_handler(Exception, _broken)
 
 
@@ -70,6 +72,11 @@ async def _refusal(request: Request, error: Exception) -> Response:
             )
         case _:
             return await _broken(request, error)
+
+
+async def _gone(_request: Request, _error: Exception) -> Response:
+    """Whoever sent half a form has left: nobody reads the answer, and nothing was done."""
+    return Response(status_code=400)
 
 
 async def _plain(request: Request, error: Exception) -> Response:

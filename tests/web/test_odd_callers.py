@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import MutableMapping
+from typing import Any
 from urllib.parse import quote
 
 import pytest
 
 from app.domain.roles import Role
+from app.web import Web
 from app.web.client import place_of
-from tests.web.conftest import Browser, Desk, OpenBrowser
+from tests.web.conftest import HOST, Browser, Desk, OpenBrowser
 
 pytestmark = pytest.mark.anyio
 
@@ -68,3 +71,37 @@ async def test_a_line_of_ipv6_is_one_caller(browser: OpenBrowser) -> None:
 )
 def test_what_tries_are_counted_by(ip: str, place: str) -> None:
     assert place_of(ip) == place
+
+
+async def test_whoever_leaves_in_the_middle_of_a_form_breaks_nothing(web: Web) -> None:
+    """A browser that is closed while it sends is no error of ours."""
+    answered: list[int] = []
+
+    async def leaves() -> dict[str, object]:
+        return {"type": "http.disconnect"}
+
+    async def listens(message: MutableMapping[str, Any]) -> None:
+        if message["type"] == "http.response.start":
+            answered.append(message["status"])
+
+    scope = {
+        "type": "http",
+        "asgi": {"version": "3.0"},
+        "http_version": "1.1",
+        "method": "POST",
+        "scheme": "https",
+        "path": "/sign-in",
+        "raw_path": b"/sign-in",
+        "query_string": b"",
+        "headers": [
+            (b"host", HOST.encode()),
+            (b"content-type", b"application/x-www-form-urlencoded"),
+            (b"content-length", b"100"),
+            (b"origin", f"https://{HOST}".encode()),
+            (b"cookie", b"__Host-saldo-visitor=abc"),
+        ],
+        "client": ("198.51.100.9", 40000),
+        "server": (HOST, 443),
+    }
+    await web.pages(scope, leaves, listens)
+    assert answered == [400]
