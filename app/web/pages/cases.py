@@ -22,6 +22,8 @@ from app.reports.case_list import find_cases
 from app.reports.hold_book import hold_book
 from app.reports.loan_story import loan_story
 from app.reports.next_step import strategy_line
+from app.reports.segments import flags_of
+from app.reports.treatment import suggestion_of
 from app.web.banks import bank_name
 from app.web.case_work import (
     KEYS,
@@ -39,6 +41,7 @@ from app.web.pages.board import shown_task
 from app.web.seats import Seat, needs
 from app.web.site import site_of
 from app.web.story import Told, tell
+from app.web.treatment_words import suggestion_shown
 from app.web.typed import PARTS
 
 router = APIRouter()
@@ -98,6 +101,8 @@ async def case_page(
         holds = await hold_book(unit, now, borrower_id=file.person.id, case_id=file.id)
         story_of_loan = await loan_story(unit, file.id, site.settings.buckets, now)
         work = await work_of_case(unit, site, seat, file, now, zone)
+        suggestion = await suggestion_of(unit, now, file.id)
+        flags = await flags_of(unit, file.id)
     story = [tell(entry, zone) for entry in file.entries]
     return desk_page(
         site,
@@ -122,6 +127,8 @@ async def case_page(
         is_call=is_call,
         holds=holds,
         story=story_of_loan,
+        suggestion=suggestion_shown(suggestion),
+        flags=flags,
         hold_kinds=list(HoldKind),
         blocks=list(HoldBlock),
         days=by_day(story, zone),
