@@ -19,6 +19,7 @@ from app.api.routes import (
     loans,
     payments,
     people,
+    strategies,
     work,
 )
 from app.clock import Clock
@@ -46,7 +47,8 @@ def build_api(
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    for routes in (people, borrowers, loans, consents, cases, payments, work, approvals, lender):
+    listed = (people, borrowers, loans, consents, cases, payments, work, approvals)
+    for routes in (*listed, strategies, lender):
         app.include_router(routes.router)
     app.include_router(hooks.router)
     app.include_router(health.router)

@@ -56,6 +56,7 @@ TAGS: Final[list[dict[str, Any]]] = [
     },
     {"name": "Tasks", "description": "What people have to do."},
     {"name": "Approvals", "description": "What needs a second person. Systems never decide."},
+    {"name": "Strategies", "description": "What is done about cases, day by day; read only."},
     {"name": "Lender", "description": "Your lender: status, stop switches, observe-only."},
     {"name": "Webhooks", "description": "For providers."},
     {"name": "Health", "description": "For load balancers. No key."},

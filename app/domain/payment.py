@@ -74,6 +74,9 @@ PAYMENT = Lifecycle(
     },
 )
 
+# The borrower has authorised it, and it has not ended yet.
+IN_FLIGHT_STATES = (PaymentState.AUTHORISED, PaymentState.UNCLEAR)
+
 # An initiation in one of these may still turn into money leaving the borrower's account.
 LIVE_STATES = (
     PaymentState.REQUESTED,

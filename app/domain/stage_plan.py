@@ -16,7 +16,7 @@ from typing import Final
 
 from app.domain.contact_policy import ContactPurpose
 from app.domain.stages import Calls, End, EndAct, Notice, Stage, StrategyBody
-from app.domain.task import TaskOutcome
+from app.domain.task import TaskOutcome, TaskReason
 
 # A calendar without a single working day in this many would never let anybody call.
 _LONGEST_CLOSED: Final = 31
@@ -33,6 +33,15 @@ COUNTED: Final = frozenset(
         TaskOutcome.CALL_BACK,
         TaskOutcome.THIRD_PARTY,
     }
+)
+
+
+# Each of these is the strategy's own next word with the borrower, and a collector speaks it.
+CALLING: Final = (
+    TaskReason.CALL_BORROWER,
+    TaskReason.CALL_BACK,
+    TaskReason.PROMISE_BROKEN,
+    TaskReason.NO_WAY_TO_REACH,
 )
 
 

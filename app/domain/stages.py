@@ -206,11 +206,15 @@ def _notice(table: _Table, first: int, last: int) -> Notice:
     if channel not in WRITTEN:
         known = ", ".join(one.value for one in WRITTEN)
         raise Invalid(table.at("channel"), "cannot carry a message.", mend=f"Use {known}.")
+    purpose = table.word("purpose", ContactPurpose, ContactPurpose.COLLECTION)
+    if purpose is ContactPurpose.ANSWER:
+        mend = "Use collection or required_notice."
+        raise Invalid(table.at("purpose"), "answers a question that nobody asked.", mend=mend)
     return Notice(
         day=table.whole("day", first, last),
         channel=channel,
         template=table.text("template"),
-        purpose=table.word("purpose", ContactPurpose, ContactPurpose.COLLECTION),
+        purpose=purpose,
     )
 
 

@@ -16,7 +16,7 @@ from app.domain.approval import ApprovalState
 from app.domain.case import CaseState
 from app.domain.experiment import Withheld
 from app.domain.promise import PromiseState
-from app.domain.stage_plan import ENDS, CallMade, CaseFacts, StepKind
+from app.domain.stage_plan import CALLING, ENDS, CallMade, CaseFacts, StepKind
 from app.domain.stages import StrategyBody
 from app.domain.strategy import PERSON_FIRST
 from app.domain.task import TaskOutcome, TaskReason, TaskState
@@ -28,13 +28,6 @@ from app.store.strategies import bodies_of, taken_steps
 from app.store.tables import approvals, cases, loans, promises, strategy_steps, tasks
 from app.store.unit import Unit
 
-# Each of these is the strategy's own next word with the borrower, and a collector speaks it.
-CALLING: Final = (
-    TaskReason.CALL_BORROWER,
-    TaskReason.CALL_BACK,
-    TaskReason.PROMISE_BROKEN,
-    TaskReason.NO_WAY_TO_REACH,
-)
 # Outcomes older than this belong to another year's troubles.
 _LOOK_BACK: Final = timedelta(days=400)
 _NOTHING_CAME: Final = (PromiseState.BROKEN.value, PromiseState.PART.value)

@@ -16,7 +16,7 @@ from app.domain.experiment import Withheld
 from app.domain.hold import PRESSURE
 from app.domain.ids import CaseId
 from app.domain.message import Channel
-from app.domain.payment import LinkState, PaymentState
+from app.domain.payment import IN_FLIGHT_STATES, LinkState
 from app.domain.strategy import SeenFunds, SignalsAct, Situation
 from app.domain.task import TaskReason, TaskState
 from app.store.brakes import HoldInForce, holds_of, silenced
@@ -28,7 +28,7 @@ from app.store.promises import OpenPromise, open_promises_of
 from app.store.tables import lenders, payment_links, tasks
 from app.store.unit import Unit
 
-_IN_FLIGHT = (PaymentState.AUTHORISED.value, PaymentState.UNCLEAR.value)
+_IN_FLIGHT = tuple(state.value for state in IN_FLIGHT_STATES)
 
 
 @dataclass(frozen=True, slots=True)

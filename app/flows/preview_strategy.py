@@ -72,11 +72,13 @@ async def preview_strategy(
     version_id: UUID,
     selection: Selection,
     behind_only: bool = False,
+    batch: int = BATCH,
+    most: int = MOST_CASES,
 ) -> Preview:
     """Plan every selected running case under this version, in batches, oldest case first.
 
-    `behind_only` leaves out cases that are under the version already. Each batch is a short
-    transaction. Raises `NotFound`.
+    `behind_only` leaves out cases that are under the version already. Each `batch` is a short
+    transaction; at most `most` cases are looked at. Raises `NotFound`.
     """
     async with house.store.unit(lender_id) as unit:
         row = await version_of(unit, version_id)
@@ -86,12 +88,12 @@ async def preview_strategy(
     found = Preview(row.name, row.number, cases=int(total or 0))
     after: UUID | None = None
     people = _People()
-    for _ in range(MOST_CASES // BATCH):
+    for _ in range(most // batch):
         async with house.store.unit(lender_id) as unit:
             query = running(cases.c.id).where(where)
             if after is not None:
                 query = query.where(cases.c.id > after)
-            ids = list(await unit.conn.scalars(query.order_by(cases.c.id).limit(BATCH)))
+            ids = list(await unit.conn.scalars(query.order_by(cases.c.id).limit(batch)))
             if not ids:
                 break
             after = ids[-1]

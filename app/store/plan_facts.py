@@ -9,26 +9,23 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import date, datetime, timedelta
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from app.domain.hold import PRESSURE
-from app.domain.stage_plan import ENDS, CallMade, CaseFacts, StepKind
+from app.domain.payment import IN_FLIGHT_STATES
+from app.domain.stage_plan import CALLING, ENDS, CallMade, CaseFacts, StepKind
 from app.domain.strategy import PERSON_FIRST
-from app.domain.task import TaskOutcome, TaskReason
+from app.domain.task import TaskOutcome
 from app.store import driver
 from app.store.brakes import holds_of
 from app.store.strategies import taken_steps
 from app.store.unit import Unit
 
-# Tasks in which a person speaks with the borrower as the strategy asked.
-CALLING: Final = (
-    TaskReason.CALL_BORROWER,
-    TaskReason.CALL_BACK,
-    TaskReason.PROMISE_BROKEN,
-    TaskReason.NO_WAY_TO_REACH,
-)
+# Country and region to the question whether people work there on a day.
+Calendar: TypeAlias = Callable[[str, str | None], Callable[[date], bool]]
+
 _LOOK_BACK: Final = timedelta(days=400)
 
 _FACTS: Final = """
@@ -37,9 +34,11 @@ _FACTS: Final = """
         (SELECT min(i.due_on) FROM instalments i WHERE i.loan_id = l.id
             AND i.paid_minor < i.amount_minor
             AND i.due_on <= timezone(n.time_zone, %(now)b::timestamptz)::date - n.case_after_days),
-        EXISTS (SELECT FROM cases o WHERE o.borrower_id = b.id AND o.state = 'in_flight'),
+        c.state = 'in_flight' OR EXISTS (SELECT FROM payments y WHERE y.borrower_id = b.id
+            AND y.state = ANY(%(in_flight)b::text[])),
         EXISTS (SELECT FROM payment_links k WHERE k.borrower_id = b.id AND k.state = 'live'
             AND k.signal_id IS NOT NULL AND k.expires_at > %(now)b),
+        b.checks_locked_at IS NOT NULL,
         (SELECT coalesce(array_agg(t.reason), '{}') FROM tasks t WHERE t.borrower_id = b.id
             AND t.state IN ('open', 'taken')),
         (SELECT coalesce(array_agg(t.reason), '{}') FROM tasks t WHERE t.borrower_id = b.id
@@ -84,7 +83,7 @@ async def preview_facts(
     unit: Unit,
     case_ids: Iterable[UUID],
     now: datetime,
-    working_day: Callable[[str, str | None], Callable[[date], bool]],
+    working_day: Calendar,
 ) -> list[Previewed]:
     """The facts of each case at `now`. `working_day` knows the calendar of a country and region."""
     params = {
@@ -92,6 +91,7 @@ async def preview_facts(
         "now": now,
         "since": now - _LOOK_BACK,
         "calling": [reason.value for reason in CALLING],
+        "in_flight": [state.value for state in IN_FLIGHT_STATES],
         "ends": [*(kind.value for kind in ENDS), StepKind.REVIEW.value],
     }
     rows = await driver.rows(unit, _FACTS, params)
@@ -109,13 +109,13 @@ def _facts(
     row: tuple[Any, ...],
     now: datetime,
     taken: frozenset[str],
-    working_day: Callable[[str, str | None], Callable[[date], bool]],
+    working_day: Calendar,
     *,
     held: bool,
 ) -> CaseFacts:
     country, region, zone_name, closes_failed, made_at, oldest = row[5:11]
-    in_flight, link_live, all_tasks, own_tasks, called_at, outcomes = row[11:17]
-    promised, broken_at, approval_waiting, ended_at = row[17:21]
+    in_flight, link_live, locked, all_tasks, own_tasks, called_at, outcomes = row[11:18]
+    promised, broken_at, approval_waiting, ended_at = row[18:22]
     zone = ZoneInfo(zone_name)
 
     def day(at: datetime | None) -> date | None:
@@ -135,7 +135,7 @@ def _facts(
         held=held,
         in_flight=in_flight,
         link_live=link_live,
-        person_first=any(reason in PERSON_FIRST for reason in own_tasks),
+        person_first=locked or any(reason in PERSON_FIRST for reason in own_tasks),
         call_waiting=any(reason in CALLING for reason in all_tasks),
         task_waiting=bool(own_tasks),
         approval_waiting=approval_waiting,

@@ -72,7 +72,9 @@ def suggestion_shown(found: Suggestion | None) -> SuggestionShown | None:
 
 
 def _way(one: Worth) -> Way:
-    product = f"{_money(one.owed)} due × {_percent(one.chance)} chance × {_percent(one.share)} share"
+    product = (
+        f"{_money(one.owed)} due × {_percent(one.chance)} chance × {_percent(one.share)} share"
+    )
     lines = [f"{product} = {_money(one.gross)}"]
     if one.commission:
         lines.append(f"− {_money(one.commission)} commission")

@@ -28,7 +28,10 @@ from app.store.tables import (
     promise_parts,
     promises,
     readings,
+    segments,
     signal_cases,
+    strategies,
+    strategy_versions,
     tasks,
     timeline,
 )
@@ -52,6 +55,8 @@ class Garden:
     signal_id: UUID
     approval_id: UUID
     promise_id: UUID
+    strategy_id: UUID
+    segment_id: UUID
 
 
 async def plant(system: System, house: House) -> Garden:
@@ -69,6 +74,7 @@ async def plant(system: System, house: House) -> Garden:
         await _plant_consent(add, ids, borrower)
         await _plant_signal(add, ids, borrower)
         await _plant_payment(add, ids, loan)
+        await _plant_strategy(add, ids)
         await add(
             tasks, id=ids["task_id"], key=new_id(), reason="link_unpaid", created_at=NOW,
             situation={"why": "x"}, case_id=ids["case_id"], **borrower,
@@ -119,6 +125,23 @@ async def _plant_consent(add: Any, ids: dict[str, UUID], borrower: dict[str, Any
     await add(
         consent_choices, id=new_id(), request_id=ids["request_id"], purpose="scoring",
         granted=True, wording_version="1", language="es", chosen_at=NOW, **borrower,
+    )  # fmt: skip
+
+
+async def _plant_strategy(add: Any, ids: dict[str, UUID]) -> None:
+    await add(strategies, id=ids["strategy_id"], name="soft", created_at=NOW)
+    in_force = {
+        "state": "published", "made_by": "Eva", "made_at": NOW, "published_by": "Pat",
+        "published_at": NOW,
+    }  # fmt: skip
+    await add(
+        strategy_versions, id=new_id(), strategy_id=ids["strategy_id"],
+        body={"name": "soft", "stages": []}, **in_force,
+    )  # fmt: skip
+    await add(
+        segments, id=ids["segment_id"], name="late", rank=1, action={"do": "review", "ask": "x"},
+        conditions={"title": "Late", "when": {"field": "open_loans", "op": "is", "value": 1}},
+        **in_force,
     )  # fmt: skip
 
 

@@ -148,6 +148,7 @@ async def test_nobody_gets_in_without_a_key(bare: httpx.AsyncClient) -> None:
             "hold_id",
             "approval_id",
             "promise_id",
+            "strategy_id",
         ),
         "0190d9a4-7c1b-7e34-9a52-3f8a1f0b7c11",
     )

@@ -243,3 +243,12 @@ def test_the_cap_agrees_with_counting_by_hand(days: list[int], limit: int, span:
     found = findings(wanted, pack((SMS,), Cap(limit, Scope.PERSON, timedelta(days=span))))
     worst = max(sum(1 for day in days if start <= day < start + span) for start in range(1, 61))
     assert (found == ()) is (worst <= limit)
+
+
+def test_a_notice_of_a_strategy_is_no_answer() -> None:
+    """An answer passes some holds, since somebody asked; nobody asked for a notice."""
+    notice = {"day": 3, "channel": "sms", "template": "first_missed", "purpose": "answer"}
+    stage = {"name": "late", "from_day": 1, "notices": [notice]}
+    with pytest.raises(Invalid) as refused:
+        parse_body({"name": "x", "stages": [stage]})
+    assert refused.value.field == "stages[0].notices[0].purpose"
