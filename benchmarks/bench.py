@@ -98,6 +98,8 @@ def record(row: str, figures: dict[str, Any]) -> None:
         "measured_at": datetime.now(UTC).isoformat(timespec="seconds"),
         "python": platform.python_version(),
         "cores": os.cpu_count(),
+        # Others at work on the machine make every figure worse.
+        "load_1m": round(os.getloadavg()[0], 1),
     }
     RESULTS.parent.mkdir(exist_ok=True)
     RESULTS.write_text(json.dumps(found, indent=2, sort_keys=True) + "\n", encoding="utf-8")

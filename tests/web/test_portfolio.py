@@ -27,8 +27,8 @@ async def test_the_book_of_today_and_where_it_came_from(street: Street, sign_in_
         "Outstanding€400.00",
         "2 loans in EUR",
         "Late at all100.0%",
-        "Later than 30 days75.0%",
-        "Later than 60 days0.0%",
+        "Over 30 days late75.0%",
+        "Over 60 days late0.0%",
         "31-60 days 75.0%€300.00€300.00",
         # A month ago one was not due yet, and the other was twenty days late.
         "Not late1 loan",
@@ -38,7 +38,7 @@ async def test_the_book_of_today_and_where_it_came_from(street: Street, sign_in_
         assert words in page.text, (words, page.text)
     past = (street.now - timedelta(days=21)).date().isoformat()
     page = await desk.open(f"/portfolio?on={past}")
-    assert "Later than 30 days0.0%" in page.text
+    assert "Over 30 days late0.0%" in page.text
     assert "1-30 days 75.0%" in page.text
 
 

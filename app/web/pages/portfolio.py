@@ -145,7 +145,7 @@ def _bars(book: BookOnDay) -> list[Bar]:
 def _risks(book: BookOnDay) -> list[tuple[str, str, object]]:
     """Portfolio at risk: later than so many days, as a share and as money."""
     return [
-        (f"Later than {first - 1} days" if first > 1 else "Late at all",
+        (f"Over {first - 1} days late" if first > 1 else "Late at all",
          percent(book.share(amount)), amount)
         for first, amount in book.at_risk.items()
     ]  # fmt: skip

@@ -1,0 +1,55 @@
+"""Holds through the API: backdated, with what they stop, and ended only by who may end them."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import pytest
+
+from tests.api.conftest import System
+
+pytestmark = pytest.mark.anyio
+
+
+async def set_one(sol: System, **given: Any) -> dict[str, Any]:
+    answer = await sol.http.post(
+        "/v1/borrowers/C-1/holds", json={"kind": "dispute", "reason": "says no", **given}
+    )
+    assert answer.status_code == 201, answer.text
+    return dict(answer.json())
+
+
+async def test_a_hold_may_begin_before_it_was_known(sol: System) -> None:
+    await sol.register()
+    late = (await sol.http.get("/v1/loans/L-1")).json()["days_past_due"]
+    shown = await set_one(sol, starts_at="2026-02-20T00:00:00Z")
+    assert shown["starts_at"] == "2026-02-20T00:00:00Z"
+    assert shown["recorded_at"] == "2026-03-02T09:30:00Z"
+    assert {"contact", "fees", "days"} <= set(shown["blocks"])
+    loan = (await sol.http.get("/v1/loans/L-1")).json()
+    assert loan["days_past_due"] == late - 11
+    assert loan["days_since_due"] == late
+
+
+async def test_less_may_be_stopped_where_the_kind_allows_it(sol: System) -> None:
+    await sol.register()
+    shown = await set_one(sol, kind="other", blocks=["fees", "days"])
+    assert shown["blocks"] == ["days", "fees"]
+    for wrong in (
+        {"kind": "dispute", "blocks": ["contact"]},
+        {"kind": "deceased", "ends_at": "2026-04-01T00:00:00Z"},
+        {"starts_at": "2026-03-03T00:00:00Z"},
+        {"blocks": ["sunshine"]},
+    ):
+        answer = await sol.http.post(
+            "/v1/borrowers/C-1/holds", json={"kind": "dispute", "reason": "x", **wrong}
+        )
+        assert answer.status_code == 422, wrong
+
+
+async def test_the_system_ends_its_own_kinds_and_no_other(sol: System) -> None:
+    await sol.register()
+    for kind, status in (("dispute", 204), ("insolvency", 403), ("breathing_space", 403)):
+        shown = await set_one(sol, kind=kind)
+        answer = await sol.http.delete(f"/v1/borrowers/C-1/holds/{shown['id']}")
+        assert answer.status_code == status, kind
