@@ -176,6 +176,33 @@ WORDS = (
     ),
     ("opt_outs", "channel", ("sms", "email", "call"), ("sms", "email", "call", "push")),
     ("messages", "channel", ("sms", "email", "call"), ("sms", "email", "call", "push")),
+    (
+        "messages",
+        "state",
+        (
+            "queued",
+            "sending",
+            "sent",
+            "delivered",
+            "undelivered",
+            "failed",
+            "unknown",
+            "cancelled",
+            "withheld",
+        ),
+        (
+            "queued",
+            "sending",
+            "sent",
+            "delivered",
+            "undelivered",
+            "failed",
+            "unknown",
+            "cancelled",
+            "withheld",
+            "asked",
+        ),
+    ),
     ("contacts", "channel", ("sms", "email", "call"), ("sms", "email", "call", "push")),
 )
 
@@ -211,6 +238,17 @@ def index_falling_due(also: str) -> None:
         "loans",
         ["lender_id", "next_due_on"],
         postgresql_where=sa.text(FALLING_DUE + also),
+    )
+
+
+def index_messages_due(also: str) -> None:
+    """The index of messages that somebody has to look at."""
+    op.drop_index("ix_messages_due", table_name="messages")
+    op.create_index(
+        "ix_messages_due",
+        "messages",
+        ["next_look_at"],
+        postgresql_where=sa.text(f"state IN ('queued', 'sending', 'sent', 'unknown'{also})"),
     )
 
 
@@ -932,12 +970,14 @@ def upgrade() -> None:
     )
     allow_words(3)
     index_falling_due(" AND collection_ended_at IS NULL")
+    index_messages_due(", 'asked'")
     fence_in()
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     index_falling_due("")
+    index_messages_due("")
     allow_words(2)
     op.drop_column("borrowers", "phone_doubted_at")
     op.drop_column("users", "unconfirmed_since")

@@ -99,6 +99,10 @@ MEANINGS: Final[Mapping[LenderEvent, tuple[str, str]]] = {
         "A promise was kept, kept in part, broken, cancelled, or is open again.",
         "promise_id, case_id, state, at",
     ),
+    LenderEvent.PUSH_REQUESTED: (
+        "A message for your app: GET /v1/messages/{id}/push, then POST /v1/messages/{id}/pushed.",
+        "message_id, borrower_id, external_ref, confirm_until (then it goes out as a text), at",
+    ),
 }
 
 _DESCRIPTION = """\

@@ -31,10 +31,15 @@ app = typer.Typer(help="Lenders: create, change, list.", no_args_is_help=True)
 _SETTABLE = (
     "name, language, time_zone, contact_phone, contact_url, creditor_name, creditor_iban, "
     "signals_act, threshold_kind, threshold_minor, threshold_basis_points, case_after_days, "
-    "webhook_url"
+    "webhook_url, push_url, push_fallback_minutes"
 )
-_CHANNELS = "sms, payment, reading, webhook or all"
-_WHOLE = {"threshold_minor", "threshold_basis_points", "case_after_days"}
+_CHANNELS = "sms, email, push, payment, reading, webhook or all"
+_WHOLE = {
+    "threshold_minor",
+    "threshold_basis_points",
+    "case_after_days",
+    "push_fallback_minutes",
+}
 
 
 @app.command()

@@ -8,7 +8,10 @@ from app.domain.lifecycle import Lifecycle
 
 
 class MessageState(StrEnum):
-    """`unknown`: it may have left. `withheld`: observe-only mode, it would have left."""
+    """`unknown`: it may have left. `withheld`: observe-only mode, it would have left.
+
+    `asked`: the lender's system was asked to show it in its app, and has not said that it did.
+    """
 
     QUEUED = "queued"
     SENDING = "sending"
@@ -19,6 +22,7 @@ class MessageState(StrEnum):
     UNKNOWN = "unknown"
     CANCELLED = "cancelled"
     WITHHELD = "withheld"
+    ASKED = "asked"
 
 
 MESSAGE = Lifecycle(
@@ -30,6 +34,9 @@ MESSAGE = Lifecycle(
             "claim": MessageState.SENDING,
             "cancel": MessageState.CANCELLED,
             "withhold": MessageState.WITHHELD,
+            "ask_app": MessageState.ASKED,
+            # The app confirmed it after the time for that, and before the text had left.
+            "shown_after_all": MessageState.DELIVERED,
         },
         MessageState.SENDING: {
             "accepted": MessageState.SENT,
@@ -70,6 +77,12 @@ MESSAGE = Lifecycle(
         },
         MessageState.CANCELLED: {},
         MessageState.WITHHELD: {},
+        MessageState.ASKED: {
+            "delivered": MessageState.DELIVERED,
+            # Not confirmed in time: the same message goes as a text, or not at all.
+            "fall_back": MessageState.QUEUED,
+            "undelivered": MessageState.UNDELIVERED,
+        },
     },
 )
 

@@ -32,6 +32,7 @@ from app.flows.cancel_messages import cancel_messages
 from app.flows.house import House
 from app.flows.last_look import Later, Leave, Never, Withhold, last_look, leaving_notes
 from app.flows.open_task import open_task
+from app.flows.push_messages import go_by_text, push, reachable_in_app
 from app.flows.record_receipt import record_receipt, record_refusal, write_line
 from app.flows.side_by_side import side_by_side
 from app.ports import DeliveryState, OutgoingEmail, OutgoingSms, SendReceipt
@@ -147,8 +148,17 @@ async def _take(unit: Unit, house: House, now: datetime, message_id: UUID) -> Le
     if message.channel == Channel.EMAIL.value and not house.carries_email():
         await _cancel(unit, now, message, Never(CancelReason.CHANNEL_MISSING))
         return Left.CANCELLED
+    by_app = message.channel == Channel.PUSH.value
+    if by_app and not await reachable_in_app(unit, await lock_borrower(unit, message.borrower_id)):
+        await go_by_text(unit, now, message)
+        return Left.LATER
     look = await last_look(unit, house, now, message)
     match look:
+        case Leave() if by_app:
+            notes = leaving_notes(look)
+            await push(unit, house, now, message, case_ids=look.case_ids, verdict=notes)
+            await _keep_link(unit, house, message, now)
+            return Left.SENT
         case Leave():
             return await _claim(unit, house, now, message, look)
         case Later(at):

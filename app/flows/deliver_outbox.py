@@ -33,6 +33,7 @@ from app.domain.ids import LenderId, Secret
 from app.flows.cancel_payment import cancel_at_bank
 from app.flows.house import House
 from app.flows.side_by_side import side_by_side
+from app.flows.tell_lender import LenderEvent
 from app.ports import Grant, LenderCall
 from app.store import jobs, outbox
 from app.store.arrays import among
@@ -237,6 +238,12 @@ def webhook_body(row: Taken) -> bytes:
     )
 
 
+def _address(lender: Row[Any], row: Taken) -> str:
+    """Requests for the app go to its own gateway, where the lender has named one."""
+    for_the_app = row.event == LenderEvent.PUSH_REQUESTED.value
+    return str(lender.push_url if for_the_app and lender.push_url else lender.webhook_url)
+
+
 async def _post(house: House, row: Taken) -> OutboxState:
     async with house.store.unit(LenderId(row.lender_id)) as unit:
         lender: Row[Any] = (
@@ -248,7 +255,7 @@ async def _post(house: House, row: Taken) -> OutboxState:
     await house.lender_hooks.post(
         LenderCall(
             event_id=row.key,
-            url=lender.webhook_url,
+            url=_address(lender, row),
             body=webhook_body(row),
             secret=Secret(secret),
             at=house.real_now(),

@@ -22,6 +22,7 @@ from app.domain.ids import LenderId
 from app.domain.message import MESSAGE, Channel, MessageState
 from app.flows.deliver_messages import STALE_AFTER, lose_answer
 from app.flows.house import House
+from app.flows.push_messages import fall_back, waits_until
 from app.flows.record_receipt import (
     next_receipt_look,
     record_receipt,
@@ -88,7 +89,12 @@ class _Ask:
 
 async def plan_receipts(house: House, now: datetime) -> ReceiptsPlanned:
     """Hand every message that is out, or may be, to a job when its look has come."""
-    states = (MessageState.SENDING, MessageState.UNKNOWN, MessageState.SENT)
+    states = (
+        MessageState.SENDING,
+        MessageState.UNKNOWN,
+        MessageState.SENT,
+        MessageState.ASKED,
+    )
     async with house.store.engine_unit() as unit:
         if await is_behind(unit, jobs.FOLLOW_MESSAGES):
             return ReceiptsPlanned(0)
@@ -140,6 +146,8 @@ async def _follow(house: House, now: datetime, lender_id: LenderId, message_id: 
 async def _look_at(unit: Unit, house: House, now: datetime, message: Row[Any]) -> Seen | _Ask:
     """What the row alone says, under the borrower's lock."""
     connector = message.connector or house.settings.message_connector
+    if message.state == MessageState.ASKED.value:
+        return await _not_shown(unit, now, message)
     if message.state == MessageState.SENDING.value:
         if house.real_now() - message.claimed_at <= STALE_AFTER:
             return Seen.NOTHING_NEW
@@ -153,6 +161,16 @@ async def _look_at(unit: Unit, house: House, now: datetime, message: Row[Any]) -
         return await _nobody_knows(unit, house, now, await lock_message(unit, message.id))
     sms = outgoing(unit, message, valid_seconds=0, status_url="", sent_after=message.claimed_at)
     return _Ask(connector, message.provider_ref, sms)
+
+
+async def _not_shown(unit: Unit, now: datetime, message: Row[Any]) -> Seen:
+    """A message for the app: nobody can be asked; after the time to confirm it goes by text."""
+    until = await waits_until(unit, message)
+    if now < until:
+        await _look_later(unit, message, until)
+        return Seen.NOTHING_NEW
+    after = await fall_back(unit, now, message)
+    return Seen.QUEUED_AGAIN if after is MessageState.QUEUED else Seen.CHANGED
 
 
 async def _nobody_knows(unit: Unit, house: House, now: datetime, message: Row[Any]) -> Seen:

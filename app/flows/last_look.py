@@ -166,6 +166,8 @@ def _no_address(person: Person, channel: Channel) -> Never | None:
     if channel is Channel.EMAIL:
         missing = person.row.email_enc is None
         return Never(CancelReason.ADDRESS_MISSING) if missing else None
+    if channel is Channel.PUSH:
+        return None
     if person.row.phone_enc is None:
         return Never(CancelReason.PHONE_MISSING, TaskReason.SMS_BLOCKED, "No telephone number.")
     return None

@@ -223,18 +223,18 @@ def _contact_url(_settings: Settings, value: Any) -> str:
     return str(value)
 
 
-def webhook_address(settings: Settings, value: Any) -> str:
+def webhook_address(settings: Settings, value: Any, field: str = "webhook_url") -> str:
     """Where a lender's webhooks go: https, or this machine itself in demo mode only."""
     if not value:
         return ""
     parts = urlsplit(str(value))
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-        raise Invalid("webhook_url", "is not a full address without a password in it.")
+        raise Invalid(field, "is not a full address without a password in it.")
     if is_loopback(parts.hostname):
         if not settings.demo:
-            raise Invalid("webhook_url", "names this machine itself.", mend="Use a public address.")
+            raise Invalid(field, "names this machine itself.", mend="Use a public address.")
     elif parts.scheme != "https":
-        raise Invalid("webhook_url", "is not encrypted.", mend="Begin it with https://.")
+        raise Invalid(field, "is not encrypted.", mend="Begin it with https://.")
     return str(value)
 
 
@@ -253,7 +253,7 @@ def _one_of(field: str, choices: tuple[str, ...]) -> Any:
 
 def _whole(field: str, low: int, high: int) -> Any:
     def check(_settings: Settings, value: Any) -> int | None:
-        if value is None and field != "case_after_days":
+        if value is None and field.startswith("threshold"):
             return None
         if isinstance(value, bool) or not isinstance(value, int) or not low <= value <= high:
             raise Invalid(field, f"is a whole number from {low} to {high}.")
@@ -285,4 +285,6 @@ _CHECKS: Mapping[str, Any] = {
     "threshold_basis_points": _whole("threshold_basis_points", 1, 10_000),
     "case_after_days": _whole("case_after_days", 0, LONGEST_GRACE_DAYS),
     "webhook_url": webhook_address,
+    "push_url": lambda settings, value: webhook_address(settings, value, "push_url"),
+    "push_fallback_minutes": _whole("push_fallback_minutes", 1, 24 * 60),
 }

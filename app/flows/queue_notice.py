@@ -7,7 +7,7 @@ error: the caller records why, and the strategy goes on.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
@@ -26,6 +26,7 @@ from app.flows.house import House
 from app.flows.look_at_person import Person
 from app.flows.note_gate import note_gate
 from app.flows.notice_words import NO_TOKEN, Subject, notice_words
+from app.flows.push_messages import THE_APP, reachable_in_app
 from app.store import timeline
 from app.store.brakes import silenced
 from app.store.keys import new_id
@@ -80,6 +81,8 @@ async def queue_notice(
     known = await unit.conn.scalar(select(messages.c.id).where(messages.c.key == wanted.key))
     if known is not None:
         return NoticeQueued(known)
+    if wanted.channel is Channel.PUSH and not await reachable_in_app(unit, person.row):
+        wanted = replace(wanted, channel=Channel.SMS)
     address = await _address(unit, house, person, wanted)
     if isinstance(address, Skip):
         return NoticeQueued(skip=address)
@@ -119,11 +122,9 @@ async def _address(unit: Unit, house: House, person: Person, wanted: Notice) -> 
     row, channel = person.row, wanted.channel
     if channel is Channel.EMAIL and not house.carries_email():
         return Skip.NO_CHANNEL
-    if channel not in (Channel.SMS, Channel.EMAIL):
-        return Skip.NO_CHANNEL
     place = "email_enc" if channel is Channel.EMAIL else "phone_enc"
     sealed = getattr(row, place)
-    if sealed is None:
+    if sealed is None and channel is not Channel.PUSH:
         return Skip.NO_ADDRESS
     if wanted.purpose is ContactPurpose.COLLECTION and await silenced(unit, (row.id,), channel):
         return Skip.OPTED_OUT
@@ -132,6 +133,8 @@ async def _address(unit: Unit, house: House, person: Person, wanted: Notice) -> 
         return Skip.NO_PAGE
     if person.lender.creditor_iban_enc is None:
         return Skip.NO_PAGE
+    if channel is Channel.PUSH:
+        return THE_APP
     return unit.open(f"borrowers.{place}", row.id, sealed)
 
 

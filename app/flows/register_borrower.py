@@ -42,6 +42,7 @@ class BorrowerWanted:
     language: str
     phone: Phone | None = None
     email: str | None = None
+    has_app: bool | None = None
     birth_date: date | None = None
     document_last4: str | None = None
     region: str | None = None
@@ -135,6 +136,8 @@ def _row(unit: Unit, borrower_id: UUID, wanted: BorrowerWanted, now: datetime) -
     if wanted.email is not None:
         row["email_enc"] = unit.seal("borrowers.email_enc", borrower_id, wanted.email)
         row["email_hash"] = email_hash(unit.vault, wanted.email)
+    if wanted.has_app is not None:
+        row["has_app"] = wanted.has_app
     if wanted.birth_date is not None:
         row["birth_date_hash"] = birth_date_hash(unit.vault, borrower_id, wanted.birth_date)
     if wanted.document_last4 is not None:

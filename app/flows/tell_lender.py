@@ -40,6 +40,7 @@ class LenderEvent(StrEnum):
     REINSTATED = "loan.reinstated"
     PROMISE_MADE = "promise.made"
     PROMISE_CHANGED = "promise.changed"
+    PUSH_REQUESTED = "message.push_requested"
 
 
 @dataclass(frozen=True, slots=True)

@@ -78,7 +78,12 @@ async def note_message(
     await unit.conn.execute(
         row.on_conflict_do_update(
             index_elements=["lender_id", "message_id"],
-            set_={"made_at": row.excluded.made_at, "case_ids": row.excluded.case_ids},
+            # A message for the app may have become a text meanwhile.
+            set_={
+                "made_at": row.excluded.made_at,
+                "case_ids": row.excluded.case_ids,
+                "channel": row.excluded.channel,
+            },
         )
     )
 

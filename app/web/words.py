@@ -240,6 +240,7 @@ MESSAGE_STATES: Final[Mapping[MessageState, Mark]] = {
     MessageState.QUEUED: Mark("Text waits to leave", "note"),
     MessageState.SENDING: Mark("Text is leaving", "note"),
     MessageState.SENT: Mark("Text sent", "note"),
+    MessageState.ASKED: Mark("Handed to your app", "note"),
     MessageState.DELIVERED: Mark("Text arrived", "good"),
     MessageState.UNDELIVERED: Mark("Text did not arrive", "warn"),
     MessageState.FAILED: Mark("Text refused", "warn"),

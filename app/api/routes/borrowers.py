@@ -48,6 +48,7 @@ async def post_borrower(given: BorrowerGiven, caller: ByKey, response: Response)
         language=given.language or await _lender_language(caller),
         phone=None if given.phone is None else Phone.parse(given.phone),
         email=None if given.email is None else EmailAddress.parse(given.email).reveal(),
+        has_app=given.has_app,
         birth_date=given.birth_date,
         document_last4=given.document_last4,
         region=given.region,

@@ -9,10 +9,11 @@ from fastapi import APIRouter, Query
 from app.api.caller import ByKey
 from app.api.paging import Page, Paged, page
 from app.api.route import SaldoRoute
-from app.api.routes.shared import NOT_FOUND, IdInPath, OfBorrower
-from app.api.schemas.work import MessageShown, TaskShown
+from app.api.routes.shared import CONFLICT, NOT_FOUND, IdInPath, OfBorrower
+from app.api.schemas.work import MessageShown, PushedShown, PushShown, TaskShown
 from app.domain.message import MessageState
 from app.domain.task import TaskReason, TaskState
+from app.flows.push_messages import confirm_pushed, push_words
 from app.reports import activity
 from app.reports.slices import take
 
@@ -43,6 +44,32 @@ async def get_message(message_id: IdInPath, caller: ByKey) -> MessageShown:
     """One message and what the contact gate said about it."""
     async with caller.house.store.unit(caller.lender_id) as unit:
         return MessageShown.model_validate(await activity.message_of(unit, message_id))
+
+
+@router.get(
+    "/messages/{message_id}/push",
+    summary="Fetch a message for your app",
+    tags=["Messages"],
+    responses=NOT_FOUND,
+)
+async def get_push(message_id: IdInPath, caller: ByKey) -> PushShown:
+    """What your app shows, after `message.push_requested` and until it is confirmed."""
+    found = await push_words(caller.house, lender_id=caller.lender_id, message_id=message_id)
+    return PushShown(id=found.message_id, body=found.body, link=found.link, language=found.language)
+
+
+@router.post(
+    "/messages/{message_id}/pushed",
+    summary="Confirm that your app showed a message",
+    tags=["Messages"],
+    responses={**NOT_FOUND, **CONFLICT},
+)
+async def post_pushed(message_id: IdInPath, caller: ByKey) -> PushedShown:
+    """It does not go out as a text any more. Twice is harmless; 409 when it has left already."""
+    state = await confirm_pushed(
+        caller.house, caller.now, lender_id=caller.lender_id, message_id=message_id
+    )
+    return PushedShown(id=message_id, state=state.value)
 
 
 @router.get("/tasks", summary="List tasks", tags=["Tasks"])

@@ -43,6 +43,10 @@ class BorrowerGiven(Given):
     ]
     phone: PhoneText | None = None
     email: EmailText | None = None
+    has_app: Annotated[
+        bool | None,
+        Field(description="He has your app: messages may go there first (message.push_requested)."),
+    ] = None
     country: Country
     region: Annotated[
         Line | None,

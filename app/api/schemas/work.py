@@ -76,6 +76,22 @@ class MessageShown(Shown):
     ]
 
 
+class PushShown(Shown):
+    """A message for your app. It says nothing of a debt: a lock screen is read by others."""
+
+    id: Id
+    body: str
+    link: Annotated[str, Field(description="The borrower's own page; open it in his browser.")]
+    language: str
+
+
+class PushedShown(Shown):
+    """Where the message stands now."""
+
+    id: Id
+    state: str
+
+
 class PaidLoanShown(Shown):
     """The part of a payment that serves one loan."""
 

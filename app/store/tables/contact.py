@@ -92,7 +92,7 @@ messages = tenant_table(
     Index(None, "lender_id", "id"),
     Index(None, "borrower_id"),
     Index("ix_messages_due", "next_look_at", postgresql_where=text(
-        "state IN ('queued', 'sending', 'sent', 'unknown')")),
+        "state IN ('queued', 'sending', 'sent', 'unknown', 'asked')")),
     Index(None, "connector", "provider_ref"),
 )  # fmt: skip
 
