@@ -15,7 +15,7 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import structlog
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select
 
 from app.domain.bulk_file import BULK, BulkState, RowVerdict
 from app.domain.errors import Refused
@@ -24,7 +24,7 @@ from app.flows.house import House
 from app.flows.load_book import KIND, opened_row
 from app.flows.read_book import BookRow, Reading
 from app.flows.take_person import take_person
-from app.store import audit
+from app.store import audit, driver
 from app.store.moves import move
 from app.store.tables import bulk_files, bulk_rows, lenders
 from app.store.unit import Unit
@@ -33,8 +33,15 @@ log = structlog.get_logger("flows")
 
 # People in one transaction, and transactions in one tick for one file.
 PEOPLE: Final = 25
-MOST_BATCHES: Final = 20
+MOST_BATCHES: Final = 8
 _MOST_FILES: Final = 5
+
+_MARK: Final = """
+    UPDATE bulk_rows r SET verdict = m.verdict, message = m.message, done_at = %(now)b
+    FROM unnest(%(sheets)b::text[], %(numbers)b::bigint[], %(verdicts)b::text[],
+        %(messages)b::text[]) AS m (sheet, number, verdict, message)
+    WHERE r.file_id = %(file)b AND r.sheet = m.sheet AND r.number = m.number
+"""
 
 
 @dataclass(frozen=True, slots=True)
@@ -85,10 +92,11 @@ async def _batch(house: House, now: datetime, lender_id: LenderId, file_id: UUID
             )
             return BooksApplied(0, 1)
         reading = await _reading(unit, now)
-        people = 0
+        people, marked = 0, []
         for _, of_one in groupby(rows, key=lambda row: row.person):
-            await _person(unit, now, reading, list(of_one), file)
+            marked += await _person(unit, now, reading, list(of_one), file)
             people += 1
+        await _mark(unit, now, file_id, marked)
         return BooksApplied(people, 0)
 
 
@@ -135,8 +143,11 @@ async def _reading(unit: Unit, now: datetime) -> Reading:
 
 async def _person(
     unit: Unit, now: datetime, reading: Reading, kept: Sequence[Row[Any]], file: Row[Any]
-) -> None:
-    """Take one person over; who cannot be taken over now is left out whole, with the reason."""
+) -> list[BookRow]:
+    """Take one person over, and return his rows with what became of them.
+
+    Who cannot be taken over now is left out whole, with the reason.
+    """
     rows = [opened_row(unit, one) for one in kept]
     try:
         async with unit.conn.begin_nested():
@@ -146,22 +157,22 @@ async def _person(
         rows = [opened_row(unit, one) for one in kept]
         for row in rows:
             row.refuse(RowVerdict.REFUSED, error.message)
-    await _mark(unit, now, file.id, rows)
+    return rows
 
 
 async def _mark(unit: Unit, now: datetime, file_id: UUID, rows: Sequence[BookRow]) -> None:
-    for row in rows:
-        done = row.usable
-        await unit.conn.execute(
-            update(bulk_rows)
-            .where(
-                bulk_rows.c.file_id == file_id,
-                bulk_rows.c.sheet == row.sheet,
-                bulk_rows.c.number == row.number,
-            )
-            .values(
-                verdict=RowVerdict.DONE.value if done else row.verdict.value,
-                message=row.message,
-                done_at=now,
-            )
-        )
+    """Write down what became of the rows of a batch, in one statement."""
+    await driver.run(
+        unit,
+        _MARK,
+        {
+            "file": file_id,
+            "now": now,
+            "sheets": [row.sheet for row in rows],
+            "numbers": [row.number for row in rows],
+            "verdicts": [
+                RowVerdict.DONE.value if row.usable else row.verdict.value for row in rows
+            ],
+            "messages": [row.message for row in rows],
+        },
+    )
