@@ -88,6 +88,14 @@ async def house(urls: DatabaseUrls, folder: Path, base_url: str) -> AsyncIterato
         await made.close()
 
 
+def backend_cpu(pid: int) -> float:
+    """Seconds of processor time that a process of this machine has used: what it costs when
+    nobody else is at work. Linux.
+    """
+    fields = Path(f"/proc/{pid}/stat").read_text(encoding="ascii").rpartition(") ")[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf("SC_CLK_TCK")
+
+
 def record(row: str, figures: dict[str, Any]) -> None:
     """Write one benchmark's figures into the results file, beside the others'."""
     found: dict[str, Any] = {}

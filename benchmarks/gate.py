@@ -3,7 +3,8 @@
 `gate_p99_ms`: one `ask_gate` inside an open transaction, from the borrower's row to the verdict,
 with 300 contacts of the last month read from PostgreSQL; the 99th percentile over all people. The
 borrowers live in Spain with a known clock, and in the United States with none, where every rule
-must hold in all of the country's zones. At most 5 ms.
+must hold in all of the country's zones. At most 5 ms. Other work on the machine stretches it;
+`mean_cpu_ms`, which it does not stretch, holds the opening of the transaction as well.
 """
 
 from __future__ import annotations
@@ -19,7 +20,7 @@ from datetime import UTC, datetime, timedelta
 from typing import Any
 
 import psycopg
-from sqlalchemy import select
+from sqlalchemy import select, text
 
 from app.domain.contact_policy import Contact, ContactQuestion, may_contact
 from app.domain.ids import CaseId, LenderId
@@ -79,6 +80,26 @@ async def _whole(store: Store, packs: PackBook, people: list[int]) -> list[float
     return took
 
 
+async def _country(
+    store: Store, packs: PackBook, people: list[int], rounds: int
+) -> dict[str, float]:
+    """Percentiles of the whole, and the mean of what both processes computed for one question."""
+    # Zones, holidays and statements are known after the first of each.
+    await _whole(store, packs, people)
+    pid = await _backend(store)
+    before = time.process_time() + bench.backend_cpu(pid)
+    took = [one for _ in range(rounds) for one in await _whole(store, packs, people)]
+    spent = time.process_time() + bench.backend_cpu(pid) - before
+    if pid != await _backend(store):
+        raise RuntimeError("the connection changed: its processor time is not known")
+    return {**_percentiles(took), "mean_cpu_ms": spent / len(took) * 1000}
+
+
+async def _backend(store: Store) -> int:
+    async with store.unit(LenderId(book.row_id("lender", 1))) as unit:
+        return int((await unit.conn.execute(text("SELECT pg_backend_pid()"))).scalar_one())
+
+
 def _pure(packs: PackBook, country: str, zones: frozenset[str], rounds: int) -> list[float]:
     history = tuple(
         Contact(
@@ -126,10 +147,7 @@ async def measure(people: int, rounds: int) -> dict[str, Any]:
                 await store.vault.make_key(unit.conn, book.row_id("lender", 1), NOW)
             home = [number for number in range(1, people + 1) if number % 2 == 0]
             for name, some in (("spain", home), ("united_states", abroad)):
-                # Zones, holidays and statements are known after the first of each.
-                await _whole(store, packs, some)
-                took = [one for _ in range(rounds) for one in await _whole(store, packs, some)]
-                figures[name] = _percentiles(took)
+                figures[name] = await _country(store, packs, some, rounds)
         finally:
             await store.close()
     for name, country, zones in (
