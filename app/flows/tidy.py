@@ -1,30 +1,41 @@
-"""Remove what is of no use to anybody any more: old slots, answered keys, ended sessions."""
+"""Remove what is of no use to anybody any more: old slots, ended sessions, loaded files."""
 
 from __future__ import annotations
 
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 
-from sqlalchemy import delete
+from sqlalchemy import delete, select, update
 
 from app.flows.house import House
-from app.store.tables import idempotency_keys, inbox, link_sessions, sessions, slots
+from app.store.tables import (
+    bulk_files,
+    bulk_rows,
+    idempotency_keys,
+    inbox,
+    link_sessions,
+    sessions,
+    slots,
+)
 
 # Real time. A lender's retry comes within hours; a week leaves room for a long weekend.
 KEEP_ANSWERS = timedelta(days=7)
 KEEP_SESSIONS = timedelta(days=30)
 KEEP_WEBHOOKS = timedelta(days=30)
 KEEP_SLOTS = timedelta(days=30)
+# Business time. As long somebody may still ask what became of a row; then the book itself knows.
+KEEP_CELLS = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """Rows deleted."""
+    """Rows deleted, and `cells`: rows of loaded files that say nothing about people any more."""
 
     answers: int
     sessions: int
     webhooks: int
     slots: int
+    cells: int
 
 
 async def tidy(house: House, now: datetime) -> Tidied:
@@ -46,6 +57,16 @@ async def tidy(house: House, now: datetime) -> Tidied:
             )
         )
         taken = await unit.conn.execute(delete(slots).where(slots.c.taken_at < now - KEEP_SLOTS))
+        loaded = select(bulk_files.c.id).where(bulk_files.c.ended_at < now - KEEP_CELLS)
+        cells = await unit.conn.execute(
+            update(bulk_rows)
+            .where(bulk_rows.c.file_id.in_(loaded), bulk_rows.c.row_enc != b"")
+            .values(row_enc=b"", message="")
+        )
     return Tidied(
-        answers.rowcount, ended.rowcount + ended_links.rowcount, webhooks.rowcount, taken.rowcount
+        answers.rowcount,
+        ended.rowcount + ended_links.rowcount,
+        webhooks.rowcount,
+        taken.rowcount,
+        cells.rowcount,
     )

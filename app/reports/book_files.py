@@ -120,13 +120,14 @@ async def result_list(unit: Unit, file_id: UUID) -> str:
     sheets = {name: at for at, name in enumerate(file.totals.get("sheets", []))}
     found = await unit.conn.execute(select(bulk_rows).where(bulk_rows.c.file_id == file_id))
     rows = sorted(found, key=lambda row: (sheets.get(row.sheet, len(sheets)), row.number))
-    opened = [(row, opened_row(unit, row)) for row in rows]
-    columns = list(dict.fromkeys(name for _, one in opened for name in one.cells))
+    # A dropped file, or one loaded long ago, has verdicts and no cells.
+    opened = [(row, opened_row(unit, row).cells if row.row_enc else {}) for row in rows]
+    columns = list(dict.fromkeys(name for _, cells in opened for name in cells))
     out = io.StringIO()
     writer = csv.writer(out, lineterminator="\r\n")
     writer.writerow(["sheet", "row", "verdict", "message", *(safe_cell(one) for one in columns)])
-    for row, one in opened:
-        cells = [safe_cell(one.cells.get(name, "")) for name in columns]
+    for row, found_cells in opened:
+        cells = [safe_cell(found_cells.get(name, "")) for name in columns]
         writer.writerow(
             [safe_cell(row.sheet), row.number, row.verdict, safe_cell(row.message), *cells]
         )

@@ -20,6 +20,7 @@ from app.flows.manage_users import add_user
 from app.flows.open_cases import open_cases
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.release_book import drop_book, release_book
+from app.flows.tidy import tidy
 from app.flows.watch_promises import watch_promises
 from app.reports.book_files import book_file, result_list
 from app.store.brakes import Brake
@@ -307,6 +308,18 @@ async def test_a_loaded_promise_is_kept_by_money_that_came_after_it_alone(street
         "ORDER BY 1"
     )
     assert [tuple(row) for row in rows] == [("B1", "broken"), ("B2", "kept")]
+
+
+async def test_after_a_while_a_loaded_file_says_nothing_about_people(street: Street) -> None:
+    checked = await load(street, Book().person("B1"))
+    await release(street, checked)
+    await apply(street)
+    assert (await tidy(street.house, street.now + timedelta(days=89))).cells == 0
+    assert (await tidy(street.house, street.now + timedelta(days=91))).cells == 3
+    async with street.store.unit(street.lender_id) as unit:
+        lines = (await result_list(unit, checked.file_id)).splitlines()  # type: ignore[arg-type]
+    assert lines[1] == "borrowers,2,done,"
+    assert (await tidy(street.house, street.now + timedelta(days=91))).cells == 0
 
 
 async def test_a_day_later_the_invariants_hold(street: Street) -> None:
