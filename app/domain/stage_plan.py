@@ -138,7 +138,8 @@ class CallMade:
 class CaseFacts:
     """Everything the plan for one case depends on. Days are the borrower's own.
 
-    `oldest_due_on` None: nothing is due. `watched_from` is the first day on which Saldo knew the
+    `oldest_due_on` None: nothing is due. `frozen_days` are those since then that a hold keeps out
+    of the count. `watched_from` is the first day on which Saldo knew the
     loan: a notice whose day was before is not sent late. `taken` holds the keys of the steps
     taken for this loan. `promise_ended_on` is when the latest promise came to nothing: the calls
     begin anew. `call_waiting`: a task that asks for a call is open. `person_first`: a task whose
@@ -149,6 +150,7 @@ class CaseFacts:
     today: date
     oldest_due_on: date | None
     watched_from: date
+    frozen_days: int = 0
     taken: frozenset[str] = frozenset()
     calls: tuple[CallMade, ...] = ()
     promised: bool = False
@@ -164,6 +166,18 @@ class CaseFacts:
     ended_on: date | None = None
     closes_failed: bool = False
     working_day: Callable[[date], bool] = lambda _day: True
+
+    @property
+    def counts_from(self) -> date | None:
+        """The day that is day 0: the anchor, later by what does not count."""
+        if self.oldest_due_on is None:
+            return None
+        return self.oldest_due_on + timedelta(days=self.frozen_days)
+
+    @property
+    def days_past_due(self) -> int:
+        """Days past due as stages count them, below zero before; 0 where nothing is due."""
+        return 0 if self.counts_from is None else (self.today - self.counts_from).days
 
     def has_taken(self, step: Step) -> bool:
         """Whether this very step was taken before."""
@@ -187,10 +201,10 @@ class Plan:
 
 def plan_case(body: StrategyBody, facts: CaseFacts) -> Plan:
     """The plan for one open case. It always looks again, unless nothing is due."""
-    anchor = facts.oldest_due_on
-    if anchor is None:
+    anchor, zero = facts.oldest_due_on, facts.counts_from
+    if anchor is None or zero is None:
         return Plan("", (), None)
-    day = (facts.today - anchor).days
+    day = facts.days_past_due
     stage = body.stage_on(day)
     name = "" if stage is None else stage.name
     waits = _waits(facts)
@@ -210,7 +224,7 @@ def plan_case(body: StrategyBody, facts: CaseFacts) -> Plan:
         return Plan(name, tuple(now), facts.today + _TOMORROW, waits, _first(coming))
     first = _first(coming)
     days = [one.from_day for one in body.stages if one.from_day > day]
-    looks = [anchor + timedelta(days=min(days))] if days else []
+    looks = [zero + timedelta(days=min(days))] if days else []
     looks += [first.on_day] if first else []
     if any(step.skip is None for step in now):
         # Whatever follows from what was just done is decided with tomorrow's facts.
@@ -227,7 +241,7 @@ def plan_reminders(
     taken: Iterable[str] = (),
 ) -> Plan:
     """The plan for a loan of which nothing is due before `due_on`."""
-    facts = CaseFacts(today, due_on, watched_from, frozenset(taken))
+    facts = CaseFacts(today, due_on, watched_from, taken=frozenset(taken))
     if today >= due_on:
         return Plan("", (), None)
     now, ahead = _split(StepKind.REMIND, body.remind, facts, due_on)
@@ -274,8 +288,9 @@ def _split(
     skipped, and so is what fell due before the loan was ours to watch. What the law demands is
     not overtaken.
     """
+    zero = facts.counts_from or anchor
     steps = [
-        Step(kind, f"{one.slot}/{one.template}", anchor, anchor + timedelta(days=one.day), one)
+        Step(kind, f"{one.slot}/{one.template}", anchor, zero + timedelta(days=one.day), one)
         for one in sorted(notices, key=lambda one: (one.day, one.channel))
     ]
     ripe = [step for step in steps if step.on_day <= facts.today]
@@ -302,7 +317,7 @@ def _work(
     """The next call or the end: one step, today or on the day it will be; or what it waits for."""
     if facts.call_waiting:
         return [], WaitsFor.CALL
-    begins = anchor + timedelta(days=stage.from_day)
+    begins = (facts.counts_from or anchor) + timedelta(days=stage.from_day)
     calls = [call for call in facts.calls if call.on >= begins]
     if stage.calls is not None:
         since = facts.promise_ended_on or begins
@@ -343,7 +358,8 @@ def _ending(
         kind = StepKind.CLOSE
     last_day = max((notice.day for notice in stage.notices), default=stage.from_day)
     tried = [call.on for call in calls]
-    quiet_from = max(tried, default=anchor + timedelta(days=max(last_day, stage.from_day)))
+    zero = facts.counts_from or anchor
+    quiet_from = max(tried, default=zero + timedelta(days=max(last_day, stage.from_day)))
     ripe = quiet_from + timedelta(days=end.wait_days)
     step = Step(kind, "", anchor, max(ripe, facts.today))
     if not facts.has_taken(step):

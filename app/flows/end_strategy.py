@@ -49,7 +49,7 @@ async def end_strategy(
             actor=ROBOT,
             considered={
                 "strategy": hand.body.name,
-                "days_past_due": (hand.facts.today - hand.due.oldest_due_on).days,
+                "days_past_due": hand.facts.days_past_due,
                 "calls": [f"{call.on.isoformat()} {call.outcome}" for call in hand.facts.calls],
             },
         )
@@ -63,14 +63,14 @@ async def end_strategy(
         cause=derive_key(hand.due.loan_id, step.key),
         situation={
             "why": step.kind.value,
-            "days_past_due": (hand.facts.today - hand.due.oldest_due_on).days,
+            "days_past_due": hand.facts.days_past_due,
             "calls": len(hand.facts.calls),
         },
     )
 
 
 def _reason(hand: InHand) -> str:
-    days = (hand.facts.today - hand.due.oldest_due_on).days
+    days = hand.facts.days_past_due
     calls = len(hand.facts.calls)
     return (
         f"The strategy {hand.body.name} came to its end {days} days past due: "

@@ -203,7 +203,7 @@ async def _calls(
     reason = TaskReason.CALL_BORROWER
     if person.row.phone_enc is None:
         reason = TaskReason.NO_WAY_TO_REACH
-    stage = first.body.stage_on((first.facts.today - first.due.oldest_due_on).days)
+    stage = first.body.stage_on(first.facts.days_past_due)
     task_id = await open_task(
         unit,
         now,
@@ -213,7 +213,7 @@ async def _calls(
         cause=derive_key(first.due.loan_id, step.key),
         situation={
             "stage": step.name,
-            "days_past_due": (first.facts.today - first.due.oldest_due_on).days,
+            "days_past_due": first.facts.days_past_due,
             "attempts": stage.calls.attempts if stage and stage.calls else 0,
             "cases": len(wanted),
         },
@@ -248,7 +248,7 @@ async def _say(
     lines = []
     for hand, plan in planned:
         if plan.stage != hand.stage:
-            days = (hand.facts.today - hand.due.oldest_due_on).days
+            days = hand.facts.days_past_due
             details: dict[str, Any] = {"from": hand.stage, "to": plan.stage, "days_past_due": days}
             lines.append(Line(person.id, Kind.STAGE_CHANGED, ROBOT, details, hand.case_id))
     for doing in doings:

@@ -56,7 +56,7 @@ async def strategy_line(unit: Unit, now: datetime, case_id: UUID) -> StrategyLin
         return None
     facts = (await preview_facts(unit, (case_id,), now, calendar))[0].facts
     body = parse_body(row.body)
-    days = None if facts.oldest_due_on is None else (facts.today - facts.oldest_due_on).days
+    days = None if facts.oldest_due_on is None else facts.days_past_due
     return StrategyLine(
         name=row.name,
         number=row.number,

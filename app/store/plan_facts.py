@@ -7,19 +7,22 @@ may be a moment old; of a borrower whose time zone nobody stated it takes the le
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, timedelta
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from app.domain.experiment import Withheld
 from app.domain.hold import PRESSURE
+from app.domain.intervals import Span, days_touched
 from app.domain.payment import IN_FLIGHT_STATES
 from app.domain.stage_plan import CALLING, ENDS, CallMade, CaseFacts, StepKind
 from app.domain.strategy import PERSON_FIRST
 from app.domain.task import TaskOutcome
 from app.store import driver
-from app.store.brakes import holds_of
+from app.store.brakes import frozen_spans, holds_of
+from app.store.experiments import left_alone
 from app.store.strategies import taken_steps
 from app.store.unit import Unit
 
@@ -97,12 +100,26 @@ async def preview_facts(
     rows = await driver.rows(unit, _FACTS, params)
     holds = await holds_of(unit, {row[2] for row in rows}, now)
     taken = await taken_steps(unit, [row[1] for row in rows])
+    alone = await left_alone(unit, [row[0] for row in rows], now)
+    frozen = await frozen_spans(unit, {row[0]: row[2] for row in rows})
     found = []
     for row in rows:
         held = any(hold.covers(row[0]) and hold.stops(*PRESSURE) for hold in holds.get(row[2], ()))
         facts = _facts(row, now, taken.get(row[1], frozenset()), working_day, held=held)
+        spared = alone.get(row[0])
+        facts = replace(
+            facts,
+            left_alone=spared is not None and Withheld.STRATEGY in spared.withholds,
+            frozen_days=_frozen(facts, row[7], frozen.get(row[0], ())),
+        )
         found.append(Previewed(row[0], row[2], row[3], row[4], facts))
     return found
+
+
+def _frozen(facts: CaseFacts, zone: str, spans: Iterable[Span]) -> int:
+    if facts.oldest_due_on is None:
+        return 0
+    return days_touched(spans, ZoneInfo(zone), after=facts.oldest_due_on, upto=facts.today)
 
 
 def _facts(

@@ -20,6 +20,7 @@ WAITS: Final[Mapping[WaitsFor, str]] = {
     WaitsFor.PAYMENT: "The strategy waits for the payment to arrive.",
     WaitsFor.PERSON: "The strategy waits for a person to answer the open task.",
     WaitsFor.PROMISE: "The strategy waits for the promise: nobody calls, nothing is sent.",
+    WaitsFor.EXPERIMENT: "The strategy leaves this case alone: it is measured in an experiment.",
     WaitsFor.LINK: "The strategy waits while a payment link is with the borrower.",
     WaitsFor.CALL: "The strategy waits for a collector to make the open call.",
     WaitsFor.APPROVAL: "The strategy has come to its end: a second person decides.",

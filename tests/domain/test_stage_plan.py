@@ -1,21 +1,17 @@
-"""What a strategy does today: the boundary days, and random histories that never go wrong."""
+"""What a strategy does today: the boundary days, calls, the end, and reminders before."""
 
 from __future__ import annotations
 
-import random
 from dataclasses import replace
 from datetime import date, timedelta
 from typing import Any
 
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
 from app.domain.contact_policy import ContactPurpose
 from app.domain.message import Channel
 from app.domain.stage_plan import (
     COUNTED,
-    ENDS,
     CallMade,
     CaseFacts,
     Plan,
@@ -288,6 +284,18 @@ def test_a_strategy_without_calls_or_end_still_ends_before_a_person() -> None:
     ]
 
 
+def test_days_that_a_hold_keeps_out_of_the_count_put_the_stages_off() -> None:
+    taken = all_before(4)
+    assert said(plan_case(BODY, on(6, taken=taken))) != []
+    frozen = on(6, taken=taken, frozen_days=2)
+    assert (said(plan_case(BODY, frozen)), plan_case(BODY, frozen).stage) == ([], "grace")
+    assert plan_case(BODY, frozen).look_again_on == DUE + timedelta(days=8)
+    later = plan_case(BODY, on(8, taken=taken, frozen_days=2))
+    assert said(later) == ["notice 6/email/hard", "notice 6/sms/hard"]
+    # It is known late: what was said is not said again on the new days.
+    assert not done(*plan_case(BODY, on(3, frozen_days=2, taken=all_before(2))).steps)
+
+
 # ------------------------------------------------------------------ before anything is due
 
 
@@ -323,112 +331,3 @@ def test_a_loan_learnt_of_late_is_not_reminded_for_days_gone_by() -> None:
         watched_from=DUE - timedelta(days=2),
     )
     assert said(plan) == ["remind -3/sms/pre_due (before_our_time)"]
-
-
-# ------------------------------------------------------------------ random histories
-
-
-@settings(max_examples=100)
-@given(seed=st.integers(0, 10**9))
-def test_random_histories_never_repeat_a_step_and_always_go_on(seed: int) -> None:
-    """A case lives for four months; payments, returns, holds, promises, sleeping jobs and lazy
-    collectors come as they like.
-    """
-    chance = random.Random(seed)
-    life = _Life(chance)
-    for _ in range(120):
-        life.today += timedelta(days=1)
-        life.suffer()
-        if chance.random() < 0.15:
-            continue  # nobody ran on this day
-        for _ in range(chance.choice((1, 1, 2))):
-            life.look()
-
-
-class _Life:
-    """One case and what was ever done about it."""
-
-    def __init__(self, chance: random.Random) -> None:
-        self.chance = chance
-        self.today = DUE
-        self.anchor = DUE
-        self.taken: dict[str, Step] = {}
-        self.calls: list[CallMade] = []
-        self.call_waiting = False
-        self.tried: dict[tuple[date, date | None], int] = {}
-        self.promised = False
-        self.promise_ended_on: date | None = None
-        self.held = False
-        self.approval = False
-        self.task = False
-
-    def suffer(self) -> None:
-        roll = self.chance.random
-        if self.call_waiting and roll() < 0.6:
-            self._work_call()
-        if self.promised and roll() < 0.2:
-            self.promised, self.promise_ended_on = False, self.today
-        if roll() < 0.03:
-            # Cleared up to a later instalment, or a payment came back.
-            self.anchor = DUE + timedelta(days=30 * self.chance.randint(0, 3))
-        self.held = roll() < (0.8 if self.held else 0.02)
-        if self.held and roll() < 0.5:
-            self.call_waiting = False
-        self.approval = self.approval and roll() < 0.8
-        self.task = self.task and roll() < 0.8
-
-    def _work_call(self) -> None:
-        outcome = self.chance.choice(list(TaskOutcome))
-        self.call_waiting = False
-        self.calls.append(CallMade(self.today, outcome))
-        self.promised = outcome is TaskOutcome.PROMISE
-
-    def look(self) -> None:
-        facts = CaseFacts(
-            today=self.today,
-            oldest_due_on=self.anchor if self.anchor <= self.today else None,
-            watched_from=DUE,
-            taken=frozenset(self.taken),
-            calls=tuple(self.calls),
-            promised=self.promised,
-            promise_ended_on=self.promise_ended_on,
-            held=self.held,
-            call_waiting=self.call_waiting,
-            approval_waiting=self.approval,
-            task_waiting=self.task,
-            working_day=weekday,
-        )
-        plan = plan_case(BODY, facts)
-        if facts.oldest_due_on is None:
-            assert plan == Plan("", (), None)
-            return
-        assert plan.look_again_on is not None
-        assert plan.look_again_on > self.today
-        if self.held or self.promised:
-            assert plan.steps == ()
-        assert len({step.on_day for step in plan.steps if _leaves(step)}) <= 1
-        for step in plan.steps:
-            self._take(step)
-
-    def _take(self, step: Step) -> None:
-        assert step.key not in self.taken, "the same step twice"
-        assert step.on_day <= self.today
-        self.taken[step.key] = step
-        if step.kind is StepKind.CALL:
-            assert weekday(self.today)
-            assert not self.call_waiting
-            assert all(call.on < self.today for call in self.calls)
-            round_of = (step.due_on, self.promise_ended_on)
-            begins = step.due_on + timedelta(days=9)
-            since = self.promise_ended_on or begins
-            tries = [c for c in self.calls if c.on >= max(begins, since) and c.outcome in COUNTED]
-            assert len(tries) < 3, f"a fourth call in one round: {round_of}"
-            self.call_waiting = True
-        if step.kind in ENDS:
-            self.approval = True
-        if step.kind is StepKind.REVIEW:
-            self.task = True
-
-
-def _leaves(step: Step) -> bool:
-    return step.kind is StepKind.NOTICE and step.skip is None

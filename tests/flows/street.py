@@ -33,6 +33,7 @@ from app.flows.report_repayment import (
     RepaymentWanted,
     report_repayment,
 )
+from app.flows.step_cases import step_cases
 from app.flows.watch_promises import watch_promises
 from app.flows.work_task import give_back_tasks
 from app.ports import AggregationPort, Presence
@@ -63,6 +64,7 @@ FLOWS: dict[str, Flow] = {
     jobs.FOLLOW_PAYMENTS: follow_payments,
     jobs.DELIVER_OUTBOX: deliver_outbox,
     jobs.HANDLE_INBOX: handle_inbox,
+    jobs.STEP_CASES: step_cases,
 }
 LOOKS = (
     plan_signals,

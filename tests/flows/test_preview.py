@@ -22,8 +22,9 @@ from app.flows.set_hold import set_hold
 from app.flows.take_promise import take_promise
 from app.reference.places import is_working_day
 from app.store.plan_facts import preview_facts
+from tests.flows.collector import answer
 from tests.flows.street import Neighbour, Street
-from tests.flows.test_stepping import answer, fresh, on_day, step
+from tests.flows.test_stepping import fresh, on_day, step
 
 pytestmark = pytest.mark.anyio
 

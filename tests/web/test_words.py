@@ -19,12 +19,12 @@ from app.domain.hold import HoldKind
 from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.payment import LinkState, PaymentState
 from app.domain.roles import Role
-from app.domain.stage_plan import Skip
+from app.domain.stage_plan import Skip, StepKind, WaitsFor
 from app.domain.task import TASK, TaskOutcome, TaskReason
 from app.reports.case_entries import Entry
 from app.store.brakes import Brake
 from app.store.timeline import Kind
-from app.web import words
+from app.web import next_words, words
 from app.web.story import QUIET, tell
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -45,6 +45,8 @@ AT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
         (words.MESSAGE_STATES, MessageState),
         (words.CANCEL_REASONS, CancelReason),
         (words.SKIPS, Skip),
+        (next_words.WAITS, WaitsFor),
+        (next_words.STEPS, StepKind),
         (words.CHANNELS, Channel),
         (words.PAYMENT_STATES, PaymentState),
         (words.LINK_STATES, LinkState),
