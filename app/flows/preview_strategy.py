@@ -25,8 +25,8 @@ from app.store.strategy_editions import version_of
 from app.store.tables import cases
 from app.store.unit import Unit
 
-BATCH: Final = 500
-MOST_CASES: Final = 20_000
+BATCH: Final = 250
+MOST_CASES: Final = 10_000
 """One preview looks at so many cases; the page says how many there are."""
 
 
@@ -46,7 +46,8 @@ class Today:
 class Preview:
     """`moved`: cases that would stand in another stage than now. `cases`: all that were meant.
 
-    `before` is the same day under the versions that the cases have now.
+    `before` is the same day under the versions that the cases have now. `next_after` is where the
+    next look goes on, None when all were looked at.
     """
 
     name: str
@@ -57,6 +58,7 @@ class Preview:
     after: Today = field(default_factory=Today)
     before: Today = field(default_factory=Today)
     moves: Counter[tuple[str, str]] = field(default_factory=Counter)
+    next_after: UUID | None = None
 
     @property
     def cut(self) -> bool:
@@ -72,13 +74,15 @@ async def preview_strategy(
     version_id: UUID,
     selection: Selection,
     behind_only: bool = False,
+    after: UUID | None = None,
     batch: int = BATCH,
     most: int = MOST_CASES,
 ) -> Preview:
     """Plan every selected running case under this version, in batches, oldest case first.
 
     `behind_only` leaves out cases that are under the version already. Each `batch` is a short
-    transaction; at most `most` cases are looked at. Raises `NotFound`.
+    transaction; at most `most` cases are looked at, from the one after `after` on. Raises
+    `NotFound`.
     """
     async with house.store.unit(lender_id) as unit:
         row = await version_of(unit, version_id)
@@ -86,7 +90,6 @@ async def preview_strategy(
         total = await unit.conn.scalar(running(func.count()).where(where))
     body = parse_body(row.body)
     found = Preview(row.name, row.number, cases=int(total or 0))
-    after: UUID | None = None
     people = _People()
     for _ in range(most // batch):
         async with house.store.unit(lender_id) as unit:
@@ -97,7 +100,8 @@ async def preview_strategy(
             if not ids:
                 break
             after = ids[-1]
-            await _look(unit, now, found, body, ids, people)
+            await _look(unit, now, found, (version_id, body), ids, people)
+            found.next_after = after if len(ids) == batch else None
     people.count_into(found)
     return found
 
@@ -106,7 +110,7 @@ async def _look(
     unit: Unit,
     now: datetime,
     found: Preview,
-    body: StrategyBody,
+    under: tuple[UUID, StrategyBody],
     ids: list[UUID],
     people: _People,
 ) -> None:
@@ -114,7 +118,7 @@ async def _look(
     own = await _bodies(unit, batch)
     for case in batch:
         found.looked += 1
-        planned = plan_case(body, case.facts)
+        planned = plan_case(under[1], case.facts)
         people.add(case.borrower_id, planned, after=True)
         _tally(found.after, planned)
         if planned.stage != case.stage:
@@ -122,7 +126,7 @@ async def _look(
             found.moves[case.stage, planned.stage] += 1
         current = own.get(case.version_id) if case.version_id else None
         if current is not None:
-            as_is = plan_case(current, case.facts)
+            as_is = planned if case.version_id == under[0] else plan_case(current, case.facts)
             people.add(case.borrower_id, as_is, after=False)
             _tally(found.before, as_is)
 

@@ -100,7 +100,7 @@ _TASK_SENTENCES: Final[Mapping[TaskReason, str]] = {
     TaskReason.CALL_BACK: "The borrower asked to be called at this time.",
     TaskReason.PROMISE_BROKEN: "The day passed and the money did not come. Ask what happened.",
     TaskReason.NO_WAY_TO_REACH: "No message can reach the borrower. Find another way.",
-    TaskReason.REVIEW_CASE: "The strategy has nothing more to do by itself. Decide what follows.",
+    TaskReason.REVIEW_CASE: "Look at the case and what led here, and decide what follows.",
     TaskReason.REMINDER: "You asked to be reminded of this case.",
     TaskReason.RELIEF_ASKED: "Look for something that can be kept, then answer.",
 }

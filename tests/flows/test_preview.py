@@ -51,7 +51,7 @@ async def both(street: Street, who: Neighbour) -> list[tuple[CaseFacts, CaseFact
     return [(alike(hand.facts), alike(by_case[hand.case_id])) for hand in hands]
 
 
-async def preview(street: Street, *, product: str = "", **bounds: Any) -> Preview:
+async def preview(street: Street, *, product: str = "", **more: Any) -> Preview:
     version_id: UUID = await street.value("SELECT id FROM strategy_versions LIMIT 1")
     return await preview_strategy(
         street.house,
@@ -59,7 +59,7 @@ async def preview(street: Street, *, product: str = "", **bounds: Any) -> Previe
         lender_id=street.lender_id,
         version_id=version_id,
         selection=Selection(product=product),
-        **bounds,
+        **more,
     )
 
 
@@ -143,5 +143,7 @@ async def test_a_large_book_is_looked_at_in_batches(street: Street) -> None:
     said = await preview(street, batch=2, most=4)
     assert (said.cases, said.looked, said.cut) == (5, 4, True)
     assert said.after.calls == 4
+    rest = await preview(street, batch=2, most=4, after=said.next_after)
+    assert (rest.looked, rest.next_after, rest.after.calls) == (1, None, 1)
     whole = await preview(street, batch=2)
     assert (whole.looked, whole.cut, whole.after.calls) == (5, False, 5)

@@ -58,6 +58,7 @@ async def _preview(
     under = asked.text("under") if asked else request.query_params.get("under", "")
     product = asked.text("product") if asked else request.query_params.get("product", "")
     selection = _selection(under, product)
+    after = request.query_params.get("after", "")
     async with site.house.store.unit(seat.lender_id) as unit:
         banners = await brakes_in_force(unit)
         row = await version_of(unit, version_id)
@@ -70,6 +71,7 @@ async def _preview(
         version_id=version_id,
         selection=selection,
         behind_only=moving,
+        after=read_uuid(after) if after else None,
     )
     return desk_page(
         site,
@@ -86,6 +88,7 @@ async def _preview(
         under=under,
         product=product,
         moving=moving,
+        later=bool(after),
         most=MOST_CASES,
         at_once=MOST_AT_ONCE,
         left=request.query_params.get("left", ""),
