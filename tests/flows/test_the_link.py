@@ -293,7 +293,8 @@ async def test_a_wrong_number_is_never_written_to_again(street: Street) -> None:
     await street.money_seen_again(who)
     await street.tick()
     assert street.texts_to(who) == 1
-    assert await street.tasks(who) == ["sms_blocked"]
+    # A way to reach him is looked for, and the money that was seen waits for one.
+    assert await street.tasks(who) == ["sms_blocked", "no_way_to_reach"]
 
 
 async def test_the_bank_s_return_page_tells_the_truth_we_know(street: Street) -> None:
