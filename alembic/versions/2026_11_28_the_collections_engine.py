@@ -965,6 +965,12 @@ def upgrade() -> None:
     op.add_column(
         "users", sa.Column("unconfirmed_since", sa.DateTime(timezone=True), nullable=True)
     )
+    op.create_index(
+        "ix_tasks_taken",
+        "tasks",
+        ["borrower_id", "taken_by"],
+        postgresql_where=sa.text("state = 'taken'"),
+    )
     op.add_column(
         "borrowers", sa.Column("phone_doubted_at", sa.DateTime(timezone=True), nullable=True)
     )
@@ -980,6 +986,7 @@ def downgrade() -> None:
     index_messages_due("")
     allow_words(2)
     op.drop_column("borrowers", "phone_doubted_at")
+    op.drop_index("ix_tasks_taken", table_name="tasks")
     op.drop_column("users", "unconfirmed_since")
     op.drop_column("users", "away_until")
     op.drop_constraint(op.f("fk_tasks_given_to"), "tasks", type_="foreignkey")

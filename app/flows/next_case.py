@@ -11,7 +11,18 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, exists, func, or_, select, text, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    exists,
+    false,
+    func,
+    or_,
+    select,
+    text,
+    update,
+)
 
 from app.domain.ids import LenderId, UserId
 from app.domain.task import CALLS, TASK, TaskReason, TaskState
@@ -59,9 +70,8 @@ async def next_case(
 async def _in_hand(unit: Unit, user_id: UserId) -> Served | None:
     rows = await unit.conn.execute(
         select(tasks.c.id, tasks.c.case_id)
-        # Written out: the partial index of the board serves it.
-        .where(text("state IN ('open', 'taken')"))
-        .where(tasks.c.state == TaskState.TAKEN.value, tasks.c.taken_by == user_id)
+        # Written out: the index of what is taken serves it.
+        .where(text("tasks.state = 'taken'"), tasks.c.taken_by == user_id)
         .order_by(tasks.c.priority, tasks.c.created_at)
         .limit(1)
     )
@@ -72,28 +82,39 @@ async def _in_hand(unit: Unit, user_id: UserId) -> Served | None:
 async def _candidates(unit: Unit, now: datetime, user_id: UserId) -> list[UUID]:
     """The best ones, and behind them the best of those that are no calls: in the night, when every
     call waits for the morning, they are what can be done.
+
+    Those kept for him, or with money in sight, are few and asked for apart; everything else comes
+    in the order of the board's index, however long the board is.
     """
-    seen = exists(
-        select(funds_signals.c.id).where(
-            funds_signals.c.borrower_id == tasks.c.borrower_id, funds_signals.c.ended_at.is_(None)
-        )
+    seen = tasks.c.borrower_id.in_(
+        select(funds_signals.c.borrower_id).where(funds_signals.c.ended_at.is_(None))
     )
+    kept = func.coalesce(tasks.c.given_to == user_id, false())
     query = (
-        select(tasks.c.id)
-        .where(text("state IN ('open', 'taken')"))
-        .where(offered_to(now, user_id), ~_with_somebody_else(user_id))
-        .order_by(
-            tasks.c.priority,
-            (func.coalesce(tasks.c.given_to == user_id, False)).desc(),
-            seen.desc(),
-            tasks.c.created_at,
+        select(
             tasks.c.id,
+            tasks.c.priority,
+            kept.label("kept"),
+            seen.label("seen"),
+            tasks.c.created_at,
         )
+        # Written out: the partial index of the board serves it.
+        .where(text("tasks.state IN ('open', 'taken')"))
+        .where(offered_to(now, user_id), ~_with_somebody_else(user_id))
+        .order_by(tasks.c.priority, tasks.c.created_at, tasks.c.id)
     )
-    best = list(await unit.conn.scalars(query.limit(_TRIES)))
+    apart = (await unit.conn.execute(query.where(or_(kept, seen)).limit(_TRIES))).all()
+    others = (await unit.conn.execute(query.limit(_TRIES))).all()
     calls = [reason.value for reason in CALLS]
-    others = await unit.conn.scalars(query.where(tasks.c.reason.not_in(calls)).limit(_OTHER_TRIES))
-    return list(dict.fromkeys([*best, *others]))
+    no_calls = (
+        await unit.conn.execute(query.where(tasks.c.reason.not_in(calls)).limit(_OTHER_TRIES))
+    ).all()
+    best = sorted(
+        {row.id: row for row in (*apart, *others)}.values(),
+        key=lambda row: (row.priority, not row.kept, not row.seen, row.created_at, row.id),
+    )
+    listed = [row.id for row in (*best[:_TRIES], *no_calls)]
+    return list(dict.fromkeys(listed))
 
 
 def offered_to(now: datetime, user_id: UUID) -> ColumnElement[bool]:
@@ -111,8 +132,9 @@ def _with_somebody_else(user_id: UUID) -> ColumnElement[bool]:
     return exists(
         select(other.c.id).where(
             other.c.borrower_id == tasks.c.borrower_id,
-            other.c.state == TaskState.TAKEN.value,
-            other.c.taken_by != user_id,
+            # Written out for the index of what is taken: few rows, on whatever board.
+            text("other.state = 'taken'"),
+            other.c.taken_by.is_distinct_from(user_id),
         )
     )
 

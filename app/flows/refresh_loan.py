@@ -57,14 +57,16 @@ async def refresh_loan(
         await close_case(unit, now, loan, because)
     elif loan.case_id is not None:
         await wake_cases(unit, now, borrower_id=loan.borrower_id, case_id=loan.case_id)
-    await judge_promises(unit, now, loan_id, closed=because if closed else None)
+    if closed is None:
+        await judge_promises(unit, now, loan_id)
     await schedule_reads(unit, (loan.borrower_id,), now)
     return Refreshed(due, closed)
 
 
 async def close_case(unit: Unit, now: datetime, loan: Row[Any], because: CaseClose) -> None:
-    """Close the loan's open case and take all pressure off. The caller holds the lock on the loan,
-    and knows that there is one.
+    """Close the loan's open case, take all pressure off and end what was promised on it.
+
+    The caller holds the lock on the loan, and knows that there is a case.
     """
     case_id = loan.case_id
     await move(unit, cases, case_id, CASE, "close", closed_at=now, close_reason=because.value)
@@ -78,6 +80,7 @@ async def close_case(unit: Unit, now: datetime, loan: Row[Any], because: CaseClo
         cancel_tasks=True,
         withdraw_links=True,
     )
+    await judge_promises(unit, now, loan.id, closed=because)
     if because is not CaseClose.FAILED:
         # A collection that came to nothing leaves the debt, and so the question what becomes of it.
         await withdraw_waiting(unit, now, loan.id, why=because.value)

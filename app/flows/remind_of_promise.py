@@ -60,7 +60,7 @@ async def _queue(
         for due in person.dues
         if due.case_id == promise.case_id
     )
-    by_mail = person.row.phone_enc is None
+    by_mail = person.row.phone_enc is None or person.row.phone_doubted_at is not None
     channel = Channel.EMAIL if by_mail else Channel.SMS
     wanted = Notice(
         key=notice_key(key, channel),

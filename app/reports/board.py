@@ -29,6 +29,7 @@ from app.domain.payment import PaymentState
 from app.domain.task import TaskReason, TaskState
 from app.reports.alerts import count_live
 from app.reports.texts import last_words
+from app.store.arrays import among
 from app.store.dues import last_due_day
 from app.store.tables import (
     borrowers,
@@ -107,11 +108,15 @@ async def board_of(
     unit: Unit, now: datetime, *, user_id: UUID, pile: Pile, zone: ZoneInfo
 ) -> Board:
     """The board of one person: at most `AT_MOST` tasks of a pile, most pressing first."""
-    rows = await unit.conn.execute(
-        _task_lines(now)
+    # Chosen first and dressed afterwards: the joins are for what is shown, not for the whole board.
+    chosen = await unit.conn.scalars(
+        select(tasks.c.id)
         .where(_on_the_board(), _pile(pile, now, user_id))
         .order_by(*_order(pile))
         .limit(AT_MOST)
+    )
+    rows = await unit.conn.execute(
+        _task_lines(now).where(among(tasks.c.id, list(chosen))).order_by(*_order(pile))
     )
     lines = await _lines(unit, rows.all())
     return Board(await _figures(unit, now, user_id, zone), lines)

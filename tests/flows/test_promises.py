@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, update
 
+from app.domain.case import CaseClose
 from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed, NotFound
 from app.domain.money import Money
 from app.domain.promise_terms import Part, PromiseSource
@@ -18,14 +19,15 @@ from app.domain.task import TaskReason
 from app.flows.cancel_promise import cancel_promise
 from app.flows.confirm_owed import confirm_owed
 from app.flows.open_task import open_task
+from app.flows.refresh_loan import close_case
 from app.flows.report_repayment import RepaymentWanted, report_repayment
 from app.flows.return_payment import return_payment
 from app.flows.take_promise import take_promise
 from app.flows.watch_promises import watch_promises
 from app.store.keys import new_id
-from app.store.loans import Scheduled
+from app.store.loans import Scheduled, lock_loan
 from app.store.promises import open_promise_of
-from app.store.tables import cases, strategies, strategy_versions
+from app.store.tables import cases, loans, strategies, strategy_versions
 from tests.flows.at_the_page import at_the_page, payment_ids, settle
 from tests.flows.street import Neighbour, Street
 
@@ -380,3 +382,28 @@ async def test_the_lender_is_told(street: Street) -> None:
     told = [(one["type"], one["data"].get("state")) for one in await street.told()]
     assert ("promise.made", None) in told
     assert ("promise.changed", "broken") in told
+
+
+async def test_the_kept_rate_tells_the_truth(street: Street) -> None:
+    """Elsewhere kept and broken were never written, and every promise counted as kept."""
+    people = [await street.neighbour() for _ in range(4)]
+    for who in people:
+        await promise(street, who, (2, 12_000))
+    await street.repaid(people[0], "R0")
+    await street.repaid(people[1], "R1", minor=7_000)
+    await to_day(street, 3)
+    rows = await street.rows("SELECT state, count(*) AS many FROM promises GROUP BY state")
+    assert {row.state: row.many for row in rows} == {"kept": 1, "part": 1, "broken": 2}
+
+
+async def test_a_collection_that_ends_takes_its_promise_along(street: Street) -> None:
+    who = await street.neighbour()
+    promise_id = await promise(street, who, (3, 12_000))
+    async with street.store.unit(street.lender_id) as unit:
+        loan = await lock_loan(unit, who.loans[0])
+        await close_case(unit, street.now, loan, CaseClose.FAILED)
+        await unit.conn.execute(
+            update(loans).where(loans.c.id == loan.id).values(collection_ended_at=street.now)
+        )
+    assert await state_of(street, promise_id) == "cancelled"
+    assert await street.value("SELECT ended_why FROM promises") == "failed"

@@ -51,6 +51,8 @@ tasks = tenant_table(
     Index(None, "lender_id", "id"),
     Index(None, "case_id"),
     Index(None, "borrower_id"),
+    Index("ix_tasks_taken", "borrower_id", "taken_by",
+          postgresql_where=text("state = 'taken'")),
     Index("ix_tasks_board", "lender_id", "priority", "created_at", postgresql_where=text(
         "state IN ('open', 'taken')")),
 )  # fmt: skip
