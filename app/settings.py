@@ -235,6 +235,9 @@ class Settings(BaseSettings):
     demo_sandbox_port: int = Field(
         default=8210, ge=1, le=65535, description="Port of the demo's banks and phones."
     )
+    demo_mail_port: int = Field(
+        default=8225, ge=1, le=65535, description="Port of the demo's mail server."
+    )
     demo_people: int = Field(
         default=240, ge=10, le=2000, description="How many borrowers the demo has."
     )

@@ -20,6 +20,9 @@ def _parser() -> argparse.ArgumentParser:
     parser.add_argument("--host", default="127.0.0.1")
     parser.add_argument("--port", type=int, default=8210)
     parser.add_argument(
+        "--mail-port", type=int, default=0, help="where the mail server listens; 0: nowhere"
+    )
+    parser.add_argument(
         "--data",
         type=Path,
         default=Path("sandbox-state"),
@@ -67,6 +70,7 @@ def main() -> int:
         Arguments(
             host=given.host,
             port=given.port,
+            mail_port=given.mail_port,
             folder=given.data,
             clock_file=given.clock,
             seed=given.seed,

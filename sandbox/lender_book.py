@@ -8,6 +8,7 @@ from typing import Any
 
 from sandbox.chance import Chance
 from sandbox.faces.wire import euros
+from sandbox.mails import address_of
 from sandbox.people import Person
 
 _PRODUCTS = ("consumer loan", "purchase loan", "car loan", "card instalments")
@@ -50,6 +51,7 @@ def borrower_body(person: Person) -> dict[str, Any]:
         "external_ref": borrower_ref(person),
         "name": person.name,
         "phone": person.phone,
+        "email": address_of(person),
         "country": person.country,
         "time_zone": person.time_zone,
         "language": person.language if person.language in _LANGUAGES else "en",

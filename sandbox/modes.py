@@ -46,6 +46,9 @@ class Mode(StrEnum):
     SMS_ERROR_BEFORE = "sms_error_before"
     SMS_ERROR_AFTER = "sms_error_after"
     SMS_BACKLOG = "sms_backlog"
+    EMAIL_UNKNOWN = "email_unknown"
+    EMAIL_LATER = "email_later"
+    EMAIL_ANSWER_LOST = "email_answer_lost"
     CALLBACK_LATE = "callback_late"
     CALLBACK_TWICE = "callback_twice"
     CALLBACK_OUT_OF_ORDER = "callback_out_of_order"
@@ -98,6 +101,9 @@ MEANING: dict[Mode, str] = {
     Mode.SMS_ERROR_BEFORE: "500 and the SMS is not accepted (value: how often)",
     Mode.SMS_ERROR_AFTER: "500 although the SMS is accepted (value: how often)",
     Mode.SMS_BACKLOG: "the carrier holds SMS for so many hours (value, default 5)",
+    Mode.EMAIL_UNKNOWN: "there is no such mailbox, 550 5.1.1",
+    Mode.EMAIL_LATER: "the mail server says later, 451 (value: how often)",
+    Mode.EMAIL_ANSWER_LOST: "the e-mail is taken, the answer is lost (value: how often)",
     Mode.CALLBACK_LATE: "status callbacks come hours late (value, default 6)",
     Mode.CALLBACK_TWICE: "every status callback comes twice",
     Mode.CALLBACK_OUT_OF_ORDER: "delivered is reported before sent",

@@ -22,6 +22,7 @@ import uvicorn
 
 from sandbox.app import create
 from sandbox.clock import WarpClock
+from sandbox.faces.smtp import Smtp
 from sandbox.faces.twilio_calls import Caller
 from sandbox.lender import Lender, LenderConfig
 from sandbox.robots import Robots
@@ -43,6 +44,8 @@ class Arguments:
 
     host: str = "127.0.0.1"
     port: int = 8210
+    mail_port: int = 0
+    """Where the mail server listens; 0: there is none."""
     folder: Path = Path("sandbox-state")
     clock_file: Path | None = None
     seed: int = 1
@@ -147,10 +150,17 @@ async def _serve(arguments: Arguments) -> None:
     if lender is not None:
         jobs.append(lender.run(stop))
     tasks = [asyncio.create_task(_kept_alive(job)) for job in jobs]
+    mail = (
+        await Smtp(world).listen(arguments.host, arguments.mail_port)
+        if arguments.mail_port
+        else None
+    )
     try:
         await server.serve()
     finally:
         end()
+        if mail is not None:
+            mail.close()
         for task in tasks:
             task.cancel()
         await asyncio.gather(*tasks, return_exceptions=True)

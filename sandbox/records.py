@@ -96,6 +96,20 @@ class Debit:
 
 
 @dataclass(slots=True)
+class Mail:
+    """One e-mail in somebody's mailbox. `stop_url` is the one-click way out it offered."""
+
+    id: str
+    to: str
+    sender: str
+    subject: str
+    body: str
+    message_id: str
+    stop_url: str
+    at: datetime
+
+
+@dataclass(slots=True)
 class Sms:
     """One text. Inbound ones come from the person's phone."""
 

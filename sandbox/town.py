@@ -33,6 +33,8 @@ DEFAULT_VALUE: dict[Mode, float] = {
     Mode.SMS_ERROR_BEFORE: 1,
     Mode.SMS_ERROR_AFTER: 1,
     Mode.SMS_BACKLOG: 5,
+    Mode.EMAIL_LATER: 1,
+    Mode.EMAIL_ANSWER_LOST: 1,
     Mode.CALLBACK_LATE: 6,
 }
 

@@ -12,6 +12,7 @@ from sandbox.allowance import Allowance
 from sandbox.banks import BY_ID
 from sandbox.clock import Now, real_now
 from sandbox.consents import Consents
+from sandbox.mails import Mails
 from sandbox.mind import Mind
 from sandbox.modes import Mode
 from sandbox.payments import Payments, status_at
@@ -26,6 +27,7 @@ WRONG_KINDS = (
     "two_at_once",
     "booked_twice",
     "text_twice",
+    "email_twice",
     "over_allowance",
 )
 """What must never happen outside; the kinds of `World.wrong`."""
@@ -66,6 +68,7 @@ class World:
         self.consents = Consents(self.town)
         self.payments = Payments(self.town)
         self.texts = Texts(self.town, twilio)
+        self.mails = Mails(self.town)
         self.mind = Mind(self.town, self.texts)
         self.allowance = Allowance()
         self.paths = Paths(presence)
@@ -147,7 +150,8 @@ class World:
     def wrong(self) -> list[dict[str, Any]]:
         """Each with its `kind`: one reference authorised twice; a second payment of one person to
         the same creditor authorised while the first was open or on its way; one payment booked
-        twice; the same text twice on one phone; a fifth unattended read within 24 hours.
+        twice; the same text twice on one phone; the same e-mail twice; a fifth unattended read
+        within 24 hours.
         """
         authorised: dict[tuple[str, str], list[str]] = {}
         for payment in self.payments.all():
@@ -175,6 +179,11 @@ class World:
                 {"kind": "text_twice", "to": key[0], "sids": sids}
                 for key, sids in bodies.items()
                 if len(sids) > 1
+            ),
+            *(
+                {"kind": "email_twice", "message_id": message_id}
+                for message_id, times in Counter(m.message_id for m in self.mails.all()).items()
+                if times > 1
             ),
             *({"kind": "over_allowance", **found} for found in self.over_allowance()),
         ]

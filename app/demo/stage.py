@@ -62,6 +62,11 @@ def environment(settings: Settings, folder: Path) -> Mapping[str, str]:
         "SALDO_TWILIO_ACCOUNT_SID": TWILIO_SID,
         "SALDO_TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
         "SALDO_TWILIO_FROM_NUMBER": TWILIO_NUMBER,
+        "SALDO_EMAIL_CONNECTOR": "smtp",
+        "SALDO_SMTP_HOST": "127.0.0.1",
+        "SALDO_SMTP_PORT": str(settings.demo_mail_port),
+        "SALDO_SMTP_SECURITY": "none",
+        "SALDO_SMTP_FROM_ADDRESS": "mensajes@sol.example",
         "SALDO_LENDER_WEBHOOK_ALLOW_LOOPBACK": "true",
         "SALDO_LOG_LEVEL": os.environ.get("SALDO_LOG_LEVEL", "error"),
     }
@@ -84,6 +89,7 @@ def children(settings: Settings, folder: Path) -> tuple[Child, ...]:
         (
             sys.executable, "-P", "-m", "sandbox",
             "--port", str(port),
+            "--mail-port", str(settings.demo_mail_port),
             "--data", str(folder / "sandbox"),
             "--clock", str(folder / "clock.json"),
             "--presence", str(presence_file(folder)),

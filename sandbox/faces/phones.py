@@ -176,6 +176,7 @@ class Phones:
             handset=handset,
             person=person,
             bank=BY_ID[person.bank_id] if person else None,
+            mails=len(self._world.mails.of_person(person)) if person else 0,
             bubbles=bubbles,
             notices=list(reversed(incoming))[:4],
             local=now.astimezone(ZoneInfo(handset.zone)),

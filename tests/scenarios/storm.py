@@ -66,7 +66,7 @@ class Storm:
         self.demo = self.folder / "demo"
         self.home = self.folder / "home"
         self.home.mkdir()
-        web, sandbox = _free_ports(2)
+        web, sandbox, mail = _free_ports(3)
         self.sandbox_url = f"http://127.0.0.1:{sandbox}"
         self._environ = {
             **{k: v for k, v in os.environ.items() if not k.startswith("SALDO_")},
@@ -74,6 +74,7 @@ class Storm:
             "SALDO_DEMO_DIR": str(self.demo),
             "SALDO_DEMO_WEB_PORT": str(web),
             "SALDO_DEMO_SANDBOX_PORT": str(sandbox),
+            "SALDO_DEMO_MAIL_PORT": str(mail),
             "SALDO_DEMO_PEOPLE": str(people),
             "SALDO_WORKER_COUNT": "2",
             "SALDO_SCHEDULER_COUNT": "2",
