@@ -28,6 +28,7 @@ from app.store import segments as segment_rows
 from app.store import timeline
 from app.store.arrays import among
 from app.store.case_facts import facts_of
+from app.store.experiments import compared
 from app.store.keys import new_id
 from app.store.locks import lock_borrowers
 from app.store.tables import case_flags, cases, lenders, segments, strategies, strategy_versions
@@ -194,6 +195,10 @@ async def _carry_out(unit: Unit, now: datetime, case: Any, found: Found, segment
     await timeline.write(unit, now, [line])
     if isinstance(found.action, Review):
         await _ask_person(unit, now, case, flag_id, because, found.action.ask)
+        return 0
+    if await compared(unit, [case.id], now):
+        ask = f"An experiment compares this case: decide whether {found.action.strategy} may start."
+        await _ask_person(unit, now, case, flag_id, because, ask)
         return 0
     version = await _in_force(unit, case.lender_id, found.action.strategy)
     if version is None:

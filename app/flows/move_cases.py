@@ -22,6 +22,7 @@ from app.flows.house import House
 from app.flows.put_under import Version, put_under
 from app.store import audit
 from app.store.case_facts import facts_of
+from app.store.experiments import compared
 from app.store.locks import lock_borrowers
 from app.store.strategy_editions import version_of
 from app.store.tables import cases, loans, strategy_versions
@@ -53,10 +54,15 @@ class Selection:
 
 @dataclass(frozen=True, slots=True)
 class Moved:
-    """`kept`: cases with care that stay where they are. `left`: more than one call moves."""
+    """What one call did.
+
+    `kept`: cases with care that stay where they are; `compared`: those a running challenger
+    measures, which stay too; `left`: more than one call moves.
+    """
 
     moved: int
     kept: int
+    compared: int
     left: int
 
 
@@ -90,7 +96,7 @@ async def move_cases(
     why = reason.strip()
     if not 0 < len(why) <= _LONGEST_REASON:
         raise Invalid("reason", f"has 1 to {_LONGEST_REASON} characters.")
-    moved = kept = 0
+    moved = kept = measured = 0
     after: UUID | None = None
     for _ in range(MOST_AT_ONCE // BATCH):
         async with house.store.unit(lender_id) as unit:
@@ -100,18 +106,21 @@ async def move_cases(
                 break
             after = batch[-1].id
             await lock_borrowers(unit, {row.borrower_id for row in batch})
-            ids = [row.id for row in batch]
+            held = await compared(unit, [row.id for row in batch], now)
+            measured += len(held)
+            ids = [row.id for row in batch if row.id not in held]
             if not with_care:
                 facts = await facts_of(unit, ids, now)
-                ids = [one for one in ids if one in facts and not facts[one].care]
-            kept += len(batch) - len(ids)
+                gentle = {one for one in ids if one not in facts or facts[one].care}
+                kept += len(gentle)
+                ids = [one for one in ids if one not in gentle]
             done = await put_under(unit, now, case_ids=ids, version=version, why=why, actor=actor)
             moved += len(done)
             if done:
                 await _record(unit, now, version, selection, len(done), why, actor)
     async with house.store.unit(lender_id) as unit:
         left = await _count(unit, selection, version_id, after)
-    return Moved(moved, kept, left)
+    return Moved(moved, kept, measured, left)
 
 
 async def _in_force(unit: Unit, version_id: UUID) -> Version:

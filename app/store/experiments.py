@@ -83,3 +83,22 @@ async def left_alone(
         for row in rows
     }
     return {case_id: one for case_id, one in found.items() if now < one.until}
+
+
+async def compared(unit: Unit, case_ids: Iterable[UUID], now: datetime) -> set[UUID]:
+    """Those of the cases that a running challenger compares by strategy, until their time is over.
+
+    Under another strategy they would say nothing about either arm.
+    """
+    ends_at = case_arms.c.drawn_at + func.make_interval(0, 0, 0, experiments.c.horizon_days)
+    rows = await unit.conn.scalars(
+        select(case_arms.c.case_id)
+        .join(experiments, experiments.c.id == case_arms.c.experiment_id)
+        .where(
+            among(case_arms.c.case_id, case_ids),
+            experiments.c.kind == ExperimentKind.CHALLENGER.value,
+            experiments.c.ended_at.is_(None),
+            ends_at > now,
+        )
+    )
+    return set(rows)

@@ -144,6 +144,35 @@ async def test_running_cases_are_moved_with_a_preview_in_batches(
     assert "Now under the strategy soft 2" in page.text
 
 
+async def test_cases_of_a_running_challenger_stay_where_they_are(
+    street: Street, shipped: UUID, sign_in_as: Desk
+) -> None:
+    who, other = await street.neighbour(), await street.neighbour()
+    await street.rows("UPDATE cases SET strategy_version_id = NULL RETURNING 1")
+    experiment = await street.value(
+        "INSERT INTO experiments (id, lender_id, name, kind, made_by, started_at) VALUES "
+        "(gen_random_uuid(), :lender, 'x', 'challenger', 'eva', :now) RETURNING id",
+        lender=street.lender_id, now=street.now,
+    )  # fmt: skip
+    await street.rows(
+        "INSERT INTO case_arms (lender_id, experiment_id, case_id, arm, drawn_at, due_minor, "
+        "currency) VALUES (:lender, :experiment, :case, 'control', :now, 1, 'EUR') RETURNING 1",
+        lender=street.lender_id, experiment=experiment, case=who.cases[0], now=street.now,
+    )  # fmt: skip
+    desk: Browser = await sign_in_as(Role.SUPERVISOR)
+    page = await desk.open(f"/strategies/versions/{shipped}/move")
+    page = await desk.send(page, "move", reason="All", with_care="1")
+    assert "1 case of a running experiment stayed" in page.text
+    under = "SELECT strategy_version_id FROM cases WHERE id = :id"
+    assert await street.value(under, id=who.cases[0]) is None
+    assert await street.value(under, id=other.cases[0]) == shipped
+    # Its measuring time over, it is a case like any other.
+    street.hands.now += timedelta(days=31)
+    page = await desk.open(f"/strategies/versions/{shipped}/move")
+    await desk.send(page, "move", reason="The rest")
+    assert await street.value(under, id=who.cases[0]) == shipped
+
+
 async def test_no_case_is_moved_to_what_is_not_in_force(
     street: Street, shipped: UUID, sign_in_as: Desk
 ) -> None:

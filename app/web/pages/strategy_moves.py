@@ -93,6 +93,7 @@ async def _preview(
         at_once=MOST_AT_ONCE,
         left=request.query_params.get("left", ""),
         kept=request.query_params.get("kept", ""),
+        compared=request.query_params.get("compared", ""),
         trouble=trouble,
     )
 
@@ -125,6 +126,7 @@ async def move(
         "product": product,
         **({"left": str(done.left)} if done.left else {}),
         **({"kept": str(done.kept)} if done.kept else {}),
+        **({"compared": str(done.compared)} if done.compared else {}),
     }
     return back_to(f"/strategies/versions/{target}/move", "moved", **told)
 
