@@ -124,6 +124,22 @@ class Pack:
     rules: tuple[Rule, ...]
     floors: tuple[FloorLevel, ...]
 
+    @property
+    def look_back(self) -> timedelta:
+        """How far back a contact can matter: the longest window of any rule, and two days for the
+        rules that count by the borrower's day.
+        """
+        spans = [timedelta(days=2)]
+        for rule in self.rules:
+            match rule.limit:
+                case Cap(within=timedelta() as span) | ChannelVariety(within=span):
+                    spans.append(span)
+                case CoolDown(length=span):
+                    spans.append(span)
+                case _:
+                    pass
+        return max(spans)
+
     def floor_on(self, day: date) -> FloorLevel | None:
         """The protected floor in force on a day; None where nobody has set one.
 

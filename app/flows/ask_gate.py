@@ -72,8 +72,15 @@ async def ask_gate(
     """
     wanted = frozenset(CaseId(one) for one in case_ids)
     zones = zones_for(unit, person)
+    pack = packs.of(person.country)
     facts = await gate_facts(
-        unit, now, person, channel=channel, brake=_BRAKES[channel], with_withheld=observing
+        unit,
+        now,
+        person,
+        channel=channel,
+        brake=_BRAKES[channel],
+        look_back=pack.look_back,
+        with_withheld=observing,
     )
     question = ContactQuestion(
         now=now,
@@ -89,7 +96,6 @@ async def ask_gate(
         holidays=_holidays(person, now),
         stopped=frozenset((channel,)) if facts.halted else frozenset(),
     )
-    pack = packs.of(person.country)
     verdict = may_contact(question, pack)
     again = verdict.earliest_at
     if facts.halted:

@@ -7,7 +7,7 @@ Columns travel as arrays in PostgreSQL's binary format (app/store/driver.py).
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
@@ -90,12 +90,14 @@ async def gate_facts(
     *,
     channel: Channel,
     brake: Brake,
+    look_back: timedelta = LOOK_BACK,
     with_withheld: bool = False,
 ) -> GateFacts:
     """What stands about `person` (his row) at `now`, business time.
 
-    `with_withheld` adds the messages that observe-only mode held back, so that its report keeps
-    the caps that the real thing would keep.
+    `look_back` is how far back a contact can matter (`Pack.look_back`). `with_withheld` adds the
+    messages that observe-only mode held back, so that its report keeps the caps that the real
+    thing would keep.
     """
     found = await driver.rows(
         unit,
@@ -107,7 +109,7 @@ async def gate_facts(
             "channel": channel.value,
             "brakes": [brake.value, Brake.ALL.value],
             "now": now,
-            "since": now - LOOK_BACK,
+            "since": now - look_back,
             "unknown": OUTCOME_UNKNOWN,
         },
     )

@@ -39,6 +39,19 @@ def test_the_packs_that_ship_say_what_the_slow_gate_says(
 
 @given(questions(), packs)
 @settings(max_examples=60)
+def test_what_lies_further_back_than_any_rule_looks_changes_nothing(
+    question: ContactQuestion, pack: Pack
+) -> None:
+    since = question.now - pack.look_back
+    recent = replace(question, history=tuple(past for past in question.history if past.at > since))
+    whole, part = may_contact(question, pack), may_contact(recent, pack)
+    assert (part.allowed, part.earliest_at, part.valid_until) == (
+        whole.allowed, whole.earliest_at, whole.valid_until,
+    )  # fmt: skip
+
+
+@given(questions(), packs)
+@settings(max_examples=60)
 def test_the_earliest_moment_is_the_first_that_the_gate_allows(
     question: ContactQuestion, pack: Pack
 ) -> None:

@@ -50,6 +50,7 @@ def test_settings_cannot_be_changed() -> None:
         ("SALDO_TRUSTED_PROXIES", "10.0.0.0/99"),
         ("SALDO_WORKER_COUNT", "0"),
         ("SALDO_LOG_LEVEL", "loud"),
+        ("SALDO_DELINQUENCY_BUCKETS", "1-30, 40+"),
     ],
 )
 def test_a_wrong_value_is_named_and_not_repeated(
