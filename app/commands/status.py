@@ -36,14 +36,22 @@ def status(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
         typer.echo(as_json(counts))
         return
     print_table(("", ""), ((words, counts[name]) for name, words in _WORDS.items()))
+    if counts["stages"]:
+        rows = ((_stage(name), cases) for name, cases in counts["stages"].items())
+        print_table(("Stage of the strategy", "Cases"), rows)
+
+
+def _stage(name: str) -> str:
+    return name.replace("_", " ").capitalize() or "Before the first stage"
 
 
 async def count_all(parts: Parts) -> dict[str, Any]:
     """The counts of `saldo status --json`, all lenders together."""
-    from app.reports.status import status_of
+    from app.reports.status import stages_of, status_of
     from app.store.invariants import broken
 
     async with parts.house.store.engine_unit() as unit:
         counts = await status_of(unit, parts.clock.now())
+        stages = await stages_of(unit)
         found = await broken(unit, parts.clock.now())
-    return {**asdict(counts), "invariants_broken": len(found)}
+    return {**asdict(counts), "stages": stages, "invariants_broken": len(found)}

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from typing import Any, Final, assert_never
 from uuid import UUID
@@ -35,6 +35,7 @@ from app.store import jobs, timeline
 from app.store.arrays import among
 from app.store.batches import Leased, is_waiting
 from app.store.dues import Due
+from app.store.strategies import signals_acts_of
 from app.store.tables import funds_signals, signal_cases
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -116,11 +117,14 @@ async def _decide_about(
             .values(decided_at=now)
         )
         seen = await _seen(unit, fresh)
-        decided = [
-            (due, situation, decide(situation))
-            for due in person.dues
-            for situation in [situation_of(person, due, seen.get(due.case_id), now)]
-        ]
+        acts = await signals_acts_of(unit, [due.case_id for due in person.dues if due.case_id])
+        decided = []
+        for due in person.dues:
+            situation = situation_of(person, due, seen.get(due.case_id), now)
+            if situation.case_id in acts:
+                # The strategy of a case says who acts; where it does not, the lender does.
+                situation = replace(situation, signals_act=acts[situation.case_id])
+            decided.append((due, situation, decide(situation)))
         await _write_decisions(unit, now, person, decided)
         tally = await _carry_out(unit, house, now, person, decided)
         if decided and all(situation.holds for _, situation, _ in decided):

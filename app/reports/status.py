@@ -49,6 +49,20 @@ async def status_of(unit: Unit, now: datetime) -> Counts:
     return Counts(*values)
 
 
+async def stages_of(unit: Unit) -> dict[str, int]:
+    """How many open cases stand in each stage of their strategies, by the stage's name.
+
+    "" is before the first stage, or without a strategy.
+    """
+    rows = await unit.conn.execute(
+        select(cases.c.stage, func.count().label("cases"))
+        .where(cases.c.state != "closed")
+        .group_by(cases.c.stage)
+        .order_by(func.count().desc(), cases.c.stage)
+    )
+    return {row.stage: int(row.cases) for row in rows}
+
+
 def _queries(now: datetime) -> tuple[Select[Any], ...]:
     count = func.count()
     return (

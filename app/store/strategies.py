@@ -15,6 +15,7 @@ from app.domain.case import CaseState
 from app.domain.ids import derive_key
 from app.domain.stage_plan import Skip, Step, StepKind, step_key
 from app.domain.stages import StrategyBody, parse_body
+from app.domain.strategy import SignalsAct
 from app.domain.task import TaskState
 from app.store import driver
 from app.store.arrays import among
@@ -71,6 +72,17 @@ async def bodies_of(unit: Unit, version_ids: Iterable[UUID]) -> dict[UUID, Strat
         )
     )
     return {row.id: parse_body(row.body) for row in rows}
+
+
+async def signals_acts_of(unit: Unit, case_ids: Iterable[UUID]) -> dict[UUID, SignalsAct]:
+    """Who acts on a funds signal, by case, where the case's strategy says so itself."""
+    act = strategy_versions.c.body["signals_act"].astext
+    rows = await unit.conn.execute(
+        select(cases.c.id, act.label("act"))
+        .join(strategy_versions, strategy_versions.c.id == cases.c.strategy_version_id)
+        .where(among(cases.c.id, case_ids), act.is_not(None))
+    )
+    return {row.id: SignalsAct(row.act) for row in rows}
 
 
 async def taken_steps(unit: Unit, loan_ids: Iterable[UUID]) -> Mapping[UUID, frozenset[str]]:

@@ -343,3 +343,19 @@ async def test_a_lender_may_have_cases_closed_as_failed(street: Street) -> None:
     # The debt stays on the books, and no new case opens for it.
     assert await street.due(who) == 12_000
     assert await street.value("SELECT state FROM loans") == "active"
+
+
+@pytest.mark.parametrize(("act", "texts", "tasks"), [("collector", 0, 1), ("both", 1, 1)])
+async def test_a_strategy_says_who_acts_on_money_that_is_seen(
+    street: Street, act: str, texts: int, tasks: int
+) -> None:
+    who = await street.neighbour()
+    await street.rows(
+        "UPDATE strategy_versions SET body = body || jsonb_build_object('signals_act', "
+        "cast(:act AS text)) RETURNING 1",
+        act=act,
+    )
+    await street.money_seen(who)
+    await street.tick()
+    assert street.texts_to(who) == texts
+    assert (await street.tasks(who)).count("collector_acts") == tasks
