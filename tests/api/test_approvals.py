@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from typing import Any
 
 import pytest
@@ -116,12 +117,8 @@ async def test_no_route_of_the_api_brings_it_to_effect(sol: System, house: House
     }  # fmt: skip
     for _replay in range(2):
         for method, path, operation in ROUTES:
-            values = dict.fromkeys(
-                ("request_id", "consent_id", "case_id", "payment_id", "message_id", "task_id",
-                 "hold_id", "approval_id", "signal_id"),
-                shown["id"],
-            )  # fmt: skip
-            where = path.format(external_ref="L-1", channel="sms", **values)
+            ids = dict.fromkeys(re.findall(r"{(\w+_id)}", path), shown["id"])
+            where = path.format(external_ref="L-1", channel="sms", **ids)
             body = BODIES.get(operation["operationId"])
             for sent in (body, {**(body or {}), **crafted}, crafted):
                 if body is None and sent is None and "requestBody" in operation:

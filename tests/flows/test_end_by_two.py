@@ -7,9 +7,10 @@ import pytest
 from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.task import TaskOutcome
 from app.flows.decide_approval import Word
+from tests.flows.collector import answer
 from tests.flows.desk_people import Desk
 from tests.flows.street import Neighbour, Street
-from tests.flows.test_stepping import answer, fresh, on_day, step
+from tests.flows.test_stepping import fresh, on_day, step
 
 pytestmark = pytest.mark.anyio
 
