@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -78,6 +79,20 @@ async def test_a_second_run_and_a_second_planner_do_nothing_more(street: Street)
     assert (await step_cases(street.house, street.now, ids)).notices == 0
     assert await steps_of(street, who) == before
     assert await street.value("SELECT count(*) FROM messages") == 1
+
+
+async def test_jobs_and_ticks_at_the_same_moment_take_each_step_once(street: Street) -> None:
+    who, due = await fresh(street, dues=(5_000, 7_000))
+    await on_day(street, due, 2)
+    street.hands.go_on(days=1)
+    await asyncio.gather(
+        *(step_cases(street.house, street.now, who.cases) for _ in range(4)),
+        *(plan_steps(street.house, street.now) for _ in range(2)),
+    )
+    steps = await steps_of(street, who)
+    assert len([name for _, name, _ in steps if name == "3/sms/first_missed"]) == 2
+    # The older debt had its message yesterday, the younger one has it today.
+    assert await street.value("SELECT count(*) FROM messages") == 2
 
 
 async def test_the_tick_hands_over_what_is_due_and_leases_it(street: Street) -> None:
