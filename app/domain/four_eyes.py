@@ -193,7 +193,7 @@ def check_proposer(kind: ApprovalKind, hand: Hand, *, whole: bool = False) -> No
 
 def check_refuser(proposal: Proposal, hand: Hand) -> None:
     """Raises `NotAllowed` when this person may not say no. His own proposal he withdraws."""
-    _check_right(proposal, hand)
+    check_decider(proposal.kind, hand)
     if hand.user_id == proposal.proposer:
         raise NotAllowed("You proposed this yourself. Withdraw it instead.", code="OwnProposal")
 
@@ -205,7 +205,7 @@ def judge(proposal: Proposal, hand: Hand, bounds: Mapping[str, Bounds]) -> Outco
     yes of the same person, an amount above his tier, or a machine's proposal that nobody stands
     behind. Raises `Invalid` for a write-off without a recorded consideration of forbearance.
     """
-    _check_right(proposal, hand)
+    check_decider(proposal.kind, hand)
     if hand.user_id in (proposal.proposer, proposal.endorser):
         raise NotAllowed(
             "You proposed this yourself, or put your name to it. Somebody else decides.",
@@ -234,8 +234,9 @@ def judge(proposal: Proposal, hand: Hand, bounds: Mapping[str, Bounds]) -> Outco
     return Outcome.CARRY_OUT
 
 
-def _check_right(proposal: Proposal, hand: Hand) -> None:
-    if not may(hand.role, deciding_act(proposal.kind)):
+def check_decider(kind: ApprovalKind, hand: Hand) -> None:
+    """Raises `NotAllowed` when this person's word counts for nothing of this kind."""
+    if not may(hand.role, deciding_act(kind)):
         raise NotAllowed("Your role does not include deciding about this.", code="RoleMissing")
     if not hand.confirmed:
         raise NotAllowed(

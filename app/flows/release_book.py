@@ -8,12 +8,15 @@ from uuid import UUID
 
 from sqlalchemy import Row, select, update
 
+from app.domain.approval import ApprovalKind
 from app.domain.bulk_file import BULK, RowVerdict
 from app.domain.errors import Conflict, NotAllowed, NotFound
+from app.domain.four_eyes import check_decider
 from app.domain.ids import LenderId, UserId
 from app.flows.house import House
 from app.flows.load_book import KIND
 from app.store import audit
+from app.store.approvals import hand_of
 from app.store.moves import move
 from app.store.tables import bulk_files, bulk_rows
 from app.store.unit import Unit
@@ -31,13 +34,16 @@ async def release_book(
 ) -> None:
     """Have the rows of a checked file carried out; apply_book.py does it, person by person.
 
-    Raises `NotFound`; `NotAllowed` for whoever loaded it; `IllegalTransition` when it was released
-    or dropped before; `Conflict` when a stated total differs, when nothing would be loaded, or
-    when rows are left out and nobody said so (`leave_out`). Nothing of the lender's settings
-    changes: who is in observe-only mode stays in it.
+    Raises `NotFound`; `NotAllowed` for whoever loaded it, or whose word does not count;
+    `IllegalTransition` when it was released or dropped before; `Conflict` when a stated total
+    differs, when nothing would be loaded, or when rows are left out and nobody said so
+    (`leave_out`). Nothing of the lender's settings changes: who is in observe-only mode stays in
+    it.
     """
     async with house.store.unit(lender_id) as unit:
         file = await _lock(unit, file_id)
+        # His row is asked, not his session: a second user that an admin made is no second person.
+        check_decider(ApprovalKind.IMPORT, await hand_of(unit, user_id))
         if file.maker_id == user_id or file.made_by == actor:
             raise NotAllowed("Somebody else than the person who loaded a book releases it.")
         await move(unit, bulk_files, file_id, BULK, "release", released_by=actor, released_at=now)

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from datetime import UTC, datetime, timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -35,17 +36,17 @@ from tests.rig import make_lender
 pytestmark = pytest.mark.anyio
 
 
-async def user(street: Street, name: str) -> UserId:
-    """Somebody at the desk."""
+async def user(street: Street, name: str, **more: Any) -> UserId:
+    """Somebody at the desk, a supervisor unless said otherwise."""
     return await add_user(
         street.house,
         street.now,
         lender_id=street.lender_id,
         email=f"{name}.{new_id().hex}@sol.example",
         name=name,
-        role=Role.SUPERVISOR,
         password_hash="x",
         actor="test",
+        **{"role": Role.SUPERVISOR, **more},
     )
 
 
@@ -129,6 +130,17 @@ async def test_the_loader_does_not_release_what_he_loaded(street: Street) -> Non
     for who in ({"user_id": loader}, {"actor": "loader@sol.example"}):
         with pytest.raises(NotAllowed, match="Somebody else"):
             await release(street, checked, **who)
+    assert (await apply_books(street.house, street.now)).people == 0
+
+
+async def test_a_second_user_that_an_admin_just_made_is_no_second_person(street: Street) -> None:
+    checked = await load(street, Book().person("B1"), user_id=await user(street, "loader"))
+    straw = await user(street, "straw", confirmed=False)
+    with pytest.raises(NotAllowed, match="Compliance confirms"):
+        await release(street, checked, user_id=straw)
+    collector = await user(street, "collector", role=Role.COLLECTOR)
+    with pytest.raises(NotAllowed, match="role does not include"):
+        await release(street, checked, user_id=collector)
     assert (await apply_books(street.house, street.now)).people == 0
 
 
