@@ -55,10 +55,15 @@ async def work_of_case(
     window = await call_window(
         unit, site.house.packs, now, borrower_id=file.person.id, case_ids=(file.id,)
     )
+    promises = await promises_of_case(unit, now, file.id, due=file.due, zone=zone)
+    may_call = dialling(window, now)
+    if promises.standing is not None:
+        last = formats.short_day(promises.standing.last_due_on, "en")
+        may_call = f"A promise stands until {last}: there is no need to call. {may_call}"
     return CaseWork(
         window=window,
-        may_call=dialling(window, now),
-        promises=await promises_of_case(unit, now, file.id, due=file.due, zone=zone),
+        may_call=may_call,
+        promises=promises,
         reminders=await reminders_of_case(unit, file.id, seat.user_id),
         call_at=tomorrow_morning(now, zone),
     )

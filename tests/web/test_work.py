@@ -83,6 +83,7 @@ async def test_a_promise_is_one_button_with_its_suggestion(
     assert desk.status == 200
     assert "Promised until 1 Apr" in page.text
     assert "nobody calls or writes before" in page.text
+    assert "there is no need to call" in page.text
     row = (await street.rows("SELECT p.state, x.due_on, x.amount_minor FROM promises p "
                              "JOIN promise_parts x ON x.promise_id = p.id"))[0]  # fmt: skip
     assert (row.state, row.due_on.isoformat(), row.amount_minor) == ("open", "2026-04-01", 12_000)
