@@ -98,7 +98,11 @@ def db(server: EmbeddedServer) -> Iterator[DatabaseUrls]:
     name = f"t_{uuid4().hex}"
     with psycopg.connect(server.urls().superuser, autocommit=True) as admin:
         with _one_at_a_time(Path(os.environ[_FOLDER])):
-            admin.execute(f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER saldo_owner")
+            # Copying the files takes an eighth of what the default takes, block by block (24
+            # against 202 ms with 60 tables), and dropping a quarter.
+            admin.execute(
+                f"CREATE DATABASE {name} TEMPLATE {_TEMPLATE} OWNER saldo_owner STRATEGY FILE_COPY"
+            )
         yield urls_to(name)
         admin.execute(f"DROP DATABASE {name} WITH (FORCE)")
 

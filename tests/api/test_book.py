@@ -167,7 +167,9 @@ async def test_status_counts_this_lender(sol: System, luna: System) -> None:
 
 async def test_every_switch_is_listed(sol: System) -> None:
     listed = (await sol.http.get("/v1/stop-switches")).json()
-    assert [one["channel"] for one in listed] == ["sms", "payment", "reading", "webhook", "all"]
+    assert [one["channel"] for one in listed] == [
+        "sms", "email", "push", "payment", "reading", "webhook", "all",
+    ]  # fmt: skip
     assert not any(one["halted"] for one in listed)
 
 

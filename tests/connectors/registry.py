@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable
+from typing import Any
 
 import httpx
 import pytest
 
 import connectors
 from app.domain.errors import ProviderError
-from app.ports import LenderHookPort, Wire
+from app.ports import EmailPort, LenderHookPort, Wire
 from connectors._http import client
 from tests.connectors.rigs import MONDAY, SMALL, BankRig, TwilioRig
 
@@ -26,6 +27,27 @@ def hook_over(transport: httpx.AsyncBaseTransport) -> LenderHookPort:
     return connector.lender_hooks(connector.settings.model_validate({}), wire)
 
 
+EMAIL_SECRET = "a secret of thirty-two letters....."
+
+
+def emails_at(port: int = 2525, **settings: Any) -> EmailPort:
+    """SMTP to a server on this machine, on which a test decides what is answered."""
+    connector = connectors.discover()["smtp"]
+    assert connector.emails is not None
+    given = {
+        "host": "127.0.0.1",
+        "port": port,
+        "security": "none",
+        "from_address": "messages@pay.example.com",
+        "bounce_secret": EMAIL_SECRET,
+        "timeout_seconds": 1.01,
+        **settings,
+    }
+    wire = Wire(client(SMALL), lambda: MONDAY, lambda: MONDAY)
+    return connector.emails(connector.settings.model_validate(given), wire)
+
+
+EMAIL_RIGS = {"smtp": emails_at}
 HOOK_RIGS = {"lender_webhook": hook_over}
 
 

@@ -30,7 +30,7 @@ from app.ports import (
 )
 from sandbox import psu
 from sandbox.modes import Mode
-from tests.connectors.registry import BANK_RIGS, HOOK_RIGS, MESSAGE_RIGS, refused
+from tests.connectors.registry import BANK_RIGS, EMAIL_RIGS, HOOK_RIGS, MESSAGE_RIGS, refused
 from tests.connectors.rigs import (
     HERE,
     ORIGIN,
@@ -47,7 +47,8 @@ def test_every_connector_has_a_rig_for_every_slot() -> None:
         assert (name in BANK_RIGS) == bool(connector.aggregation or connector.payments)
         assert (name in MESSAGE_RIGS) == bool(connector.messages)
         assert (name in HOOK_RIGS) == bool(connector.lender_hooks)
-        assert name in {**BANK_RIGS, **MESSAGE_RIGS, **HOOK_RIGS}
+        assert (name in EMAIL_RIGS) == bool(connector.emails)
+        assert name in {**BANK_RIGS, **MESSAGE_RIGS, **EMAIL_RIGS, **HOOK_RIGS}
 
 
 def test_importing_a_connector_needs_no_settings() -> None:

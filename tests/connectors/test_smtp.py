@@ -12,10 +12,8 @@ from email.policy import default
 from typing import Any
 from uuid import UUID
 
-import httpx
 import pytest
 
-import connectors
 from app.domain.errors import (
     Declined,
     Misconfigured,
@@ -29,22 +27,18 @@ from app.domain.ids import EmailAddress
 from app.ports import (
     ADDRESS_INVALID,
     DeliveryState,
-    EmailPort,
     InboundHttp,
     InboundKind,
     OutgoingEmail,
-    Wire,
 )
 from tests.connectors.rawserver import RawServer, Talk, serving
-from tests.connectors.registry import refused
+from tests.connectors.registry import EMAIL_RIGS, refused
+from tests.connectors.registry import EMAIL_SECRET as SECRET
 
 pytestmark = pytest.mark.anyio
 
 KEY = UUID("11111111-2222-5333-8444-555555555555")
 NOW = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-# Nothing here goes over HTTP; a connector is lent a client all the same.
-HTTP = httpx.AsyncClient()
-SECRET = "a secret of thirty-two letters....."
 MAIL = OutgoingEmail(
     key=KEY,
     to=EmailAddress.parse("ana@correo.example"),
@@ -56,20 +50,7 @@ MAIL = OutgoingEmail(
 )
 
 
-def emails(port: int = 2525, **settings: Any) -> EmailPort:
-    connector = connectors.discover()["smtp"]
-    assert connector.emails is not None
-    given = {
-        "host": "127.0.0.1",
-        "port": port,
-        "security": "none",
-        "from_address": "messages@pay.example.com",
-        "bounce_secret": SECRET,
-        "timeout_seconds": 1.01,
-        **settings,
-    }
-    wire = Wire(HTTP, lambda: NOW, lambda: NOW)
-    return connector.emails(connector.settings.model_validate(given), wire)
+emails = EMAIL_RIGS["smtp"]
 
 
 class Server:

@@ -23,7 +23,7 @@ import tempfile
 import time
 import urllib.request
 from collections.abc import Callable
-from contextlib import closing, suppress
+from contextlib import ExitStack, closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -244,12 +244,12 @@ def run(seed: int, kills: int, *, people: int = 60) -> Findings:
 
 
 def _free_ports(count: int) -> list[int]:
-    with closing(socket.socket()) as first, closing(socket.socket()) as second:
-        taken = []
-        for probe in (first, second)[:count]:
+    with ExitStack() as probes:
+        # All of them are held until the last is found, so that none is given twice.
+        bound = [probes.enter_context(closing(socket.socket())) for _ in range(count)]
+        for probe in bound:
             probe.bind(("127.0.0.1", 0))
-            taken.append(int(probe.getsockname()[1]))
-    return taken
+        return [int(probe.getsockname()[1]) for probe in bound]
 
 
 def main() -> int:
