@@ -24,7 +24,7 @@ from app.store import migrate
 from app.store.embedded import EmbeddedServer
 from app.store.embedded_setup import TEST_TUNING, DatabaseUrls, read_access
 from app.store.unit import Store
-from tests.places import reachable_base
+from tests.places import run_base
 from tests.rig import make_store
 
 if TYPE_CHECKING:
@@ -40,7 +40,7 @@ def pytest_configure(config: pytest.Config) -> None:
     for name in [name for name in os.environ if name.startswith("SALDO_") and name not in kept]:
         del os.environ[name]
     if not hasattr(config, "workerinput"):
-        folder = Path(tempfile.mkdtemp(prefix="saldo-tests-", dir=reachable_base()))
+        folder = Path(tempfile.mkdtemp(prefix="saldo-tests-", dir=run_base()))
         folder.chmod(0o755)
         os.environ[_FOLDER] = str(folder)
 
