@@ -245,7 +245,7 @@ def _hasten(path: Path, rounds: int) -> None:
         set_speed(path, 10 if number % 2 else 10_000)
 
 
-def _watch(path: Path, stop: object, answers: object) -> None:
+def _watch(path: Path, ready: object, stop: object, answers: object) -> None:
     clock, warp_reader, seen, back = Clock(path), 0.0, 0, 0.0
     while not stop.is_set():  # type: ignore[attr-defined]
         # Each reading with a fresh eye: the guard inside one Clock must not hide a jump.
@@ -254,19 +254,23 @@ def _watch(path: Path, stop: object, answers: object) -> None:
         warp_reader = max(warp_reader, fresh)
         clock.now()
         seen += 1
+        ready.set()  # type: ignore[attr-defined]
     answers.put((seen, back))  # type: ignore[attr-defined]
 
 
 def test_beats_and_changes_from_many_processes_lose_nothing(file: Path) -> None:
     start_warp(file, business_start=MONDAY, speed=10)
     context = multiprocessing.get_context("spawn")
-    stop, answers = context.Event(), context.Queue()
-    watcher = context.Process(target=_watch, args=(file, stop, answers), daemon=True)
+    ready, stop, answers = context.Event(), context.Event(), context.Queue()
+    watcher = context.Process(target=_watch, args=(file, ready, stop, answers), daemon=True)
     writers = [
         context.Process(target=_beat, args=(file, 200), daemon=True),
         context.Process(target=_hasten, args=(file, 12), daemon=True),
     ]
-    for process in (watcher, *writers):
+    watcher.start()
+    # A process may take its time to begin: nobody writes before somebody watches.
+    assert ready.wait(timeout=60)
+    for process in writers:
         process.start()
     try:
         for writer in writers:
