@@ -8,7 +8,8 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any
 
-from sqlalchemy import insert
+from sqlalchemy import event, insert, make_url
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from app.domain.ids import BorrowerId, LenderId
 from app.store.embedded_setup import DatabaseUrls
@@ -27,14 +28,63 @@ def make_vault() -> Vault:
     return Vault({"test": MASTER_KEY}, HASH_KEY)
 
 
+class Lent:
+    """Engines that go from test to test, each time to another database.
+
+    A new engine compiles every statement anew, which is a tenth of a test's time; a pool that
+    was disposed of opens new connections, and asks here where to.
+    """
+
+    def __init__(self) -> None:
+        self._spare: dict[tuple[str, int], list[AsyncEngine]] = {}
+        self._goal: dict[AsyncEngine, str] = {}
+
+    def engine(self, url: str, size: int, name: str) -> AsyncEngine:
+        """A spare engine, or a new one, that connects to `url`."""
+        spare = self._spare.setdefault((name, size), [])
+        engine = spare.pop() if spare else self._made(url, size, name)
+        self._goal[engine] = url
+        return engine
+
+    def _made(self, url: str, size: int, name: str) -> AsyncEngine:
+        engine = connect(url, size=size, name=name)
+
+        @event.listens_for(engine.sync_engine, "do_connect")
+        def _to_the_goal(dialect: Any, _record: Any, _args: Any, parameters: Any) -> None:
+            parameters.update(dialect.create_connect_args(make_url(self._goal[engine]))[1])
+
+        return engine
+
+    def give_back(self, size: int, name: str, engine: AsyncEngine) -> None:
+        """Once it is disposed of, another test may have it."""
+        self._spare[name, size].append(engine)
+
+
+_lent = Lent()
+
+
+class LentStore(Store):
+    """A store on lent engines."""
+
+    def __init__(self, db: DatabaseUrls, size: int) -> None:
+        self._size = size
+        super().__init__(
+            _lent.engine(db.app, size, "test app"),
+            _lent.engine(db.engine, size, "test engine"),
+            make_vault(),
+            Jobs(),
+        )
+
+    async def close(self) -> None:
+        """Close the connections, and let the next test have the engines."""
+        await super().close()
+        _lent.give_back(self._size, "test app", self._app)
+        _lent.give_back(self._size, "test engine", self._engine)
+
+
 def make_store(db: DatabaseUrls, *, size: int = 5) -> Store:
     """The two pools on one database."""
-    return Store(
-        connect(db.app, size=size, name="test app"),
-        connect(db.engine, size=size, name="test engine"),
-        make_vault(),
-        Jobs(),
-    )
+    return LentStore(db, size)
 
 
 async def make_lender(store: Store, now: datetime, **values: Any) -> LenderId:
