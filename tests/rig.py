@@ -67,13 +67,17 @@ class LentStore(Store):
     """A store on lent engines."""
 
     def __init__(self, db: DatabaseUrls, size: int) -> None:
-        self._size = size
+        self._size, self._url = size, db.app
         super().__init__(
             _lent.engine(db.app, size, "test app"),
             _lent.engine(db.engine, size, "test engine"),
             make_vault(),
             Jobs(),
         )
+
+    def address(self) -> str:
+        """A lent engine was made for another database."""
+        return self._url
 
     async def close(self) -> None:
         """Close the connections, and let the next test have the engines."""

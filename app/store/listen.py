@@ -42,7 +42,6 @@ async def listen(store: Store, channel: str) -> AsyncIterator[str | None]:
 
 
 async def _open(store: Store) -> psycopg.AsyncConnection[tuple[object, ...]]:
-    url = store._app.url.set(drivername="postgresql").render_as_string(hide_password=False)
     return await psycopg.AsyncConnection.connect(
-        url, autocommit=True, connect_timeout=10, application_name="saldo alerts"
+        store.address(), autocommit=True, connect_timeout=10, application_name="saldo alerts"
     )

@@ -107,6 +107,10 @@ class Store:
         finally:
             _open_units.reset(token)
 
+    def address(self) -> str:
+        """Where the app's pool connects to, for a connection that stays. Carries the password."""
+        return self._app.url.set(drivername="postgresql").render_as_string(hide_password=False)
+
     async def close(self) -> None:
         """Give all connections back."""
         await self._app.dispose()
