@@ -59,6 +59,10 @@ class HoldKind(StrEnum):
     OTHER = "other"
 
 
+# A promise that somebody gives has a row, days and a verdict of its own (app/domain/promise.py);
+# holds of that kind are read, and never set by people any more.
+SET_BY_PEOPLE: Final = tuple(kind for kind in HoldKind if kind is not HoldKind.PROMISE)
+
 EVERYTHING: Final = frozenset(HoldBlock)
 # Any of these keeps a message that asks for money from being made.
 PRESSURE: Final = frozenset({HoldBlock.CONTACT, HoldBlock.PAYMENT_ASK})

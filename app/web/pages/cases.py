@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from app.domain.hold import HoldBlock, HoldKind
+from app.domain.hold import SET_BY_PEOPLE, HoldBlock
 from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.reminder import ReminderCondition
@@ -129,7 +129,7 @@ async def case_page(
         story=story_of_loan,
         suggestion=suggestion_shown(suggestion),
         flags=flags,
-        hold_kinds=list(HoldKind),
+        hold_kinds=SET_BY_PEOPLE,
         blocks=list(HoldBlock),
         days=by_day(story, zone),
         bank_name=lambda bank_id: bank_name(site.house, bank_id),
