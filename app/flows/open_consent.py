@@ -15,7 +15,7 @@ from app.domain.ids import LenderId
 from app.domain.message import Channel
 from app.domain.open_hours import zone_of
 from app.flows.house import House
-from app.store.brakes import opted_out
+from app.store.brakes import emails_stopped, opted_out
 from app.store.consents import find_request, find_returned, of_borrower
 from app.store.tables import accounts, consent_choices, consent_requests, consents, lenders
 from app.store.unit import Unit
@@ -60,6 +60,7 @@ class ConsentPage:
 
     `state` says `expired` as soon as the link's time is over. `until` is the last day the
     reading may reach if he agrees today. `choices` are his latest, empty before the first.
+    `emails_stopped` is None for somebody without an e-mail address.
     """
 
     lender: LenderSeen
@@ -75,6 +76,7 @@ class ConsentPage:
     consent: ConsentSeen | None
     reading_stopped: bool
     messages_stopped: bool
+    emails_stopped: bool | None
 
 
 async def open_consent(house: House, now: datetime, token: str) -> ConsentPage:
@@ -132,6 +134,7 @@ async def _page(
         consent=await _consent(unit, request_id, consent_id),
         reading_stopped=not await of_borrower(unit, row.borrower_id, live),
         messages_stopped=bool(await opted_out(unit, (row.borrower_id,), Channel.SMS)),
+        emails_stopped=await emails_stopped(unit, row.borrower_id),
     )
 
 

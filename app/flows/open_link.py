@@ -27,7 +27,7 @@ from app.flows.check_person import TRIES
 from app.flows.house import House
 from app.flows.start_payment import bank_seen
 from app.ports import Bank
-from app.store.brakes import holds_of, opted_out
+from app.store.brakes import emails_stopped, holds_of, opted_out
 from app.store.dues import dues_of
 from app.store.links import find_link, load_link, session_holds, works
 from app.store.payments import RETURN_HASH, amount_of, live_payment, open_redirect
@@ -138,7 +138,7 @@ async def open_link(
             expires_at=link.expires_at,
             checked=checked,
             messages_stopped=bool(stopped),
-            emails_stopped=await _emails_stopped(unit, person),
+            emails_stopped=await emails_stopped(unit, person.id),
             asks_birth_date=person.birth_date_hash is not None,
             asks_document=person.document_hash is not None,
         )
@@ -266,13 +266,6 @@ def _totals(lines: tuple[DueLine, ...]) -> tuple[Money, ...]:
         currency = line.amount.currency
         totals[currency] = totals.get(currency, Money.zero(currency)) + line.amount
     return tuple(totals.values())
-
-
-async def _emails_stopped(unit: Unit, person: Row[Any]) -> bool | None:
-    """None: there is no address, and so nothing to stop."""
-    if person.email_enc is None:
-        return None
-    return bool(await opted_out(unit, (person.id,), Channel.EMAIL))
 
 
 def _asker(lender: Row[Any]) -> Asker:

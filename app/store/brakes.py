@@ -124,6 +124,16 @@ async def opted_out(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) 
     return {row.borrower_id for row in rows}
 
 
+async def emails_stopped(unit: Unit, borrower_id: UUID) -> bool | None:
+    """Has he stopped the e-mails? None: there is no address, and so nothing to stop."""
+    address = await unit.conn.scalar(
+        select(borrowers.c.email_enc).where(borrowers.c.id == borrower_id)
+    )
+    if address is None:
+        return None
+    return borrower_id in await opted_out(unit, (borrower_id,), Channel.EMAIL)
+
+
 async def silenced(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) -> set[UUID]:
     """Those of the borrowers who may not be written to on `channel`.
 

@@ -72,28 +72,33 @@ class Asked:
         )
         return {row.purpose: row.granted for row in rows}
 
+    async def give_address(self) -> None:
+        """From now on the lender's system knows an e-mail address of his."""
+        wanted = _wanted(self.person, "ana@correo.example")
+        await register_borrower(self.hood.house, self.hood.now, self.hood.lender_id, wanted)
+
     async def state(self) -> str:
         """The request's state."""
         return str(await self.hood.value("SELECT state FROM consent_requests"))
+
+
+def _wanted(person: Person, email: str | None = None) -> BorrowerWanted:
+    return BorrowerWanted(
+        external_ref="B-1",
+        name=person.name,
+        phone=Phone.parse(person.phone),
+        email=email,
+        country="ES",
+        language="es",
+        birth_date=person.birth_date,
+    )
 
 
 @pytest.fixture
 async def asked(hood: Neighbourhood) -> Asked:
     """Ana, asked for both purposes."""
     person = hood.world.add_person(opening_minor=500_000, phone="+34600111222")
-    await register_borrower(
-        hood.house,
-        hood.now,
-        hood.lender_id,
-        BorrowerWanted(
-            external_ref="B-1",
-            name=person.name,
-            phone=Phone.parse(person.phone),
-            country="ES",
-            language="es",
-            birth_date=person.birth_date,
-        ),
-    )
+    await register_borrower(hood.house, hood.now, hood.lender_id, _wanted(person))
     made = await request_consent(
         hood.house,
         hood.now,
@@ -285,6 +290,25 @@ async def test_a_link_that_was_never_answered_ends(asked: Asked) -> None:
     page = await phone.open(f"{asked.path}/stop?lang=en")
     page = await phone.send(page, "stop")
     assert "The messages have been stopped" in page.text
+    assert "e-mail" not in page.text.lower(), "he has no address"
+
+
+async def test_each_of_the_three_is_stopped_apart(asked: Asked) -> None:
+    await asked.visit(Mood(consent=ConsentMood.GRANTS_BOTH)).consent(asked.link)
+    await asked.give_address()
+    phone = asked.browser()
+    page = await phone.open(f"{asked.path}/stop?lang=en")
+    page = await phone.send(page, "stop-emails")
+    assert "The e-mails have been stopped" in page.text
+    assert page.has("stop")
+    assert page.has("stop-reading")
+    assert page.problems == []
+    stopped = "SELECT string_agg(channel, ',' ORDER BY channel) FROM opt_outs"
+    assert await asked.hood.value(stopped) == "email"
+    page = await phone.send(page, "stop")
+    assert "The messages have been stopped" in page.text
+    assert await asked.hood.value(stopped) == "email,sms"
+    assert await asked.hood.value("SELECT state FROM consents") == "active"
 
 
 async def test_every_form_needs_its_token(asked: Asked) -> None:

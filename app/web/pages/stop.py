@@ -56,7 +56,7 @@ async def show_of_consent(request: Request, token: str) -> Response:
         token,
         ShownLender(asker.name, asker.contact_phone, asker.contact_url),
         messages_stopped=page.messages_stopped,
-        emails_stopped=None,
+        emails_stopped=page.emails_stopped,
         reading_stopped=page.reading_stopped,
     )
 
@@ -90,12 +90,12 @@ def _page(
 
 @router.post("/p/{token}/stop")
 async def stop_of_link(request: Request, token: str) -> Response:
-    """Stop one of the two, at once."""
+    """Stop one of the three, at once."""
     site = site_of(request)
     with guessing_counted(site, request, token):
         view = await open_link(site.house, site.now(), token)
         form = await form_of(site, request, token)
-        what = _what(form.text("what"), also="emails")
+        what = _what(form.text("what"))
         if what == "messages":
             await stop_messages_of_link(site.house, site.now(), token)
         elif what == "emails":
@@ -115,6 +115,8 @@ async def stop_of_consent(request: Request, token: str) -> Response:
         what = _what(form.text("what"))
         if what == "messages":
             await stop_messages_of_consent(site.house, site.now(), token)
+        elif what == "emails":
+            await stop_messages_of_consent(site.house, site.now(), token, channel=Channel.EMAIL)
         else:
             await withdraw_by_consent_link(site.house, site.now(), token)
     return onward(f"/c/{token}/stop", words_for(request, page.language), done=what)
@@ -144,7 +146,7 @@ async def stop_emails_at_once(request: Request, token: str) -> Response:
     return PlainTextResponse("No more e-mails.")
 
 
-def _what(text: str, *, also: str = "messages") -> str:
-    if text not in {"messages", "reading", also}:
-        raise Invalid("what", "is neither the messages nor the reading.")
+def _what(text: str) -> str:
+    if text not in {"messages", "emails", "reading"}:
+        raise Invalid("what", "is neither the messages nor the e-mails nor the reading.")
     return text
