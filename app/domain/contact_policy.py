@@ -124,13 +124,17 @@ class ContactQuestion:
 
 @dataclass(frozen=True, slots=True)
 class Check:
-    """One rule asked. `words` is a sentence for the collector; `source` says who demands it."""
+    """One rule asked. `words` is a sentence for the collector; `source` says who demands it.
+
+    `left` is how many more contacts a cap allows now; None for every other rule.
+    """
 
     rule: str
     passed: bool
     words: str
     source: str
     strength: Strength = Strength.POLICY
+    left: int | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,13 +158,20 @@ class Verdict:
         """The sentences of the rules that refused; empty when none did."""
         return " ".join(check.words for check in self.checks if not check.passed)
 
+    @property
+    def tightest(self) -> str:
+        """The sentence of the cap that leaves the least; empty where none is asked."""
+        caps = [check for check in self.checks if check.left is not None]
+        return min(caps, key=lambda check: check.left or 0).words if caps else ""
+
 
 @dataclass(frozen=True, slots=True)
 class _Permit:
     """When one rule permits.
 
     From `blocked_until` on (None: never again), within `weekly` and outside `closed_on` in each
-    of `zones`. Before `active_from` it is not in force and permits everything.
+    of `zones`. Before `active_from` it is not in force and permits everything. `left` is what a
+    cap leaves.
     """
 
     blocked_until: Micros | None = 0
@@ -168,6 +179,7 @@ class _Permit:
     weekly: Weekly = ALWAYS
     closed_on: frozenset[date] = frozenset()
     active_from: Micros = 0
+    left: int | None = None
 
     def forward(self, instant: Micros) -> Micros | None:
         """The instant itself when permitted; else a later one with nothing permitted between.
@@ -209,7 +221,14 @@ def may_contact(question: ContactQuestion, pack: Pack) -> Verdict:
     zones = tuple(sorted(question.zones or pack.zones))
     asked = (*_brakes(question, zones), *_rules(question, pack, zones))
     checks = tuple(
-        Check(one.rule, one.permit.forward(now) == now, one.words, one.source, one.strength)
+        Check(
+            one.rule,
+            one.permit.forward(now) == now,
+            one.words,
+            one.source,
+            one.strength,
+            one.permit.left,
+        )
         for one in asked
         if one.permit.active_from <= now
     )
@@ -318,7 +337,8 @@ def _ask(
             return permit, words.holidays(here, passed=open_now)
         case Cap() as cap:
             used, blocked_until = _used(cap, rule.channels, question, zones)
-            return _Permit(blocked_until), words.cap(cap, rule.channels, used)
+            left = max(0, cap.limit - used)
+            return _Permit(blocked_until, left=left), words.cap(cap, rule.channels, used)
         case CoolDown(length, scope):
             talks = [
                 contact.at

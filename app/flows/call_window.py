@@ -31,7 +31,7 @@ class CallWindow:
 
     `until` is when a yes ends, `opens_at` when a no may become a yes (None: waiting does not
     help). `zone` is where the borrower's clock is; `because` the sentences of the rules that
-    refused.
+    refused, `used` the one that says how much of the tightest cap on calls is used (empty: none).
     """
 
     allowed: bool
@@ -39,6 +39,7 @@ class CallWindow:
     opens_at: datetime | None
     until: datetime | None
     zone: str
+    used: str = ""
 
 
 async def call_window(
@@ -109,6 +110,7 @@ async def call_windows(
             None if verdict.allowed else asked.look_again_at,
             verdict.valid_until,
             asked.zone,
+            verdict.tightest,
         )
     return found
 

@@ -13,10 +13,9 @@ from app.domain.case import CaseClose
 from app.domain.errors import Invalid
 from app.domain.ids import LenderId, LoanId
 from app.domain.money import Money
-from app.domain.task import TaskReason
+from app.flows.ask_for_refund import ask_for_refund
 from app.flows.book_repayment import book_repayment
 from app.flows.house import House
-from app.flows.open_task import open_task
 from app.flows.refresh_loan import refresh_loan
 from app.flows.register_borrower import check_ref
 from app.store.loans import find_loan, lock_loan
@@ -82,23 +81,15 @@ async def report_repayment(
         ours = payment_id is not None
         because = CaseClose.PAID_THROUGH_SALDO if ours else CaseClose.PAID_ELSEWHERE
         after = await refresh_loan(unit, now, loan.id, because=because)
-        if booked.overpaid:
-            # He has no debt left that this money could serve: it is to go back to him.
-            await open_task(
-                unit,
-                now,
-                borrower_id=loan.borrower_id,
-                case_id=loan.case_id,
-                reason=TaskReason.OVERPAID,
-                cause=f"{loan.id}|{wanted.external_ref}",
-                situation={
-                    "overpaid_minor": booked.overpaid.minor,
-                    "paid_minor": wanted.amount.minor,
-                    "currency": wanted.amount.currency,
-                    "loan": loan_ref,
-                    "source": "api",
-                },
-            )
+        await ask_for_refund(
+            unit,
+            now,
+            loan,
+            paid=wanted.amount,
+            overpaid=booked.overpaid,
+            external_ref=wanted.external_ref,
+            told_by="api",
+        )
         return RepaymentReported(
             LoanId(loan.id),
             booked.counted,

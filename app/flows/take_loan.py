@@ -13,10 +13,9 @@ from app.domain.book_rows import RepaymentRow
 from app.domain.bulk_file import RowVerdict
 from app.domain.case import CaseClose
 from app.domain.errors import Conflict, NotFound
-from app.domain.task import TaskReason
+from app.flows.ask_for_refund import ask_for_refund
 from app.flows.book_repayment import book_repayment
 from app.flows.check_book import IN_THE_BOOK
-from app.flows.open_task import open_task
 from app.flows.read_book import BookRow, Reading, read_row, schedule_of
 from app.flows.refresh_loan import refresh_loan
 from app.flows.register_loan import LoanWanted, put_loan
@@ -110,22 +109,15 @@ async def _newer(unit: Unit, now: datetime, loan: Row[Any], record: RepaymentRow
         source="lender",
         paid_at=record.paid_at,
     )
-    if booked.overpaid:
-        await open_task(
-            unit,
-            now,
-            borrower_id=loan.borrower_id,
-            case_id=loan.case_id,
-            reason=TaskReason.OVERPAID,
-            cause=f"{loan.id}|{record.ref}",
-            situation={
-                "overpaid_minor": booked.overpaid.minor,
-                "paid_minor": record.amount.minor,
-                "currency": record.amount.currency,
-                "loan": loan.external_ref,
-                "source": "import",
-            },
-        )
+    await ask_for_refund(
+        unit,
+        now,
+        loan,
+        paid=record.amount,
+        overpaid=booked.overpaid,
+        external_ref=record.ref,
+        told_by="import",
+    )
 
 
 async def _history(unit: Unit, loan_id: UUID, record: RepaymentRow, applied: int) -> None:

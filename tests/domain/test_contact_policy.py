@@ -192,6 +192,17 @@ def test_a_rolling_cap_frees_with_the_oldest_contact() -> None:
     assert may_contact(ask(history=past(WEEK, HOUR, HOUR)), THREE).allowed
 
 
+def test_the_cap_that_leaves_the_least_is_named() -> None:
+    wide = rule(Cap(9, Scope.PERSON, WEEK))
+    both = pack_of(wide, rule(Cap(3, Scope.PERSON, WEEK)))
+    said = "1 of at most 3 contacts with this person in 7 days used."
+    assert may_contact(ask(history=past(HOUR)), both).tightest == said
+    # Four were made before the narrower one came: no cap leaves less than nothing.
+    full = may_contact(ask(history=past(*[HOUR] * 4)), both)
+    assert [one.left for one in full.checks if one.left is not None] == [5, 0]
+    assert may_contact(ask(), pack_of()).tightest == ""
+
+
 @pytest.mark.parametrize("harmless", [{"outbound": False}, {"counts": False}, {"channel": CALL}])
 def test_what_does_not_count(harmless: dict[str, object]) -> None:
     texts_only = pack_of(rule(Cap(1, Scope.PERSON, WEEK), channels=frozenset({SMS})))

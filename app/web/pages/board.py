@@ -73,18 +73,21 @@ def shown_task(
     window = (windows or {}).get((line.borrower_id, line.about_case))
     not_yet = dialling(window, now) if window is not None and not window.allowed else ""
     events = TASK.events(line.state)
-    return ShownTask(line, events, sentence, situation, why_now(line, now), not_yet)
+    return ShownTask(line, events, sentence, situation, why_now(line, now, window), not_yet)
 
 
-def why_now(line: TaskLine, now: datetime) -> str:
-    """What makes this task worth doing at this moment."""
+def why_now(line: TaskLine, now: datetime, window: CallWindow | None = None) -> str:
+    """What makes this task worth doing at this moment, and how much of the calls is used."""
     waiting = formats.ago(now - line.created_at)
     waits = "Just came in" if waiting == "just now" else f"Waits for {waiting}"
-    if line.signal_at is None:
-        return f"{waits}."
-    seen = formats.ago(now - line.signal_at)
-    seen = seen if seen == "just now" else f"{seen} ago"
-    return f"Money was seen {seen}. {waits}."
+    said = [f"{waits}."]
+    if line.signal_at is not None:
+        seen = formats.ago(now - line.signal_at)
+        said.insert(0, f"Money was seen {seen if seen == 'just now' else f'{seen} ago'}.")
+    # A call that may not be made yet says so in words of its own.
+    if window is not None and window.allowed and window.used:
+        said.append(window.used)
+    return " ".join(said)
 
 
 @router.get("/")

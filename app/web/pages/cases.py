@@ -104,6 +104,11 @@ async def case_page(
         suggestion = await suggestion_of(unit, now, file.id)
         flags = await flags_of(unit, file.id)
     story = [tell(entry, zone) for entry in file.entries]
+    windows = {
+        (line.borrower_id, line.about_case): work.window
+        for line in file.tasks
+        if is_call(line.reason)
+    }
     return desk_page(
         site,
         request,
@@ -116,7 +121,7 @@ async def case_page(
         his_zone=ZoneInfo(file.person.time_zone),
         next_steps=[*promised_steps(work.promises), *next_steps(file, strategy, now, zone)],
         stage=stage_words(strategy),
-        tasks=[shown_task(site, line, now, zone) for line in file.tasks],
+        tasks=[shown_task(site, line, now, zone, windows) for line in file.tasks],
         work=work,
         keys=KEYS,
         other_outcomes=OTHERS,
