@@ -64,14 +64,16 @@ def deciding_act(kind: ApprovalKind) -> Act:
 
 @dataclass(frozen=True, slots=True)
 class Bounds:
-    """Two amounts in minor units of one currency.
+    """Amounts in minor units of one currency.
 
     Up to `small_minor` a supervisor may decide, up to `single_minor` one approver does, above it
-    two approvers have to agree.
+    two approvers have to agree. `monthly_minor` is the most that one person may approve of
+    forgiveness in a calendar month of the lender; None: no such cap.
     """
 
     small_minor: int
     single_minor: int
+    monthly_minor: int | None = None
 
 
 # Sums of much the same weight in each currency. No public source fixes them: they are a start,
@@ -113,13 +115,12 @@ def read_bounds(notes: Mapping[str, Any]) -> dict[str, Bounds]:
         currency_digits(currency)
         if not isinstance(stated, Mapping):
             raise Invalid("tiers", f"has nothing readable for {currency}.")
-        small, single = stated.get("small_minor"), stated.get("single_minor")
-        for amount in (small, single):
-            if isinstance(amount, bool) or not isinstance(amount, int):
-                raise Invalid("tiers", f"has no whole amounts for {currency}.")
-            if not 0 <= amount <= _LARGEST_BOUND:
-                raise Invalid("tiers", f"has an amount out of reach for {currency}.")
-        made = Bounds(int(stated["small_minor"]), int(stated["single_minor"]))
+        monthly = stated.get("monthly_minor")
+        made = Bounds(
+            _read_minor(stated.get("small_minor"), currency),
+            _read_minor(stated.get("single_minor"), currency),
+            None if monthly is None else _read_minor(monthly, currency),
+        )
         if made.small_minor > made.single_minor:
             raise Invalid(
                 "tiers",
@@ -128,6 +129,14 @@ def read_bounds(notes: Mapping[str, Any]) -> dict[str, Bounds]:
             )
         bounds[currency] = made
     return bounds
+
+
+def _read_minor(amount: Any, currency: str) -> int:
+    if isinstance(amount, bool) or not isinstance(amount, int):
+        raise Invalid("tiers", f"has no whole amounts for {currency}.")
+    if not 0 <= amount <= _LARGEST_BOUND:
+        raise Invalid("tiers", f"has an amount out of reach for {currency}.")
+    return amount
 
 
 # ------------------------------------------------------------------ the decision
@@ -153,7 +162,7 @@ class Proposal:
     `proposer` is None when a machine proposed; `endorser` is the person who put his name to it.
     `weight` is the amount with what was forgiven on the loan before, so that nobody gets below a
     bound by slicing; None where no amount is at stake. `considered` says whether forbearance is on
-    record.
+    record. `forgives` is the amount of a forgiveness by itself; None for everything else.
     """
 
     kind: ApprovalKind
@@ -162,6 +171,7 @@ class Proposal:
     first_decider: UUID | None
     weight: Money | None
     considered: bool
+    forgives: Money | None = None
 
     @property
     def has_a_person(self) -> bool:
@@ -198,12 +208,17 @@ def check_refuser(proposal: Proposal, hand: Hand) -> None:
         raise NotAllowed("You proposed this yourself. Withdraw it instead.", code="OwnProposal")
 
 
-def judge(proposal: Proposal, hand: Hand, bounds: Mapping[str, Bounds]) -> Outcome:
+def judge(
+    proposal: Proposal, hand: Hand, bounds: Mapping[str, Bounds], approved: Money | None = None
+) -> Outcome:
     """What this person's yes leads to.
 
+    `approved` is what he has approved of forgiveness this month, in the proposal's currency.
+
     Raises `NotAllowed` when it must not count: no right, not confirmed, his own proposal, a second
-    yes of the same person, an amount above his tier, or a machine's proposal that nobody stands
-    behind. Raises `Invalid` for a write-off without a recorded consideration of forbearance.
+    yes of the same person, an amount above his tier or above what is left of his month, or a
+    machine's proposal that nobody stands behind. Raises `Invalid` for a write-off without a
+    recorded consideration of forbearance.
     """
     check_decider(proposal.kind, hand)
     if hand.user_id in (proposal.proposer, proposal.endorser):
@@ -229,9 +244,24 @@ def judge(proposal: Proposal, hand: Hand, bounds: Mapping[str, Bounds]) -> Outco
     tier = tier_of(proposal.weight, bounds)
     if tier is not Tier.SMALL and hand.role is not Role.APPROVER:
         raise NotAllowed("This amount needs an approver.", code="AmountTooLarge")
+    if proposal.forgives is not None:
+        _check_month(proposal.forgives, approved, bounds.get(proposal.forgives.currency))
     if tier is Tier.DOUBLE and proposal.first_decider is None:
         return Outcome.ONE_MORE
     return Outcome.CARRY_OUT
+
+
+def _check_month(amount: Money, approved: Money | None, bounds: Bounds | None) -> None:
+    if bounds is None or bounds.monthly_minor is None:
+        return
+    so_far, most = approved or Money.zero(amount.currency), bounds.monthly_minor
+    if (so_far + amount).minor > most:
+        raise NotAllowed(
+            f"You have approved {so_far} of forgiveness this month. With {amount} more it would be "
+            f"above the {Money(most, amount.currency)} that one person may approve in a month. "
+            "Somebody else decides.",
+            code="MonthUsedUp",
+        )
 
 
 def check_decider(kind: ApprovalKind, hand: Hand) -> None:

@@ -26,7 +26,13 @@ from app.flows.house import House
 from app.flows.note_refusal import note_refusal
 from app.flows.withdraw_waiting import write_end
 from app.store import audit
-from app.store.approvals import bounds_of, hand_of, lock_approval, proposal_of
+from app.store.approvals import (
+    approved_this_month,
+    bounds_of,
+    hand_of,
+    lock_approval,
+    proposal_of,
+)
 from app.store.moves import move
 from app.store.tables import approvals
 from app.store.unit import Unit
@@ -72,7 +78,7 @@ async def decide_approval(
     try:
         async with house.store.unit(lender_id) as unit:
             row = await lock_approval(unit, approval_id)
-            hand = await hand_of(unit, user_id)
+            hand = await hand_of(unit, user_id, one_at_a_time=True)
             return await _decide(unit, now, row, hand, actor, word, note.strip())
     except NotAllowed as refusal:
         await note_refusal(
@@ -133,7 +139,8 @@ async def _approve(
     handling: Handling,
 ) -> Decided:
     kind = ApprovalKind(row.kind)
-    outcome = judge(proposal, hand, await bounds_of(unit, row.lender_id))
+    approved = await approved_this_month(unit, now, hand.user_id, proposal)
+    outcome = judge(proposal, hand, await bounds_of(unit, row.lender_id), approved)
     if outcome is Outcome.ONE_MORE:
         await unit.conn.execute(
             update(approvals)

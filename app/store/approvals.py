@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import datetime
+from datetime import UTC, datetime, time
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, insert, select
+from sqlalchemy import Row, and_, func, insert, or_, select
 
 from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.errors import NotAllowed, NotFound
@@ -17,23 +17,29 @@ from app.domain.money import Money
 from app.domain.roles import Role
 from app.store.keys import new_id
 from app.store.locks import lock_borrower
+from app.store.promises import zone_of_lender
 from app.store.tables import adjustments, approvals, instalments, lenders, users
 from app.store.unit import Unit
 
 
-async def hand_of(unit: Unit, user_id: UUID, *, lock: bool = True) -> Hand:
+async def hand_of(
+    unit: Unit, user_id: UUID, *, lock: bool = True, one_at_a_time: bool = False
+) -> Hand:
     """The person with the role he has now, locked so that it stays so until the unit ends.
 
     The session may be older than the last change of roles; money asks the row. `lock=False` is for
-    pages, which only look. Raises `NotAllowed` for a user who may not sign in any more, or of
-    another lender.
+    pages, which only look. `one_at_a_time` is for decisions: two of one person queue, so that the
+    second sees what the first one added up to. Raises `NotAllowed` for a user who may not sign in
+    any more, or of another lender.
     """
     query = select(users.c.role, users.c.disabled_at, users.c.unconfirmed_since).where(
         users.c.id == user_id
     )
-    row = (
-        await unit.conn.execute(query.with_for_update(read=True) if lock else query)
-    ).one_or_none()
+    if one_at_a_time:
+        query = query.with_for_update(key_share=True)
+    elif lock:
+        query = query.with_for_update(read=True)
+    row = (await unit.conn.execute(query)).one_or_none()
     if row is None or row.disabled_at is not None:
         raise NotAllowed("This user may do nothing any more.", code="RoleMissing")
     return Hand(user_id, Role(row.role), confirmed=row.unconfirmed_since is None)
@@ -121,10 +127,11 @@ async def bounds_of(unit: Unit, lender_id: UUID) -> Mapping[str, Bounds]:
 async def proposal_of(unit: Unit, row: Row[Any]) -> Proposal:
     """What a decision about this row of `approvals` depends on."""
     kind = ApprovalKind(row.kind)
-    weight = None
+    weight = forgives = None
     if row.amount_minor is not None:
         weight = Money(row.amount_minor, row.currency)
         if kind is ApprovalKind.FORGIVENESS:
+            forgives = weight
             weight += await forgiven_so_far(unit, row.loan_id, row.currency)
     return Proposal(
         kind=kind,
@@ -133,7 +140,48 @@ async def proposal_of(unit: Unit, row: Row[Any]) -> Proposal:
         first_decider=row.first_decider_id,
         weight=weight,
         considered=read_consideration(row.considered) is not None,
+        forgives=forgives,
     )
+
+
+async def approved_this_month(
+    unit: Unit, now: datetime, user_id: UUID, proposal: Proposal
+) -> Money | None:
+    """What this person approved of forgiveness in the lender's calendar month; None: not asked.
+
+    In the currency of what the proposal forgives. His first yes to what needs two counts like any
+    other while it waits; what was taken back later counts on, for he had said yes to it.
+    """
+    if proposal.forgives is None:
+        return None
+    currency = proposal.forgives.currency
+    begins = await _month_begins(unit, now)
+    said = or_(
+        and_(
+            approvals.c.decider_id == user_id,
+            approvals.c.state == ApprovalState.APPROVED.value,
+            approvals.c.decided_at >= begins,
+        ),
+        and_(
+            approvals.c.first_decider_id == user_id,
+            approvals.c.state.in_((ApprovalState.PROPOSED.value, ApprovalState.APPROVED.value)),
+            approvals.c.first_decided_at >= begins,
+        ),
+    )
+    total = await unit.conn.scalar(
+        select(func.coalesce(func.sum(approvals.c.amount_minor), 0)).where(
+            approvals.c.kind == ApprovalKind.FORGIVENESS.value,
+            approvals.c.currency == currency,
+            said,
+        )
+    )
+    return Money(int(total or 0), currency)
+
+
+async def _month_begins(unit: Unit, now: datetime) -> datetime:
+    zone = await zone_of_lender(unit, unit.lender_id)
+    first = now.astimezone(zone).date().replace(day=1)
+    return datetime.combine(first, time(), zone).astimezone(UTC)
 
 
 async def unpaid_in_all(unit: Unit, loan_id: UUID, currency: str) -> Money:

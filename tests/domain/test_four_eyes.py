@@ -203,6 +203,8 @@ def test_bounds_of_the_lender_stand_over_the_defaults() -> None:
         {"EUR": {"single_minor": 5}},
         {"EUR": {"small_minor": 1, "single_minor": 10**14}},
         {"EUR": 7},
+        {"EUR": {"small_minor": 1, "single_minor": 5, "monthly_minor": -1}},
+        {"EUR": {"small_minor": 1, "single_minor": 5, "monthly_minor": "5"}},
         {"ZZZ": {"small_minor": 1, "single_minor": 5}},
     ],
 )
@@ -217,3 +219,18 @@ def test_every_amount_is_in_the_tier_its_bounds_say(amount: int, one: int, other
     tier = tier_of(Money(amount, "EUR"), {"EUR": Bounds(small, single)})
     expected = Tier.SMALL if amount <= small else Tier.SINGLE if amount <= single else Tier.DOUBLE
     assert tier is expected
+
+
+@given(st.integers(0, 10**6), st.integers(1, 10**6), st.none() | st.integers(0, 10**6))
+def test_a_month_is_used_up_exactly_at_its_cap(approved: int, more: int, cap: int | None) -> None:
+    euros = Money(more, "EUR")
+    forgiveness = Proposal(ApprovalKind.FORGIVENESS, SUE, None, None, euros, False, forgives=euros)
+    bounds = {"EUR": Bounds(0, 10**7, cap)}
+    april = Hand(APRIL, Role.APPROVER)
+    if cap is None or approved + more <= cap:
+        assert judge(forgiveness, april, bounds, Money(approved, "EUR")) is Outcome.CARRY_OUT
+    else:
+        with pytest.raises(NotAllowed, match="one person may approve in a month"):
+            judge(forgiveness, april, bounds, Money(approved, "EUR"))
+    # A write-off has no such month.
+    assert judge(WRITE_OFF, april, bounds, Money(10**7, "EUR")) is Outcome.CARRY_OUT

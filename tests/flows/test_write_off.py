@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import timedelta
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -292,6 +292,65 @@ async def test_slices_count_together(street: Street, desk: Desk) -> None:
             await desk.says(Word.APPROVE, proposed.id, by="tom", role=Role.SUPERVISOR)
         assert refused.value.code == "AmountTooLarge"
     assert await unpaid(street, who) == 50_000
+
+
+async def monthly(street: Street, minor: int) -> None:
+    tiers = {"EUR": {"small_minor": 50_000, "single_minor": 100_000, "monthly_minor": minor}}
+    async with street.store.unit(street.lender_id) as unit:
+        await unit.conn.execute(
+            text("UPDATE lenders SET approval_tiers = CAST(:tiers AS jsonb)"),
+            {"tiers": json.dumps(tiers)},
+        )
+
+
+async def test_nobody_forgives_more_in_a_month_than_compliance_allows_him(
+    street: Street, desk: Desk
+) -> None:
+    await monthly(street, 5_000)
+
+    async def forgiving(minor: int) -> UUID:
+        who = await street.neighbour()
+        amount = Money(minor, "EUR")
+        return (await desk.propose(ApprovalKind.FORGIVENESS, who.loans[0], amount=amount)).id
+
+    # Two at the same moment, each of which alone would fit: one is refused, with the figures.
+    await desk.person("april")
+    both = [await forgiving(3_000), await forgiving(3_000)]
+    ends = await asyncio.gather(
+        *(desk.says(Word.APPROVE, one) for one in both), return_exceptions=True
+    )
+    refused = [end for end in ends if isinstance(end, NotAllowed)]
+    assert [one.code for one in refused] == ["MonthUsedUp"]
+    for figure in ("30.00 EUR of", "With 30.00 EUR", "50.00 EUR that"):
+        assert figure in refused[0].message
+    assert await street.value("SELECT count(*) FROM adjustments") == 1
+    assert await street.value("SELECT count(*) FROM audit WHERE act LIKE 'refused%'") == 1
+    left = both[0] if isinstance(ends[0], NotAllowed) else both[1]
+    # Another person may; what was given up is his month, not hers. To the cent it fits.
+    await desk.says(Word.APPROVE, left, by="axel")
+    await desk.says(Word.APPROVE, await forgiving(2_000), by="axel")
+    with pytest.raises(NotAllowed, match="one person may approve"):
+        await desk.says(Word.APPROVE, await forgiving(1), by="axel")
+    # In Madrid it is April two hours before it is in UTC.
+    street.hands.now = datetime(2026, 3, 31, 21, 59, tzinfo=UTC)
+    last = await forgiving(1)
+    with pytest.raises(NotAllowed):
+        await desk.says(Word.APPROVE, last, by="axel")
+    street.hands.now = datetime(2026, 3, 31, 22, 0, tzinfo=UTC)
+    await desk.says(Word.APPROVE, last, by="axel")
+
+
+async def test_a_first_yes_counts_in_the_month_too(street: Street, desk: Desk) -> None:
+    await monthly(street, 150_000)
+    loans = [(await street.neighbour(dues=(200_000,))).loans[0] for _ in range(2)]
+    large, small = Money(110_000, "EUR"), Money(50_000, "EUR")
+    first = await desk.propose(ApprovalKind.FORGIVENESS, loans[0], amount=large)
+    assert (await desk.says(Word.APPROVE, first.id)).state is ApprovalState.PROPOSED
+    second = await desk.propose(ApprovalKind.FORGIVENESS, loans[1], amount=small)
+    with pytest.raises(NotAllowed, match="one person may approve"):
+        await desk.says(Word.APPROVE, second.id)
+    await desk.says(Word.REFUSE, first.id, by="axel")
+    await desk.says(Word.APPROVE, second.id)
 
 
 async def test_a_ledger_from_before_does_not_bring_it_back(street: Street, desk: Desk) -> None:

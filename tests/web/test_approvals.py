@@ -161,8 +161,13 @@ async def test_compliance_states_the_amounts(street: Street, sign_in_as: Desk) -
     assert "The amounts are changed." in page.text
     row = (await street.rows("SELECT * FROM audit WHERE act = 'set_tiers'"))[0]
     assert row.before == {"EUR": None}
-    assert row.after == {"EUR": {"small_minor": 0, "single_minor": 5_000}}
-    for bad in ({"small": "9", "single": "3"}, {"small": "x"}, {"currency": "ZZZ", "small": "1"}):
+    assert row.after == {"EUR": {"small_minor": 0, "single_minor": 5_000, "monthly_minor": None}}
+    for bad in (
+        {"small": "9", "single": "3"},
+        {"small": "x"},
+        {"currency": "ZZZ", "small": "1"},
+        {"monthly": "-1"},
+    ):
         given = {"currency": "EUR", "small": "1", "single": "2", "reason": "x", **bad}
         page = await coral.send(page, "tiers", **given)
         assert coral.status == 422, bad
@@ -172,6 +177,24 @@ async def test_compliance_states_the_amounts(street: Street, sign_in_as: Desk) -
     page = await april.send(await april.open(where), "approve")
     assert "needs one more" in page.text
     assert await state(street) == ("proposed", "active")
+
+
+async def test_a_full_month_is_said_on_the_page_before_anybody_presses(
+    street: Street, sign_in_as: Desk
+) -> None:
+    coral = await sign_in_as(Role.COMPLIANCE)
+    given = {"currency": "EUR", "small": "500", "single": "5000", "monthly": "50.00"}
+    page = await coral.send(await coral.open("/approvals/tiers"), "tiers", **given, reason="x")
+    assert "€50.00" in page.text
+    who = await street.neighbour()
+    max_ = await sign_in_as(Role.COLLECTION_MANAGER)
+    page = await max_.open(f"/cases/{who.cases[0]}/relief")
+    await max_.send(page, "forgive", amount="60.00", reason="He lost his job.")
+    approval_id = await street.value("SELECT id FROM approvals")
+    april = await sign_in_as(Role.APPROVER)
+    page = await april.open(f"/approvals/{approval_id}")
+    assert "above the 50.00 EUR that one person may approve in a month" in page.text
+    assert not page.has("approve")
 
 
 async def test_the_auditor_reads_and_does_nothing(street: Street, sign_in_as: Desk) -> None:

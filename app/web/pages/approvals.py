@@ -38,7 +38,13 @@ from app.reports.approval_list import (
     unpaid_of,
     waiting_approvals,
 )
-from app.store.approvals import bounds_of, find_approval, hand_of, proposal_of
+from app.store.approvals import (
+    approved_this_month,
+    bounds_of,
+    find_approval,
+    hand_of,
+    proposal_of,
+)
 from app.web import approval_words
 from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
 from app.web.forms import read_uuid
@@ -69,13 +75,15 @@ class Yours:
     endorses: bool
 
 
-def yours(line: ApprovalLine, proposal: Proposal, hand: Hand, bounds: Any) -> Yours:
+def yours(
+    line: ApprovalLine, proposal: Proposal, hand: Hand, bounds: Any, approved: Money | None
+) -> Yours:
     """The buttons of the page. The flow asks again; this only spares people a refusal."""
     if line.state is not ApprovalState.PROPOSED:
         return Yours(False, False, "", False, False, False)
     why_not, outcome = "", None
     try:
-        outcome = judge(proposal, hand, bounds)
+        outcome = judge(proposal, hand, bounds, approved)
     except Refused as refused:
         why_not = refused.message.removeprefix("considered: is empty. ")
     return Yours(
@@ -163,7 +171,12 @@ async def _tiers(request: Request, seat: Seat, trouble: str = "", status: int = 
     async with site.house.store.unit(seat.lender_id) as unit:
         bounds = await bounds_of(unit, seat.lender_id)
     shown = [
-        (currency, Money(one.small_minor, currency), Money(one.single_minor, currency))
+        (
+            currency,
+            Money(one.small_minor, currency),
+            Money(one.single_minor, currency),
+            None if one.monthly_minor is None else Money(one.monthly_minor, currency),
+        )
         for currency, one in sorted(bounds.items())
     ]
     return desk_page(
@@ -187,10 +200,14 @@ async def change_tiers(
     site, form = site_of(request), seat.posted
     currency = form.text("currency", longest=3).upper()
     try:
-        small, single = form.text("small"), form.text("single")
+        small, single, monthly = form.text("small"), form.text("single"), form.text("monthly")
         bounds = None
-        if small or single:
-            bounds = Bounds(read_amount(small, currency).minor, read_amount(single, currency).minor)
+        if small or single or monthly:
+            bounds = Bounds(
+                read_amount(small, currency).minor,
+                read_amount(single, currency).minor,
+                read_amount(monthly, currency).minor if monthly else None,
+            )
         await set_tiers(
             site.house,
             site.now(),
@@ -229,6 +246,7 @@ async def _approval(
         bounds = await bounds_of(unit, seat.lender_id)
         unpaid = await unpaid_of(unit, line)
         hand = await hand_of(unit, seat.user_id, lock=False)
+        approved = await approved_this_month(unit, site.now(), seat.user_id, proposal)
         entries = await entries_of_loan(unit, line.loan_id) if line.loan_id else ()
     notes = {
         name: value
@@ -252,7 +270,7 @@ async def _approval(
         age=ago((line.decided_at or site.now()) - line.proposed_at),
         needed="one other person" if tier is None else approval_words.NEEDS[tier],
         weight=proposal.weight,
-        yours=yours(line, proposal, hand, bounds),
+        yours=yours(line, proposal, hand, bounds, approved),
         measures=list(Forbearance),
         trouble=trouble,
         link=local_path(str(line.notes.get("link", ""))),
