@@ -13,7 +13,7 @@ from app.domain.errors import Conflict, NotAllowed
 from app.domain.ids import LenderId, UserId
 from app.domain.roles import Act, may
 from app.flows.house import House
-from app.flows.note_refusal import note_refusal
+from app.flows.note_refusal import refusals_noted
 from app.store import audit, users
 from app.store.approvals import hand_of
 from app.store.unit import Unit
@@ -31,20 +31,16 @@ async def confirm_access(
     """Confirm one user. Raises `NotFound`; `NotAllowed` (recorded) for one's own access, without
     the compliance role, or while one's own is not confirmed; `Conflict` when nothing waits.
     """
-    try:
-        async with house.store.unit(lender_id) as unit:
-            await _confirm(unit, now, user_id, by_id, actor)
-    except NotAllowed as refusal:
-        await note_refusal(
-            house,
-            now,
-            lender_id=lender_id,
-            actor=actor,
-            wanted=Act.CONFIRM_ACCESS.value,
-            subject=str(user_id),
-            refusal=refusal,
-        )
-        raise
+    noted = refusals_noted(
+        house,
+        now,
+        lender_id=lender_id,
+        actor=actor,
+        wanted=Act.CONFIRM_ACCESS.value,
+        subject=user_id,
+    )
+    async with noted, house.store.unit(lender_id) as unit:
+        await _confirm(unit, now, user_id, by_id, actor)
 
 
 async def _confirm(unit: Unit, now: datetime, user_id: UserId, by_id: UserId, actor: str) -> None:

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import Row, update
 
 from app.domain.approval import APPROVAL, ApprovalKind, ApprovalState
-from app.domain.errors import Conflict, Invalid, NotAllowed
+from app.domain.errors import Conflict, Invalid
 from app.domain.four_eyes import (
     Hand,
     Outcome,
@@ -23,7 +23,7 @@ from app.domain.four_eyes import (
 from app.domain.ids import LenderId, UserId
 from app.flows.carry_out import HANDLINGS, Handling
 from app.flows.house import House
-from app.flows.note_refusal import note_refusal
+from app.flows.note_refusal import refusals_noted
 from app.flows.withdraw_waiting import write_end
 from app.store import audit
 from app.store.approvals import (
@@ -75,22 +75,13 @@ async def decide_approval(
     `IllegalTransition` when it was decided before; `Conflict` when the loan changed in a way that
     nobody has decided about. Whatever it raises, nothing was done.
     """
-    try:
-        async with house.store.unit(lender_id) as unit:
-            row = await lock_approval(unit, approval_id)
-            hand = await hand_of(unit, user_id, one_at_a_time=True)
-            return await _decide(unit, now, row, hand, actor, word, note.strip())
-    except NotAllowed as refusal:
-        await note_refusal(
-            house,
-            now,
-            lender_id=lender_id,
-            actor=actor,
-            wanted=word.value,
-            subject=str(approval_id),
-            refusal=refusal,
-        )
-        raise
+    noted = refusals_noted(
+        house, now, lender_id=lender_id, actor=actor, wanted=word.value, subject=approval_id
+    )
+    async with noted, house.store.unit(lender_id) as unit:
+        row = await lock_approval(unit, approval_id)
+        hand = await hand_of(unit, user_id, one_at_a_time=True)
+        return await _decide(unit, now, row, hand, actor, word, note.strip())
 
 
 async def _decide(

@@ -14,7 +14,7 @@ from app.domain.forbearance import consider
 from app.domain.ids import LenderId, UserId
 from app.domain.roles import Act, may
 from app.flows.house import House
-from app.flows.note_refusal import note_refusal
+from app.flows.note_refusal import refusals_noted
 from app.store import audit
 from app.store.approvals import hand_of, lock_approval
 from app.store.tables import approvals
@@ -40,20 +40,11 @@ async def endorse_approval(
     Raises `NotFound`, `NotAllowed` (recorded in the audit), `Invalid` naming what is missing, and
     `Conflict` when it is decided already or a person stands behind it.
     """
-    try:
-        async with house.store.unit(lender_id) as unit:
-            await _endorse(unit, now, approval_id, user_id, actor, tuple(options), why_not)
-    except NotAllowed as refusal:
-        await note_refusal(
-            house,
-            now,
-            lender_id=lender_id,
-            actor=actor,
-            wanted="endorse",
-            subject=str(approval_id),
-            refusal=refusal,
-        )
-        raise
+    noted = refusals_noted(
+        house, now, lender_id=lender_id, actor=actor, wanted="endorse", subject=approval_id
+    )
+    async with noted, house.store.unit(lender_id) as unit:
+        await _endorse(unit, now, approval_id, user_id, actor, tuple(options), why_not)
 
 
 async def _endorse(

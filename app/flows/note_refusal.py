@@ -2,8 +2,11 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from datetime import datetime
 from typing import Final
+from uuid import UUID
 
 from app.domain.errors import NotAllowed
 from app.domain.ids import LenderId
@@ -38,3 +41,29 @@ async def note_refusal(
             after={"wanted": wanted, "code": refusal.code},
             reason=refusal.message,
         )
+
+
+@asynccontextmanager
+async def refusals_noted(
+    house: House,
+    now: datetime,
+    *,
+    lender_id: LenderId,
+    actor: str,
+    wanted: str,
+    subject: UUID | str,
+) -> AsyncIterator[None]:
+    """Whatever is refused inside (`NotAllowed`) is written down, and raised on."""
+    try:
+        yield
+    except NotAllowed as refusal:
+        await note_refusal(
+            house,
+            now,
+            lender_id=lender_id,
+            actor=actor,
+            wanted=wanted,
+            subject=str(subject),
+            refusal=refusal,
+        )
+        raise

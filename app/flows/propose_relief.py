@@ -15,12 +15,12 @@ from uuid import UUID
 from sqlalchemy import select
 
 from app.domain.approval import ApprovalKind
-from app.domain.errors import Invalid, NotAllowed, NotFound
+from app.domain.errors import Invalid, NotFound
 from app.domain.forbearance import consider
 from app.domain.ids import LenderId, UserId
 from app.domain.money import Money
 from app.flows.house import House
-from app.flows.note_refusal import note_refusal
+from app.flows.note_refusal import refusals_noted
 from app.flows.propose_approval import Proposed, propose
 from app.store.loans import find_loan
 from app.store.tables import cases
@@ -57,22 +57,18 @@ async def propose_at_desk(
     """A person proposes relief for the loan of a case. Raises as `propose` does; a `NotAllowed`
     stands in the audit too.
     """
-    try:
-        async with house.store.unit(lender_id) as unit:
-            return await _propose(
-                unit, now, await _loan_of(unit, case_id), wanted, actor=actor, user_id=user_id
-            )
-    except NotAllowed as refusal:
-        await note_refusal(
-            house,
-            now,
-            lender_id=lender_id,
-            actor=actor,
-            wanted=f"propose_{wanted.kind.value}",
-            subject=str(case_id),
-            refusal=refusal,
+    noted = refusals_noted(
+        house,
+        now,
+        lender_id=lender_id,
+        actor=actor,
+        wanted=f"propose_{wanted.kind.value}",
+        subject=case_id,
+    )
+    async with noted, house.store.unit(lender_id) as unit:
+        return await _propose(
+            unit, now, await _loan_of(unit, case_id), wanted, actor=actor, user_id=user_id
         )
-        raise
 
 
 async def propose_by_key(
@@ -102,28 +98,24 @@ async def propose_reversal(
     reason: str,
 ) -> Proposed:
     """A person proposes to undo a write-off or a forgiveness. Raises as `propose` does."""
-    try:
-        async with house.store.unit(lender_id) as unit:
-            return await propose(
-                unit,
-                now,
-                kind=ApprovalKind.REVERSAL,
-                subject_id=adjustment_id,
-                reason=reason,
-                actor=actor,
-                proposer_id=user_id,
-            )
-    except NotAllowed as refusal:
-        await note_refusal(
-            house,
+    noted = refusals_noted(
+        house,
+        now,
+        lender_id=lender_id,
+        actor=actor,
+        wanted="propose_reversal",
+        subject=adjustment_id,
+    )
+    async with noted, house.store.unit(lender_id) as unit:
+        return await propose(
+            unit,
             now,
-            lender_id=lender_id,
+            kind=ApprovalKind.REVERSAL,
+            subject_id=adjustment_id,
+            reason=reason,
             actor=actor,
-            wanted="propose_reversal",
-            subject=str(adjustment_id),
-            refusal=refusal,
+            proposer_id=user_id,
         )
-        raise
 
 
 async def _propose(

@@ -13,7 +13,7 @@ from app.domain.four_eyes import Bounds, read_bounds
 from app.domain.ids import LenderId, UserId
 from app.domain.roles import Act, may
 from app.flows.house import House
-from app.flows.note_refusal import note_refusal
+from app.flows.note_refusal import refusals_noted
 from app.store import audit
 from app.store.approvals import hand_of
 from app.store.tables import lenders
@@ -38,20 +38,11 @@ async def set_tiers(
     They count from the next decision on, for what waits already too. Raises `NotAllowed` without
     the compliance role (recorded), and `Invalid` naming what is wrong.
     """
-    try:
-        async with house.store.unit(lender_id) as unit:
-            await _set(unit, now, lender_id, user_id, actor, currency, bounds, reason.strip())
-    except NotAllowed as refusal:
-        await note_refusal(
-            house,
-            now,
-            lender_id=lender_id,
-            actor=actor,
-            wanted=Act.SET_TIERS.value,
-            subject=currency,
-            refusal=refusal,
-        )
-        raise
+    noted = refusals_noted(
+        house, now, lender_id=lender_id, actor=actor, wanted=Act.SET_TIERS.value, subject=currency
+    )
+    async with noted, house.store.unit(lender_id) as unit:
+        await _set(unit, now, lender_id, user_id, actor, currency, bounds, reason.strip())
 
 
 async def _set(
