@@ -38,6 +38,13 @@ def union(spans: Iterable[Span]) -> tuple[Span, ...]:
     return tuple(joined)
 
 
+def last_day(span: Span, zone: tzinfo) -> date:
+    """The last calendar day in `zone` of which it has a moment. It has to have an end."""
+    if span.end is None:
+        raise ValueError("a span without end has no last day")
+    return (span.end - _MOMENT).astimezone(zone).date()
+
+
 def days_touched(spans: Iterable[Span], zone: tzinfo, *, after: date, upto: date) -> int:
     """How many calendar days in `zone`, later than `after` and up to `upto`, any span touches.
 
@@ -47,7 +54,7 @@ def days_touched(spans: Iterable[Span], zone: tzinfo, *, after: date, upto: date
     counted, reached = 0, after
     for span in union(spans):
         first = span.start.astimezone(zone).date()
-        last = upto if span.end is None else (span.end - _MOMENT).astimezone(zone).date()
+        last = upto if span.end is None else last_day(span, zone)
         begins, ends = max(first, reached + timedelta(days=1)), min(last, upto)
         if begins <= ends:
             counted += (ends - begins).days + 1

@@ -2,8 +2,9 @@
 
 Days past due count from the date of the oldest unpaid instalment (the anchor). A part payment
 that clears it moves the anchor, and with it the stage; a job that was down for days finds the
-same day number as one that ran. Every step has a name that is the same whenever it is planned, so
-that it is taken once.
+same day number as one that ran. Days that a hold froze have no number of their own, and put off
+what comes after them, not what was before (app/domain/day_count.py). Every step has a name that is
+the same whenever it is planned, so that it is taken once.
 """
 
 from __future__ import annotations
@@ -15,6 +16,7 @@ from enum import StrEnum
 from typing import Final
 
 from app.domain.contact_policy import ContactPurpose
+from app.domain.day_count import DayCount, Frozen
 from app.domain.stages import Calls, End, EndAct, Notice, Stage, StrategyBody
 from app.domain.task import TaskOutcome, TaskReason
 
@@ -138,8 +140,8 @@ class CallMade:
 class CaseFacts:
     """Everything the plan for one case depends on. Days are the borrower's own.
 
-    `oldest_due_on` None: nothing is due. `frozen_days` are those since then that a hold keeps out
-    of the count. `watched_from` is the first day on which Saldo knew the
+    `oldest_due_on` None: nothing is due. `frozen` are the days that holds keep out of the count,
+    up to today. `watched_from` is the first day on which Saldo knew the
     loan: a notice whose day was before is not sent late. `taken` holds the keys of the steps
     taken for this loan. `promise_ended_on` is when the latest promise came to nothing: the calls
     begin anew. `call_waiting`: a task that asks for a call is open. `person_first`: a task whose
@@ -150,7 +152,7 @@ class CaseFacts:
     today: date
     oldest_due_on: date | None
     watched_from: date
-    frozen_days: int = 0
+    frozen: tuple[Frozen, ...] = ()
     taken: frozenset[str] = frozenset()
     calls: tuple[CallMade, ...] = ()
     promised: bool = False
@@ -168,16 +170,14 @@ class CaseFacts:
     working_day: Callable[[date], bool] = lambda _day: True
 
     @property
-    def counts_from(self) -> date | None:
-        """The day that is day 0: the anchor, later by what does not count."""
-        if self.oldest_due_on is None:
-            return None
-        return self.oldest_due_on + timedelta(days=self.frozen_days)
-
-    @property
     def days_past_due(self) -> int:
         """Days past due as stages count them, below zero before; 0 where nothing is due."""
-        return 0 if self.counts_from is None else (self.today - self.counts_from).days
+        anchor = self.oldest_due_on
+        return 0 if anchor is None else self.count(anchor).number(self.today)
+
+    def count(self, anchor: date) -> DayCount:
+        """The count that begins on this day."""
+        return DayCount(anchor, self.frozen)
 
     def has_taken(self, step: Step) -> bool:
         """Whether this very step was taken before."""
@@ -201,8 +201,8 @@ class Plan:
 
 def plan_case(body: StrategyBody, facts: CaseFacts) -> Plan:
     """The plan for one open case. It always looks again, unless nothing is due."""
-    anchor, zero = facts.oldest_due_on, facts.counts_from
-    if anchor is None or zero is None:
+    anchor = facts.oldest_due_on
+    if anchor is None:
         return Plan("", (), None)
     day = facts.days_past_due
     stage = body.stage_on(day)
@@ -224,7 +224,7 @@ def plan_case(body: StrategyBody, facts: CaseFacts) -> Plan:
         return Plan(name, tuple(now), facts.today + _TOMORROW, waits, _first(coming))
     first = _first(coming)
     days = [one.from_day for one in body.stages if one.from_day > day]
-    looks = [zero + timedelta(days=min(days))] if days else []
+    looks = [facts.count(anchor).day(min(days))] if days else []
     looks += [first.on_day] if first else []
     if any(step.skip is None for step in now):
         # Whatever follows from what was just done is decided with tomorrow's facts.
@@ -288,9 +288,9 @@ def _split(
     skipped, and so is what fell due before the loan was ours to watch. What the law demands is
     not overtaken.
     """
-    zero = facts.counts_from or anchor
+    count = facts.count(anchor)
     steps = [
-        Step(kind, f"{one.slot}/{one.template}", anchor, zero + timedelta(days=one.day), one)
+        Step(kind, f"{one.slot}/{one.template}", anchor, count.day(one.day), one)
         for one in sorted(notices, key=lambda one: (one.day, one.channel))
     ]
     ripe = [step for step in steps if step.on_day <= facts.today]
@@ -317,10 +317,11 @@ def _work(
     """The next call or the end: one step, today or on the day it will be; or what it waits for."""
     if facts.call_waiting:
         return [], WaitsFor.CALL
-    begins = (facts.counts_from or anchor) + timedelta(days=stage.from_day)
-    calls = [call for call in facts.calls if call.on >= begins]
+    count = facts.count(anchor)
+    # By the number that the day had then: a hold that we learn of late undoes no call.
+    calls = [call for call in facts.calls if count.number_then(call.on) >= stage.from_day]
     if stage.calls is not None:
-        since = facts.promise_ended_on or begins
+        since = facts.promise_ended_on or anchor
         tries = sum(1 for one in calls if one.on >= since and one.outcome in COUNTED)
         if tries < stage.calls.attempts:
             return [_call(stage, stage.calls, calls, facts, anchor)], None
@@ -358,9 +359,9 @@ def _ending(
         kind = StepKind.CLOSE
     last_day = max((notice.day for notice in stage.notices), default=stage.from_day)
     tried = [call.on for call in calls]
-    zero = facts.counts_from or anchor
-    quiet_from = max(tried, default=zero + timedelta(days=max(last_day, stage.from_day)))
-    ripe = quiet_from + timedelta(days=end.wait_days)
+    count = facts.count(anchor)
+    quiet_from = max(tried, default=count.day(max(last_day, stage.from_day)))
+    ripe = count.later(quiet_from, end.wait_days)
     step = Step(kind, "", anchor, max(ripe, facts.today))
     if not facts.has_taken(step):
         return [step], None

@@ -14,8 +14,8 @@ from sqlalchemy import Row, func, or_, select
 
 from app.domain.approval import ApprovalState
 from app.domain.case import CaseState
+from app.domain.day_count import frozen_days
 from app.domain.experiment import Withheld
-from app.domain.intervals import days_touched
 from app.domain.promise import PromiseState
 from app.domain.stage_plan import CALLING, ENDS, CallMade, CaseFacts, StepKind
 from app.domain.stages import StrategyBody
@@ -24,7 +24,7 @@ from app.domain.task import TaskOutcome, TaskReason, TaskState
 from app.flows.ask_gate import zones_for
 from app.flows.look_at_person import Person
 from app.reference.places import is_working_day
-from app.store.brakes import frozen_spans
+from app.store.brakes import freezing_holds
 from app.store.dues import Due
 from app.store.strategies import bodies_of, taken_steps
 from app.store.tables import approvals, cases, loans, promises, strategy_steps, tasks
@@ -59,7 +59,7 @@ async def cases_in_hand(unit: Unit, now: datetime, person: Person) -> tuple[InHa
     calls = await _calls(unit, person, now, zone)
     promised = await _promises(unit, rows, zone)
     ends = await _ends(unit, rows, zone)
-    frozen = await frozen_spans(unit, {row.id: person.id for row in rows.values()})
+    freezing = await freezing_holds(unit, {row.id: person.id for row in rows.values()})
     found = []
     for due in person.dues:
         row = rows.get(due.case_id) if due.case_id is not None else None
@@ -72,9 +72,7 @@ async def cases_in_hand(unit: Unit, now: datetime, person: Person) -> tuple[InHa
             today=today,
             oldest_due_on=due.oldest_due_on,
             watched_from=row.loan_made_at.astimezone(zone).date(),
-            frozen_days=days_touched(
-                frozen.get(row.id, ()), zone, after=due.oldest_due_on, upto=today
-            ),
+            frozen=frozen_days(freezing.get(row.id, ()), zone, upto=today),
             taken=taken.get(row.loan_id, frozenset()),
             calls=calls,
             promised=open_now,

@@ -11,7 +11,6 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
 from app.domain.hold import EVERYTHING, HoldBlock, HoldFact, read_blocks
-from app.domain.intervals import Span
 from app.domain.message import Channel
 from app.store.arrays import among
 from app.store.tables import borrowers, holds, opt_outs, stop_switches
@@ -166,7 +165,9 @@ async def silenced(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) -
     return {row.id for row in rows}
 
 
-async def frozen_spans(unit: Unit, owners: Mapping[UUID, UUID]) -> Mapping[UUID, tuple[Span, ...]]:
+async def freezing_holds(
+    unit: Unit, owners: Mapping[UUID, UUID]
+) -> Mapping[UUID, tuple[HoldFact, ...]]:
     """The holds, over or not, whose days do not count as past due, by case.
 
     `owners` are the borrowers of the cases that are asked about.
@@ -174,15 +175,15 @@ async def frozen_spans(unit: Unit, owners: Mapping[UUID, UUID]) -> Mapping[UUID,
     rows = await unit.conn.execute(
         select(holds).where(among(holds.c.borrower_id, set(owners.values())))
     )
-    found: dict[UUID, tuple[Span, ...]] = {}
+    found: dict[UUID, tuple[HoldFact, ...]] = {}
     for row in rows:
         blocks = read_blocks(row.blocks)
         if HoldBlock.DAYS not in blocks:
             continue
-        span = HoldFact(
+        fact = HoldFact(
             row.kind, row.starts_at, row.ends_at, row.lifted_at, row.recorded_at, blocks
-        ).span
+        )
         for case_id, borrower_id in owners.items():
             if borrower_id == row.borrower_id and row.case_id in (None, case_id):
-                found[case_id] = (*found.get(case_id, ()), span)
+                found[case_id] = (*found.get(case_id, ()), fact)
     return found

@@ -13,15 +13,15 @@ from typing import Any, Final, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
+from app.domain.day_count import frozen_days
 from app.domain.experiment import Withheld
 from app.domain.hold import PRESSURE
-from app.domain.intervals import Span, days_touched
 from app.domain.payment import IN_FLIGHT_STATES
 from app.domain.stage_plan import CALLING, ENDS, CallMade, CaseFacts, StepKind
 from app.domain.strategy import PERSON_FIRST
 from app.domain.task import TaskOutcome
 from app.store import driver
-from app.store.brakes import frozen_spans, holds_of
+from app.store.brakes import freezing_holds, holds_of
 from app.store.experiments import left_alone
 from app.store.strategies import taken_steps
 from app.store.unit import Unit
@@ -101,7 +101,7 @@ async def preview_facts(
     holds = await holds_of(unit, {row[2] for row in rows}, now)
     taken = await taken_steps(unit, [row[1] for row in rows])
     alone = await left_alone(unit, [row[0] for row in rows], now)
-    frozen = await frozen_spans(unit, {row[0]: row[2] for row in rows})
+    freezing = await freezing_holds(unit, {row[0]: row[2] for row in rows})
     found = []
     for row in rows:
         held = any(hold.covers(row[0]) and hold.stops(*PRESSURE) for hold in holds.get(row[2], ()))
@@ -110,16 +110,10 @@ async def preview_facts(
         facts = replace(
             facts,
             left_alone=spared is not None and Withheld.STRATEGY in spared.withholds,
-            frozen_days=_frozen(facts, row[7], frozen.get(row[0], ())),
+            frozen=frozen_days(freezing.get(row[0], ()), ZoneInfo(row[7]), upto=facts.today),
         )
         found.append(Previewed(row[0], row[2], row[3], row[4], facts))
     return found
-
-
-def _frozen(facts: CaseFacts, zone: str, spans: Iterable[Span]) -> int:
-    if facts.oldest_due_on is None:
-        return 0
-    return days_touched(spans, ZoneInfo(zone), after=facts.oldest_due_on, upto=facts.today)
 
 
 def _facts(

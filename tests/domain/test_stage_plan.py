@@ -9,6 +9,7 @@ from typing import Any
 import pytest
 
 from app.domain.contact_policy import ContactPurpose
+from app.domain.day_count import Frozen
 from app.domain.message import Channel
 from app.domain.stage_plan import (
     COUNTED,
@@ -284,16 +285,58 @@ def test_a_strategy_without_calls_or_end_still_ends_before_a_person() -> None:
     ]
 
 
+def frozen(first: int, last: int, known: int | None = None) -> tuple[Frozen, ...]:
+    """Days after the due date that a hold froze; we learnt of it when it began, or on `known`."""
+    begins = DUE + timedelta(days=first)
+    known_on = begins if known is None else DUE + timedelta(days=known)
+    return (Frozen(begins, DUE + timedelta(days=last), known_on),)
+
+
 def test_days_that_a_hold_keeps_out_of_the_count_put_the_stages_off() -> None:
     taken = all_before(4)
     assert said(plan_case(BODY, on(6, taken=taken))) != []
-    frozen = on(6, taken=taken, frozen_days=2)
-    assert (said(plan_case(BODY, frozen)), plan_case(BODY, frozen).stage) == ([], "grace")
-    assert plan_case(BODY, frozen).look_again_on == DUE + timedelta(days=8)
-    later = plan_case(BODY, on(8, taken=taken, frozen_days=2))
+    rests = on(6, taken=taken, frozen=frozen(4, 5))
+    assert (said(plan_case(BODY, rests)), plan_case(BODY, rests).stage) == ([], "grace")
+    assert plan_case(BODY, rests).look_again_on == DUE + timedelta(days=8)
+    later = plan_case(BODY, on(8, taken=taken, frozen=frozen(4, 5)))
     assert said(later) == ["notice 6/email/hard", "notice 6/sms/hard"]
     # It is known late: what was said is not said again on the new days.
-    assert not done(*plan_case(BODY, on(3, frozen_days=2, taken=all_before(2))).steps)
+    late = frozen(1, 2, known=3)
+    assert not done(*plan_case(BODY, on(3, frozen=late, taken=all_before(2))).steps)
+
+
+def test_a_hold_puts_off_what_comes_after_it_and_not_what_was_before() -> None:
+    before_us = on(26, frozen=frozen(5, 24), watched_from=DUE + timedelta(days=4))
+    assert said(plan_case(BODY, before_us)) == [
+        "notice 1/email/first (before_our_time)",
+        "notice 3/sms/first (before_our_time)",
+        "notice 6/email/hard",
+        "notice 6/sms/hard",
+    ]
+
+
+def test_calls_made_before_a_hold_count_after_it() -> None:
+    resting = {"taken": all_before(9), "calls": called(9, 10), "frozen": frozen(11, 30)}
+    assert said(plan_case(BODY, on(31, **resting))) == ["call calls"]
+    resting["calls"] = called(9, 10, 31)
+    assert said(plan_case(BODY, on(32, **resting))) == ["propose_write_off"]
+
+
+def test_a_hold_that_is_known_late_undoes_no_call() -> None:
+    late = {"taken": all_before(9), "calls": called(9, 10, 11), "frozen": frozen(4, 11, known=12)}
+    back = plan_case(BODY, on(12, **late))
+    assert (back.stage, said(back)) == ("grace", [])
+    there = plan_case(BODY, on(17, **late))
+    assert (there.stage, said(there)) == ("calls", ["propose_write_off"])
+
+
+def test_the_days_of_waiting_before_the_end_do_not_pass_under_a_hold() -> None:
+    body = replace(BODY, end=End(EndAct.PROPOSE_WRITE_OFF, wait_days=4))
+    facts = {"taken": all_before(9), "calls": called(9, 10, 11), "frozen": frozen(13, 32)}
+    assert plan_case(body, on(33, **facts)).coming == Step(
+        StepKind.PROPOSE_WRITE_OFF, "", DUE, DUE + timedelta(days=35)
+    )
+    assert said(plan_case(body, on(35, **facts))) == ["propose_write_off"]
 
 
 # ------------------------------------------------------------------ before anything is due

@@ -12,6 +12,7 @@ from app.domain.promise_terms import Part, PromiseSource
 from app.flows.register_loan import LoanWanted, register_loan
 from app.flows.remind_ahead import Reminded, remind_ahead
 from app.flows.report_repayment import RepaymentWanted, report_repayment
+from app.flows.set_hold import set_hold
 from app.flows.take_promise import take_promise
 from app.store.loans import Scheduled
 from tests.flows.street import Neighbour, Street
@@ -91,6 +92,27 @@ async def test_what_is_paid_meanwhile_is_not_reminded_of(street: Street) -> None
     await street.tick()
     assert street.texts_to(who) == 0
     assert await street.value("SELECT cancel_reason FROM messages") == "nothing_due"
+
+
+@pytest.mark.parametrize(("blocks", "texts"), [(["days"], 1), (["contact", "days"], 0)])
+async def test_only_a_hold_that_stops_pressure_keeps_a_reminder_back(
+    street: Street, blocks: list[str], texts: int
+) -> None:
+    who = await someone(street)
+    await coming(street, who, 3)
+    await look(street)
+    async with street.store.unit(street.lender_id) as unit:
+        await set_hold(
+            unit, street.now, borrower_id=who.id, case_id=None, kind="other",
+            reason="a test", ends_at=None, set_by="eva", blocks=blocks,
+        )  # fmt: skip
+    await street.rows(
+        "UPDATE messages SET state = 'queued', next_look_at = :now, ended_at = NULL, "
+        "cancel_reason = NULL RETURNING 1",
+        now=street.now,
+    )
+    await street.tick()
+    assert street.texts_to(who) == texts
 
 
 async def test_the_next_instalment_has_a_reminder_of_its_own(street: Street) -> None:
