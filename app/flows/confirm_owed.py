@@ -21,6 +21,7 @@ from app.flows.refresh_loan import refresh_loan
 from app.flows.start_over import start_over
 from app.store import timeline
 from app.store.loans import Scheduled, find_loan, lock_loan, write_schedule
+from app.store.owed_words import keep_word
 from app.store.tables import loans, repayments
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -55,7 +56,8 @@ async def confirm_owed(
     """Replace the loan's instalments by what the lender's ledger held at `as_of`.
 
     Money that was booked here and is newer than `as_of` is not in that ledger yet: it is taken
-    off again, and a payment that was returned since is put back. `closed` ends the loan: written
+    off again, and a payment that was returned since is put back. What fell and no known payment
+    explains counts towards a promise (app/domain/owed_words.py). `closed` ends the loan: written
     off, sold or settled in the lender's own system. Raises `NotFound`, `Invalid`, and `Conflict`
     when a later word is known already; the same word again only confirms it.
     """
@@ -85,6 +87,8 @@ async def take_schedule(
     A loan that is written off here stays so, whatever the ledger says: only a second person takes
     that back (app/flows/reverse_adjustment.py).
     """
+    if not closed:
+        await keep_word(unit, now, loan, as_of, schedule)
     await write_schedule(unit, loan.lender_id, loan.id, schedule)
     state = "closed" if closed else "active"
     if loan.state == "written_off":

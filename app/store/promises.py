@@ -16,6 +16,7 @@ from app.domain.promise import PromiseState
 from app.domain.promise_terms import Paid, Part, total_of
 from app.domain.stages import PromiseTerms, parse_body
 from app.store.arrays import among
+from app.store.owed_words import unreported_on
 from app.store.tables import (
     cases,
     lenders,
@@ -91,7 +92,8 @@ async def money_since(unit: Unit, promise: Row[Any], zone: ZoneInfo) -> tuple[Pa
     """What was paid on the promise's loan and became known after it was made.
 
     The facts alone: counted once, not sent back, and really paid. A debt that was forgiven is no
-    payment. The day is the one of the payment in the lender's zone, not of its report.
+    payment. The day is the one of the payment in the lender's zone, not of its report. Money that
+    only the lender's word on what is owed shows counts too, from the earliest day it can have been.
     """
     rows = await unit.conn.execute(
         select(repayments.c.paid_at, repayments.c.amount_minor, repayments.c.currency).where(
@@ -102,10 +104,16 @@ async def money_since(unit: Unit, promise: Row[Any], zone: ZoneInfo) -> tuple[Pa
             repayments.c.source != "forgiven",
         )
     )
-    return tuple(
+    reported = [
         Paid(row.paid_at.astimezone(zone).date(), Money(row.amount_minor, row.currency))
         for row in rows
-    )
+    ]
+    seen = [
+        Paid(one.at.astimezone(zone).date(), Money(one.minor, promise.currency))
+        for one in await unreported_on(unit, promise.loan_id)
+        if one.known_at >= promise.made_at
+    ]
+    return (*reported, *seen)
 
 
 async def last_ended_state(unit: Unit, case_id: UUID) -> PromiseState | None:

@@ -10,6 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import insert, update
 
+from app.domain.approval import ApprovalKind
 from app.domain.case import CaseClose
 from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed, NotFound
 from app.domain.money import Money
@@ -18,6 +19,7 @@ from app.domain.stages import body_notes, parse_body
 from app.domain.task import TaskReason
 from app.flows.cancel_promise import cancel_promise
 from app.flows.confirm_owed import confirm_owed
+from app.flows.decide_approval import Word
 from app.flows.open_task import open_task
 from app.flows.refresh_loan import close_case
 from app.flows.report_repayment import RepaymentWanted, report_repayment
@@ -29,6 +31,7 @@ from app.store.loans import Scheduled, lock_loan
 from app.store.promises import open_promise_of
 from app.store.tables import cases, loans, strategies, strategy_versions
 from tests.flows.at_the_page import at_the_page, payment_ids, settle
+from tests.flows.desk_people import Desk
 from tests.flows.street import Neighbour, Street
 
 pytestmark = pytest.mark.anyio
@@ -407,3 +410,65 @@ async def test_a_collection_that_ends_takes_its_promise_along(street: Street) ->
         )
     assert await state_of(street, promise_id) == "cancelled"
     assert await street.value("SELECT ended_why FROM promises") == "failed"
+
+
+# ------------------------------------------------------------------ a lender who reports nothing
+
+
+async def says_owed(street: Street, who: Neighbour, paid: int, *, amount: int = 12_000) -> None:
+    """The ledger's word of this moment, with nothing else reported."""
+    await confirm_owed(
+        street.house, street.now, street.lender_id, f"{who.ref}-L0", as_of=street.now,
+        schedule=(Scheduled(1, (street.now - timedelta(days=5)).date(), amount, paid),),
+    )  # fmt: skip
+
+
+async def test_a_ledger_that_falls_keeps_a_promise_that_nobody_reported_money_for(
+    street: Street,
+) -> None:
+    kept, part, none = [await street.neighbour() for _ in range(3)]
+    ids = [await promise(street, who, (2, 5_000)) for who in (kept, part, none)]
+    street.hands.go_on(hours=24)
+    # A fee on the same day hides nothing.
+    await says_owed(street, kept, 5_000, amount=12_700)
+    await says_owed(street, part, 2_000)
+    await says_owed(street, none, 0, amount=12_700)
+    assert [await state_of(street, one) for one in ids] == ["kept", "open", "open"]
+    await to_day(street, 5)
+    assert [await state_of(street, one) for one in ids] == ["kept", "part", "broken"]
+    # The word of the morning after speaks of money that may have come in time: it mends.
+    await says_owed(street, none, 5_000, amount=12_700)
+    assert await state_of(street, ids[2]) == "kept"
+
+
+async def test_money_that_is_reported_after_the_ledger_showed_it_counts_once(
+    street: Street,
+) -> None:
+    who = await street.neighbour()
+    promised = await promise(street, who, (2, 8_000))
+    street.hands.go_on(hours=10)
+    came = street.now - timedelta(hours=1)
+    await says_owed(street, who, 5_000)
+    wanted = RepaymentWanted("R-1", Money(5_000, "EUR"), came)
+    await report_repayment(street.house, street.now, street.lender_id, f"{who.ref}-L0", wanted)
+    await says_owed(street, who, 5_000)
+    assert await state_of(street, promised) == "open", "5,000 of 8,000, not 10,000"
+    street.hands.go_on(hours=1)
+    await says_owed(street, who, 8_000)
+    assert await state_of(street, promised) == "kept"
+
+
+async def test_a_forgiven_part_that_the_ledger_takes_over_is_still_no_payment(
+    street: Street,
+) -> None:
+    who, desk = await street.neighbour(), Desk(street)
+    promised = await promise(street, who, (2, 5_000))
+    street.hands.go_on(minutes=10)
+    amount = Money(5_000, "EUR")
+    asked = await desk.propose(ApprovalKind.FORGIVENESS, who.loans[0], amount=amount)
+    await desk.says(Word.APPROVE, asked.id)
+    street.hands.go_on(hours=1)
+    await says_owed(street, who, 0)
+    street.hands.go_on(hours=1)
+    await says_owed(street, who, 5_000)
+    assert await state_of(street, promised) == "open"

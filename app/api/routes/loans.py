@@ -113,7 +113,10 @@ async def get_loan(external_ref: RefInPath, caller: ByKey) -> LoanInFullShown:
     responses={**NOT_FOUND, **CONFLICT},
 )
 async def put_owed(external_ref: RefInPath, given: OwedGiven, caller: ByKey) -> LoanInFullShown:
-    """Replace the whole schedule by your ledger's. Nothing due any more closes the case."""
+    """Replace the whole schedule by your ledger's. Nothing due any more closes the case.
+
+    What fell since your last word, and no reported repayment explains, counts towards a promise.
+    """
     before = await get_loan(external_ref, caller)
     schedule = _schedule(given.instalments, before.due.currency)
     await confirm_owed(

@@ -43,7 +43,7 @@ from app.store.tables.contact import (
     payments,
 )
 from app.store.tables.engine import bank_health, inbox, outbox, slots
-from app.store.tables.lending import cases, instalments, loans, repayments
+from app.store.tables.lending import cases, instalments, loans, owed_words, repayments
 from app.store.tables.people import (
     api_keys,
     borrowers,
@@ -87,6 +87,7 @@ __all__ = [
     "messages",
     "opt_outs",
     "outbox",
+    "owed_words",
     "payment_cases",
     "payment_links",
     "payments",

@@ -92,6 +92,20 @@ repayments = tenant_table(
     Index(None, "payment_id"),
 )
 
+# What the lender's ledger said: sums over all instalments. Of a run of equal words the first and
+# the last are kept. `paid_before_minor` stands on instalments that the word before did not list.
+owed_words = tenant_table(
+    "owed_words",
+    key(),
+    ref("loan_id", "loans"),
+    moment("as_of"),
+    moment("recorded_at"),
+    minor("amount_minor"),
+    minor("paid_minor"),
+    minor("paid_before_minor", default=0),
+    Index(None, "loan_id", "as_of"),
+)
+
 cases = tenant_table(
     "cases",
     key(),
