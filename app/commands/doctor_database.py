@@ -114,6 +114,7 @@ async def _inside(settings: Settings, url: str, vault: Vault | None) -> list[Fin
             found += await checkup.check_fences(unit)
             found += await checkup.check_database_clock(unit, lambda: datetime.now(UTC))
             found += await checkup.check_lenders(unit, demo=settings.demo)
+            found += await checkup.check_confirmations(unit)
             found += await checkup.check_work(unit)
             found += await checkup.check_banks(unit, now)
         if vault is not None:

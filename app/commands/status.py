@@ -22,6 +22,7 @@ _WORDS = {
     "messages_sent": "Messages sent",
     "payments_settled": "Payments settled",
     "tasks_open": "Tasks for people",
+    "owed_unconfirmed": "Cases whose amount is not confirmed",
     "reads": "Balance reads",
     "reads_refused": "Reads refused by banks",
     "invariants_broken": "Invariants broken",

@@ -1,4 +1,4 @@
-"""Is what the lender last said about a debt fresh enough to act on? If not, ask him."""
+"""Is what the lender last said about a debt fresh enough to act on? Ask him; in the end, people."""
 
 from __future__ import annotations
 
@@ -8,6 +8,8 @@ from uuid import UUID
 
 from sqlalchemy import select
 
+from app.domain.task import TaskReason
+from app.flows.open_task import open_task
 from app.flows.tell_lender import LenderEvent, Told, tell_lenders
 from app.store.dues import Due
 from app.store.tables import lenders
@@ -48,3 +50,26 @@ async def ask_owed(unit: Unit, now: datetime, lender_id: UUID, dues: Iterable[Du
         ],
     )
     return True
+
+
+async def give_up_asking(
+    unit: Unit, now: datetime, *, borrower_id: UUID, dues: Iterable[Due], message_id: UUID
+) -> None:
+    """Nobody said what is owed: a task for each case, once until it is confirmed anew.
+
+    `message_id` is what could not be sent for it. A loan without a case asks nobody for anything
+    yet, and gets none.
+    """
+    for due in dues:
+        if due.case_id is None:
+            continue
+        await open_task(
+            unit,
+            now,
+            borrower_id=borrower_id,
+            case_id=due.case_id,
+            reason=TaskReason.OWED_AMOUNT_STALE,
+            # However many notices, letters and asks fail for the same want of an answer.
+            cause=f"{due.case_id}|{due.owed_as_of.isoformat()}",
+            situation={"message_id": str(message_id), "owed_as_of": due.owed_as_of.isoformat()},
+        )

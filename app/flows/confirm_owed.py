@@ -103,6 +103,8 @@ async def take_schedule(
         loan.borrower_id, Kind.OWED_CONFIRMED, "lender", details, loan.case_id, loan.lender_id
     )
     await timeline.write(unit, now, [line])
+    if loan.case_id is None:
+        return
     # Nobody need find out what is owed any more; money that was in sight counts as new.
     waited = await cancel_tasks(
         unit,
@@ -110,6 +112,7 @@ async def take_schedule(
         borrower_id=loan.borrower_id,
         reasons=(TaskReason.OWED_AMOUNT_STALE,),
         why="confirmed",
+        case_id=loan.case_id,
     )
     if waited:
         await start_over(

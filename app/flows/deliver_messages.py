@@ -28,6 +28,7 @@ from app.domain.errors import (
 )
 from app.domain.ids import EmailAddress, LenderId, Phone
 from app.domain.message import MESSAGE, CancelReason, Channel, MessageState
+from app.flows.ask_owed import give_up_asking
 from app.flows.cancel_messages import cancel_messages
 from app.flows.house import House
 from app.flows.last_look import Later, Leave, Never, Withhold, last_look, leaving_notes
@@ -183,6 +184,9 @@ async def _take(unit: Unit, house: House, now: datetime, message_id: UUID) -> Le
 
 async def _cancel(unit: Unit, now: datetime, message: Row[Any], look: Never) -> None:
     await cancel_messages(unit, now, [message.id], look.why)
+    await give_up_asking(
+        unit, now, borrower_id=message.borrower_id, dues=look.unsure, message_id=message.id
+    )
     if look.task is not None:
         await open_task(
             unit,

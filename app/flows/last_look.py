@@ -67,11 +67,15 @@ class Later:
 
 @dataclass(frozen=True, slots=True)
 class Never:
-    """Its reason is gone. `task` is set where a person must go on."""
+    """Its reason is gone. `task` is set where a person must go on.
+
+    `unsure` are the debts whose amount nobody confirmed: people have to find out.
+    """
 
     why: CancelReason
     task: TaskReason | None = None
     because: str = ""
+    unsure: tuple[Due, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -91,7 +95,7 @@ async def last_look(unit: Unit, house: House, now: datetime, message: Row[Any]) 
     )
     if isinstance(look, Never) and not about_funds:
         # The strategy goes on by itself; nobody has to stand in for a notice.
-        return Never(look.why)
+        return Never(look.why, unsure=look.unsure)
     return look
 
 
@@ -244,11 +248,7 @@ async def _owed_fresh(
     unsure = stale(dues, now, house.settings.owed_max_age)
     if not unsure:
         return None
-    refused = Never(
-        CancelReason.OWED_AMOUNT_STALE,
-        TaskReason.OWED_AMOUNT_STALE,
-        "The lender's system has not said lately what is owed.",
-    )
+    refused = Never(CancelReason.OWED_AMOUNT_STALE, unsure=unsure)
     verdict = dict(message.verdict or {})
     asked_at = verdict.get(_OWED_ASKED)
     if asked_at is not None and now - datetime.fromisoformat(asked_at) > _OWED_PATIENCE:

@@ -242,6 +242,35 @@ async def check_lenders(unit: Unit, *, demo: bool) -> list[Finding]:
     return found or [ok("lenders", f"{len(rows)}, all complete")]
 
 
+async def check_confirmations(unit: Unit) -> list[Finding]:
+    """Lenders whose systems do not say what is owed when they are asked. Business time."""
+    rows = (await unit.conn.execute(_UNCONFIRMED)).all()
+    found = []
+    for row in rows:
+        what = (
+            f"what is owed is not confirmed in {row.cases} cases, the oldest since "
+            f"{row.since:%Y-%m-%d %H:%M} UTC: nothing is sent about them"
+        )
+        mend = "Look why its system does not answer loan.balance_requested."
+        if not row.webhook_url:
+            mend = (
+                f"Nobody can be asked: saldo lender set --lender {row.slug} webhook_url=https://..."
+            )
+        found.append(wrong(f"amounts of {row.slug}", what, mend))
+    return found
+
+
+_UNCONFIRMED: Final = text(
+    """
+    SELECT n.slug, n.webhook_url, count(*) AS cases,
+        min(t.created_at) AT TIME ZONE 'UTC' AS since
+    FROM tasks t JOIN lenders n ON n.id = t.lender_id
+    WHERE t.reason = 'owed_amount_stale' AND t.state IN ('open', 'taken')
+    GROUP BY n.id ORDER BY n.slug
+    """
+)
+
+
 ROLES: Final = ((APP_ROLE, "SALDO_DATABASE_URL"), (ENGINE_ROLE, "SALDO_DATABASE_ENGINE_URL"))
 
 

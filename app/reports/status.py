@@ -1,4 +1,4 @@
-"""Where the house stands, in nine counts. Each is one SELECT that anybody can check by hand."""
+"""Where the house stands, in ten counts. Each is one SELECT that anybody can check by hand."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from typing import Any, Final
 from sqlalchemy import Select, exists, func, select
 
 from app.domain.payment import PaymentState
-from app.domain.task import TaskState
+from app.domain.task import TaskReason, TaskState
 from app.store.dues import last_due_day
 from app.store.tables import (
     cases,
@@ -27,6 +27,7 @@ from app.store.unit import Unit
 
 # What a read attempt notes when a bank refused it because its allowance was spent.
 REFUSED: Final = "limited"
+_WAITING: Final = (TaskState.OPEN.value, TaskState.TAKEN.value)
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,6 +40,7 @@ class Counts:
     messages_sent: int
     payments_settled: int
     tasks_open: int
+    owed_unconfirmed: int
     reads: int
     reads_refused: int
 
@@ -71,9 +73,10 @@ def _queries(now: datetime) -> tuple[Select[Any], ...]:
         select(count).select_from(funds_signals),
         select(count).select_from(messages).where(messages.c.sent_at.is_not(None)),
         select(count).select_from(payments).where(payments.c.state == PaymentState.SETTLED.value),
+        select(count).select_from(tasks).where(tasks.c.state.in_(_WAITING)),
         select(count)
         .select_from(tasks)
-        .where(tasks.c.state.in_((TaskState.OPEN.value, TaskState.TAKEN.value))),
+        .where(tasks.c.state.in_(_WAITING), tasks.c.reason == TaskReason.OWED_AMOUNT_STALE.value),
         select(count).select_from(read_attempts),
         select(count).select_from(read_attempts).where(read_attempts.c.outcome == REFUSED),
     )

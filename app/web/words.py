@@ -94,7 +94,8 @@ _TASK_SENTENCES: Final[Mapping[TaskReason, str]] = {
     TaskReason.PAYMENT_UNCLEAR: "Look at your bank statement before anything else.",
     TaskReason.PAYMENT_RETURNED: "The loan is open again. No message leaves by itself.",
     TaskReason.OVERPAID: "Refund what was too much.",
-    TaskReason.OWED_AMOUNT_STALE: "Your ledger has not confirmed the amount, so nothing was sent.",
+    TaskReason.OWED_AMOUNT_STALE: "The lender’s system did not confirm the amount, so nothing was "
+    "sent. Ask there, or have its webhook mended.",
     TaskReason.COLLECTOR_ACTS: "Money is there. Call while it is.",
     TaskReason.CALL_BORROWER: "The strategy asks for a call today.",
     TaskReason.CALL_BACK: "The borrower asked to be called at this time.",

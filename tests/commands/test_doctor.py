@@ -232,7 +232,7 @@ def test_status_counts(saldo: Saldo) -> None:
     assert counts == dict.fromkeys(
         (
             "loans_open", "loans_recovered", "signals", "messages_sent", "payments_settled",
-            "tasks_open", "reads", "reads_refused", "invariants_broken",
+            "tasks_open", "owed_unconfirmed", "reads", "reads_refused", "invariants_broken",
         ),
         0,
     )  # fmt: skip

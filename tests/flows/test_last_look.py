@@ -297,6 +297,7 @@ async def test_an_old_amount_that_nobody_confirms_is_a_task(street: Street) -> N
     await street.minutes_pass(*[30] * 10)
     assert await why(street, who) == ("cancelled", "owed_amount_stale")
     assert await street.tasks(who) == ["owed_amount_stale"]
+    assert await street.value("SELECT case_id FROM tasks") == who.cases[0]
     asked = street.system.events().count("loan.balance_requested")
     assert 1 < asked <= 6, "at most once an hour"
     # His word, however late, ends the matter: machines may go on with the money in sight.

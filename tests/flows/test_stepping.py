@@ -12,6 +12,8 @@ from app.domain.hold import HoldKind
 from app.domain.task import TaskOutcome
 from app.flows.set_hold import set_hold
 from app.flows.step_cases import CasesStepped, plan_steps, step_cases
+from app.reports.checkup import check_confirmations
+from app.reports.status import status_of
 from tests.flows.collector import answer
 from tests.flows.street import Neighbour, Street
 
@@ -238,6 +240,42 @@ async def test_a_notice_waits_for_the_lenders_word_on_an_old_amount(street: Stre
     await street.tick()
     assert street.texts_to(who) == 0
     assert [call["type"] for call in await street.told()].count("loan.balance_requested") == 1
+
+
+async def test_an_amount_that_nobody_confirms_is_a_task_for_each_case_and_not_for_each_notice(
+    street: Street,
+) -> None:
+    who, due = await fresh(street, days_late=1, dues=(5_000, 7_000))
+    await on_day(street, due, 3)
+    long_ago = street.now - timedelta(days=30)
+    stale = "UPDATE loans SET owed_as_of = :old RETURNING 1"
+    await street.rows(stale, old=long_ago)
+    await street.minutes_pass(*[30] * 10)
+    assert await street.tasks(who) == ["owed_amount_stale"] * 2
+    opened = await street.rows("SELECT case_id FROM tasks")
+    assert {row.case_id for row in opened} == set(who.cases)
+    assert street.texts_to(who) == 0
+    async with street.store.engine_unit() as unit:
+        [finding] = await check_confirmations(unit)
+        counts = await status_of(unit, street.now)
+    assert (finding.verdict, counts.owed_unconfirmed) == ("wrong", 2)
+    assert "2 cases" in finding.what
+    # A person made nothing of it: the next notice fails for the same want, and asks nobody again.
+    await street.rows(
+        "UPDATE tasks SET state = 'done', ended_at = :now RETURNING 1", now=street.now
+    )
+    await on_day(street, due, 10)
+    await street.rows(stale, old=long_ago)
+    await street.minutes_pass(*[30] * 10)
+    reasons = await street.rows("SELECT cancel_reason FROM messages WHERE state = 'cancelled'")
+    assert [row.cancel_reason for row in reasons] == ["owed_amount_stale"] * 2
+    assert await street.value("SELECT count(*) FROM tasks WHERE reason = 'owed_amount_stale'") == 2
+    # Confirmed, and lost sight of again: that is another matter.
+    await street.rows(stale, old=long_ago + timedelta(days=9))
+    await on_day(street, due, 17)
+    await street.rows(stale, old=long_ago + timedelta(days=9))
+    await street.minutes_pass(*[30] * 10)
+    assert await street.tasks(who) == ["owed_amount_stale"] * 2
 
 
 async def test_the_link_of_a_notice_ends_without_a_task_and_stands_in_no_signals_way(

@@ -33,6 +33,7 @@ async def get_status(caller: ByKey) -> StatusShown:
         messages_sent=counts.messages_sent,
         payments_settled=counts.payments_settled,
         tasks_open=counts.tasks_open,
+        owed_unconfirmed=counts.owed_unconfirmed,
         reads=counts.reads,
         reads_refused=counts.reads_refused,
         business_time=caller.now,

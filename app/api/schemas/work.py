@@ -187,6 +187,12 @@ class StatusShown(Shown):
     messages_sent: int
     payments_settled: int
     tasks_open: int
+    owed_unconfirmed: Annotated[
+        int,
+        Field(
+            description="Cases about which nothing leaves: your system did not confirm the amount."
+        ),
+    ]
     reads: Annotated[int, Field(description="Balance reads attempted at banks.")]
     reads_refused: Annotated[
         int, Field(description="Reads that a bank refused because its allowance was spent.")
