@@ -28,7 +28,7 @@ from app.flows.house import House
 from app.flows.start_payment import bank_seen
 from app.ports import Bank
 from app.store.brakes import emails_stopped, holds_of, opted_out
-from app.store.dues import dues_of
+from app.store.dues import coming_of, dues_of
 from app.store.links import find_link, load_link, session_holds, works
 from app.store.payments import RETURN_HASH, amount_of, live_payment, open_redirect
 from app.store.tables import borrowers, lenders, payments, tasks
@@ -41,7 +41,8 @@ class LinkPage(StrEnum):
     check: prove who you are. locked: too many wrong answers. pay: choose an amount and go on.
     to_bank: a payment has begun, go on at the bank. preparing: look again in a moment.
     on_its_way: authorised, not arrived yet. paid: nothing is due any more, thanks to him.
-    nothing_due: nothing is due. over: the link's time has passed.
+    coming: nothing is due yet, something will be. nothing_due: nothing is and nothing will be.
+    over: the link's time has passed.
     """
 
     CHECK = "check"
@@ -51,6 +52,7 @@ class LinkPage(StrEnum):
     PREPARING = "preparing"
     ON_ITS_WAY = "on_its_way"
     PAID = "paid"
+    COMING = "coming"
     NOTHING_DUE = "nothing_due"
     OVER = "over"
 
@@ -76,15 +78,24 @@ class DueLine:
 
 
 @dataclass(frozen=True, slots=True)
+class ComingLine:
+    """What falls due next on one loan. `due_on` is a day of the lender's calendar."""
+
+    product: str
+    amount: Money
+    due_on: date
+
+
+@dataclass(frozen=True, slots=True)
 class LinkView:
     """Everything the page may show in its state; empty where it may not.
 
     `asks_birth_date` and `asks_document` say which answers the lender has given us to compare.
-    `dues` and `totals` (one per currency) are filled only after the check. `payment` is the amount
-    of the payment that has begun, `refused` that the last one came to nothing. `bank_id` is his
-    own bank, `banks` all he can pay from. `said` is what he told us before and nobody has dealt
-    with yet. `in_peace`: a hold keeps us from asking for any of it, and him from nothing.
-    `expires_at` is business time.
+    `dues` and `totals` (one per currency) are filled only after the check, and so is `coming`,
+    where nothing is due. `payment` is the amount of the payment that has begun, `refused` that the
+    last one came to nothing. `bank_id` is his own bank, `banks` all he can pay from. `said` is what
+    he told us before and nobody has dealt with yet. `in_peace`: a hold keeps us from asking for any
+    of it, and him from nothing. `expires_at` is business time.
     `emails_stopped` is None for somebody without an e-mail address.
     """
 
@@ -100,6 +111,7 @@ class LinkView:
     asks_document: bool
     dues: tuple[DueLine, ...] = ()
     totals: tuple[Money, ...] = ()
+    coming: tuple[ComingLine, ...] = ()
     payment: Money | None = None
     redirect_url: str = ""
     refused: bool = False
@@ -189,10 +201,13 @@ async def _after_the_check(
     last = await _last_payment(unit, link.id)
     connector = house.settings.payment_connector
     page, redirect_url = LinkPage.PAY, ""
+    coming: tuple[ComingLine, ...] = ()
     if live is not None:
         page, redirect_url = await _standing(unit, now, live)
     elif not lines:
-        page = LinkPage.PAID if last in _GOOD else LinkPage.NOTHING_DUE
+        coming = await _coming(unit, link.borrower_id)
+        page = LinkPage.COMING if coming else LinkPage.NOTHING_DUE
+        page = LinkPage.PAID if last in _GOOD else page
     elif not works(link, now):
         page = LinkPage.PAID if last in _GOOD else LinkPage.OVER
     return replace(
@@ -200,6 +215,7 @@ async def _after_the_check(
         page=page,
         dues=lines,
         totals=_totals(lines),
+        coming=coming,
         payment=amount_of(live) if live is not None else None,
         redirect_url=redirect_url,
         refused=last is PaymentState.REJECTED,
@@ -207,6 +223,13 @@ async def _after_the_check(
         banks=house.payment(connector).banks(),
         said=await _waits_for_a_person(unit, link.borrower_id),
         in_peace=await _in_peace(unit, now, link.borrower_id, lines),
+    )
+
+
+async def _coming(unit: Unit, borrower_id: UUID) -> tuple[ComingLine, ...]:
+    return tuple(
+        ComingLine(due.product, due.amount, due.oldest_due_on)
+        for due in await coming_of(unit, borrower_id)
     )
 
 

@@ -8,23 +8,21 @@ from datetime import date, datetime
 from typing import Any
 from uuid import UUID
 
-from sqlalchemy import Row, func, select, update
+from sqlalchemy import Row, select, update
 
 from app.domain.case import CaseState
 from app.domain.contact_policy import ContactPurpose
 from app.domain.errors import Invalid, NotFound
 from app.domain.hold import PRESSURE
 from app.domain.message import CancelReason, Channel
-from app.domain.money import Money
 from app.domain.strategy import PERSON_FIRST
 from app.domain.template import Cause
 from app.flows.cases_in_hand import local_today
 from app.flows.house import House
 from app.flows.look_at_person import Person
 from app.flows.notice_words import Owed, Promised, Subject, notice_words
-from app.store.arrays import among
-from app.store.dues import Due
-from app.store.tables import instalments, loans, messages, strategy_steps
+from app.store.dues import Due, coming_of
+from app.store.tables import messages, strategy_steps
 from app.store.unit import Unit
 
 
@@ -122,40 +120,10 @@ async def _coming(
     if any(hold.case_id is None and hold.stops(*PRESSURE) for hold in person.holds):
         return Standing(gone=CancelReason.HOLD)
     today = local_today(unit, person, now)
-    rows = await unit.conn.execute(
-        select(
-            loans.c.id,
-            loans.c.external_ref,
-            loans.c.product,
-            loans.c.currency,
-            loans.c.owed_as_of,
-            loans.c.next_due_on,
-            func.sum(instalments.c.amount_minor - instalments.c.paid_minor).label("minor"),
-        )
-        .join(instalments, instalments.c.loan_id == loans.c.id)
-        .where(
-            among(loans.c.id, anchors),
-            loans.c.state == "active",
-            loans.c.case_id.is_(None),
-            instalments.c.due_on == loans.c.next_due_on,
-            instalments.c.paid_minor < instalments.c.amount_minor,
-        )
-        .group_by(loans.c.id)
-        .order_by(loans.c.next_due_on, loans.c.id)
-    )
     dues = tuple(
-        Due(
-            row.id,
-            row.external_ref,
-            row.product,
-            None,
-            None,
-            Money(int(row.minor), row.currency),
-            row.next_due_on,
-            row.owed_as_of,
-        )
-        for row in rows
-        if row.next_due_on == anchors[row.id] and row.next_due_on > today
+        due
+        for due in await coming_of(unit, person.id)
+        if due.oldest_due_on == anchors.get(due.loan_id) and due.oldest_due_on > today
     )
     return Standing(dues, None if dues else CancelReason.NOTHING_DUE)
 

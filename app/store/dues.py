@@ -16,7 +16,7 @@ from sqlalchemy import ColumnElement, Date, DateTime, cast, func, literal, selec
 from app.domain.case import CaseState
 from app.domain.money import Money
 from app.store import driver
-from app.store.tables import lenders, loans
+from app.store.tables import instalments, lenders, loans
 from app.store.unit import Unit
 
 
@@ -91,6 +91,49 @@ async def dues_of(
         )
         found[borrower_id] = (*found.get(borrower_id, ()), due)
     return found
+
+
+async def coming_of(unit: Unit, borrower_id: UUID) -> tuple[Due, ...]:
+    """What falls due next on each of his loans in good order, the nearest first.
+
+    `oldest_due_on` is the day on which it does. A loan with a case has something due already, and
+    one that is not collected any more has nothing to come.
+    """
+    rows = await unit.conn.execute(
+        select(
+            loans.c.id,
+            loans.c.external_ref,
+            loans.c.product,
+            loans.c.currency,
+            loans.c.owed_as_of,
+            loans.c.next_due_on,
+            func.sum(instalments.c.amount_minor - instalments.c.paid_minor).label("minor"),
+        )
+        .join(instalments, instalments.c.loan_id == loans.c.id)
+        .where(
+            loans.c.borrower_id == borrower_id,
+            loans.c.state == "active",
+            loans.c.case_id.is_(None),
+            loans.c.collection_ended_at.is_(None),
+            instalments.c.due_on == loans.c.next_due_on,
+            instalments.c.paid_minor < instalments.c.amount_minor,
+        )
+        .group_by(loans.c.id)
+        .order_by(loans.c.next_due_on, loans.c.id)
+    )
+    return tuple(
+        Due(
+            row.id,
+            row.external_ref,
+            row.product,
+            None,
+            None,
+            Money(int(row.minor), row.currency),
+            row.next_due_on,
+            row.owed_as_of,
+        )
+        for row in rows
+    )
 
 
 async def due_of_loan(unit: Unit, loan_id: UUID, now: datetime) -> Due | None:

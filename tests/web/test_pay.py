@@ -8,9 +8,12 @@ from typing import Any
 
 import pytest
 
+from app.domain.money import Money
+from app.flows.report_repayment import RepaymentWanted, report_repayment
 from app.ports import PayStatus
 from app.web.pages.pay import read_day
 from tests.flows.street import BORN, LAST4, Neighbour, Street
+from tests.flows.test_reminding import coming, look, someone
 from tests.web.conftest import Browser, OpenBrowser
 from tests.web.reading import Page
 
@@ -48,6 +51,36 @@ async def test_before_the_check_the_page_proves_who_asks_and_tells_nothing(
         assert "+34 910 00 00 00" in page.text
         assert re.search(r"\b[0-9A-F]{3}-[0-9A-F]{3}\b", page.text)
         assert not [word for word in _TELLS if word in page.text]
+
+
+async def test_behind_a_reminder_stands_what_falls_due_and_no_form(
+    street: Street, browser: OpenBrowser
+) -> None:
+    who = await someone(street)
+    await coming(street, who, 3, 33)
+    await look(street)
+    await street.tick()
+    address, phone = f"/p/{street.token_on(who)}", browser()
+    before = await phone.open(f"{address}?lang=en")
+    assert not [word for word in (*_TELLS, "Coming up") if word in before.text]
+    for language, words in (("en", "Coming up"), ("es", "Próximo pago"), ("pl", "płatność")):
+        page = await phone.open(f"{address}?lang={language}")
+        if page.has("check"):
+            page = await phone.send(page, "check", birth_date=BORN.isoformat())
+        assert words in page.text
+        assert page.problems == []
+        assert not page.has("pay")
+    page = await phone.open(f"{address}?lang=en")
+    day = street.now.date() + timedelta(days=3)
+    assert f"due on {day.day} {day:%B %Y}" in page.text
+    assert page.text.count("€50.00") == 1, "the next one alone"
+    assert "+34 910 00 00 00" in page.text
+    await report_repayment(
+        street.house, street.now, street.lender_id, "next",
+        RepaymentWanted("all", Money(10_000, "EUR"), street.now),
+    )  # fmt: skip
+    page = await phone.open(f"{address}?lang=en")
+    assert "Nothing is due" in page.text
 
 
 async def test_looking_changes_nothing(street: Street, browser: OpenBrowser) -> None:

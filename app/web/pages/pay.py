@@ -91,6 +91,15 @@ async def _page(
             return _owed(site, request, token, view, trouble)
         case LinkPage.PAID | LinkPage.ON_ITS_WAY:
             return await paid_page(site, request, token, view)
+        case LinkPage.COMING:
+            return borrower_page(
+                site,
+                request,
+                "borrower/coming.html",
+                words_for(request, view.language),
+                coming=view.coming,
+                **_frame(site, request, token, view),
+            )
         case _:
             return _message(site, request, token, view)
 
