@@ -1,4 +1,4 @@
-"""Which attempts to reach somebody count in no cap (12 CFR 1006.14(b)(3))."""
+"""Which attempts to reach somebody count in which caps (12 CFR 1006.14(b)(3))."""
 
 from __future__ import annotations
 
@@ -9,21 +9,20 @@ from typing import Final
 WISH_LASTS: Final = timedelta(days=7)
 
 
-def counts_in_caps(
-    at: datetime,
-    *,
-    asked_for_at: datetime | None = None,
-    connected: bool = True,
-    to_representative: bool = False,
-) -> bool:
-    """Whether an attempt made at `at` counts.
+def asked_for(at: datetime, *, said_at: datetime | None) -> bool:
+    """Whether a contact at `at` is his own wish: said to us directly at most seven days before.
 
-    It does not when he himself asked for it at most seven days before (`asked_for_at`, given to
-    us directly), when it was not connected to the number that was dialled, or when it went to
-    somebody who speaks for him (his lawyer, a court). Written for calls in the United States,
-    kept everywhere: each of them is either his own wish or no contact with him.
+    Rules with `but_asked_for` neither forbid nor count it; every other rule does.
     """
-    if not connected or to_representative:
-        return False
-    asked = asked_for_at is not None and asked_for_at <= at <= asked_for_at + WISH_LASTS
-    return not asked
+    return said_at is not None and said_at <= at <= said_at + WISH_LASTS
+
+
+def counts_in_caps(*, connected: bool = True, to_representative: bool = False) -> bool:
+    """Whether an attempt counts in any cap at all.
+
+    It does not when it was not connected to the number that was dialled (engaged, out of service;
+    ringing out and voicemail are connected), or when it went to somebody who speaks for him (his
+    lawyer, a court). Written for calls in the United States, kept everywhere: neither is a contact
+    with him.
+    """
+    return connected and not to_representative

@@ -73,8 +73,9 @@ class Contact:
     """One past contact. `conversation`: the person was really spoken with.
 
     A contact that begins with the borrower (`outbound` false) is not an attempt, but talking
-    with him starts the cool-down. `counts` is false for attempts that a rule exempts (asked for
-    by the borrower, surely not connected). No case means that it counts for every debt.
+    with him starts the cool-down. `counts` is false for what reached nobody's phone (surely not
+    connected): no rule counts it. `asked_for` is not counted by the rules that say so. No case
+    means that it counts for every debt.
     """
 
     at: datetime
@@ -83,6 +84,7 @@ class Contact:
     outbound: bool = True
     conversation: bool = False
     counts: bool = True
+    asked_for: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -336,7 +338,7 @@ def _ask(
             open_now = permit.forward(micros(now)) == micros(now)
             return permit, words.holidays(here, passed=open_now)
         case Cap() as cap:
-            used, blocked_until = _used(cap, rule.channels, question, zones)
+            used, blocked_until = _used(cap, rule, question, zones)
             left = max(0, cap.limit - used)
             return _Permit(blocked_until, left=left), words.cap(cap, rule.channels, used)
         case CoolDown(length, scope):
@@ -374,12 +376,12 @@ def _counted_together(question: ContactQuestion, scope: Scope) -> Sequence[Seque
 
 
 def _used(
-    cap: Cap, channels: frozenset[Channel], question: ContactQuestion, zones: Sequence[str]
+    cap: Cap, rule: Rule, question: ContactQuestion, zones: Sequence[str]
 ) -> tuple[int, Micros]:
     """How much of a cap is used now, by the debt that used most, and until when it is used up."""
     used, blocked_until = 0, 0
     for group in _counted_together(question, cap.scope):
-        times = sorted(past.at for past in group if _counts(past, cap) and past.channel in channels)
+        times = sorted(past.at for past in group if _counts(past, cap, rule))
         if cap.within is not None:
             begins = question.now - cap.within
             used = max(used, sum(1 for at in times if at > begins))
@@ -395,9 +397,11 @@ def _used(
     return used, blocked_until
 
 
-def _counts(past: Contact, cap: Cap) -> bool:
+def _counts(past: Contact, cap: Cap, rule: Rule) -> bool:
     """Whether a cap counts this contact. A call that reached nobody is an attempt only."""
-    if not past.outbound or not past.counts:
+    if not past.outbound or not past.counts or past.channel not in rule.channels:
+        return False
+    if past.asked_for and rule.but_asked_for:
         return False
     return not cap.reached_only or past.conversation or past.channel is not Channel.CALL
 

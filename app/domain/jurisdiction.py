@@ -86,7 +86,7 @@ class Rule:
     """One rule of contact for some channels, from a day on.
 
     `at_work`: it is asked only when the contact would reach him where he works. `but_asked_for`:
-    it does not hold for a contact that he asked for himself.
+    it does not hold for a contact that he asked for himself, and counts none.
     """
 
     id: str

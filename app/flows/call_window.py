@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import select
 
-from app.domain.contact_exemption import counts_in_caps
+from app.domain.contact_exemption import asked_for as is_asked_for
 from app.domain.contact_policy import ContactPurpose
 from app.domain.errors import NotFound
 from app.domain.message import Channel
@@ -51,10 +51,12 @@ async def call_window(
     case_ids: Iterable[UUID],
     purpose: ContactPurpose = ContactPurpose.COLLECTION,
     asked_for: bool = False,
+    at_work: bool = False,
 ) -> CallWindow:
     """Ask the contact gate for a call. Changes nothing. Raises `NotFound`.
 
-    `purpose` is answer where he said something first, `asked_for` where he wished to be called.
+    `purpose` is answer where he said something first, `asked_for` where he wished to be called,
+    `at_work` where the call would reach him at his place of work.
     """
     wanted: set[About] = {(borrower_id, case_id) for case_id in case_ids}
     found = await call_windows(
@@ -64,6 +66,7 @@ async def call_window(
         wanted or {(borrower_id, None)},
         purpose=purpose,
         asked_for=asked_for,
+        at_work=at_work,
     )
     if not found:
         raise NotFound("There is no such borrower.")
@@ -79,6 +82,7 @@ async def call_windows(
     *,
     purpose: ContactPurpose = ContactPurpose.COLLECTION,
     asked_for: bool = False,
+    at_work: bool = False,
 ) -> dict[About, CallWindow]:
     """The same for several; those that are not there are left out."""
     asked_about = set(wanted)
@@ -102,6 +106,7 @@ async def call_windows(
             channel=Channel.CALL,
             purpose=purpose,
             asked_for=asked_for,
+            at_work=at_work,
         )
         verdict = asked.verdict
         found[borrower_id, case_id] = CallWindow(
@@ -122,4 +127,4 @@ def purpose_of(reason: str) -> ContactPurpose:
 
 def wished_for(reason: str, asked_at: datetime, now: datetime) -> bool:
     """Is a call at `now` one that he asked for, at the moment this task was made?"""
-    return reason == TaskReason.CALL_BACK and not counts_in_caps(now, asked_for_at=asked_at)
+    return reason == TaskReason.CALL_BACK and is_asked_for(now, said_at=asked_at)

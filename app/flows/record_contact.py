@@ -1,4 +1,4 @@
-"""Write down a contact that was made outside Saldo: it counts in the caps like any other."""
+"""Write down a contact that was made outside Saldo: it counts in the caps as it would here."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import Row, select
 
+from app.domain.contact_exemption import counts_in_caps
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import LenderId, UserId
 from app.domain.message import Channel
@@ -23,6 +24,7 @@ from app.store.tables import cases
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
+_OF_NO_CONNECTION: Final = (None, TaskOutcome.NO_ANSWER, TaskOutcome.WRONG_NUMBER)
 # Clocks of people and machines differ a little.
 _SKEW: Final = timedelta(minutes=5)
 
@@ -31,7 +33,9 @@ _SKEW: Final = timedelta(minutes=5)
 class ContactMade:
     """What somebody says happened. `conversation`: the borrower himself was spoken with.
 
-    `made_at` is business time, not ahead, and not so long ago that it counts nowhere.
+    `made_at` is business time, not ahead, and not so long ago that it counts nowhere. Of what we
+    began: `asked_for`, he had asked for it himself in the seven days before; not `connected`, a
+    call that never reached the number (engaged, out of service); `at_work`, it reached him there.
     """
 
     channel: Channel
@@ -40,6 +44,9 @@ class ContactMade:
     conversation: bool
     note: str = ""
     outcome: TaskOutcome | None = None
+    asked_for: bool = False
+    connected: bool = True
+    at_work: bool = False
 
 
 async def record_contact(
@@ -79,6 +86,8 @@ async def record_contact(
             source="outside",
             outcome="" if made.outcome is None else made.outcome.value,
             note=made.note.strip(),
+            counts=counts_in_caps(connected=made.connected),
+            asked_for=made.asked_for,
         )
         await _write_line(unit, now, case, made, window, actor)
         if made.outcome is not None:
@@ -103,6 +112,22 @@ def _check(made: ContactMade, now: datetime) -> None:
         TaskOutcome.RESOLVED,
     ):
         raise Invalid("conversation", "and the outcome contradict each other.")
+    _check_call(made)
+
+
+def _check_call(made: ContactMade) -> None:
+    """What can only be said of contacts that we began, or of calls."""
+    if made.asked_for and not made.outbound:
+        raise Invalid("asked_for", "is for contacts that you began.")
+    dialled = made.outbound and made.channel is Channel.CALL
+    if made.at_work and not dialled:
+        raise Invalid("at_work", "is for calls that you made.")
+    if made.connected:
+        return
+    if not dialled:
+        raise Invalid("connected", "is for calls that you made.")
+    if made.conversation or made.outcome not in _OF_NO_CONNECTION:
+        raise Invalid("connected", "and what came of it contradict each other.")
 
 
 async def _case(unit: Unit, case_id: UUID) -> Row[Any]:
@@ -118,7 +143,13 @@ async def _allowed_then(
     if not made.outbound or made.channel is not Channel.CALL:
         return None
     return await call_window(
-        unit, house.packs, made.made_at, borrower_id=case.borrower_id, case_ids=(case.id,)
+        unit,
+        house.packs,
+        made.made_at,
+        borrower_id=case.borrower_id,
+        case_ids=(case.id,),
+        asked_for=made.asked_for,
+        at_work=made.at_work,
     )
 
 
@@ -138,6 +169,9 @@ async def _write_line(
         "source": "outside",
         "outcome": "" if made.outcome is None else made.outcome.value,
         "note": made.note.strip(),
+        "asked_for": made.asked_for,
+        "connected": made.connected,
+        "at_work": made.at_work,
     }
     if window is not None:
         details |= {"allowed": window.allowed, "because": window.because}

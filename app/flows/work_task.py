@@ -165,7 +165,7 @@ async def _count_call(
         task_id=task.id,
         user_id=user_id,
         outcome=heard.outcome.value,
-        counts=not asked_for,
+        asked_for=asked_for,
     )
     if window.allowed:
         return

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, any_, func, literal, or_, select
+from sqlalchemy import Row, any_, func, literal, or_, select, true
 
 from app.domain.hold import RULES, HoldBlock, HoldFact, HoldKind, may_lift, read_blocks
 from app.domain.message import Channel
@@ -90,7 +90,7 @@ async def hold_book(unit: Unit, now: datetime, *, borrower_id: UUID, case_id: UU
     lines = [_line(row, now) for row in rows]
     return HoldBook(
         lines=tuple(sorted(lines, key=lambda line: not line.counts)),
-        early=await _early(unit, borrower_id, case_id, rows),
+        early=await early_contacts(unit, rows, borrower_id=borrower_id, case_id=case_id),
     )
 
 
@@ -119,10 +119,13 @@ def _line(row: Row[Any], now: datetime) -> HoldLine:
     )
 
 
-async def _early(
-    unit: Unit, borrower_id: UUID, case_id: UUID, rows: Sequence[Row[Any]]
+async def early_contacts(
+    unit: Unit, rows: Sequence[Row[Any]], *, borrower_id: UUID, case_id: UUID | None
 ) -> tuple[EarlyContact, ...]:
-    """Each contact once, under the hold that was known first."""
+    """What was made under these rows of `holds` before anybody here knew of them, newest first.
+
+    Each contact once, under the hold that was known first. `case_id` None: about any case of his.
+    """
     backdated = sorted(
         (
             row
@@ -133,6 +136,14 @@ async def _early(
     )
     if not backdated:
         return ()
+    about = (
+        true()
+        if case_id is None
+        else or_(
+            func.cardinality(contacts.c.case_ids) == 0,
+            literal(case_id) == any_(contacts.c.case_ids),
+        )
+    )
     made = await unit.conn.execute(
         select(contacts.c.made_at, contacts.c.channel)
         .outerjoin(messages, messages.c.id == contacts.c.message_id)
@@ -141,10 +152,7 @@ async def _early(
             contacts.c.direction == "outbound",
             contacts.c.made_at >= min(row.starts_at for row in backdated),
             contacts.c.made_at < max(row.recorded_at for row in backdated),
-            or_(
-                func.cardinality(contacts.c.case_ids) == 0,
-                literal(case_id) == any_(contacts.c.case_ids),
-            ),
+            about,
             really_made(),
         )
         .order_by(contacts.c.made_at.desc())

@@ -105,12 +105,13 @@ async def note_contact(
     note: str = "",
     said: str = "",
     counts: bool = True,
+    asked_for: bool = False,
 ) -> UUID:
     """Count a contact that a person made, or that the borrower began. Returns its id.
 
     `said` are the borrower's own words; they are kept sealed, and cut after `LONGEST_SAID`
-    characters. `counts` False: exempt from the caps (app/domain/contact_exemption.py). An engine
-    unit has to have the lender's keys at hand.
+    characters. `counts` False: exempt from every cap; `asked_for`: from those that say so
+    (app/domain/contact_exemption.py). An engine unit has to have the lender's keys at hand.
     """
     row_id, kept = new_id(), said if len(said) <= LONGEST_SAID else said[: LONGEST_SAID - 1] + "…"
     await unit.conn.execute(
@@ -130,6 +131,7 @@ async def note_contact(
             outcome=outcome,
             note=note,
             counts=counts,
+            asked_for=asked_for,
         )
     )
     return row_id

@@ -56,7 +56,7 @@ _FACTS: Final = """
                 AND b.phone_hash = %(phone)b AND b.phone_enc IS NOT NULL
                 AND o.channel = %(channel)b AND o.stopped_at IS NOT NULL),
         h.kinds, h.cases, h.ends, h.blocks,
-        c.made, c.channels, c.cases, c.outbound, c.conversation, c.counts
+        c.made, c.channels, c.cases, c.outbound, c.conversation, c.counts, c.asked_for
     FROM (
         SELECT array_agg(kind) AS kinds, array_agg(case_id) AS cases, array_agg(ends_at) AS ends,
             array_agg(array_to_string(blocks, ',')) AS blocks
@@ -70,9 +70,11 @@ _FACTS: Final = """
         SELECT array_agg(made_at) AS made, array_agg(channel) AS channels,
             array_agg(array_to_string(case_ids, ',')) AS cases,
             array_agg(direction = 'outbound') AS outbound,
-            array_agg(conversation) AS conversation, array_agg(counts) AS counts
+            array_agg(conversation) AS conversation, array_agg(counts) AS counts,
+            array_agg(asked_for) AS asked_for
         FROM (
-            SELECT k.made_at, k.channel, k.case_ids, k.direction, k.conversation, k.counts
+            SELECT k.made_at, k.channel, k.case_ids, k.direction, k.conversation, k.counts,
+                k.asked_for
             FROM contacts k LEFT JOIN messages m ON m.id = k.message_id
             WHERE k.borrower_id = %(borrower)b AND k.made_at > %(since)b
                 AND (m.id IS NULL OR NOT (m.state IN ('queued', 'cancelled')
@@ -131,7 +133,13 @@ def _holds(kinds: Any, cases: Any, ends: Any, blocks: Any) -> tuple[HeldBy, ...]
 
 
 def _contacts(
-    made: Any, channels: Any, cases: Any, outbound: Any, conversation: Any, counts: Any
+    made: Any,
+    channels: Any,
+    cases: Any,
+    outbound: Any,
+    conversation: Any,
+    counts: Any,
+    asked_for: Any,
 ) -> list[Contact]:
     # Hundreds of contacts speak of a handful of cases: each list of them is read once.
     about = {
@@ -140,8 +148,8 @@ def _contacts(
     }
     known = {channel.value: channel for channel in Channel}
     return [
-        Contact(at, known[channel], about[text], out, spoke, counted)
-        for at, channel, text, out, spoke, counted in zip(
-            made, channels, cases, outbound, conversation, counts, strict=True
+        Contact(at, known[channel], about[text], out, spoke, counted, wished)
+        for at, channel, text, out, spoke, counted, wished in zip(
+            made, channels, cases, outbound, conversation, counts, asked_for, strict=True
         )
     ]

@@ -39,21 +39,37 @@ OF_CONTACTS: Final = tuple(
 
 @dataclass(frozen=True, slots=True)
 class CaseWork:
-    """`may_call` is the sentence above the number; `call_at` what a call back begins from."""
+    """`may_call` is the sentence above the number; `call_at` what a call back begins from.
+
+    `at_work`: the sentence is about a call to his place of work.
+    """
 
     window: CallWindow
     may_call: str
     promises: CasePromises
     reminders: tuple[ReminderLine, ...]
     call_at: datetime
+    at_work: bool = False
 
 
 async def work_of_case(
-    unit: Unit, site: Site, seat: Seat, file: CaseFile, now: datetime, zone: ZoneInfo
+    unit: Unit,
+    site: Site,
+    seat: Seat,
+    file: CaseFile,
+    now: datetime,
+    zone: ZoneInfo,
+    *,
+    at_work: bool = False,
 ) -> CaseWork:
     """Read it for one case. Changes nothing."""
     window = await call_window(
-        unit, site.house.packs, now, borrower_id=file.person.id, case_ids=(file.id,)
+        unit,
+        site.house.packs,
+        now,
+        borrower_id=file.person.id,
+        case_ids=(file.id,),
+        at_work=at_work,
     )
     promises = await promises_of_case(unit, now, file.id, due=file.due, zone=zone)
     may_call = dialling(window, now)
@@ -66,6 +82,7 @@ async def work_of_case(
         promises=promises,
         reminders=await reminders_of_case(unit, file.id, seat.user_id),
         call_at=tomorrow_morning(now, zone),
+        at_work=at_work,
     )
 
 

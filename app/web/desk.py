@@ -74,6 +74,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "promised": "The promise is written down. Calls and messages stop until its day.",
     "unpromised": "The promise is cancelled.",
     "noted": "Noted. It counts in the contact limits.",
+    "unheard": "Noted. The call was not connected, so it counts in no contact limit.",
     "reminding": "You will be reminded.",
     "forgotten": "The reminder is dropped.",
     "handed_over": "Handed over.",

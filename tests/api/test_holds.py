@@ -6,7 +6,9 @@ from typing import Any
 
 import pytest
 
-from tests.api.conftest import System
+from app.flows.house import House
+from app.flows.open_cases import open_cases
+from tests.api.conftest import NOW, System
 
 pytestmark = pytest.mark.anyio
 
@@ -29,6 +31,26 @@ async def test_a_hold_may_begin_before_it_was_known(sol: System) -> None:
     loan = (await sol.http.get("/v1/loans/L-1")).json()
     assert loan["days_past_due"] == late - 11
     assert loan["days_since_due"] == late
+
+
+async def test_what_was_made_before_a_hold_was_known_is_listed_with_it(
+    sol: System, house: House
+) -> None:
+    await sol.register()
+    await open_cases(house, NOW)
+    case_id = (await sol.http.get("/v1/cases")).json()["items"][0]["id"]
+    call = {"channel": "call", "direction": "outbound", "conversation": False}
+    for made_at in ("2026-02-25T10:00:00Z", "2026-03-01T10:00:00Z"):
+        answer = await sol.http.post(
+            f"/v1/cases/{case_id}/contacts", json={**call, "made_at": made_at}
+        )
+        assert answer.status_code == 201, answer.text
+    late = await set_one(sol, starts_at="2026-02-28T00:00:00Z")
+    asked = await sol.http.get(f"/v1/borrowers/C-1/holds/{late['id']}/contacts")
+    assert asked.json() == [{"at": "2026-03-01T10:00:00Z", "channel": "call"}]
+    known = await set_one(sol)
+    asked = await sol.http.get(f"/v1/borrowers/C-1/holds/{known['id']}/contacts")
+    assert asked.json() == []
 
 
 async def test_less_may_be_stopped_where_the_kind_allows_it(sol: System) -> None:

@@ -163,3 +163,28 @@ async def test_a_call_made_elsewhere_is_counted_once(sol: System, house: House) 
     assert answer.status_code == 422
     async with house.store.unit(sol.lender_id) as unit:
         assert await unit.conn.scalar(text("SELECT count(*) FROM contacts")) == 1
+
+
+async def test_whether_he_may_be_called_is_asked_before_anybody_dials(
+    sol: System, house: House
+) -> None:
+    case_id = await a_case(sol, house)
+    where = f"/v1/cases/{case_id}/call-window"
+    shown = (await sol.http.get(where)).json()
+    assert (shown["allowed"], shown["because"], shown["opens_at"]) == (True, "", None)
+    assert shown["time_zone"] == "Atlantic/Canary", "one of the zones that may be his"
+    assert shown["used"].startswith("0 of at most 7 ")
+    at_work = (await sol.http.get(where, params={"at_work": "true"})).json()
+    assert not at_work["allowed"]
+    assert "place of work" in at_work["because"]
+    # A call that never connected counts in nothing; one that rang does.
+    call = {"channel": "call", "direction": "outbound", "conversation": False}
+    for minute, more in ((0, {"connected": False}), (1, {"asked_for": True})):
+        given = {**call, "made_at": f"2026-03-02T09:0{minute}:00Z", **more}
+        answer = await sol.http.post(f"/v1/cases/{case_id}/contacts", json=given)
+        assert answer.status_code == 201, answer.text
+        used = (await sol.http.get(where)).json()["used"]
+        assert used.startswith(f"{minute} of at most 7 ")
+    wrong = {**call, "direction": "inbound", "asked_for": True, "made_at": "2026-03-02T09:05:00Z"}
+    answer = await sol.http.post(f"/v1/cases/{case_id}/contacts", json=wrong)
+    assert answer.json()["errors"][0]["field"] == "asked_for"

@@ -124,6 +124,8 @@ def _keeps(
         recent = {one.channel for one in ours if at - one.at < each.limit.within}
         return len(recent | {question.channel}) <= each.limit.limit
     assert isinstance(each.limit, Cap)
+    if each.but_asked_for:
+        ours = [one for one in ours if not one.asked_for]
     if each.limit.reached_only:
         ours = [one for one in ours if one.conversation or one.channel is not Channel.CALL]
     return all(
@@ -216,6 +218,7 @@ def questions(draw: st.DrawFn) -> ContactQuestion:
         outbound=st.sampled_from([True, True, True, False]),
         conversation=st.sampled_from([False, False, True]),
         counts=st.sampled_from([True, True, True, False]),
+        asked_for=st.booleans(),
     )
     hold = st.builds(
         Hold,

@@ -50,14 +50,15 @@ async def contacted(street: Street, who: Neighbour, at: datetime, **more: Any) -
     """A contact straight into the book, whoever made it."""
     values = {
         "channel": "call", "direction": "outbound", "conversation": False, "counts": True,
-        "case_ids": [], "message_id": None, **more,
+        "case_ids": [], "message_id": None, "asked_for": False, **more,
     }  # fmt: skip
     async with street.store.engine_unit() as unit:
         await unit.conn.execute(
             text(
                 "INSERT INTO contacts (id, lender_id, borrower_id, made_at, channel, direction, "
-                "conversation, counts, case_ids, message_id) VALUES (gen_random_uuid(), :lender, "
-                ":who, :at, :channel, :direction, :conversation, :counts, :case_ids, :message_id)"
+                "conversation, counts, case_ids, message_id, asked_for) VALUES "
+                "(gen_random_uuid(), :lender, :who, :at, :channel, :direction, :conversation, "
+                ":counts, :case_ids, :message_id, :asked_for)"
             ),
             {"lender": street.lender_id, "who": who.id, "at": at, **values},
         )

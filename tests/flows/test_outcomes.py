@@ -247,6 +247,22 @@ async def test_a_call_made_elsewhere_counts_in_the_caps(street: Street) -> None:
     assert line["source"] == "outside"
 
 
+async def test_what_is_said_of_a_call_decides_where_it_counts(street: Street) -> None:
+    who = await street.neighbour()
+    ago = [street.now - timedelta(hours=hours) for hours in (1, 2, 3)]
+    await noted(street, who, a_call(street, made_at=ago[0], asked_for=True))
+    await noted(street, who, a_call(street, made_at=ago[1], connected=False))
+    # In Spain nobody is called at work; that is said of the call, and it counts.
+    await noted(street, who, a_call(street, made_at=ago[2], at_work=True))
+    rows = await street.rows("SELECT counts, asked_for FROM contacts ORDER BY made_at DESC")
+    assert [tuple(row) for row in rows] == [(True, True), (False, False), (True, False)]
+    lines = await street.rows(
+        "SELECT details FROM timeline WHERE kind = 'contact_noted' ORDER BY id DESC"
+    )
+    assert lines[0].details["allowed"] is False
+    assert "place of work" in lines[0].details["because"]
+
+
 async def test_what_cannot_be_noted(street: Street) -> None:
     who = await street.neighbour()
     wrong = [
@@ -257,6 +273,12 @@ async def test_what_cannot_be_noted(street: Street) -> None:
         a_call(street, outcome=TaskOutcome.NO_ANSWER, conversation=True),
         a_call(street, outcome=TaskOutcome.REFUSES, conversation=False),
         a_call(street, note="x" * 2001, outcome=TaskOutcome.NO_ANSWER),
+        a_call(street, outbound=False, asked_for=True),
+        a_call(street, outbound=False, connected=False),
+        a_call(street, connected=False, conversation=True),
+        a_call(street, connected=False, outcome=TaskOutcome.THIRD_PARTY),
+        a_call(street, channel=Channel.SMS, at_work=True),
+        a_call(street, channel=Channel.EMAIL, connected=False),
     ]
     for made in wrong:
         with pytest.raises(Invalid):

@@ -217,8 +217,19 @@ def test_inbound_calls_are_no_attempts_and_begin_the_rest_under_regulation_f() -
     assert gate("US", zone, 9, 12, channel=CALL, history=rang).allowed
     spoke = (replace(calls(zone, 8, conversation=True)[0], outbound=False),)
     assert gate("US", zone, 9, 12, channel=CALL, history=spoke).earliest_at == local(zone, 15, 12)
-    asked_for = tuple(replace(one, counts=False) for one in calls(zone, *range(2, 9)))
-    assert gate("US", zone, 9, 11, channel=CALL, history=asked_for).allowed
+    unheard = tuple(replace(one, counts=False) for one in calls(zone, *range(2, 9)))
+    wished = tuple(replace(one, asked_for=True) for one in calls(zone, *range(2, 9)))
+    for exempt in (unheard, wished):
+        assert gate("US", zone, 9, 11, channel=CALL, history=exempt).allowed
+
+
+def test_a_call_he_asked_for_counts_where_no_rule_exempts_it() -> None:
+    zone = "Europe/Madrid"
+    wished = tuple(replace(one, asked_for=True) for one in calls(zone, 3, 4, 5))
+    unheard = tuple(replace(one, counts=False) for one in wished)
+    for history, used in ((wished, 3), (unheard, 0)):
+        asked = gate("ES", zone, 6, 11, channel=CALL, history=history)
+        assert asked.tightest.startswith(f"{used} of at most 7 "), asked.tightest
 
 
 def test_a_call_he_asked_for_waits_for_the_morning_and_for_nothing_else() -> None:

@@ -257,6 +257,13 @@ async def test_a_call_made_elsewhere_and_a_reminder(street: Street, sign_in_as: 
     again = await desk.send(page, "contact", made_at="2026-03-03T10:15")
     assert desk.status == 409
     assert "written down already" in again.text
+    page = await desk.open(address)
+    page = await desk.send(page, "contact", made_at="2026-03-03T10:20", not_connected="1")
+    assert "it counts in no contact limit" in page.text
+    assert await street.value("SELECT count(*) FROM contacts WHERE NOT counts") == 1
+    at_work = await desk.open(f"{address}?at_work=1")
+    assert "Calls are not allowed at the borrower's place of work" in at_work.text
+    assert at_work.problems == []
     page = await desk.send(page, "remind", due_at="2026-03-03T12:00", note="ask for the letter")
     assert "You will be reminded" in page.text
     assert "ask for the letter" in page.text

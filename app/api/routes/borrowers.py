@@ -13,6 +13,7 @@ from app.api.routes.shared import CONFLICT, NOT_FOUND, IdInPath, RefInPath
 from app.api.schemas.borrowers import (
     BorrowerGiven,
     BorrowerShown,
+    EarlyContactShown,
     HoldGiven,
     HoldShown,
     OptOutShown,
@@ -25,6 +26,7 @@ from app.flows.opt_out import opt_in, opt_out
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.set_hold import set_hold
 from app.reports import book
+from app.reports.hold_book import early_contacts
 from app.reports.slices import take
 from app.store.unit import Unit
 
@@ -124,6 +126,25 @@ async def list_holds(external_ref: RefInPath, caller: ByKey, asked: Paged) -> Pa
             limit=asked.limit,
         )
         return page(HoldShown, found, asked)
+
+
+@router.get(
+    "/{external_ref}/holds/{hold_id}/contacts",
+    summary="List contacts made before a hold was known",
+    responses=NOT_FOUND,
+)
+async def list_early_contacts(
+    external_ref: RefInPath, hold_id: IdInPath, caller: ByKey
+) -> list[EarlyContactShown]:
+    """What left, or was noted as made, while the hold stood and nobody here knew; newest first.
+
+    At most 100. Empty for a hold that was known when it began.
+    """
+    async with caller.house.store.unit(caller.lender_id) as unit:
+        borrower_id = await book.borrower_id_of(unit, external_ref)
+        hold = await book.hold_of(unit, borrower_id, hold_id)
+        found = await early_contacts(unit, (hold,), borrower_id=borrower_id, case_id=hold.case_id)
+        return [EarlyContactShown.model_validate(one) for one in found]
 
 
 @router.delete(

@@ -13,6 +13,7 @@ from app.api.paging import Page, Paged, page
 from app.api.route import SaldoRoute
 from app.api.routes.shared import CONFLICT, NOT_FOUND, IdInPath, OfBorrower
 from app.api.schemas.people import (
+    CallWindowShown,
     CancelGiven,
     ContactGiven,
     ContactShown,
@@ -25,11 +26,12 @@ from app.api.schemas.work import TaskShown
 from app.api.wire import money_of
 from app.domain.promise import PromiseState
 from app.domain.promise_terms import Part, PromiseSource
+from app.flows.call_window import call_window
 from app.flows.cancel_promise import cancel_promise
 from app.flows.record_contact import ContactMade, record_contact
 from app.flows.take_promise import take_promise
 from app.flows.work_task import finish_task
-from app.reports import activity, promise_records
+from app.reports import activity, book, promise_records
 from app.reports.slices import take
 from app.store.promises import parts_of
 from app.store.unit import Unit
@@ -132,11 +134,52 @@ async def post_contact(case_id: IdInPath, given: ContactGiven, caller: ByKey) ->
             conversation=given.conversation,
             note=given.note,
             outcome=given.outcome,
+            asked_for=given.asked_for,
+            connected=given.connected,
+            at_work=given.at_work,
         ),
         user_id=None,
         actor=caller.actor,
     )
     return ContactShown(id=contact_id)
+
+
+@router.get(
+    "/cases/{case_id}/call-window",
+    summary="Ask whether the borrower may be called",
+    tags=["Cases"],
+    responses=NOT_FOUND,
+)
+async def get_call_window(
+    case_id: IdInPath,
+    caller: ByKey,
+    at_work: Annotated[
+        bool, Query(description="The call would reach the borrower at work.")
+    ] = False,
+    asked_for: Annotated[
+        bool, Query(description="The borrower asked for it in the last seven days.")
+    ] = False,
+) -> CallWindowShown:
+    """Hours, limits, holds and the place of work, before anybody dials. Nothing is counted."""
+    async with caller.house.store.unit(caller.lender_id) as unit:
+        case = await book.case_of(unit, case_id, caller.now)
+        window = await call_window(
+            unit,
+            caller.house.packs,
+            caller.now,
+            borrower_id=case.borrower_id,
+            case_ids=(case_id,),
+            at_work=at_work,
+            asked_for=asked_for,
+        )
+    return CallWindowShown(
+        allowed=window.allowed,
+        because=window.because,
+        opens_at=window.opens_at,
+        until=window.until,
+        time_zone=window.zone,
+        used=window.used,
+    )
 
 
 @router.post(

@@ -156,6 +156,13 @@ class HoldShown(Shown):
     lifted_by: str | None
 
 
+class EarlyContactShown(Shown):
+    """A contact that would not have been made, had the hold been known."""
+
+    at: Instant
+    channel: Annotated[Channel, Field(description="sms, email, call or push.")]
+
+
 class OptOutShown(Shown):
     """Whether a borrower stopped a channel. `stopped_at` is null after he started it again."""
 

@@ -117,6 +117,37 @@ class ContactGiven(Given):
         Field(strict=False, description="Anything but promise and call_back; it has its effect."),
     ] = None
     note: Annotated[Line, Field(max_length=2000, description="For whoever reads it next.")] = ""
+    asked_for: Annotated[
+        bool,
+        Field(
+            description="true: the borrower had asked for it in the seven days before. Rules of "
+            "his country that say so do not count it."
+        ),
+    ] = False
+    connected: Annotated[
+        bool,
+        Field(
+            description="false: a call that never reached the number (engaged, out of service). "
+            "It counts in no limit."
+        ),
+    ] = True
+    at_work: Annotated[bool, Field(description="true: the call reached the borrower at work.")] = (
+        False
+    )
+
+
+class CallWindowShown(Shown):
+    """Whether a borrower may be called now. The answer is the contact gate's, at this moment."""
+
+    allowed: bool
+    because: Annotated[str, Field(description="The rules that say no, in words; empty: none.")]
+    opens_at: Annotated[
+        Instant | None,
+        Field(description="When a no may become a yes; null: waiting does not help."),
+    ]
+    until: Annotated[Instant | None, Field(description="When a yes ends by the clock.")]
+    time_zone: Annotated[str, Field(description="Where the borrower's clock is.")]
+    used: Annotated[str, Field(description="How much of the tightest limit is used, in words.")]
 
 
 class ContactShown(Shown):

@@ -112,7 +112,8 @@ contacts = tenant_table(
     words("source", default="saldo"),  # saldo | outside | import
     words("outcome", default=""),
     words("note", default=""),
-    flag("counts", default=True),  # False: exempt from the caps
+    flag("counts", default=True),  # False: no attempt to reach him, exempt from every cap
+    flag("asked_for", default=False),  # his own wish: exempt where a rule says so
     sealed("said_enc", optional=True),  # what the borrower wrote, in his own words
     UniqueConstraint("lender_id", "message_id"),
     one_of("channel", Channel),

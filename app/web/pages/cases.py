@@ -100,7 +100,8 @@ async def case_page(
         strategy = await strategy_line(unit, now, file.id)
         holds = await hold_book(unit, now, borrower_id=file.person.id, case_id=file.id)
         story_of_loan = await loan_story(unit, file.id, site.settings.buckets, now)
-        work = await work_of_case(unit, site, seat, file, now, zone)
+        at_work = request.query_params.get("at_work") == "1"
+        work = await work_of_case(unit, site, seat, file, now, zone, at_work=at_work)
         suggestion = await suggestion_of(unit, now, file.id)
         flags = await flags_of(unit, file.id)
     story = [tell(entry, zone) for entry in file.entries]

@@ -38,18 +38,19 @@ async def contact(
     """Write down a contact that was made outside Saldo."""
     site, wanted = site_of(request), read_uuid(case_id)
     try:
+        made = _contact_made(seat)
         await record_contact(
             site.house,
             site.now(),
             lender_id=seat.lender_id,
             case_id=wanted,
-            made=_contact_made(seat),
+            made=made,
             user_id=seat.user_id,
             actor=seat.actor,
         )
     except (Invalid, Conflict) as error:
         return await case_page(request, case_id, seat, error.message, error.status)
-    return back_to(f"/cases/{wanted}", "noted")
+    return back_to(f"/cases/{wanted}", "noted" if made.connected else "unheard")
 
 
 def _contact_made(seat: Seat) -> ContactMade:
@@ -70,6 +71,9 @@ def _contact_made(seat: Seat) -> ContactMade:
         conversation=form.ticked("conversation"),
         note=form.text("note", longest=2000),
         outcome=TaskOutcome(outcome) if outcome else None,
+        asked_for=form.ticked("asked_for"),
+        connected=not form.ticked("not_connected"),
+        at_work=form.ticked("at_work"),
     )
 
 
