@@ -26,6 +26,7 @@ from starlette.requests import Request
 from starlette.responses import Response
 from starlette.routing import BaseRoute, Route
 
+from sandbox.apps import Note, has_app
 from sandbox.faces.pages import ROBOT
 from sandbox.faces.wire import parse_amount
 from sandbox.lender_book import (
@@ -35,6 +36,7 @@ from sandbox.lender_book import (
     loan_body,
     loans_of,
     parts_body,
+    person_id_of,
 )
 from sandbox.people import Person
 from sandbox.world import World
@@ -179,7 +181,8 @@ class Lender:
         """
         state = self._people.setdefault(person.id, Registered(person.id))
         if not state.borrower:
-            await self._call("POST", "/v1/borrowers", borrower_body(person))
+            body = borrower_body(person, has_app=has_app(person, self._config.seed))
+            await self._call("POST", "/v1/borrowers", body)
             state.borrower = True
             self._keep(state)
         if not state.asked:
@@ -294,8 +297,11 @@ class Lender:
         """Do what the events that came ask for; how many were done. Raises `NotNow`."""
         done = 0
         for event in [e for e in self._events.values() if not e.done]:
+            data = event.content.get("data", {})
             if event.kind == "loan.balance_requested":
-                await self._say_owed(str(event.content.get("data", {}).get("loan", "")))
+                await self._say_owed(str(data.get("loan", "")))
+            elif event.kind == "message.push_requested":
+                await self._show(str(data.get("message_id", "")), str(data.get("external_ref", "")))
             event.done = True
             self._world.store.put("lender_event", event.event_id, event)
             done += 1
@@ -313,6 +319,24 @@ class Lender:
             "instalments": parts_body(loan.with_paid(came_in)),
         }
         await self._call("PUT", f"/v1/loans/{loan_ref}/owed", body)
+
+    async def _show(self, message_id: str, ref: str) -> None:
+        """Have the app show a message. It is on the screen only once Saldo knows that it will be:
+        what Saldo has sent as a text by then stays away.
+        """
+        person, apps = self._world.people.get(person_id_of(ref)), self._world.apps
+        if person is None or not apps.reaches(person):
+            return
+        note = apps.get(message_id)
+        if note is None:
+            found = await self._call("GET", f"/v1/messages/{message_id}/push")
+            if found is None:
+                return
+            note = Note(message_id, person.id, str(found["body"]), str(found["link"]))
+            apps.keep(note)
+        if await self._call("POST", f"/v1/messages/{message_id}/pushed") is not None:
+            note.shown_at = note.shown_at or self._world.now()
+            apps.keep(note)
 
     async def _settled(self, loan: Loan, as_of: datetime) -> int:
         """Minor units that Saldo reports as settled on a loan up to `as_of`."""

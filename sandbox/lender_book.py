@@ -45,13 +45,14 @@ class Loan:
         return replace(self, parts=tuple(parts))
 
 
-def borrower_body(person: Person) -> dict[str, Any]:
+def borrower_body(person: Person, *, has_app: bool) -> dict[str, Any]:
     """A person as the lender's system registers him."""
     return {
         "external_ref": borrower_ref(person),
         "name": person.name,
         "phone": person.phone,
         "email": address_of(person),
+        "has_app": has_app,
         "country": person.country,
         "time_zone": person.time_zone,
         "language": person.language if person.language in _LANGUAGES else "en",
@@ -62,6 +63,11 @@ def borrower_body(person: Person) -> dict[str, Any]:
 
 def borrower_ref(person: Person) -> str:
     return f"C-{person.id}"
+
+
+def person_id_of(ref: str) -> str:
+    """Whose reference it is: the way back."""
+    return ref.removeprefix("C-")
 
 
 def parts_body(loan: Loan) -> list[dict[str, Any]]:

@@ -47,8 +47,10 @@ class Mode(StrEnum):
     SMS_ERROR_AFTER = "sms_error_after"
     SMS_BACKLOG = "sms_backlog"
     EMAIL_UNKNOWN = "email_unknown"
+    EMAIL_BOUNCES = "email_bounces"
     EMAIL_LATER = "email_later"
     EMAIL_ANSWER_LOST = "email_answer_lost"
+    APP_SILENT = "app_silent"
     CALLBACK_LATE = "callback_late"
     CALLBACK_TWICE = "callback_twice"
     CALLBACK_OUT_OF_ORDER = "callback_out_of_order"
@@ -102,8 +104,10 @@ MEANING: dict[Mode, str] = {
     Mode.SMS_ERROR_AFTER: "500 although the SMS is accepted (value: how often)",
     Mode.SMS_BACKLOG: "the carrier holds SMS for so many hours (value, default 5)",
     Mode.EMAIL_UNKNOWN: "there is no such mailbox, 550 5.1.1",
+    Mode.EMAIL_BOUNCES: "the e-mail is taken and comes back after minutes (value, default 5)",
     Mode.EMAIL_LATER: "the mail server says later, 451 (value: how often)",
     Mode.EMAIL_ANSWER_LOST: "the e-mail is taken, the answer is lost (value: how often)",
+    Mode.APP_SILENT: "the lender's app shows nothing on this phone, and confirms nothing",
     Mode.CALLBACK_LATE: "status callbacks come hours late (value, default 6)",
     Mode.CALLBACK_TWICE: "every status callback comes twice",
     Mode.CALLBACK_OUT_OF_ORDER: "delivered is reported before sent",

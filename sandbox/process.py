@@ -22,9 +22,11 @@ import uvicorn
 
 from sandbox.app import create
 from sandbox.clock import WarpClock
+from sandbox.faces.postmaster import Postmaster
 from sandbox.faces.smtp import Smtp
 from sandbox.faces.twilio_calls import Caller
 from sandbox.lender import Lender, LenderConfig
+from sandbox.mails import BOUNCE_SECRET
 from sandbox.robots import Robots
 from sandbox.texts import TwilioAccount
 from sandbox.troubles import deal
@@ -35,6 +37,7 @@ log = logging.getLogger("sandbox")
 LIFELINE = "SALDO_LIFELINE_FD"
 _GRACE_S = 3.0
 INBOUND_PATH = "/hooks/twilio"
+_BOUNCE_PATH = "/hooks/smtp"
 _CALL_EVERY_S = 0.1
 
 
@@ -145,6 +148,10 @@ async def _serve(arguments: Arguments) -> None:
 
     watch_lifeline(end_from_thread)
     jobs: list[Coroutine[Any, Any, None]] = [_call_webhooks(world, http, stop)]
+    if arguments.saldo:
+        secret = os.environ.get("SANDBOX_BOUNCE_SECRET", BOUNCE_SECRET)
+        postmaster = Postmaster(world, http, f"{arguments.saldo}{_BOUNCE_PATH}", secret)
+        jobs.append(_send_back(postmaster, stop))
     if arguments.robots:
         jobs.append(Robots(world, httpx.AsyncHTTPTransport()).run(stop))
     if lender is not None:
@@ -184,5 +191,12 @@ async def _call_webhooks(world: World, http: httpx.AsyncClient, stop: asyncio.Ev
     caller = Caller(world, http)
     while not stop.is_set():
         await caller.make_due_calls()
+        with suppress(TimeoutError):
+            await asyncio.wait_for(stop.wait(), _CALL_EVERY_S)
+
+
+async def _send_back(postmaster: Postmaster, stop: asyncio.Event) -> None:
+    while not stop.is_set():
+        await postmaster.make_rounds()
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _CALL_EVERY_S)

@@ -110,6 +110,19 @@ class Mail:
 
 
 @dataclass(slots=True)
+class Bounce:
+    """One e-mail on its way back to its sender."""
+
+    id: str
+    to: str
+    sender: str
+    message_id: str
+    due_at: datetime
+    done: bool = False
+    tries: int = 0
+
+
+@dataclass(slots=True)
 class Sms:
     """One text. Inbound ones come from the person's phone."""
 

@@ -22,6 +22,7 @@ _FIRST_ADDED = 5_000
 
 ALWAYS = 0.0
 DEFAULT_VALUE: dict[Mode, float] = {
+    Mode.EMAIL_BOUNCES: 5,
     Mode.REVOKED_MIDWAY: 2,
     Mode.CONSENT_ANSWER_LOST: 1,
     Mode.PAYMENT_ANSWER_LOST: 1,

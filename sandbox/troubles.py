@@ -4,9 +4,13 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
+from sandbox.apps import has_app
 from sandbox.chance import Chance
 from sandbox.modes import Mode
 from sandbox.world import World
+
+# Of a hundred people with the lender's app: on these phones it is shut off.
+_SILENT = 20
 
 # Of a thousand people.
 _COMMON: tuple[tuple[Mode | None, int], ...] = (
@@ -28,7 +32,9 @@ _COMMON: tuple[tuple[Mode | None, int], ...] = (
     (Mode.LIMIT_UNSTATED, 5),
     (Mode.UNKNOWN_TYPES, 5),
     (Mode.FROZEN_OLD_DATE, 5),
-    (None, 840),
+    (Mode.EMAIL_BOUNCES, 20),
+    (Mode.EMAIL_UNKNOWN, 10),
+    (None, 810),
 )
 
 
@@ -48,6 +54,9 @@ def deal(world: World) -> int:
         for person in world.people.values():
             chance = Chance(world.town.begin.seed, ("trouble", person.id))
             mode = chance.weighted(_COMMON, "mode")
+            silent = chance.between(1, 100, "app") <= _SILENT
+            if mode is None and silent and has_app(person, world.town.begin.seed):
+                mode = Mode.APP_SILENT
             if mode is not None:
                 world.set_mode(person.id, mode)
                 dealt += 1

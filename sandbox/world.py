@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 
 from sandbox.allowance import Allowance
+from sandbox.apps import Apps
 from sandbox.banks import BY_ID
 from sandbox.clock import Now, real_now
 from sandbox.consents import Consents
@@ -69,6 +70,7 @@ class World:
         self.payments = Payments(self.town)
         self.texts = Texts(self.town, twilio)
         self.mails = Mails(self.town)
+        self.apps = Apps(self.town)
         self.mind = Mind(self.town, self.texts)
         self.allowance = Allowance()
         self.paths = Paths(presence)
@@ -182,7 +184,7 @@ class World:
             ),
             *(
                 {"kind": "email_twice", "message_id": message_id}
-                for message_id, times in Counter(m.message_id for m in self.mails.all()).items()
+                for message_id, times in Counter(self.mails.message_ids()).items()
                 if times > 1
             ),
             *({"kind": "over_allowance", **found} for found in self.over_allowance()),

@@ -5,23 +5,30 @@ from __future__ import annotations
 import asyncio
 import json
 import secrets
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from datetime import datetime
 from pathlib import Path
 
 from app import wiring
 from app.domain.errors import Conflict, Misconfigured
+from app.domain.ids import LenderId
+from app.domain.message import Channel
 from app.domain.roles import Role
+from app.domain.stages import Notice, StrategyBody
+from app.flows.choose_strategy import ChoiceScope, choose_strategy
 from app.flows.house import House
+from app.flows.install_strategies import install_strategy
 from app.flows.make_key import make_key
-from app.flows.make_lender import LenderWanted, make_lender
+from app.flows.make_lender import LenderWanted, make_lender, set_lender
 from app.flows.manage_users import add_user
+from app.reference.strategies import DEFAULT, shipped_strategies
 from app.settings import Settings
 from app.store.embedded_setup import write_private
 from app.web.passwords import Passwords
 
 # The creditor's account, at a bank that does not exist.
 CREDITOR_IBAN = "ES7921000813610123456789"
+_APP_PATIENCE_MINUTES = 180
 _DESKS = (
     (Role.COLLECTOR, "carla@sol.example", "Carla Collector"),
     (Role.COLLECTION_MANAGER, "manuel@sol.example", "Manuel Manager"),
@@ -114,6 +121,7 @@ async def _create(house: House, now: datetime, webhook_url: str) -> Cast:
             password_hash=hashed,
             actor="demo",
         )
+    await _use_the_app(house, now, made.id)
     key = await make_key(house, now, made.id, "the lender's own system", actor="demo")
     return Cast(
         lender_id=str(made.id),
@@ -121,4 +129,44 @@ async def _create(house: House, now: datetime, webhook_url: str) -> Cast:
         webhook_secret=made.webhook_secret,
         password=password,
         sign_ins=tuple((role.value, email) for role, email, _ in _DESKS),
+    )
+
+
+async def _use_the_app(house: House, now: datetime, lender_id: LenderId) -> None:
+    """The demo's lender has an app: what the soft strategy says by text goes there first.
+
+    Whoever has not the app gets the text at once.
+    """
+    soft = shipped_strategies()[DEFAULT]
+    async with house.store.unit(lender_id) as unit:
+        strategy_id = await install_strategy(unit, now, lender_id, by_app_first(soft))
+    # On the demo's fast clock half an hour is two real seconds.
+    patience = {"push_fallback_minutes": _APP_PATIENCE_MINUTES}
+    await set_lender(house, now, lender_id, patience, actor="demo")
+    await choose_strategy(
+        house,
+        now,
+        lender_id=lender_id,
+        scope=ChoiceScope.LENDER,
+        target="",
+        strategy_id=strategy_id,
+        reason="Our borrowers have our app.",
+        actor="demo",
+    )
+
+
+def by_app_first(body: StrategyBody) -> StrategyBody:
+    """The same strategy with its texts as messages in the lender's app."""
+
+    def by_app(notices: tuple[Notice, ...]) -> tuple[Notice, ...]:
+        return tuple(
+            replace(one, channel=Channel.PUSH) if one.channel is Channel.SMS else one
+            for one in notices
+        )
+
+    return replace(
+        body,
+        name=f"{body.name}_app",
+        remind=by_app(body.remind),
+        stages=tuple(replace(stage, notices=by_app(stage.notices)) for stage in body.stages),
     )

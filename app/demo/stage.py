@@ -15,6 +15,7 @@ from app.store.embedded_place import reachable_postgres_dir
 from app.supervisor.children import Child, saldo_child
 from app.supervisor.serve import standard_children
 from sandbox.bank_list import as_toml
+from sandbox.mails import BOUNCE_SECRET
 
 # A Monday, seven in the morning in Madrid.
 FIRST_MORNING = datetime(2026, 3, 2, 6, 0, tzinfo=UTC)
@@ -67,6 +68,7 @@ def environment(settings: Settings, folder: Path) -> Mapping[str, str]:
         "SALDO_SMTP_PORT": str(settings.demo_mail_port),
         "SALDO_SMTP_SECURITY": "none",
         "SALDO_SMTP_FROM_ADDRESS": "mensajes@sol.example",
+        "SALDO_SMTP_BOUNCE_SECRET": BOUNCE_SECRET,
         "SALDO_LENDER_WEBHOOK_ALLOW_LOOPBACK": "true",
         "SALDO_LOG_LEVEL": os.environ.get("SALDO_LOG_LEVEL", "error"),
     }

@@ -1,7 +1,7 @@
 """An e-mail did not arrive: a dead address is given up, and a person is told when nothing is left.
 
-As long as he has a telephone number, the texts and the calls go on without it, and nobody has to
-do anything about one e-mail.
+As long as he has a telephone number that is his, the texts and the calls go on without it, and
+nobody has to do anything about one e-mail.
 """
 
 from __future__ import annotations
@@ -41,7 +41,8 @@ async def email_failed(
         details = {"message_id": str(message.id), "said": said}
         line = Line(person.id, Kind.EMAIL_DEAD, CARRIER, details, lender_id=person.lender_id)
         await timeline.write(unit, now, [line])
-    if person.phone_enc is None and message.case_ids:
+    texted = person.phone_enc is not None and person.phone_doubted_at is None
+    if not texted and message.case_ids:
         await open_task(
             unit,
             now,

@@ -28,11 +28,14 @@ async def install_strategies(unit: Unit, now: datetime, lender_id: UUID) -> int:
     """
     added = 0
     for body in shipped_strategies().values():
-        added += await _install(unit, now, lender_id, body)
+        added += await install_strategy(unit, now, lender_id, body) is not None
     return added
 
 
-async def _install(unit: Unit, now: datetime, lender_id: UUID, body: StrategyBody) -> bool:
+async def install_strategy(
+    unit: Unit, now: datetime, lender_id: UUID, body: StrategyBody
+) -> UUID | None:
+    """Add one strategy, in force, unless there is one of this name; its id if it was added."""
     strategy_id = new_id()
     made = await unit.conn.execute(
         insert(strategies)
@@ -43,7 +46,7 @@ async def _install(unit: Unit, now: datetime, lender_id: UUID, body: StrategyBod
         .returning(strategies.c.id)
     )
     if made.first() is None:
-        return False
+        return None
     await unit.conn.execute(
         insert(strategy_versions).values(
             id=new_id(),
@@ -81,4 +84,4 @@ async def _install(unit: Unit, now: datetime, lender_id: UUID, body: StrategyBod
         after={"name": body.name, "number": 1, "default": body.name == DEFAULT},
         lender_id=lender_id,
     )
-    return True
+    return strategy_id

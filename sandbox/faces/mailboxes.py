@@ -43,4 +43,10 @@ class Mailboxes:
             }
             for mail in self._world.mails.of_person(person)
         ]
-        return page("mailbox.html", person=person, address=address_of(person), mails=mails)
+        back = [
+            bounce.due_at.astimezone(zone).strftime("%a %d %b, %H:%M")
+            for bounce in self._world.mails.sent_back(person)
+        ]
+        return page(
+            "mailbox.html", person=person, address=address_of(person), mails=mails, back=back
+        )

@@ -178,16 +178,32 @@ class Phones:
             bank=BY_ID[person.bank_id] if person else None,
             mails=len(self._world.mails.of_person(person)) if person else 0,
             bubbles=bubbles,
+            notes=self._notes(person),
             notices=list(reversed(incoming))[:4],
             local=now.astimezone(ZoneInfo(handset.zone)),
             mark=self._mark(handset, now),
             paused=person is not None and self._world.town.settings(person.id).paused,
         )
 
+    def _notes(self, person: Person | None) -> list[dict[str, Any]]:
+        """What the lender's app shows, the newest first."""
+        if person is None:
+            return []
+        zone = ZoneInfo(person.time_zone)
+        return [
+            {
+                "html": linked(f"{note.body}\n{note.link}"),
+                "preview": preview(note.body),
+                "at": at.astimezone(zone).strftime("%a %d %b, %H:%M"),
+            }
+            for at, note in reversed(self._world.apps.on_phone(person))
+        ]
+
     def _mark(self, handset: Handset, now: datetime) -> str:
         """Changes exactly when the page would show another text."""
         texts = self._world.texts.on_phone(handset.number, now)
-        return f"{len(texts)}-{texts[-1].sid if texts else ''}"
+        notes = len(self._notes(handset.person))
+        return f"{len(texts)}-{texts[-1].sid if texts else ''}-{notes}"
 
     async def _news(self, request: Request) -> Response:
         handset = self.handset(request.path_params["id"])

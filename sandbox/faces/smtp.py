@@ -1,13 +1,15 @@
 """The town's mail server: SMTP (RFC 5321) as far as one sender needs it, without TLS.
 
 It listens on this machine alone. Mailboxes that do not exist are refused as real servers do it
-(550 5.1.1); a person's modes make it say "later", or hang up after it took the text.
+(550 5.1.1); a person's modes make it say "later", hang up after it took the text, or find out
+only afterwards that nobody lives there (faces/postmaster.py).
 """
 
 from __future__ import annotations
 
 import asyncio
 import re
+from datetime import timedelta
 
 from sandbox.modes import Mode
 from sandbox.people import Person
@@ -116,12 +118,22 @@ class _Talk:
                 raise HangUp
             # A dot at the beginning of a line was doubled on the way (RFC 5321, 4.5.2).
             lines.append(line[1:] if line.startswith(b".") else line)
-        for address, _ in self._to:
-            self._world.mails.accept(self._sender, address, b"".join(lines), self._world.now())
+        for address, person in self._to:
+            self._put_in(address, person, b"".join(lines))
         if any(self._world.town.take(person.id, Mode.EMAIL_ANSWER_LOST) for _, person in self._to):
             raise HangUp
         self._to = []
         await self._say("250 2.0.0 taken")
+
+    def _put_in(self, address: str, person: Person, content: bytes) -> None:
+        """Into the mailbox, or on its way back."""
+        now, mails = self._world.now(), self._world.mails
+        minutes = self._world.town.mode(person.id, Mode.EMAIL_BOUNCES)
+        if minutes is None:
+            mails.accept(self._sender, address, content, now)
+        else:
+            due_at = now + timedelta(minutes=minutes)
+            mails.send_back(self._sender, address, content, due_at)
 
     async def _say(self, *lines: str) -> None:
         self._writer.write("".join(f"{line}\r\n" for line in lines).encode())

@@ -139,12 +139,11 @@ async def test_a_bounce_of_an_older_address_does_not_end_the_new_one(street: Str
     assert await street.value("SELECT email_enc FROM borrowers WHERE id = :id", id=who.id)
 
 
-async def test_a_person_is_told_when_no_way_is_left(street: Street) -> None:
+@pytest.mark.parametrize("lost", ["phone_enc = NULL", "phone_doubted_at = now()"])
+async def test_a_person_is_told_when_no_way_is_left(street: Street, lost: str) -> None:
     who, _, _ = await waiting(street)
     await street.tick()
-    await street.rows(
-        "UPDATE borrowers SET phone_enc = NULL WHERE id = :id RETURNING id", id=who.id
-    )
+    await street.rows(f"UPDATE borrowers SET {lost} WHERE id = :id RETURNING id", id=who.id)
     await bounce(street, permanent=True, reason="5.1.1")
     await bounce(street, "2", permanent=True, reason="5.1.1")
     assert (await street.tasks(who)).count("no_way_to_reach") == 1

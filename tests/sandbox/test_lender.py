@@ -15,6 +15,7 @@ import pytest
 from sandbox.app import create
 from sandbox.lender import Lender, LenderConfig, NotNow, signature
 from sandbox.lender_book import Loan, Part, loans_of
+from sandbox.modes import Mode
 from sandbox.people import Person, draw_person
 from tests.sandbox.rig import MONDAY, ORIGIN, Town
 from tests.sandbox.toy_saldo import SALDO, ToyApi
@@ -110,6 +111,33 @@ async def test_it_waits_when_saldo_is_busy_or_not_there(tmp_path: Path) -> None:
     with pytest.raises(NotNow):
         await early.lender.register(early.town.world.people["p0002"])
     assert await early.event("case.opened") == 503
+
+
+async def test_the_app_shows_what_it_confirms_and_nothing_else(tmp_path: Path) -> None:
+    api = ToyApi()
+    office = Office(tmp_path, api)
+    world = office.town.world
+    ana, eva, *_ = world.people.values()
+    world.set_mode(eva.id, Mode.APP_SILENT)
+    api.with_the_app = {"m1": "Hola, Ana.", "m2": "Hola, Eva."}
+
+    async def asked(message_id: str, person: Person, event_id: str) -> None:
+        ref = f"C-{person.id}"
+        kind = "message.push_requested"
+        assert await office.event(kind, event_id, message_id=message_id, external_ref=ref) == 204
+        await office.lender.answer_open_events()
+
+    # The last one is no longer with the app: it has left as a text by now.
+    for message_id, person, event_id in (("m1", ana, "e1"), ("m2", eva, "e2"), ("m3", ana, "e3")):
+        await asked(message_id, person, event_id)
+    assert api.pushed == ["m1"]
+    shown = [note.body for _, note in world.apps.on_phone(ana)]
+    assert (shown, world.apps.on_phone(eva)) == (["Hola, Ana."], [])
+    page = await office.door.get(f"/phones/{ana.id}")
+    assert "Lender's app" in page.text
+    assert f'<a href="{SALDO}/p/x"' in page.text
+    again = Office(tmp_path, api)
+    assert len(again.town.world.apps.on_phone(again.town.world.people[ana.id])) == 1
 
 
 @pytest.mark.parametrize(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
+from datetime import UTC, datetime, timedelta
 from typing import Any
 from uuid import UUID, uuid4
 
@@ -13,10 +14,19 @@ import pytest
 import connectors
 from app.domain.errors import Declined, OutcomeUnknown, TryLater
 from app.domain.ids import EmailAddress
-from app.ports import ADDRESS_INVALID, EmailPort, OutgoingEmail, Wire
+from app.ports import (
+    ADDRESS_INVALID,
+    DeliveryState,
+    EmailPort,
+    InboundHttp,
+    OutgoingEmail,
+    Wire,
+)
+from connectors.smtp.bounces import event_of, verify
 from sandbox.app import create
+from sandbox.faces.postmaster import Postmaster
 from sandbox.faces.smtp import Smtp
-from sandbox.mails import address_of
+from sandbox.mails import BOUNCE_SECRET, address_of
 from sandbox.modes import Mode
 from sandbox.people import Person
 from sandbox.world import World
@@ -122,3 +132,33 @@ async def test_the_same_letter_twice_is_a_wrong_that_shows(mail: Mail) -> None:
     assert mail.world.wrong() == []
     await mail.port.send(letter)
     assert [one["kind"] for one in mail.world.wrong()] == ["email_twice"]
+
+
+async def test_what_nobody_lives_for_is_taken_and_comes_back_signed(mail: Mail) -> None:
+    person = mail.world.add_person()
+    mail.world.set_mode(person.id, Mode.EMAIL_BOUNCES, 3)
+    sent = await mail.port.send(mail.letter(person))
+    assert mail.world.mails.of_person(person) == []
+    heard: list[InboundHttp] = []
+
+    def saldo(request: httpx.Request) -> httpx.Response:
+        call = InboundHttp(str(request.url), dict(request.headers), request.content)
+        heard.append(call)
+        # The first time nobody is there.
+        return httpx.Response(204 if len(heard) > 1 else 503)
+
+    http = httpx.AsyncClient(transport=httpx.MockTransport(saldo))
+    url = "http://saldo.test/hooks/smtp"
+    assert await Postmaster(mail.world, http, url, BOUNCE_SECRET).make_rounds() == 0
+    mail.world.now = lambda: MONDAY + timedelta(minutes=3)
+    assert await Postmaster(mail.world, http, url, BOUNCE_SECRET).make_rounds() == 0
+    assert await Postmaster(mail.world, http, url, BOUNCE_SECRET).make_rounds() == 1
+    assert await Postmaster(mail.world, http, url, BOUNCE_SECRET).make_rounds() == 0
+    verify(heard[-1], BOUNCE_SECRET, datetime.now(UTC))
+    receipt = event_of(heard[-1].body, "sol.example").receipt
+    assert receipt is not None
+    assert (receipt.ref, receipt.state) == (sent.ref, DeliveryState.UNDELIVERED)
+    assert (receipt.reason, receipt.permanent) == ("5.1.1", True)
+    transport = httpx.ASGITransport(create(mail.world))
+    async with httpx.AsyncClient(transport=transport, base_url="http://town") as browser:
+        assert "went back to its sender" in (await browser.get(f"/mail/{person.id}")).text

@@ -14,6 +14,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox import history, ibans
+from sandbox.apps import has_app
 from sandbox.banks import BANKS, BY_ID, Bank
 from sandbox.chance import Chance
 from sandbox.modes import Mode
@@ -157,6 +158,11 @@ def test_troubles_are_dealt_once_and_are_few(tmp_path: Path) -> None:
     assert 20 < dealt < 60
     troubled = [key for key in first.world.people if first.world.town.settings(key).modes]
     assert len(troubled) == dealt
+    modes = [set(first.world.town.settings(key).modes) for key in troubled]
+    for wanted in (Mode.EMAIL_BOUNCES, Mode.EMAIL_UNKNOWN, Mode.APP_SILENT):
+        assert {wanted.value} in modes, wanted
+    apps = [key for key, person in first.world.people.items() if has_app(person, 7)]
+    assert 15 < len(apps) < 60
     calm = troubled[0]
     for mode in list(first.world.town.settings(calm).modes):
         first.world.set_mode(calm, Mode(mode), on=False)

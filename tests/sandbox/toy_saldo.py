@@ -148,6 +148,8 @@ class ToyApi:
         self.owed: dict[str, Any] = {}
         self.links = 0
         self.settled: list[dict[str, Any]] = []
+        self.with_the_app: dict[str, str] = {}
+        self.pushed: list[str] = []
         self.calls = 0
         self.busy_until = 0
         self.app = Starlette(
@@ -157,6 +159,8 @@ class ToyApi:
                 Route("/v1/consent-requests", self._ask, methods=["POST"]),
                 Route("/v1/loans/{ref}/owed", self._owed, methods=["PUT"]),
                 Route("/v1/payments", self._payments),
+                Route("/v1/messages/{id}/push", self._push),
+                Route("/v1/messages/{id}/pushed", self._pushed, methods=["POST"]),
             ]
         )
 
@@ -202,3 +206,20 @@ class ToyApi:
         found = [one for one in self.settled if one["borrower_ref"] == wanted]
         more = str(at + 1) if at + 1 < len(found) else None
         return JSONResponse({"items": found[at : at + 1], "next_cursor": more})
+
+    async def _push(self, request: Request) -> Response:
+        if (refused := self._enter(request)) is not None:
+            return refused
+        message_id = request.path_params["id"]
+        if message_id not in self.with_the_app:
+            return Response(status_code=404)
+        return JSONResponse({"body": self.with_the_app[message_id], "link": f"{SALDO}/p/x"})
+
+    async def _pushed(self, request: Request) -> Response:
+        if (refused := self._enter(request)) is not None:
+            return refused
+        message_id = request.path_params["id"]
+        if message_id not in self.with_the_app:
+            return Response(status_code=409)
+        self.pushed.append(message_id)
+        return JSONResponse({"state": "delivered"})
