@@ -203,6 +203,17 @@ async def test_an_unsigned_call_is_refused_and_leaves_no_trace(street: Street) -
     assert await street.value("SELECT count(*) FROM inbox") == 0
 
 
+async def test_a_text_from_a_number_nobody_has_is_nobodys(street: Street) -> None:
+    who = await street.neighbour(phone="+34611111111")
+    for event_id, words in (("e1", "BAJA"), ("e2", "I have paid already")):
+        said = {**stop_from(who, event_id), "from": "+34699999999", "text": words}
+        await hook(street, {**said, "stop": words == "BAJA"})
+    await street.work_off()
+    assert await street.tasks(who) == []
+    for table in ("contacts", "opt_outs"):
+        assert await street.value(f"SELECT count(*) FROM {table}") == 0
+
+
 async def test_stop_reaches_every_lender_who_has_the_number(street: Street) -> None:
     from tests.flows.street import make_street
 
