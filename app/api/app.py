@@ -12,9 +12,11 @@ from app.api.openapi import DESCRIPTION, TAGS, VERSION, complete
 from app.api.pace import Pace
 from app.api.routes import (
     approvals,
+    book_files,
     borrowers,
     cases,
     consents,
+    experiments,
     lender,
     loans,
     payments,
@@ -22,6 +24,7 @@ from app.api.routes import (
     strategies,
     work,
 )
+from app.api.schemas.book_files import LARGEST_UPLOAD
 from app.clock import Clock
 from app.flows.house import House
 
@@ -48,7 +51,7 @@ def build_api(
         generate_unique_id_function=lambda route: route.name,
     )
     listed = (people, borrowers, loans, consents, cases, payments, work, approvals)
-    for routes in (*listed, strategies, lender):
+    for routes in (*listed, strategies, experiments, book_files, lender):
         app.include_router(routes.router)
     app.include_router(hooks.router)
     app.include_router(health.router)
@@ -59,6 +62,6 @@ def build_api(
     app.state.clock = clock
     app.state.stopping = stopping or asyncio.Event()
     app.state.pace = Pace(1 if house is None else house.settings.api_calls_per_minute)
-    app.add_middleware(BodyLimit)
+    app.add_middleware(BodyLimit, uploads={"/v1/book-files": LARGEST_UPLOAD})
     app.add_middleware(RequestIds)
     return app

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import re
 import time
+from collections.abc import Mapping
 from typing import Final
 
 import structlog
@@ -66,34 +67,42 @@ class RequestIds:
 
 
 class BodyLimit:
-    """Refuses bodies over `largest` bytes with 413, whether or not their length was announced."""
+    """Refuses bodies over `largest` bytes with 413, whether or not their length was announced.
 
-    def __init__(self, app: ASGIApp, largest: int = LARGEST_BODY) -> None:
+    `uploads` names addresses that take more.
+    """
+
+    def __init__(
+        self, app: ASGIApp, largest: int = LARGEST_BODY, uploads: Mapping[str, int] | None = None
+    ) -> None:
         self._app = app
         self._largest = largest
+        self._uploads = dict(uploads or {})
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] != "http":
             await self._app(scope, receive, send)
             return
         announced = Headers(scope=scope).get("content-length", "")
+        largest = self._uploads.get(scope["path"], self._largest)
         seen = 0
 
         async def receive_counted() -> Message:
             nonlocal seen
-            if announced.isdigit() and int(announced) > self._largest:
-                raise self._refusal()
+            if announced.isdigit() and int(announced) > largest:
+                raise self._refusal(largest)
             message = await receive()
             if message["type"] == "http.request":
                 seen += len(message.get("body", b""))
-                if seen > self._largest:
-                    raise self._refusal()
+                if seen > largest:
+                    raise self._refusal(largest)
             return message
 
         await self._app(scope, receive_counted, send)
 
-    def _refusal(self) -> HTTPException:
+    @staticmethod
+    def _refusal(largest: int) -> HTTPException:
         # Raised where the body is read, so that the route's own error page answers it.
         return HTTPException(
-            413, f"At most {self._largest} bytes are read.", headers={"Connection": "close"}
+            413, f"At most {largest} bytes are read.", headers={"Connection": "close"}
         )

@@ -57,6 +57,11 @@ TAGS: Final[list[dict[str, Any]]] = [
     {"name": "Tasks", "description": "What people have to do."},
     {"name": "Approvals", "description": "What needs a second person. Systems never decide."},
     {"name": "Strategies", "description": "What is done about cases, day by day; read only."},
+    {"name": "Experiments", "description": "What a treatment is worth; read only."},
+    {
+        "name": "Book files",
+        "description": "A living book is loaded here and released by a person at the desk.",
+    },
     {"name": "Lender", "description": "Your lender: status, stop switches, observe-only."},
     {"name": "Webhooks", "description": "For providers."},
     {"name": "Health", "description": "For load balancers. No key."},

@@ -16,10 +16,12 @@ from sqlalchemy import Row, Select, func, select
 from app.domain.bulk_file import RowVerdict
 from app.domain.errors import NotFound
 from app.flows.load_book import KIND, opened_row
+from app.reports.slices import Key
 from app.store.tables import bulk_files, bulk_rows
 from app.store.unit import Unit
 
-_ROWS_SHOWN: Final = 200
+ROWS_SHOWN: Final = 200
+FILES_BY: Final[Key] = (bulk_files.c.made_at, bulk_files.c.id)
 # A spreadsheet takes a cell that begins so for a formula, and some for a command (OWASP, "CSV
 # Injection"). A number may begin with a minus.
 _FORMULA: Final = re.compile(r"\A\s*[=+\-@\t\r]")
@@ -55,7 +57,8 @@ class BookFileRow:
     message: str
 
 
-def _query() -> Select[Any]:
+def files_query() -> Select[Any]:
+    """The files of the unit's lender, with how many rows each has, was done, and waits."""
     counted = (
         select(
             bulk_rows.c.file_id,
@@ -76,14 +79,14 @@ def _query() -> Select[Any]:
 async def book_files(unit: Unit, *, limit: int = 50) -> list[BookFile]:
     """The newest files of the unit's lender."""
     rows = await unit.conn.execute(
-        _query().order_by(bulk_files.c.made_at.desc(), bulk_files.c.id.desc()).limit(limit)
+        files_query().order_by(bulk_files.c.made_at.desc(), bulk_files.c.id.desc()).limit(limit)
     )
     return [_file(row) for row in rows]
 
 
 async def book_file(unit: Unit, file_id: UUID) -> BookFile:
     """One file. Raises `NotFound`."""
-    row = (await unit.conn.execute(_query().where(bulk_files.c.id == file_id))).one_or_none()
+    row = (await unit.conn.execute(files_query().where(bulk_files.c.id == file_id))).one_or_none()
     if row is None:
         raise NotFound("There is no such file.")
     return _file(row)
@@ -106,7 +109,7 @@ async def troubled_rows(unit: Unit, file_id: UUID) -> Sequence[BookFileRow]:
             bulk_rows.c.sheet,
             bulk_rows.c.number,
         )
-        .limit(_ROWS_SHOWN)
+        .limit(ROWS_SHOWN)
     )
     return [BookFileRow(*row) for row in rows]
 

@@ -6,17 +6,20 @@ from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, or_, select
+from sqlalchemy import Row, Select, and_, func, or_, select
 
 from app.domain.errors import NotFound
 from app.domain.experiment import Arm
 from app.domain.lift import Lift, Outcomes, believable, lift
 from app.domain.money import Money
+from app.reports.slices import Key
 from app.store.tables import case_arms, cases, experiments, repayments, strategies
 from app.store.unit import Unit
+
+EXPERIMENTS_BY: Final[Key] = (experiments.c.started_at, experiments.c.id)
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,6 +65,11 @@ class _Measured:
     @property
     def share(self) -> float:
         return self.recovered.minor / self.due.minor
+
+
+def experiments_query() -> Select[Any]:
+    """The experiments of the unit's lender."""
+    return select(experiments)
 
 
 async def experiment_list(unit: Unit) -> Sequence[Row[Any]]:

@@ -14,10 +14,13 @@ from app.store.keys import new_id
 from app.store.tables import (
     accounts,
     approvals,
+    bulk_files,
+    bulk_rows,
     cases,
     consent_choices,
     consent_requests,
     consents,
+    experiments,
     funds_signals,
     holds,
     loans,
@@ -57,6 +60,8 @@ class Garden:
     promise_id: UUID
     strategy_id: UUID
     segment_id: UUID
+    file_id: UUID
+    experiment_id: UUID
 
 
 async def plant(system: System, house: House) -> Garden:
@@ -95,6 +100,18 @@ async def plant(system: System, house: House) -> Garden:
             approvals, id=ids["approval_id"], kind="write_off", subject_id=loan.id,
             loan_id=loan.id, case_id=ids["case_id"], amount_minor=12_000, currency="EUR",
             reason="x", proposed_by="saldo", proposed_at=NOW, **borrower,
+        )  # fmt: skip
+        await add(
+            bulk_files, id=ids["file_id"], kind="book", name="book.csv", digest=b"x" * 32,
+            state="checked", totals={"rows": 1}, made_by="eva", made_at=NOW,
+        )  # fmt: skip
+        await add(
+            bulk_rows, file_id=ids["file_id"], number=2, sheet="loans", person=0,
+            verdict="invalid", message="due_on: is no day.", row_enc=b"x",
+        )  # fmt: skip
+        await add(
+            experiments, id=ids["experiment_id"], name="holdout", kind="holdout", withholds=[],
+            made_by="eva", started_at=NOW,
         )  # fmt: skip
         await add(
             timeline, id=new_id(), at=NOW, kind="decision", actor="saldo",

@@ -41,13 +41,21 @@ BODIES: dict[str, Any] = {
         "channel": "call", "direction": "outbound", "made_at": "2026-03-02T09:00:00Z",
         "conversation": False,
     },
+    "post_book_file": {
+        "files": [
+            {
+                "name": "borrowers.csv",
+                "content": "external_ref,name,country,language\nC-9,Ana,ES,es\n",
+            },
+        ],
+    },
     "post_promise": {
         "parts": [{"due_on": "2026-03-05", "amount": "1.00"}], "currency": "EUR",
     },
 }  # fmt: skip
 
 # Routes that name nothing of anybody: what they do to another lender is asked below.
-OWN = {"get_status", "list_switches", "put_switch", "post_borrower"}
+OWN = {"get_status", "list_switches", "put_switch", "post_borrower", "post_book_file"}
 # Read twice: bookkeeping of keys, not of business.
 NOT_BUSINESS = {"api_keys", "idempotency_keys", "bank_health", "slots", "inbox"}
 
@@ -153,6 +161,8 @@ async def test_nobody_gets_in_without_a_key(bare: httpx.AsyncClient) -> None:
             "approval_id",
             "promise_id",
             "strategy_id",
+            "file_id",
+            "experiment_id",
         ),
         "0190d9a4-7c1b-7e34-9a52-3f8a1f0b7c11",
     )
