@@ -36,6 +36,7 @@ from app.flows.house import House
 from app.flows.payment_news import write_line
 from app.flows.record_payment import apply_event, next_look, record_payment
 from app.ports import PaymentBegun, PaymentOrder, PayStatus, Presence
+from app.store.accounts import payer_accounts
 from app.store.moves import move
 from app.store.outbox import OutboxKind, Outgoing, queue
 from app.store.payments import (
@@ -44,8 +45,7 @@ from app.store.payments import (
     seal_handle,
     seal_redirect,
 )
-from app.store.tables import accounts, lenders, loans, payment_cases, payment_links, payments
-from app.store.tables import funds_signals as signals
+from app.store.tables import lenders, loans, payment_cases, payment_links, payments
 from app.store.unit import Unit
 
 log = structlog.get_logger("payments")
@@ -263,23 +263,17 @@ def _wants_debtor(house: House, payment: Row[Any]) -> bool:
 
 
 async def _debtor(unit: Unit, payment: Row[Any]) -> Iban | None:
-    """The account in which the money was seen, for a bank that will not take the order without.
+    """An account of his there, for a bank that will not take the order without.
 
     Elsewhere the borrower chooses at his bank from which account he pays.
     """
-    row = (
-        await unit.conn.execute(
-            select(accounts.c.id, accounts.c.iban_enc)
-            .join(signals, signals.c.account_id == accounts.c.id)
-            .join(payment_links, payment_links.c.signal_id == signals.c.id)
-            .where(
-                payment_links.c.id == payment.link_id,
-                accounts.c.connector == payment.connector,
-                accounts.c.bank_id == payment.bank_id,
-                accounts.c.iban_enc.is_not(None),
-            )
-        )
-    ).one_or_none()
+    signal_id = await unit.conn.scalar(
+        select(payment_links.c.signal_id).where(payment_links.c.id == payment.link_id)
+    )
+    known = await payer_accounts(
+        unit, payment.borrower_id, connector=payment.connector, signal_id=signal_id
+    )
+    row = known.get(payment.bank_id)
     if row is None:
         return None
     return Iban(unit.open("accounts.iban_enc", row.id, row.iban_enc))

@@ -25,7 +25,7 @@ from app.flows.borrower_says import SAID_AS, Says
 from app.flows.cancel_payment import still_wanted
 from app.flows.check_person import TRIES
 from app.flows.house import House
-from app.flows.start_payment import bank_seen
+from app.flows.start_payment import bank_seen, payable_banks
 from app.ports import Bank
 from app.store.brakes import emails_stopped, holds_of, opted_out
 from app.store.dues import coming_of, dues_of
@@ -220,7 +220,7 @@ async def _after_the_check(
         redirect_url=redirect_url,
         refused=last is PaymentState.REJECTED,
         bank_id=await bank_seen(unit, connector, link.signal_id),
-        banks=house.payment(connector).banks(),
+        banks=await payable_banks(unit, house, link),
         said=await _waits_for_a_person(unit, link.borrower_id),
         in_peace=await _in_peace(unit, now, link.borrower_id, lines),
     )

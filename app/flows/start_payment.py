@@ -35,6 +35,7 @@ from app.flows.create_initiation import (
 from app.flows.house import House
 from app.flows.record_payment import apply_event
 from app.ports import Bank, Presence
+from app.store.accounts import payer_accounts
 from app.store.brakes import Brake, halted
 from app.store.dues import Due, dues_of
 from app.store.keys import new_id, new_token
@@ -248,11 +249,24 @@ async def _bank(
     unit: Unit, house: House, connector: str, link: Row[Any], chosen: str | None
 ) -> Bank:
     """The bank he chose, or the one where the money was seen."""
-    reachable = {bank.id: bank for bank in house.payment(connector).banks()}
+    reachable = {bank.id: bank for bank in await payable_banks(unit, house, link)}
     bank_id = chosen or await bank_seen(unit, connector, link.signal_id)
     if bank_id is None or bank_id not in reachable:
         raise Invalid("bank_id", "is not a bank one can pay from.", mend="Choose another bank.")
     return reachable[bank_id]
+
+
+async def payable_banks(unit: Unit, house: House, link: Row[Any]) -> tuple[Bank, ...]:
+    """The banks he can pay from: one that wants the payer's account only where we know it."""
+    connector = house.settings.payment_connector
+    known = await payer_accounts(
+        unit, link.borrower_id, connector=connector, signal_id=link.signal_id
+    )
+    return tuple(
+        bank
+        for bank in house.payment(connector).banks()
+        if bank.id in known or not bank.needs_debtor_iban
+    )
 
 
 async def bank_seen(unit: Unit, connector: str, signal_id: UUID | None) -> str | None:

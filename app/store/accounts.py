@@ -4,15 +4,15 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from datetime import UTC, datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, any_, case, exists, func, literal, null, or_, select, update
+from sqlalchemy import Row, and_, any_, case, exists, func, literal, null, or_, select, update
 
 from app.domain.case import CaseState
 from app.domain.consent import ConsentState, Purpose
 from app.store.arrays import among
-from app.store.tables import accounts, cases, consents
+from app.store.tables import accounts, cases, consents, funds_signals
 from app.store.unit import Unit
 
 # An account that is to be read but has no place in the day yet. The planning tick sees a read
@@ -54,6 +54,42 @@ async def schedule_reads(unit: Unit, borrower_ids: Iterable[UUID], now: datetime
             leased_until=case((worth_reading, accounts.c.leased_until), else_=null()),
         )
     )
+
+
+async def payer_accounts(
+    unit: Unit, borrower_id: UUID, *, connector: str, signal_id: UUID | None
+) -> dict[str, Row[Any]]:
+    """From which account of his (`id`, `iban_enc`) he could pay at each bank, by the bank's id.
+
+    Where money was seen, that one; elsewhere the one read last of those he lets us read.
+    """
+    query = (
+        select(accounts.c.bank_id, accounts.c.id, accounts.c.iban_enc)
+        .join(consents, consents.c.id == accounts.c.consent_id)
+        .outerjoin(
+            funds_signals,
+            and_(funds_signals.c.account_id == accounts.c.id, funds_signals.c.id == signal_id),
+        )
+        .where(
+            accounts.c.borrower_id == borrower_id,
+            accounts.c.connector == connector,
+            accounts.c.iban_enc.is_not(None),
+            or_(
+                funds_signals.c.id.is_not(None),
+                consents.c.state == ConsentState.ACTIVE.value,
+            ),
+        )
+        .order_by(
+            funds_signals.c.id.nulls_last(),
+            accounts.c.last_read_at.desc().nulls_last(),
+            accounts.c.id.desc(),
+        )
+    )
+    rows: list[Row[Any]] = list(await unit.conn.execute(query))
+    found: dict[str, Row[Any]] = {}
+    for row in rows:
+        found.setdefault(row.bank_id, row)
+    return found
 
 
 async def unread_borrowers(unit: Unit, borrower_ids: Iterable[UUID]) -> set[UUID]:

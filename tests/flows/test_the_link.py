@@ -20,11 +20,13 @@ from app.flows.stop_messages import stop_messages_of_consent, stop_messages_of_l
 from app.flows.work_task import finish_task, take_task
 from app.store.consents import REQUEST_HASH
 from app.store.keys import new_id
+from tests.flows.at_the_page import at_the_page
 from tests.flows.street import BORN, HERE, LAST4, Neighbour, Street
 
 pytestmark = pytest.mark.anyio
 
 WRONG = date(1990, 1, 1)
+IBAN = "ES9121000418450200051332"
 
 
 async def texted(street: Street, **wanted: Any) -> tuple[Neighbour, str]:
@@ -315,3 +317,30 @@ async def test_the_bank_s_return_page_tells_the_truth_we_know(street: Street) ->
     assert order.remittance == "B1-L0"
     with pytest.raises(NotFound):
         await open_return(street.house, "nonsense")
+
+
+async def test_a_bank_that_wants_his_account_is_offered_where_it_is_known(street: Street) -> None:
+    """Also behind the link of a notice, for which no money was seen anywhere."""
+    ana = await at_the_page(street)
+    street.bank.needs_debtor = True
+    await street.rows("UPDATE payment_links SET signal_id = NULL RETURNING 1")
+
+    async def offered() -> list[str]:
+        view = await open_link(street.house, street.now, ana.token, session=ana.session)
+        return [bank.id for bank in view.banks]
+
+    async with street.store.unit(street.lender_id) as unit:
+        sealed = unit.seal("accounts.iban_enc", ana.who.account_id, IBAN)
+    put = "UPDATE accounts SET iban_enc = :iban WHERE id = :id RETURNING 1"
+    await street.rows(put, iban=None, id=ana.who.account_id)
+    assert await offered() == ["otra"]
+    with pytest.raises(Invalid, match="bank"):
+        await ana.taps(bank_id="caja")
+    assert await ana.payments() == []
+    await street.rows(put, iban=sealed, id=ana.who.account_id)
+    assert await offered() == ["caja", "otra"]
+    assert (await ana.taps(bank_id="caja")).redirect_url
+    (payment,) = street.bank.payments.values()
+    assert payment.order.debtor_iban is not None
+    assert payment.order.debtor_iban.reveal() == IBAN
+    assert "payment_rejected" not in await street.tasks(ana.who)
