@@ -89,6 +89,11 @@ test: setup-dev ## Run all tests, on two processes
 storm: setup-dev ## Kill processes of a demo at random moments (KILLS=50 SEED=n)
 	@$(PY) -m tests.scenarios.storm --kills $(or $(KILLS),50) $(if $(SEED),--seed $(SEED))
 
+.PHONY: histories
+histories: setup-dev ## Live random case histories and judge them (COUNT=1000 SEED=n MINUTES=60)
+	@$(PY) -m tests.scenarios.histories --count $(or $(COUNT),1000) --minutes $(or $(MINUTES),60) \
+		$(if $(SEED),--seed $(SEED))
+
 .PHONY: bench
 bench: setup-dev ## Measure; figures go to benchmarks/results/latest.json
 	@$(PY) -m benchmarks.read_cycle

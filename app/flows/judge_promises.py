@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, exists, select, update
 
 from app.domain.case import CaseClose, CaseState
+from app.domain.hold import PRESSURE
 from app.domain.money import Money
 from app.domain.promise import PROMISE, PromiseState
 from app.domain.promise_terms import Part, Ruling, judge, reminder_days
@@ -25,6 +26,7 @@ from app.flows.open_task import open_task
 from app.flows.start_over import start_over
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
+from app.store.brakes import holds_of
 from app.store.moves import move
 from app.store.promises import money_since, parts_of, zone_of_lender
 from app.store.strategies import wake_cases
@@ -171,24 +173,30 @@ async def _end(
 async def _go_after(
     unit: Unit, now: datetime, promise: Row[Any], state: PromiseState, ruling: Ruling
 ) -> None:
-    """The deadline passed: a person asks what happened, and machines may speak again."""
-    await open_task(
-        unit,
-        now,
-        borrower_id=promise.borrower_id,
-        case_id=promise.case_id,
-        reason=TaskReason.PROMISE_BROKEN,
-        # Reopened by a returned payment, it may be broken a second time.
-        cause=f"{promise.id}|{now.isoformat()}",
-        situation={
-            "promise_id": str(promise.id),
-            "promise": state.value,
-            "paid_minor": ruling.paid.minor,
-            "missing_minor": ruling.missing.minor,
-            "currency": promise.currency,
-        },
-        lender_id=promise.lender_id,
-    )
+    """The deadline passed: a person asks what happened, and machines may speak again.
+
+    Where a hold keeps everybody from asking, nobody is sent to: the verdict stands in the
+    timeline, and when the hold is over the strategy goes on with the calls.
+    """
+    holds = (await holds_of(unit, (promise.borrower_id,), now)).get(promise.borrower_id, ())
+    if not any(hold.covers(promise.case_id) and hold.stops(*PRESSURE) for hold in holds):
+        await open_task(
+            unit,
+            now,
+            borrower_id=promise.borrower_id,
+            case_id=promise.case_id,
+            reason=TaskReason.PROMISE_BROKEN,
+            # Reopened by a returned payment, it may be broken a second time.
+            cause=f"{promise.id}|{now.isoformat()}",
+            situation={
+                "promise_id": str(promise.id),
+                "promise": state.value,
+                "paid_minor": ruling.paid.minor,
+                "missing_minor": ruling.missing.minor,
+                "currency": promise.currency,
+            },
+            lender_id=promise.lender_id,
+        )
     await start_over(
         unit, now, borrower_id=promise.borrower_id, lender_id=promise.lender_id, why="replaced"
     )

@@ -12,6 +12,7 @@ from sqlalchemy import Row, and_, insert, select, true, update
 
 from app.domain.case import CaseState
 from app.domain.experiment import Withheld
+from app.domain.hold import PRESSURE
 from app.domain.task import TaskReason
 from app.flows.actors import ROBOT
 from app.flows.draw_arms import draw_arms
@@ -23,6 +24,7 @@ from app.flows.tell_lender import LenderEvent, Told, tell_lenders
 from app.store import timeline
 from app.store.accounts import rearm, schedule_reads, unread_borrowers
 from app.store.arrays import among
+from app.store.brakes import holds_of
 from app.store.dues import last_due_day
 from app.store.experiments import LeftAlone, left_alone
 from app.store.keys import new_id
@@ -73,10 +75,18 @@ async def open_cases_for(
     await draw_arms(unit, now, opened, versions)
     unread = await unread_borrowers(unit, people)
     alone = await left_alone(unit, opened.values(), now)
+    held = await holds_of(unit, unread, now)
     without = [
         loan
         for loan in due
-        if loan.borrower_id in unread and not _is_left(alone.get(opened[loan.id]))
+        if loan.borrower_id in unread
+        and not _is_left(alone.get(opened[loan.id]))
+        # Nobody is sent to ask somebody whom a hold leaves in peace. Over a case that is new no
+        # hold of its own can stand.
+        and not any(
+            hold.case_id is None and hold.stops(*PRESSURE)
+            for hold in held.get(loan.borrower_id, ())
+        )
     ]
     for loan in without:
         await open_task(

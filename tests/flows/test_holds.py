@@ -26,6 +26,7 @@ from app.store.contacts import note_contact
 from app.store.locks import lock_borrower
 from tests.flows.at_the_page import at_the_page
 from tests.flows.street import Neighbour, Street
+from tests.flows.test_promises import promise, state_of, to_day
 from tests.flows.test_tasks_and_brakes import collector
 
 pytestmark = pytest.mark.anyio
@@ -289,3 +290,15 @@ async def test_a_strategy_looks_again_when_a_hold_comes_and_goes(street: Street)
     street.hands.go_on(hours=3)
     await lifted(street, hold_id, Role.SUPERVISOR)
     assert await street.value(look, id=who.id) == street.now
+
+
+async def test_nobody_is_sent_to_ask_about_a_broken_promise_while_a_hold_stands(
+    street: Street,
+) -> None:
+    who = await street.neighbour()
+    promise_id = await promise(street, who, (3, 5_000))
+    await hold(street, who, "hardship", ends_at=street.now + 9 * DAY)
+    await to_day(street, 6)
+    assert await state_of(street, promise_id) == "broken"
+    assert await street.tasks(who) == []
+    assert await street.value("SELECT next_step_at IS NOT NULL FROM cases"), "it goes on after it"

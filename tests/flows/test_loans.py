@@ -14,6 +14,7 @@ from app.domain.ids import Phone
 from app.flows.open_cases import open_cases
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.register_loan import LoanWanted, register_loan
+from app.flows.set_hold import set_hold
 from app.store.dues import dues_of
 from app.store.loans import Scheduled
 from tests.flows.ledger import days, paid, registered
@@ -136,6 +137,18 @@ async def test_a_loan_that_falls_due_opens_one_case_once(street: Street) -> None
     assert await street.value("SELECT reason FROM tasks") == "no_consent"
     await street.tick()
     assert street.system.events().count("case.opened") == 1
+
+
+async def test_nobody_is_sent_to_ask_when_a_case_opens_during_a_hold(street: Street) -> None:
+    await registered(street, Scheduled(1, days(street, 0), 5_000))
+    borrower_id = await street.value("SELECT id FROM borrowers")
+    async with street.store.unit(street.lender_id) as unit:
+        await set_hold(
+            unit, street.now, borrower_id=borrower_id, case_id=None, kind="hardship",
+            reason="ill", ends_at=street.now + timedelta(days=9), set_by="eva",
+        )  # fmt: skip
+    assert (await open_cases(street.house, street.now)).opened == 1
+    assert await street.rows("SELECT reason FROM tasks") == []
 
 
 async def test_three_missed_days_open_the_same_one_case(street: Street) -> None:

@@ -72,6 +72,24 @@ async def test_a_reminder_leaves_three_days_before(street: Street) -> None:
     assert tuple(step) == ("remind", "-3/sms/pre_due", None)
 
 
+@pytest.mark.parametrize(("blocks", "texts"), [(("days",), 1), (("contact",), 0)])
+async def test_only_a_hold_that_stops_asking_keeps_a_reminder_back(
+    street: Street, blocks: tuple[str, ...], texts: int
+) -> None:
+    who = await someone(street)
+    await coming(street, who, 3)
+    assert (await look(street)).messages == 1
+    # Recorded past the flow, which would have called back what waits: the last look decides.
+    await street.rows(
+        "INSERT INTO holds (id, lender_id, borrower_id, kind, reason, starts_at, recorded_at, "
+        "blocks, set_by) SELECT id, lender_id, id, 'other', 'x', cast(:now AS timestamptz), "
+        "cast(:now AS timestamptz), :blocks, 'x' FROM borrowers RETURNING 1",
+        now=street.now, blocks=list(blocks),
+    )  # fmt: skip
+    await street.tick()
+    assert street.texts_to(who) == texts
+
+
 async def test_two_at_once_send_one(street: Street) -> None:
     who = await someone(street)
     await coming(street, who, 3)
