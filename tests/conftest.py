@@ -19,6 +19,7 @@ from uuid import uuid4
 
 import psycopg
 import pytest
+from hypothesis import HealthCheck, settings
 
 from app.store import migrate
 from app.store.embedded import EmbeddedServer
@@ -29,6 +30,17 @@ from tests.rig import make_store
 
 if TYPE_CHECKING:
     from tests.neighbourhood import Neighbourhood
+
+# Properties run the same everywhere: no clock, no database of examples, no chance. A busy machine
+# is no fault of a property.
+settings.register_profile(
+    "saldo",
+    deadline=None,
+    derandomize=True,
+    database=None,
+    suppress_health_check=[HealthCheck.too_slow],
+)
+settings.load_profile("saldo")
 
 _FOLDER = "SALDO_TEST_RUN_DIR"
 _TEMPLATE = "saldo_template"

@@ -8,6 +8,7 @@ import pytest
 
 from app.store import invariants
 from app.store.unit import Store
+from tests.flows.desk_people import Desk
 from tests.flows.lane import Lane, make_lane
 from tests.flows.street import Street, make_street
 
@@ -19,6 +20,12 @@ async def street(store: Store) -> AsyncIterator[Street]:
     yield made
     async with store.engine_unit() as unit:
         assert await invariants.broken(unit, made.now) == []
+
+
+@pytest.fixture
+def desk(street: Street) -> Desk:
+    """The people of the street's lender."""
+    return Desk(street)
 
 
 @pytest.fixture

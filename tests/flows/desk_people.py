@@ -14,7 +14,7 @@ from app.flows.decide_approval import Decided, Word, decide_approval
 from app.flows.endorse_approval import endorse_approval
 from app.flows.manage_users import add_user
 from app.flows.propose_approval import Proposed, propose
-from tests.flows.street import Street
+from tests.flows.street import Neighbour, Street
 
 CONSIDERED = consider(["defer", "extend_term"], "He cannot pay at all.", by="sue").as_notes()
 
@@ -123,3 +123,14 @@ class Desk:
             id=loan_id,
         )
         return found
+
+
+async def loan_of(street: Street, who: Neighbour) -> Any:
+    """The row of a person's first loan."""
+    return (await street.rows("SELECT * FROM loans WHERE id = :id", id=who.loans[0]))[0]
+
+
+async def unpaid(street: Street, who: Neighbour) -> int:
+    """Minor units unpaid on a person's first loan, due or not."""
+    query = "SELECT sum(amount_minor - paid_minor)::bigint FROM instalments WHERE loan_id = :id"
+    return int(await street.value(query, id=who.loans[0]))

@@ -22,12 +22,6 @@ from tests.rig import make_lender
 pytestmark = pytest.mark.anyio
 
 
-@pytest.fixture
-def desk(street: Street) -> Desk:
-    """The people of the street's lender."""
-    return Desk(street)
-
-
 async def refused_lines(street: Street) -> list[tuple[str, str, str]]:
     """(who, what he wanted, why not) of every refusal in the audit."""
     rows = await street.rows(
