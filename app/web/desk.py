@@ -154,10 +154,17 @@ def desk_page(
     *,
     banners: list[Banner],
     here: str,
-    status: int = 200,
+    status: int | None = None,
+    trouble: str = "",
     **context: Any,
 ) -> HTMLResponse:
-    """One page inside the desk's frame. `here` is the address of its item in the navigation."""
+    """One page inside the desk's frame. `here` is the address of its item in the navigation.
+
+    `trouble` says why a form on it was not carried out; then the page answers 422, unless `status`
+    says otherwise.
+    """
+    if status is None:
+        status = 422 if trouble else 200
     notice = NOTICES.get(request.query_params.get("done", ""))
     shown = list(banners)
     if notice:
@@ -182,6 +189,7 @@ def desk_page(
         "now": site.now(),
         "zone": zone_of_seat(seat),
         "words": words,
+        "trouble": trouble,
         **context,
     }
     return page(site.templates, name, whole, status=status)

@@ -50,7 +50,6 @@ async def _controls(request: Request, seat: Seat, trouble: str = "") -> Response
         "desk/controls.html",
         banners=banners,
         here="/controls",
-        status=422 if trouble else 200,
         lender=lender,
         brakes=[Brake.ALL, *(brake for brake in Brake if brake is not Brake.ALL)],
         thrown=thrown,

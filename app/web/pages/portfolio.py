@@ -65,7 +65,6 @@ async def page(
         "desk/portfolio.html",
         banners=banners,
         here="/portfolio",
-        status=422 if trouble else 200,
         trouble=trouble,
         today=today,
         on=on,

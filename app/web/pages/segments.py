@@ -111,7 +111,6 @@ async def _form(
         "desk/segment.html",
         banners=banners,
         here=HERE,
-        status=422 if trouble else 200,
         line=line,
         typed=typed,
         fields=FIELDS.values(),

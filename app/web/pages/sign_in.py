@@ -181,7 +181,6 @@ async def _account(request: Request, seat: Seat, trouble: str = "") -> HTMLRespo
         "desk/account.html",
         banners=banners,
         here="/account",
-        status=422 if trouble else 200,
         trouble=trouble,
         shortest=SHORTEST,
     )

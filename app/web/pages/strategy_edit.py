@@ -72,7 +72,6 @@ async def _form(
         "desk/strategy_edit.html",
         banners=banners,
         here=HERE,
-        status=422 if trouble else 200,
         version=row,
         typed=(typed or typed_of(body, row.note)).with_spare_rows(),
         text=text if text is not None else json.dumps(plain, indent=2, ensure_ascii=False),

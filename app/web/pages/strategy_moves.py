@@ -80,7 +80,6 @@ async def _preview(
         "desk/strategy_preview.html",
         banners=banners,
         here=HERE,
-        status=422 if trouble else 200,
         version=row,
         found=found,
         lines=lines,

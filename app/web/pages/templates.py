@@ -96,7 +96,7 @@ async def _text(request: Request, seat: Seat, which: _Which, trouble: str = "") 
     cause = site.house.templates.cause_of(which.name)
     return desk_page(
         site, request, seat, "desk/template.html",
-        banners=banners, here=HERE, status=422 if trouble else 200,
+        banners=banners, here=HERE,
         which=which, shipped=shipped, force=force, published=bool(published), editions=editions,
         picked=picked, looked_at=looked_at, waits=waits, cases=cases, case=case,
         shown=None if case is None or looked_at is None else show(looked_at, case.values),
@@ -136,7 +136,7 @@ async def _editor(
         case = await _case(site, unit, request, cases, which)
     return desk_page(
         site, request, seat, "desk/template_edit.html",
-        banners=banners, here=HERE, status=422 if trouble else 200,
+        banners=banners, here=HERE,
         which=which, subject=subject, body=body, cases=cases, case=case,
         places=places_for(cause), longest=longest(which.channel),
         shown=None if case is None or not body else show(typed, case.values),
