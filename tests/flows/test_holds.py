@@ -26,7 +26,7 @@ from app.store.contacts import note_contact
 from app.store.locks import lock_borrower
 from tests.flows.at_the_page import at_the_page
 from tests.flows.street import Neighbour, Street
-from tests.flows.test_promises import promise, state_of, to_day
+from tests.flows.promising import promise, state_of, to_day
 from tests.flows.test_tasks_and_brakes import collector
 
 pytestmark = pytest.mark.anyio

@@ -5,96 +5,33 @@ from __future__ import annotations
 import asyncio
 from datetime import date, timedelta
 from typing import Any
-from uuid import UUID
 
 import pytest
-from sqlalchemy import insert, update
+from sqlalchemy import update
 
 from app.domain.approval import ApprovalKind
 from app.domain.case import CaseClose
 from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed, NotFound
 from app.domain.money import Money
-from app.domain.promise_terms import Part, PromiseSource
-from app.domain.stages import body_notes, parse_body
+from app.domain.promise_terms import PromiseSource
 from app.domain.task import TaskReason
 from app.flows.cancel_promise import cancel_promise
 from app.flows.confirm_owed import confirm_owed
 from app.flows.decide_approval import Word
-from app.flows.open_task import open_task
 from app.flows.refresh_loan import close_case
 from app.flows.report_repayment import RepaymentWanted, report_repayment
 from app.flows.return_payment import return_payment
-from app.flows.take_promise import take_promise
 from app.flows.watch_promises import watch_promises
 from app.store.keys import new_id
 from app.store.loans import Scheduled, lock_loan
 from app.store.promises import open_promise_of
-from app.store.tables import cases, loans, strategies, strategy_versions
+from app.store.tables import loans
 from tests.flows.at_the_page import at_the_page, payment_ids, settle
 from tests.flows.desk_people import Desk
+from tests.flows.promising import call_task, promise, state_of, strategy, to_day
 from tests.flows.street import Neighbour, Street
 
 pytestmark = pytest.mark.anyio
-
-
-async def promise(street: Street, who: Neighbour, *parts: tuple[int, int], **more: Any) -> UUID:
-    """`parts` are (days from now, euro cents)."""
-    today = street.now.date()
-    given: dict[str, Any] = {
-        "lender_id": street.lender_id,
-        "case_id": who.cases[0],
-        "parts": [Part(today + timedelta(days=day), Money(minor, "EUR")) for day, minor in parts],
-        "source": PromiseSource.DESK,
-        "made_by": "eva@sol.example",
-        **more,
-    }
-    return await take_promise(street.house, street.now, **given)
-
-
-async def call_task(street: Street, who: Neighbour, reason: TaskReason, cause: str) -> None:
-    async with street.store.unit(street.lender_id) as unit:
-        await open_task(
-            unit, street.now, borrower_id=who.id, case_id=who.cases[0], reason=reason, cause=cause
-        )
-
-
-async def strategy(street: Street, who: Neighbour, promise_terms: dict[str, int]) -> None:
-    """Have the case worked by a strategy with these terms of promises."""
-    version_id, strategy_id = new_id(), new_id()
-    body = body_notes(
-        parse_body(
-            {
-                "name": "ours",
-                "stages": [{"name": "first", "from_day": 0}],
-                "promise": promise_terms,
-            }
-        )
-    )
-    own = {"lender_id": street.lender_id, "id": strategy_id}
-    version = {"lender_id": street.lender_id, "id": version_id, "strategy_id": strategy_id}
-    async with street.store.unit(street.lender_id) as unit:
-        await unit.conn.execute(
-            insert(strategies).values(name="ours", created_at=street.now, **own)
-        )
-        await unit.conn.execute(
-            insert(strategy_versions).values(
-                body=body, made_by="eva", made_at=street.now, **version
-            )
-        )
-        await unit.conn.execute(
-            update(cases).where(cases.c.id == who.cases[0]).values(strategy_version_id=version_id)
-        )
-
-
-async def state_of(street: Street, promise_id: UUID) -> str:
-    return str(await street.value("SELECT state FROM promises WHERE id = :id", id=promise_id))
-
-
-async def to_day(street: Street, days: int, *, hour: int = 6) -> None:
-    """Go to the morning so many days from today's, in UTC, and look."""
-    target = (street.now + timedelta(days=days)).replace(hour=hour, minute=0)
-    street.hands.go_on(seconds=(target - street.now).total_seconds())
-    await street.tick()
 
 
 async def test_a_promise_stops_calls_and_queued_messages(street: Street) -> None:
