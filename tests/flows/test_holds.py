@@ -25,8 +25,8 @@ from app.store.brakes import holds_of
 from app.store.contacts import note_contact
 from app.store.locks import lock_borrower
 from tests.flows.at_the_page import at_the_page
-from tests.flows.street import Neighbour, Street
 from tests.flows.promising import promise, state_of, to_day
+from tests.flows.street import Neighbour, Street
 from tests.flows.test_tasks_and_brakes import collector
 
 pytestmark = pytest.mark.anyio
