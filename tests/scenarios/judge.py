@@ -42,7 +42,8 @@ _OPEN_CASES: Final = """
             AND h.starts_at <= :now AND (h.ends_at IS NULL OR h.ends_at > :now)) AS held,
         greatest(c.opened_at,
             (SELECT max(greatest(t.created_at, t.ended_at)) FROM tasks t
-                WHERE t.borrower_id = c.borrower_id AND coalesce(t.case_id, c.id) = c.id),
+                WHERE t.borrower_id = c.borrower_id AND (coalesce(t.case_id, c.id) = c.id
+                OR t.reason IN ('call_borrower', 'call_back', 'promise_broken'))),
             (SELECT max(s.made_at) FROM strategy_steps s WHERE s.loan_id = c.loan_id),
             (SELECT max(greatest(p.made_at, p.ended_at)) FROM promises p WHERE p.case_id = c.id),
             (SELECT max(a.decided_at) FROM approvals a WHERE a.loan_id = c.loan_id),
@@ -77,11 +78,12 @@ _ENDED_BADLY: Final = """
             AND r.counted AND r.recorded_at <= c.closed_at
             AND coalesce(r.reversed_at, 'infinity') > c.closed_at)
 """
-# What asks a collector to press somebody for money, made while a hold was known.
+# What asks a collector to press somebody for money, made while a hold was known. Not among them
+# `collector_acts`: that is also what somebody wrote himself, and waits for an answer.
 PRESSING: Final = [
     "call_borrower", "promise_broken", "link_unpaid", "sms_undelivered", "sms_blocked",
     "sms_outcome_unknown", "no_consent", "consent_ended", "opted_out", "payment_rejected",
-    "collector_acts", "no_way_to_reach",
+    "no_way_to_reach",
 ]  # fmt: skip
 _PRESSED: Final = """
     SELECT t.borrower_id, t.id, t.reason FROM tasks t JOIN holds h

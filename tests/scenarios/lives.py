@@ -271,12 +271,19 @@ _TEMPERS: dict[str, dict[Act, int]] = {
     "ghost": {pays_elsewhere: 0, pays_by_link: 1, promises: 0},
 }
 
+# How often somebody taps on a link that he has just got, and for how long it is new to him.
+_TAPS = {"payer": 0.35, "promiser": 0.1, "talker": 0.15, "ghost": 0.02}
+_FRESH = timedelta(hours=20)
+
 
 async def a_moment(town: Town, scene: dict[Any, View], *, share: float) -> None:
     """Some people do something, and whoever meant to pay today does."""
     for who in list(town.people.values()):
         view = scene.get(who.id) or View()
         await attempt(town, who, view, does_as_he_meant)
+        # A link is good for some hours, and whoever pays by it does so soon.
+        if town.now - who.token_at < _FRESH and town.chance(_TAPS[who.temper]):
+            await attempt(town, who, view, pays_by_link)
         if town.chance(share if who.temper != "ghost" else share / 3):
             acts = {**_USUAL, **_TEMPERS[who.temper]}
             act = town.dice.choices(list(acts), list(acts.values()))[0]

@@ -123,6 +123,7 @@ class Dweller:
     account_ref: str = ""
     has_card: bool = False
     tokens: list[str] = field(default_factory=list)
+    token_at: datetime = FIRST_DAY
     pages: list[str] = field(default_factory=list)
     stopped: dict[Channel, datetime] = field(default_factory=dict)
     wrong_since: datetime | None = None
@@ -232,6 +233,7 @@ class Town:
         to = sms.to.reveal()
         who = self.by_phone[to]
         who.tokens.append(sms.marker)
+        who.token_at = self.now
         self.made.append(Made(self.now, who.id, Channel.SMS, sms.key, to, sms.body))
         if self._befalls(self.trouble / 2):
             raise OutcomeUnknown("lost")
@@ -241,6 +243,7 @@ class Town:
         to = mail.to.reveal()
         who = self.by_email[to]
         who.tokens.append(mail.body.split(f"{PUBLIC}/p/")[1].split("\n")[0].split("/")[0].strip())
+        who.token_at = self.now
         self.made.append(Made(self.now, who.id, Channel.EMAIL, mail.key, to, mail.body))
         if self._befalls(self.trouble / 2):
             raise OutcomeUnknown("lost")
