@@ -16,6 +16,7 @@ from app.domain import (  # noqa: E402
     edition,
     message,
     payment,
+    placement,
     promise,
     task,
 )
@@ -30,6 +31,7 @@ LIFECYCLES = (
     task.TASK,
     promise.PROMISE,
     approval.APPROVAL,
+    placement.PLACEMENT,
     edition.EDITION,
     bulk_file.BULK,
 )

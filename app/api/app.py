@@ -21,6 +21,7 @@ from app.api.routes import (
     loans,
     payments,
     people,
+    placements,
     strategies,
     work,
 )
@@ -50,7 +51,7 @@ def build_api(
         redirect_slashes=False,
         generate_unique_id_function=lambda route: route.name,
     )
-    listed = (people, borrowers, loans, consents, cases, payments, work, approvals)
+    listed = (people, borrowers, loans, consents, cases, payments, work, approvals, placements)
     for routes in (*listed, strategies, experiments, book_files, lender):
         app.include_router(routes.router)
     app.include_router(hooks.router)

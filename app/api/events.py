@@ -103,6 +103,18 @@ MEANINGS: Final[Mapping[LenderEvent, tuple[str, str]]] = {
         "A message for your app: GET /v1/messages/{id}/push, then POST /v1/messages/{id}/pushed.",
         "message_id, borrower_id, external_ref, confirm_until (then it goes out as a text), at",
     ),
+    LenderEvent.CASE_PLACED: (
+        "Two people placed a case with an agency. Nothing of ours asks for money meanwhile.",
+        "placement_id, case_id, loan, agency_id, agency, amount, commission_basis_points, at",
+    ),
+    LenderEvent.CASE_RECALLED: (
+        "A case was taken back. Tell the agency to stop.",
+        "placement_id, case_id, loan, agency_id, agency, why, at",
+    ),
+    LenderEvent.PLACEMENT_ENDED: (
+        "A placed case was closed, mostly because it was paid. Tell the agency to stop.",
+        "placement_id, case_id, loan, agency_id, agency, why, at",
+    ),
 }
 
 _DESCRIPTION = """\

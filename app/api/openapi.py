@@ -56,6 +56,7 @@ TAGS: Final[list[dict[str, Any]]] = [
     },
     {"name": "Tasks", "description": "What people have to do."},
     {"name": "Approvals", "description": "What needs a second person. Systems never decide."},
+    {"name": "Agencies", "description": "Who works cases for you, and what came of it."},
     {"name": "Strategies", "description": "What is done about cases, day by day; read only."},
     {"name": "Experiments", "description": "What a treatment is worth; read only."},
     {

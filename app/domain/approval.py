@@ -48,5 +48,14 @@ class ApprovalKind(StrEnum):
     IMPORT = "import"
 
 
-# Acts that change a debt; all others put something that people wrote into force.
-ABOUT_A_LOAN = frozenset({ApprovalKind.WRITE_OFF, ApprovalKind.FORGIVENESS, ApprovalKind.REVERSAL})
+# Acts about one debt; all others put something that people wrote into force.
+ABOUT_A_LOAN = frozenset(
+    {
+        ApprovalKind.WRITE_OFF,
+        ApprovalKind.FORGIVENESS,
+        ApprovalKind.REVERSAL,
+        ApprovalKind.PLACEMENT,
+    }
+)
+# None of these without the record of forbearance (app/domain/forbearance.py).
+AFTER_FORBEARANCE = frozenset({ApprovalKind.WRITE_OFF, ApprovalKind.PLACEMENT})

@@ -21,7 +21,7 @@ from app.domain.book import (
     read_number,
 )
 from app.domain.errors import Invalid
-from app.domain.hold import HoldKind
+from app.domain.hold import HoldKind, read_kind
 from app.domain.message import Channel
 from app.domain.money import Money, currency_digits
 from app.domain.promise import PromiseState
@@ -215,10 +215,11 @@ def read_hold(cells: Cells, zone: ZoneInfo, now: datetime) -> HoldRow:
     ends_at = _later(cells, zone) if "ends_at" in cells else None
     if ends_at is not None and ends_at <= starts_at:
         raise Invalid("ends_at", "lies before starts_at.")
+    kind = read_choice(cells, "kind", HoldKind, None)
     return HoldRow(
         read_ref(cells, "borrower_ref"),
         read_ref(cells, "loan_ref") if "loan_ref" in cells else "",
-        read_choice(cells, "kind", HoldKind, None),
+        read_kind(kind),
         needed(cells, "reason")[:_LONGEST_NOTE],
         starts_at,
         ends_at,

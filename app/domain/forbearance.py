@@ -2,7 +2,8 @@
 
 Directive (EU) 2023/2225, article 35, applied since 20 November 2026: before enforcement the
 creditor exercises, where appropriate, reasonable forbearance. Saldo asks for the record before
-every write-off, in every country: it says what was considered, by whom, and why it was not enough.
+every write-off and every placement with an agency, in every country: it says what was considered,
+by whom, and why it was not enough.
 """
 
 from __future__ import annotations

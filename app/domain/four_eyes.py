@@ -14,7 +14,7 @@ from enum import StrEnum
 from typing import Any, Final
 from uuid import UUID
 
-from app.domain.approval import ApprovalKind
+from app.domain.approval import AFTER_FORBEARANCE, ApprovalKind
 from app.domain.errors import Invalid, NotAllowed
 from app.domain.money import Money, currency_digits
 from app.domain.roles import Act, Role, may
@@ -217,8 +217,8 @@ def judge(
 
     Raises `NotAllowed` when it must not count: no right, not confirmed, his own proposal, a second
     yes of the same person, an amount above his tier or above what is left of his month, or a
-    machine's proposal that nobody stands behind. Raises `Invalid` for a write-off without a
-    recorded consideration of forbearance.
+    machine's proposal that nobody stands behind. Raises `Invalid` for a write-off or a placement
+    without a recorded consideration of forbearance.
     """
     check_decider(proposal.kind, hand)
     if hand.user_id in (proposal.proposer, proposal.endorser):
@@ -228,7 +228,7 @@ def judge(
         )
     if hand.user_id == proposal.first_decider:
         raise NotAllowed("You have approved this already. Somebody else is needed.", code="SaidYes")
-    if proposal.kind is ApprovalKind.WRITE_OFF and not proposal.considered:
+    if proposal.kind in AFTER_FORBEARANCE and not proposal.considered:
         raise Invalid(
             "considered",
             "is empty.",

@@ -43,7 +43,8 @@ class HoldKind(StrEnum):
     """Why. What each stops, who says so, and who may end it stands in `RULES`.
 
     crisis is the breathing space of a person in mental-health crisis treatment. represented: a
-    lawyer or an adviser speaks for him. promise: he said when he will. other: the reason says it.
+    lawyer or an adviser speaks for him. promise: he said when he will. placed: an agency has the
+    case; set and ended by its placement alone. other: the reason says it.
     """
 
     DISPUTE = "dispute"
@@ -56,12 +57,15 @@ class HoldKind(StrEnum):
     DECEASED = "deceased"
     REPRESENTED = "represented"
     COMPLAINT = "complaint"
+    PLACED = "placed"
     OTHER = "other"
 
 
+# A placement is the decision of two people (app/flows/place_case.py), and no hold that one sets.
+BY_HAND: Final = tuple(kind for kind in HoldKind if kind is not HoldKind.PLACED)
 # A promise that somebody gives has a row, days and a verdict of its own (app/domain/promise.py);
 # holds of that kind are read, and never set by people any more.
-SET_BY_PEOPLE: Final = tuple(kind for kind in HoldKind if kind is not HoldKind.PROMISE)
+SET_BY_PEOPLE: Final = tuple(kind for kind in BY_HAND if kind is not HoldKind.PROMISE)
 
 EVERYTHING: Final = frozenset(HoldBlock)
 # Any of these keeps a message that asks for money from being made.
@@ -160,6 +164,13 @@ RULES: Final[Mapping[HoldKind, HoldRule]] = {
         "Ours: no rule pauses all contact for a complaint (FCA DISP 1); pressure waits for its "
         "answer.",
     ),
+    HoldKind.PLACED: HoldRule(
+        _QUIET | {HoldBlock.AGENCY},
+        _QUIET | {HoldBlock.AGENCY},
+        frozenset(),
+        "Ours: who is asked by an agency is not asked by us as well.",
+        open_ended=True,
+    ),
     HoldKind.OTHER: HoldRule(EVERYTHING, frozenset(), _LEADS, "Whoever set it gave the reason."),
 }
 # After the treatment of a mental-health crisis has ended (SI 2020/1311).
@@ -192,12 +203,11 @@ class HoldFact:
 
 
 def read_kind(word: str) -> HoldKind:
-    """The kind of this name. Raises `Invalid` naming the known ones."""
-    try:
-        return HoldKind(word)
-    except ValueError:
-        known = ", ".join(HoldKind)
-        raise Invalid("kind", f"{word!r} is not a kind of hold.", mend=f"Use: {known}.") from None
+    """The kind of this name that may be set by hand. Raises `Invalid` naming the known ones."""
+    if word not in BY_HAND:
+        known = ", ".join(BY_HAND)
+        raise Invalid("kind", f"{word!r} is not a kind of hold.", mend=f"Use: {known}.")
+    return HoldKind(word)
 
 
 def read_blocks(words: Iterable[str]) -> frozenset[HoldBlock]:

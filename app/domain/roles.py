@@ -63,6 +63,9 @@ class Act(StrEnum):
     RELEASE_BOOK = "release_book"
     RUN_EXPERIMENT = "run_experiment"
     SETTLE_UNCLEAR = "settle_unclear"
+    SEE_AGENCIES = "see_agencies"
+    WRITE_AGENCY = "write_agency"
+    RECALL_CASE = "recall_case"
 
 
 _PEOPLE = frozenset(Role) - {Role.INTEGRATION}
@@ -137,6 +140,10 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.RUN_EXPERIMENT: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
     # Money that "arrived" ends a case: not for those who are measured by ended cases.
     Act.SETTLE_UNCLEAR: frozenset({Role.SUPERVISOR, Role.APPROVER}),
+    Act.SEE_AGENCIES: _LEADS | {Role.APPROVER, Role.AUDITOR, Role.ADMIN},
+    Act.WRITE_AGENCY: frozenset({Role.SUPERVISOR, Role.ADMIN}),
+    # Taking a case back only gives back control: one person is enough.
+    Act.RECALL_CASE: _LEADS,
     Act.MANAGE_USERS: frozenset({Role.ADMIN}),
     Act.OWN_ACCOUNT: _PEOPLE,
 }

@@ -54,13 +54,21 @@ class StepKind(StrEnum):
     NOTICE = "notice"
     CALL = "call"
     PROPOSE_WRITE_OFF = "propose_write_off"
+    PROPOSE_PLACEMENT = "propose_placement"
     HAND_TO_PERSON = "hand_to_person"
     CLOSE = "close"
     REVIEW = "review"
     PROMISE_REMINDER = "promise_reminder"
 
 
-ENDS: Final = frozenset({StepKind.PROPOSE_WRITE_OFF, StepKind.HAND_TO_PERSON, StepKind.CLOSE})
+ENDS: Final = frozenset(
+    {
+        StepKind.PROPOSE_WRITE_OFF,
+        StepKind.PROPOSE_PLACEMENT,
+        StepKind.HAND_TO_PERSON,
+        StepKind.CLOSE,
+    }
+)
 
 
 class Skip(StrEnum):

@@ -30,9 +30,10 @@ Word = TypeVar("Word", bound=StrEnum)
 
 
 class EndAct(StrEnum):
-    """What follows when the last stage brought nothing. Neither moves money by itself."""
+    """What follows when the last stage brought nothing. None of them moves money by itself."""
 
     PROPOSE_WRITE_OFF = "propose_write_off"
+    PROPOSE_PLACEMENT = "propose_placement"
     HAND_TO_PERSON = "hand_to_person"
 
 

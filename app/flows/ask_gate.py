@@ -17,7 +17,7 @@ from app.domain.contact_policy import (
     Verdict,
     may_contact,
 )
-from app.domain.hold import HoldBlock
+from app.domain.hold import HoldBlock, HoldKind
 from app.domain.ids import CaseId, Phone
 from app.domain.message import Channel
 from app.reference.packs import PackBook
@@ -63,12 +63,14 @@ async def ask_gate(
     at_work: bool = False,
     asked_for: bool = False,
     observing: bool = False,
+    for_agency: bool = False,
 ) -> Asked:
     """Ask whether `person` (his row, locked by the caller) may be contacted about these cases.
 
     `at_work`: the call would reach him where he works; `asked_for`: he asked for it himself.
-    `observing` counts messages that observe-only mode held back as if they had left. The gate
-    follows the borrower's country, not the lender's.
+    `observing` counts messages that observe-only mode held back as if they had left. `for_agency`:
+    the agency that has these cases asks, so that the placement itself does not stand in its way;
+    every other rule does. The gate follows the borrower's country, not the lender's.
     """
     wanted = frozenset(CaseId(one) for one in case_ids)
     zones = zones_for(unit, person)
@@ -92,7 +94,11 @@ async def ask_gate(
         asked_for=asked_for,
         history=facts.history,
         opted_out=frozenset((channel,)) if facts.refused else frozenset(),
-        holds=tuple(_hold(held) for held in facts.holds if _stands(held, wanted)),
+        holds=tuple(
+            _hold(held)
+            for held in facts.holds
+            if _stands(held, wanted) and not (for_agency and held.kind == HoldKind.PLACED.value)
+        ),
         holidays=_holidays(person, now),
         stopped=frozenset((channel,)) if facts.halted else frozenset(),
     )
@@ -113,7 +119,8 @@ def _stands(held: HeldBy, wanted: frozenset[CaseId]) -> bool:
 
 
 def _hold(held: HeldBy) -> Hold:
-    return Hold(held.kind, held.ends_at, answers_too=HoldBlock.EVERY_CONTACT in held.blocks)
+    named = "with an agency" if held.kind == HoldKind.PLACED.value else held.kind
+    return Hold(named, held.ends_at, answers_too=HoldBlock.EVERY_CONTACT in held.blocks)
 
 
 def verdict_notes(verdict: Verdict) -> dict[str, Any]:

@@ -15,7 +15,7 @@ from app.domain.contact_policy import ContactPurpose
 from app.domain.errors import NotFound
 from app.domain.message import Channel
 from app.domain.task import ANSWERING, TaskReason
-from app.flows.ask_gate import ask_gate
+from app.flows.ask_gate import Asked, ask_gate
 from app.reference.packs import PackBook
 from app.store.arrays import among
 from app.store.tables import borrowers
@@ -27,7 +27,7 @@ About: TypeAlias = tuple[UUID, UUID | None]
 
 @dataclass(frozen=True, slots=True)
 class CallWindow:
-    """The gate's answer for a call at one moment.
+    """The gate's answer for a call, or for a contact by an agency, at one moment.
 
     `until` is when a yes ends, `opens_at` when a no may become a yes (None: waiting does not
     help). `zone` is where the borrower's clock is; `because` the sentences of the rules that
@@ -108,16 +108,21 @@ async def call_windows(
             asked_for=asked_for,
             at_work=at_work,
         )
-        verdict = asked.verdict
-        found[borrower_id, case_id] = CallWindow(
-            verdict.allowed,
-            verdict.because,
-            None if verdict.allowed else asked.look_again_at,
-            verdict.valid_until,
-            asked.zone,
-            verdict.tightest,
-        )
+        found[borrower_id, case_id] = window_of(asked)
     return found
+
+
+def window_of(asked: Asked) -> CallWindow:
+    """The gate's answer as people and systems read it."""
+    verdict = asked.verdict
+    return CallWindow(
+        verdict.allowed,
+        verdict.because,
+        None if verdict.allowed else asked.look_again_at,
+        verdict.valid_until,
+        asked.zone,
+        verdict.tightest,
+    )
 
 
 def purpose_of(reason: str) -> ContactPurpose:

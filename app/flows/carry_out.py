@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from app.domain.approval import ApprovalKind
 from app.flows.forgive_debt import forgive_debt
+from app.flows.place_case import place_case
 from app.flows.publish_segment import publish_segment, send_back_segment
 from app.flows.publish_strategy import publish_version, send_back_version
 from app.flows.reverse_adjustment import reverse_adjustment
@@ -29,6 +30,7 @@ class Handling:
 # A kind without a row is decided on no page: nothing here would carry it out.
 HANDLINGS: Final[Mapping[ApprovalKind, Handling]] = {
     ApprovalKind.WRITE_OFF: Handling(write_off_loan, review_instead),
+    ApprovalKind.PLACEMENT: Handling(place_case, review_instead),
     ApprovalKind.FORGIVENESS: Handling(forgive_debt),
     ApprovalKind.REVERSAL: Handling(reverse_adjustment),
     ApprovalKind.STRATEGY: Handling(publish_version, send_back_version),

@@ -19,6 +19,7 @@ from app.flows.open_task import open_task
 from app.flows.propose_approval import propose
 from app.flows.refresh_loan import close_case
 from app.store.loans import lock_loan
+from app.store.placements import active_agencies
 from app.store.tables import loans
 from app.store.unit import Unit
 
@@ -29,8 +30,9 @@ async def end_strategy(
     """Carry the end of one case out; returns the task it became, if it did.
 
     Closing a case as failed ends the collection, not the debt: it stays on the books, and the
-    case opens again when its lender or a payment gives a reason. A write-off is only proposed.
-    The caller holds the borrower's lock.
+    case opens again when its lender or a payment gives a reason. A write-off and a placement with
+    an agency are only proposed; where there is no agency a person looks. The caller holds the
+    borrower's lock.
     """
     if step.kind is StepKind.CLOSE:
         loan = await lock_loan(unit, hand.due.loan_id)
@@ -40,19 +42,11 @@ async def end_strategy(
         await close_case(unit, now, loan, CaseClose.FAILED)
         return None
     if step.kind is StepKind.PROPOSE_WRITE_OFF:
-        await propose(
-            unit,
-            now,
-            kind=ApprovalKind.WRITE_OFF,
-            subject_id=hand.due.loan_id,
-            reason=_reason(hand),
-            actor=ROBOT,
-            considered={
-                "strategy": hand.body.name,
-                "days_past_due": hand.facts.days_past_due,
-                "calls": [f"{call.on.isoformat()} {call.outcome}" for call in hand.facts.calls],
-            },
-        )
+        await _propose(unit, now, hand, ApprovalKind.WRITE_OFF, hand.due.loan_id)
+        return None
+    if step.kind is StepKind.PROPOSE_PLACEMENT and await active_agencies(unit):
+        # Which agency it is, people choose when they put their name to it.
+        await _propose(unit, now, hand, ApprovalKind.PLACEMENT, hand.case_id)
         return None
     return await open_task(
         unit,
@@ -65,6 +59,24 @@ async def end_strategy(
             "why": step.kind.value,
             "days_past_due": hand.facts.days_past_due,
             "calls": len(hand.facts.calls),
+        },
+    )
+
+
+async def _propose(
+    unit: Unit, now: datetime, hand: InHand, kind: ApprovalKind, subject_id: UUID
+) -> None:
+    await propose(
+        unit,
+        now,
+        kind=kind,
+        subject_id=subject_id,
+        reason=_reason(hand),
+        actor=ROBOT,
+        considered={
+            "strategy": hand.body.name,
+            "days_past_due": hand.facts.days_past_due,
+            "calls": [f"{call.on.isoformat()} {call.outcome}" for call in hand.facts.calls],
         },
     )
 

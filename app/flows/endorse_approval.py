@@ -2,19 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import update
 
-from app.domain.approval import ApprovalKind, ApprovalState
-from app.domain.errors import Conflict, NotAllowed
+from app.domain.approval import AFTER_FORBEARANCE, ApprovalKind, ApprovalState
+from app.domain.errors import Conflict, Invalid, NotAllowed
 from app.domain.forbearance import consider
 from app.domain.ids import LenderId, UserId
 from app.domain.roles import Act, may
 from app.flows.house import House
 from app.flows.note_refusal import refusals_noted
+from app.flows.place_case import AGENCY, named_agency
 from app.store import audit
 from app.store.approvals import hand_of, lock_approval
 from app.store.tables import approvals
@@ -31,11 +33,13 @@ async def endorse_approval(
     actor: str,
     options: Iterable[str],
     why_not: str,
+    agency_id: UUID | None = None,
 ) -> None:
     """Stand behind a machine's proposal. Whoever does so has no part in the decision.
 
-    For a write-off it takes the record of forbearance: which measures of the law were considered
-    and why none is used. For everything else `options` and `why_not` may be empty.
+    For a write-off and a placement it takes the record of forbearance: which measures of the law
+    were considered and why none is used. For everything else `options` and `why_not` may be empty.
+    `agency_id` names the agency of a placement where the machine named none, or another one.
 
     Raises `NotFound`, `NotAllowed` (recorded in the audit), `Invalid` naming what is missing, and
     `Conflict` when it is decided already or a person stands behind it.
@@ -44,7 +48,7 @@ async def endorse_approval(
         house, now, lender_id=lender_id, actor=actor, wanted="endorse", subject=approval_id
     )
     async with noted, house.store.unit(lender_id) as unit:
-        await _endorse(unit, now, approval_id, user_id, actor, tuple(options), why_not)
+        await _endorse(unit, now, approval_id, user_id, actor, tuple(options), why_not, agency_id)
 
 
 async def _endorse(
@@ -55,6 +59,7 @@ async def _endorse(
     actor: str,
     options: tuple[str, ...],
     why_not: str,
+    agency_id: UUID | None,
 ) -> None:
     row = await lock_approval(unit, approval_id)
     hand = await hand_of(unit, user_id)
@@ -65,7 +70,9 @@ async def _endorse(
     if row.proposer_id is not None or row.endorser_id is not None:
         raise Conflict("A person stands behind this proposal already.", code="EndorsedAlready")
     considered = dict(row.considered)
-    if row.kind == ApprovalKind.WRITE_OFF.value or options:
+    if row.kind == ApprovalKind.PLACEMENT.value:
+        considered |= await _agency(unit, agency_id, considered)
+    if row.kind in AFTER_FORBEARANCE or options:
         considered |= consider(options, why_not, by=actor).as_notes()
     await unit.conn.execute(
         update(approvals)
@@ -81,3 +88,12 @@ async def _endorse(
         after={"approval_id": str(approval_id), "considered": considered},
         reason=why_not.strip(),
     )
+
+
+async def _agency(
+    unit: Unit, agency_id: UUID | None, considered: Mapping[str, Any]
+) -> dict[str, str]:
+    chosen = agency_id or considered.get(AGENCY)
+    if chosen is None:
+        raise Invalid("agency_id", "is missing.", mend="Say which agency gets the case.")
+    return await named_agency(unit, UUID(str(chosen)))

@@ -12,7 +12,7 @@ from sqlalchemy import Row, select, update
 from app.domain.errors import Conflict, Invalid, NotAllowed
 from app.domain.hold import RULES, HoldKind, crisis_ends, may_lift
 from app.domain.roles import Role
-from app.flows.set_hold import lock_hold, look_again
+from app.flows.set_hold import end_hold, lock_hold, look_again
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
 from app.store.tables import borrowers, holds, lenders
@@ -35,11 +35,8 @@ async def lift_hold(
         raise Conflict("This hold was lifted already.")
     if row.ends_at is not None and row.ends_at <= now:
         raise Conflict("This hold has ended by itself.")
-    await unit.conn.execute(
-        update(holds).where(holds.c.id == hold_id).values(lifted_at=now, lifted_by=lifted_by)
-    )
+    await end_hold(unit, now, row, by=lifted_by)
     await _write_line(unit, now, row, lifted_by, {})
-    await look_again(unit, now, row.borrower_id)
 
 
 async def end_crisis(
@@ -82,6 +79,8 @@ async def end_crisis(
 def _may_end(row: Row[Any], role: Role) -> None:
     if may_lift(role, row.kind):
         return
+    if row.kind == HoldKind.PLACED.value:
+        raise NotAllowed("This ends when the case is recalled from its agency.", code="HoldKept")
     who = sorted(RULES[HoldKind(row.kind)].lifted_by) if row.kind in set(HoldKind) else []
     named = ", ".join(role.replace("_", " ") for role in who)
     raise NotAllowed(f"A hold of this kind is ended by: {named}.", code="HoldKept")

@@ -11,16 +11,17 @@ from uuid import UUID
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from app.domain.approval import ABOUT_A_LOAN, ApprovalKind, ApprovalState
+from app.domain.approval import ABOUT_A_LOAN, AFTER_FORBEARANCE, ApprovalKind, ApprovalState
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.forbearance import read_consideration
 from app.domain.four_eyes import check_proposer
 from app.domain.money import Money
+from app.flows.place_case import AGENCY, check_placeable
 from app.store import approvals as rows
 from app.store import audit, timeline
 from app.store.keys import new_id
 from app.store.loans import last_case, lock_loan
-from app.store.tables import adjustments, approvals
+from app.store.tables import adjustments, approvals, cases
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -64,15 +65,16 @@ async def propose(
     """Propose one act. Nothing is carried out before somebody else says yes.
 
     `subject_id` is the loan for `write_off` and `forgiveness`, the entry to undo (of
-    `adjustments`) for `reversal`, and the edition, file or pack for all others. The amount of a
-    write-off is all that is unpaid, of a reversal that of the entry: leave `amount` out.
+    `adjustments`) for `reversal`, the case for `placement`, and the edition or file for all others.
+    The amount of a write-off or a placement is all that is unpaid, of a reversal that of the entry:
+    leave `amount` out.
     `proposer_id` None: a machine proposes, and a person has to stand behind it before anybody can
     approve (app/flows/endorse_approval.py). `considered` is small plain JSON; a person who proposes
-    a write-off brings the record of forbearance (app/domain/forbearance.py).
+    a write-off or a placement brings the record of forbearance (app/domain/forbearance.py).
 
     The same kind and subject wait once: proposing again returns what waits. Where people decided
-    about a write-off while the same case was worked (no, or yes and then taken back), a machine
-    gets that decision back and nothing new.
+    about a write-off or a placement while the same case was worked (no, or yes and then taken
+    back), a machine gets that decision back and nothing new.
 
     Raises `NotFound`, `NotAllowed` (a person without the right), `Invalid` naming the field, and
     `Conflict` when the loan cannot take it.
@@ -81,19 +83,21 @@ async def propose(
     if not 0 < len(why) <= LONGEST_REASON:
         raise Invalid("reason", f"has 1 to {LONGEST_REASON} characters.", mend="Say why.")
     stated = dict(considered or {})
-    about = await _about(unit, kind, subject_id, amount, lender_id)
+    about = await _about(unit, now, kind, subject_id, amount, lender_id)
     if proposer_id is not None:
         check_proposer(kind, await rows.hand_of(unit, proposer_id), whole=about.whole)
-        if kind is ApprovalKind.WRITE_OFF and read_consideration(stated) is None:
+        if kind in AFTER_FORBEARANCE and read_consideration(stated) is None:
             raise Invalid(
                 "considered",
                 "is empty.",
                 mend="State which forbearance was considered, and why it is not used.",
             )
+        if kind is ApprovalKind.PLACEMENT and AGENCY not in stated:
+            raise Invalid("agency_id", "is missing.", mend="Say which agency gets the case.")
     waits = await rows.waiting(unit, kind, subject_id)
     if waits is not None:
         return Proposed(waits, ApprovalState.PROPOSED, new=False)
-    if proposer_id is None and kind is ApprovalKind.WRITE_OFF and about.case_id is not None:
+    if proposer_id is None and kind in AFTER_FORBEARANCE and about.case_id is not None:
         decided = await rows.decided_for_case(unit, kind, about.case_id)
         if decided is not None:
             return Proposed(decided.id, ApprovalState(decided.state), new=False)
@@ -102,6 +106,7 @@ async def propose(
 
 async def _about(
     unit: Unit,
+    now: datetime,
     kind: ApprovalKind,
     subject_id: UUID,
     amount: Money | None,
@@ -112,6 +117,8 @@ async def _about(
             return await _about_debt(unit, kind, subject_id, amount)
         case ApprovalKind.REVERSAL:
             return await _about_entry(unit, subject_id, amount)
+        case ApprovalKind.PLACEMENT:
+            return await _about_case(unit, now, subject_id, amount)
         case _:
             return _About(lender_id or unit.lender_id, None, None, None, amount)
 
@@ -165,6 +172,18 @@ async def _about_entry(unit: Unit, adjustment_id: UUID, amount: Money | None) ->
         raise Invalid("amount", f"is not that of the entry: {whole}.", mend="Leave it out.")
     case_id = loan.case_id or await last_case(unit, loan.id)
     return _About(loan.lender_id, loan.borrower_id, loan.id, case_id, whole)
+
+
+async def _about_case(unit: Unit, now: datetime, case_id: UUID, amount: Money | None) -> _About:
+    found = await unit.conn.scalar(select(cases.c.loan_id).where(cases.c.id == case_id))
+    if found is None:
+        raise NotFound("There is no such case.")
+    loan = await lock_loan(unit, found)
+    await check_placeable(unit, now, case_id)
+    owed = await rows.unpaid_in_all(unit, loan.id, loan.currency)
+    if amount is not None and amount != owed:
+        raise Invalid("amount", f"is not all that is unpaid: {owed}.", mend="Leave it out.")
+    return _About(loan.lender_id, loan.borrower_id, loan.id, case_id, owed)
 
 
 def _in_notes(amount: Money | None) -> dict[str, Any] | None:

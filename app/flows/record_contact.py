@@ -1,4 +1,4 @@
-"""Write down a contact that was made outside Saldo: it counts in the caps as it would here."""
+"""Write down a contact made outside Saldo, by us or an agency: it counts as it would here."""
 
 from __future__ import annotations
 
@@ -14,12 +14,14 @@ from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import LenderId, UserId
 from app.domain.message import Channel
 from app.domain.task import TaskOutcome
+from app.flows.agency_window import agency_window
 from app.flows.call_window import CallWindow, call_window
 from app.flows.follow_outcome import SPOKE, Contacted, Heard, follow_outcome
 from app.flows.house import House
 from app.store import timeline
 from app.store.contacts import LOOK_BACK, known_contact, note_contact
 from app.store.locks import lock_borrower
+from app.store.placements import lock_placement
 from app.store.tables import cases
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -58,11 +60,13 @@ async def record_contact(
     made: ContactMade,
     user_id: UserId | None,
     actor: str,
+    placement_id: UUID | None = None,
 ) -> UUID:
     """Count it, with the verdict the gate would have given then, and draw its consequence.
 
-    Returns the contact's id. Raises `NotFound`, `Invalid` naming the field, and `Conflict` for
-    the same contact noted twice.
+    `placement_id`: the agency that has (or had, at that moment) the case made it. Returns the
+    contact's id. Raises `NotFound`, `Invalid` naming the field, and `Conflict` for the same contact
+    noted twice.
     """
     _check(made, now)
     async with house.store.unit(lender_id) as unit:
@@ -72,7 +76,10 @@ async def record_contact(
             unit, borrower_id=case.borrower_id, channel=made.channel, made_at=made.made_at
         ):
             raise Conflict("This contact is written down already.", code="ContactKnown")
-        window = await _allowed_then(unit, house, case, made)
+        placed = (
+            None if placement_id is None else await _placed_then(unit, placement_id, case, made)
+        )
+        window = await _allowed_then(unit, house, case, made, by_agency=placed is not None)
         contact_id = await note_contact(
             unit,
             made.made_at,
@@ -83,13 +90,15 @@ async def record_contact(
             conversation=made.conversation,
             case_ids=(case_id,),
             user_id=user_id,
-            source="outside",
+            placement_id=placement_id,
+            source="outside" if placed is None else "agency",
             outcome="" if made.outcome is None else made.outcome.value,
             note=made.note.strip(),
             counts=counts_in_caps(connected=made.connected),
             asked_for=made.asked_for,
         )
-        await _write_line(unit, now, case, made, window, actor)
+        agency = "" if placed is None else placed.agency
+        await _write_line(unit, now, case, made, window, actor, agency)
         if made.outcome is not None:
             about = Contacted(case.borrower_id, case_id, contact_id, actor, user_id)
             await follow_outcome(unit, house, now, about, Heard(made.outcome, made.note))
@@ -137,10 +146,38 @@ async def _case(unit: Unit, case_id: UUID) -> Row[Any]:
     return case
 
 
+async def _placed_then(
+    unit: Unit, placement_id: UUID, case: Row[Any], made: ContactMade
+) -> Row[Any]:
+    """The placement, which held at the moment of the contact."""
+    row = await lock_placement(unit, placement_id)
+    if row.case_id != case.id:
+        raise NotFound("There is no such placement.")
+    over = row.ended_at is not None and made.made_at > row.ended_at
+    if over or made.made_at < row.placed_at:
+        raise Invalid(
+            "made_at", "is not within the placement.", mend=f"{row.agency} had no case then."
+        )
+    return row
+
+
 async def _allowed_then(
-    unit: Unit, house: House, case: Row[Any], made: ContactMade
+    unit: Unit, house: House, case: Row[Any], made: ContactMade, *, by_agency: bool
 ) -> CallWindow | None:
-    if not made.outbound or made.channel is not Channel.CALL:
+    if not made.outbound:
+        return None
+    if by_agency:
+        return await agency_window(
+            unit,
+            house.packs,
+            made.made_at,
+            borrower_id=case.borrower_id,
+            case_id=case.id,
+            channel=made.channel,
+            asked_for=made.asked_for,
+            at_work=made.at_work,
+        )
+    if made.channel is not Channel.CALL:
         return None
     return await call_window(
         unit,
@@ -160,19 +197,22 @@ async def _write_line(
     made: ContactMade,
     window: CallWindow | None,
     actor: str,
+    agency: str,
 ) -> None:
     details: dict[str, Any] = {
         "channel": made.channel.value,
         "direction": "outbound" if made.outbound else "inbound",
         "conversation": made.conversation,
         "made_at": made.made_at.isoformat(),
-        "source": "outside",
+        "source": "agency" if agency else "outside",
         "outcome": "" if made.outcome is None else made.outcome.value,
         "note": made.note.strip(),
         "asked_for": made.asked_for,
         "connected": made.connected,
         "at_work": made.at_work,
     }
+    if agency:
+        details["agency"] = agency
     if window is not None:
         details |= {"allowed": window.allowed, "because": window.because}
     line = Line(case.borrower_id, Kind.CONTACT_NOTED, actor, details, case.id, case.lender_id)

@@ -12,6 +12,7 @@ from sqlalchemy import Row, update
 from app.domain.case import CASE, CaseClose
 from app.domain.message import CancelReason
 from app.flows.actors import ROBOT
+from app.flows.end_placement import end_with_case
 from app.flows.judge_promises import judge_promises
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
@@ -81,6 +82,7 @@ async def close_case(unit: Unit, now: datetime, loan: Row[Any], because: CaseClo
         withdraw_links=True,
     )
     await judge_promises(unit, now, loan.id, closed=because)
+    await end_with_case(unit, now, case_id, why=because.value)
     if because is not CaseClose.FAILED:
         # A collection that came to nothing leaves the debt, and so the question what becomes of it.
         await withdraw_waiting(unit, now, loan.id, why=because.value)

@@ -11,7 +11,14 @@ from sqlalchemy import Row, insert, select, update
 
 from app.domain.case import CaseState
 from app.domain.errors import Invalid, NotFound
-from app.domain.hold import PRESSURE, HoldKind, chosen_blocks, chosen_end, read_kind
+from app.domain.hold import (
+    PRESSURE,
+    HoldBlock,
+    HoldKind,
+    chosen_blocks,
+    chosen_end,
+    read_kind,
+)
 from app.domain.intervals import Span
 from app.domain.message import CancelReason
 from app.domain.task import PRESSING
@@ -61,21 +68,17 @@ async def set_hold(
     person = await lock_borrower(unit, borrower_id)
     if case_id is not None and not await _is_his(unit, borrower_id, case_id):
         raise NotFound("There is no such case.")
-    hold_id = new_id()
-    await unit.conn.execute(
-        insert(holds).values(
-            id=hold_id,
-            lender_id=person.lender_id,
-            borrower_id=borrower_id,
-            case_id=case_id,
-            kind=chosen.value,
-            reason=reason.strip()[:_LONGEST_REASON],
-            starts_at=begins,
-            recorded_at=now,
-            ends_at=ends,
-            blocks=sorted(stopped),
-            set_by=set_by,
-        )
+    hold_id = await begin_hold(
+        unit,
+        now,
+        lender_id=person.lender_id,
+        borrower_id=borrower_id,
+        case_id=case_id,
+        kind=chosen,
+        reason=reason,
+        set_by=set_by,
+        lasts=Span(begins, ends),
+        blocks=stopped,
     )
     details = {
         "hold_id": str(hold_id),
@@ -101,10 +104,51 @@ async def set_hold(
         },
         lender_id=person.lender_id,
     )
-    if now in Span(begins, ends) and not stopped.isdisjoint(PRESSURE):
+    return hold_id
+
+
+async def begin_hold(
+    unit: Unit,
+    now: datetime,
+    *,
+    lender_id: UUID,
+    borrower_id: UUID,
+    case_id: UUID | None,
+    kind: HoldKind,
+    reason: str,
+    set_by: str,
+    lasts: Span,
+    blocks: frozenset[HoldBlock],
+) -> UUID:
+    """Write the hold down and stop what it stops now; whoever calls says so and holds the lock."""
+    hold_id = new_id()
+    await unit.conn.execute(
+        insert(holds).values(
+            id=hold_id,
+            lender_id=lender_id,
+            borrower_id=borrower_id,
+            case_id=case_id,
+            kind=kind.value,
+            reason=reason.strip()[:_LONGEST_REASON],
+            starts_at=lasts.start,
+            recorded_at=now,
+            ends_at=lasts.end,
+            blocks=sorted(blocks),
+            set_by=set_by,
+        )
+    )
+    if now in lasts and not blocks.isdisjoint(PRESSURE):
         await _leave_in_peace(unit, now, borrower_id, case_id)
     await look_again(unit, now, borrower_id)
     return hold_id
+
+
+async def end_hold(unit: Unit, now: datetime, row: Row[Any], *, by: str) -> None:
+    """End the hold of this row now; it stays in the book as what it was."""
+    await unit.conn.execute(
+        update(holds).where(holds.c.id == row.id).values(lifted_at=now, lifted_by=by)
+    )
+    await look_again(unit, now, row.borrower_id)
 
 
 async def _leave_in_peace(

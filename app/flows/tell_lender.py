@@ -41,6 +41,9 @@ class LenderEvent(StrEnum):
     PROMISE_MADE = "promise.made"
     PROMISE_CHANGED = "promise.changed"
     PUSH_REQUESTED = "message.push_requested"
+    CASE_PLACED = "case.placed"
+    CASE_RECALLED = "case.recalled"
+    PLACEMENT_ENDED = "placement.ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,11 +19,17 @@ from app.store.tables import approvals
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
-_GONE: Final = (ApprovalKind.WRITE_OFF.value, ApprovalKind.FORGIVENESS.value)
+_GONE: Final = (
+    ApprovalKind.WRITE_OFF.value,
+    ApprovalKind.FORGIVENESS.value,
+    ApprovalKind.PLACEMENT.value,
+)
 
 
 async def withdraw_waiting(unit: Unit, now: datetime, loan_id: UUID, *, why: str) -> int:
-    """Withdraw what would give up a debt that is not asked for any more. Returns how many.
+    """Withdraw what would give up, or place, a debt that is not asked for any more.
+
+    Returns how many.
 
     `why` is a word for the timeline. A reversal goes on waiting: it is about the past.
     """

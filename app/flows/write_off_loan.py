@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Final
 
 from sqlalchemy import Row, select, update
 
@@ -21,6 +21,11 @@ from app.store.loans import lock_loan
 from app.store.tables import cases, loans
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
+
+_NAMES: Final = {
+    ApprovalKind.WRITE_OFF.value: "write-off",
+    ApprovalKind.PLACEMENT.value: "placement with an agency",
+}
 
 
 async def write_off_loan(unit: Unit, now: datetime, approval: Row[Any], *, actor: str) -> None:
@@ -81,7 +86,7 @@ async def write_off_loan(unit: Unit, now: datetime, approval: Row[Any], *, actor
 
 
 async def review_instead(unit: Unit, now: datetime, approval: Row[Any], *, actor: str) -> None:
-    """A write-off came to nothing: a person says how the case goes on, if it does."""
+    """What would have ended our work came to nothing: a person says how the case goes on."""
     loan = await lock_loan(unit, approval.loan_id)
     if loan.state != "active":
         return
@@ -93,7 +98,7 @@ async def review_instead(unit: Unit, now: datetime, approval: Row[Any], *, actor
         reason=TaskReason.REVIEW_CASE,
         cause=approval.id,
         situation={
-            "because": f"The write-off was not agreed to: {actor}.",
+            "because": f"The {_NAMES[approval.kind]} was not agreed to: {actor}.",
             "loan": loan.external_ref,
         },
         lender_id=loan.lender_id,

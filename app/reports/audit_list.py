@@ -28,12 +28,15 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "approved_template", "approved_pack", "refused_strategy", "refused_template",
         "refused_pack", "withdrawn_strategy", "withdrawn_template", "withdrawn_pack", "install",
         "write", "draft", "retire", "roll_back", "move_cases", "choose_strategy", "make_strategy",
-        "save",
+        "save", "add_agency",
     ),
-    "debts": tuple(
-        f"{verb}_{kind}"
-        for verb in ("propose", "endorse", "first_yes", "approved", "refused", "withdrawn")
-        for kind in ("write_off", "forgiveness", "reversal", "placement")
+    "debts": (
+        "recall_placement",
+        *(
+            f"{verb}_{kind}"
+            for verb in ("propose", "endorse", "first_yes", "approved", "refused", "withdrawn")
+            for kind in ("write_off", "forgiveness", "reversal", "placement")
+        ),
     ),
     "people": ("add_user", "change_role", "disable_user", "enable_user", "set_password",
                "confirm_access", "make_key", "revoke_key"),

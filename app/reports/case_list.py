@@ -14,10 +14,12 @@ from app.domain.case import CaseState
 from app.domain.errors import Invalid
 from app.domain.ids import Phone
 from app.domain.money import Money
+from app.domain.placement import PlacementState
 from app.store.borrowers import phone_hash
 from app.store.brakes import in_force
 from app.store.dues import last_due_day
 from app.store.tables import (
+    agencies,
     borrowers,
     cases,
     funds_signals,
@@ -25,6 +27,7 @@ from app.store.tables import (
     instalments,
     lenders,
     loans,
+    placements,
     tasks,
 )
 from app.store.unit import Unit
@@ -51,6 +54,8 @@ class CaseLine:
     signal_covers: str
     tasks: int
     held: bool
+    agency: str
+    """Who has it while it is placed; empty while it is with us."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -183,11 +188,20 @@ def _lines(now: datetime) -> Any:
             seen.label("signal_covers"),
             waiting.label("tasks"),
             held.label("held"),
+            agencies.c.name.label("agency"),
         )
         .join(borrowers, borrowers.c.id == cases.c.borrower_id)
         .join(loans, loans.c.id == cases.c.loan_id)
         .join(lenders, lenders.c.id == cases.c.lender_id)
         .join(due, true())
+        .outerjoin(
+            placements,
+            and_(
+                placements.c.case_id == cases.c.id,
+                placements.c.state == PlacementState.PLACED.value,
+            ),
+        )
+        .outerjoin(agencies, agencies.c.id == placements.c.agency_id)
     )
 
 
@@ -206,6 +220,7 @@ def _line(unit: Unit, row: Row[Any]) -> CaseLine:
         signal_covers=row.signal_covers or "",
         tasks=row.tasks,
         held=row.held,
+        agency=row.agency or "",
     )
 
 

@@ -68,6 +68,9 @@ class Kind(StrEnum):
     WRITTEN_OFF = "written_off"
     FORGIVEN = "forgiven"
     REVERSED = "reversed"
+    CASE_PLACED = "case_placed"
+    CASE_RECALLED = "case_recalled"
+    PLACEMENT_ENDED = "placement_ended"
 
 
 @dataclass(frozen=True, slots=True)

@@ -37,4 +37,4 @@ FORBEARANCE: Final[Mapping[Forbearance, str]] = {
 }
 
 # Keys of a proposal's notes that the page shows in places of their own.
-SHOWN_ELSEWHERE: Final = frozenset({"forbearance", "why_not", "by", "title", "link"})
+SHOWN_ELSEWHERE: Final = frozenset({"forbearance", "why_not", "by", "title", "link", "agency_id"})

@@ -37,6 +37,7 @@ _ITEMS: Final = (
     _Item("Promises", "/promises", "heart", Act.SEE_CASE),
     _Item("Hand over", "/hand-over", "out", Act.HAND_OVER),
     _Item("Approvals", "/approvals", "scale", Act.SEE_APPROVALS),
+    _Item("Agencies", "/agencies", "out", Act.SEE_AGENCIES),
     _Item("Portfolio", "/portfolio", "chart", Act.SEE_REPORTS),
     _Item("Consents", "/consents", "consent", Act.SEE_CONSENTS),
     _Item("Strategies", "/strategies", "strategy", Act.SEE_STRATEGIES),
@@ -105,6 +106,8 @@ NOTICES: Final[Mapping[str, str]] = {
     "taken_back": "The proposal is withdrawn.",
     "endorsed": "Your name stands behind it. Somebody else decides.",
     "tiers": "The amounts are changed.",
+    "agency": "Written down.",
+    "recalled": "The case is back. The strategy looks at it anew.",
     "password": "The new password is set. All other sessions are ended.",
 }
 

@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.domain.case import CaseState
-from app.domain.hold import PRESSURE
+from app.domain.hold import PRESSURE, HoldKind
 from app.domain.message import Channel, MessageState
 from app.domain.payment import LinkState
 from app.domain.stage_plan import Step, StepKind, WaitsFor
@@ -30,6 +30,7 @@ STEPS: Final[Mapping[StepKind, str]] = {
     StepKind.NOTICE: "a notice",
     StepKind.CALL: "a collector is asked to call",
     StepKind.PROPOSE_WRITE_OFF: "a write-off is proposed to a second person",
+    StepKind.PROPOSE_PLACEMENT: "a placement with an agency is proposed to two people",
     StepKind.HAND_TO_PERSON: "a person is asked how to go on",
     StepKind.CLOSE: "the case is closed as failed; the debt stays",
     StepKind.REVIEW: "a person is asked to look at it again",
@@ -72,7 +73,9 @@ def _brakes(file: CaseFile, zone: ZoneInfo) -> list[str]:
     if file.state is CaseState.IN_FLIGHT:
         steps.append("A payment is on its way. Saldo asks the bank until it has arrived.")
     for hold in file.holds:
-        if hold.stops(*PRESSURE):
+        if hold.kind == HoldKind.PLACED.value:
+            steps.append(f"{hold.reason} Nothing leaves from here that asks for money.")
+        elif hold.stops(*PRESSURE):
             end = f"until {_when(hold.ends_at, zone)}" if hold.ends_at else "until somebody ends it"
             steps.append(f"On hold {end}: nothing leaves that asks for money.")
     return steps

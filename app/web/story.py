@@ -20,7 +20,9 @@ from app.store.timeline import Kind
 from app.web import words
 from app.web.inputs import inputs_of
 from app.web.story_work import (
+    case_placed,
     contact_noted,
+    placement_over,
     promise_changed,
     promise_made,
     stage_changed,
@@ -399,6 +401,9 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.WRITTEN_OFF: _given_up("Written off", "bad"),
     Kind.FORGIVEN: _given_up("Forgiven", "note"),
     Kind.REVERSED: _reversed,
+    Kind.CASE_PLACED: case_placed,
+    Kind.CASE_RECALLED: placement_over("Taken back from", "note"),
+    Kind.PLACEMENT_ENDED: placement_over("No longer with", "good"),
 }
 
 

@@ -2,8 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 
+from app.domain.case import CaseClose
 from app.domain.message import Channel
 from app.domain.stage_plan import Skip
 from app.domain.task import TaskOutcome
@@ -68,12 +70,31 @@ def contact_noted(details: Details) -> Words:
     said = [words.OUTCOMES[TaskOutcome(outcome)] + "."] if outcome in set(TaskOutcome) else []
     if details.get("source") == "outside":
         said.append("Made outside Saldo.")
+    if details.get("agency"):
+        said.append(f"By {details['agency']}.")
     if details.get("note"):
         said.append(f"“{details['note']}”")
     if details.get("allowed") is False:
         said.append(f"The contact rules said no: {details.get('because', '')}")
     tone = "warn" if details.get("allowed") is False else ""
     return Words(title, " ".join(said), "call", tone)
+
+
+def case_placed(details: Details) -> Words:
+    """Which agency has the case from now on, and for how much."""
+    amount = amount_in_words(details.get("amount_minor"), details.get("currency"))
+    return Words(f"Placed with {details.get('agency', 'an agency')}", amount, "out", "warn")
+
+
+def placement_over(title: str, tone: str) -> Callable[[Details], Words]:
+    """A placement that is over: taken back, or by itself."""
+
+    def said(details: Details) -> Words:
+        why = str(details.get("why", ""))
+        text = words.CASE_CLOSES[CaseClose(why)] if why in set(CaseClose) else why
+        return Words(f"{title} {details.get('agency', 'the agency')}", sentence(text), "out", tone)
+
+    return said
 
 
 def stage_changed(details: Details) -> Words:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from datetime import UTC, date, datetime
 from typing import Final
@@ -14,6 +15,7 @@ from app.web.forms import Form
 
 # A promise form has so many pairs of fields.
 PARTS: Final = (1, 2, 3, 4)
+_SHARE: Final = re.compile(r"(\d{1,3})(?:[.,](\d{1,2}))?", re.ASCII)
 
 
 def read_day(form: Form, name: str) -> date | None:
@@ -55,6 +57,23 @@ def read_whole(form: Form, name: str) -> int:
     if not (text.isascii() and text.isdigit()):
         raise Invalid(name, "is not a whole number.")
     return int(text)
+
+
+def read_share(form: Form, name: str) -> int:
+    """Per cent with at most two digits behind the point or comma, in basis points.
+
+    Raises `Invalid`.
+    """
+    found = _SHARE.fullmatch(form.text(name, longest=8).removesuffix("%").strip())
+    if found is None:
+        raise Invalid(name, "is not a share.", mend="Write per cent, like 20 or 12.5.")
+    return int(found[1]) * 100 + int((found[2] or "").ljust(2, "0"))
+
+
+def share_text(basis_points: int) -> str:
+    """2000 -> "20", 1250 -> "12.5": what `read_share` reads again."""
+    whole, rest = divmod(basis_points, 100)
+    return f"{whole}.{rest:02d}".rstrip("0").rstrip(".")
 
 
 def read_parts(form: Form, currency: str) -> list[Part]:

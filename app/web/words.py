@@ -317,6 +317,7 @@ HOLD_KINDS: Final[Mapping[HoldKind, str]] = {
     HoldKind.DECEASED: "Deceased",
     HoldKind.REPRESENTED: "Represented by somebody",
     HoldKind.COMPLAINT: "Complaint",
+    HoldKind.PLACED: "With an agency",
     HoldKind.OTHER: "Other",
 }
 

@@ -13,6 +13,7 @@ from app.flows.house import House
 from app.store.keys import new_id
 from app.store.tables import (
     accounts,
+    agencies,
     approvals,
     bulk_files,
     bulk_rows,
@@ -28,6 +29,7 @@ from app.store.tables import (
     payment_cases,
     payment_links,
     payments,
+    placements,
     promise_parts,
     promises,
     readings,
@@ -62,6 +64,8 @@ class Garden:
     segment_id: UUID
     file_id: UUID
     experiment_id: UUID
+    agency_id: UUID
+    placement_id: UUID
 
 
 async def plant(system: System, house: House) -> Garden:
@@ -101,6 +105,7 @@ async def plant(system: System, house: House) -> Garden:
             loan_id=loan.id, case_id=ids["case_id"], amount_minor=12_000, currency="EUR",
             reason="x", proposed_by="saldo", proposed_at=NOW, **borrower,
         )  # fmt: skip
+        await _plant_agency(add, ids, loan)
         await add(
             bulk_files, id=ids["file_id"], kind="book", name="book.csv", digest=b"x" * 32,
             state="checked", totals={"rows": 1}, made_by="eva", made_at=NOW,
@@ -125,6 +130,19 @@ def _adder(unit: Unit, system: System) -> Any:
         await unit.conn.execute(insert(table).values(lender_id=system.lender_id, **values))
 
     return add
+
+
+async def _plant_agency(add: Any, ids: dict[str, UUID], loan: Any) -> None:
+    await add(
+        agencies, id=ids["agency_id"], name="Norte Recobros", contact="cases@norte.example",
+        commission_basis_points=2_000, made_by="eva", made_at=NOW,
+    )  # fmt: skip
+    await add(
+        placements, id=ids["placement_id"], agency_id=ids["agency_id"], loan_id=loan.id,
+        borrower_id=loan.borrower_id, case_id=ids["case_id"], approval_id=ids["approval_id"],
+        hold_id=ids["hold_id"], placed_by="eva", placed_at=NOW, amount_minor=12_000,
+        currency="EUR",
+    )  # fmt: skip
 
 
 async def _plant_consent(add: Any, ids: dict[str, UUID], borrower: dict[str, Any]) -> None:

@@ -30,7 +30,11 @@ async def value(house: House, query: str) -> Any:
 
 async def given_up(house: House) -> bool:
     entries = await value(house, "SELECT count(*) FROM adjustments")
-    done = await value(house, "SELECT count(*) FROM approvals WHERE state = 'approved'")
+    done = await value(
+        house,
+        "SELECT (SELECT count(*) FROM approvals WHERE state = 'approved')"
+        " + (SELECT count(*) FROM placements)",
+    )
     active = await value(house, "SELECT bool_and(state = 'active') FROM loans")
     return bool(entries or done or not active)
 

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.approval import APPROVAL, ApprovalKind, ApprovalState
+from app.domain.approval import AFTER_FORBEARANCE, APPROVAL, ApprovalKind, ApprovalState
 from app.domain.errors import Invalid, NotAllowed, Refused
 from app.domain.four_eyes import (
     DEFAULT_BOUNDS,
@@ -73,6 +73,13 @@ def yes(proposal: Proposal, user_id: UUID, role: Role) -> Outcome | str:
             Role.APPROVER,
             Outcome.CARRY_OUT,
         ),
+        (
+            {"kind": ApprovalKind.PLACEMENT, "considered": False},
+            APRIL,
+            Role.APPROVER,
+            "Invalid",
+        ),
+        ({"kind": ApprovalKind.PLACEMENT, "weight": LARGE}, APRIL, Role.APPROVER, Outcome.ONE_MORE),
         # Words and rules are published by others than money is decided by.
         ({"kind": ApprovalKind.TEMPLATE, "weight": None}, CORAL, Role.COMPLIANCE, "carry_out"),
         ({"kind": ApprovalKind.TEMPLATE, "weight": None}, MAX, Role.SUPERVISOR, "RoleMissing"),
@@ -131,7 +138,7 @@ def test_behind_every_act_stand_two_people(proposal: Proposal) -> None:
         if proposal.weight is not None and tier_of(proposal.weight, BOUNDS) is Tier.DOUBLE:
             assert len(deciders) == 2
         assert role in {Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER}
-        if proposal.kind is ApprovalKind.WRITE_OFF:
+        if proposal.kind in AFTER_FORBEARANCE:
             assert proposal.considered
 
 

@@ -13,6 +13,7 @@ from hypothesis import strategies as st
 from app.domain.detector import Cover
 from app.domain.errors import Invalid
 from app.domain.hold import (
+    BY_HAND,
     EVERYTHING,
     PRESSURE,
     RULES,
@@ -49,13 +50,19 @@ DAY = timedelta(days=1)
 # ------------------------------------------------------------------ the table
 
 
+def test_nobody_sets_a_placement_by_hand() -> None:
+    assert read_kind("dispute") is HoldKind.DISPUTE
+    with pytest.raises(Invalid, match="not a kind"):
+        read_kind("placed")
+
+
 @pytest.mark.parametrize("kind", list(HoldKind))
 def test_every_kind_has_a_rule_with_a_source(kind: HoldKind) -> None:
     rule = RULES[kind]
     assert rule.always <= rule.blocks
     assert len(rule.source) > 20
-    assert rule.lifted_by
-    assert Role.COMPLIANCE in rule.lifted_by
+    # A placement is ended by its recall, never by hand.
+    assert (Role.COMPLIANCE in rule.lifted_by) == (kind in BY_HAND)
     assert not (rule.lasts and rule.open_ended)
     # As it comes, a hold of any kind takes all pressure off.
     assert rule.blocks >= PRESSURE

@@ -9,11 +9,14 @@ from uuid import UUID
 from app.domain.approval import ApprovalKind
 from app.domain.forbearance import consider
 from app.domain.ids import UserId
+from app.domain.placement import agency_terms
 from app.domain.roles import Role
 from app.flows.decide_approval import Decided, Word, decide_approval
 from app.flows.endorse_approval import endorse_approval
 from app.flows.manage_users import add_user
 from app.flows.propose_approval import Proposed, propose
+from app.flows.propose_placement import PlacementWanted, RowResult, propose_placements
+from app.flows.write_agency import write_agency
 from tests.flows.street import Neighbour, Street
 
 CONSIDERED = consider(["defer", "extend_term"], "He cannot pay at all.", by="sue").as_notes()
@@ -64,14 +67,16 @@ class Desk:
                 **values,
             )
 
-    async def robot_proposes(self, loan_id: UUID) -> Proposed:
-        """The strategy came to its end."""
+    async def robot_proposes(
+        self, subject_id: UUID, kind: ApprovalKind = ApprovalKind.WRITE_OFF
+    ) -> Proposed:
+        """The strategy came to its end. `subject_id` is the loan, or the case to be placed."""
         async with self.street.store.engine_unit() as unit:
             return await propose(
                 unit,
                 self.street.now,
-                kind=ApprovalKind.WRITE_OFF,
-                subject_id=loan_id,
+                kind=kind,
+                subject_id=subject_id,
                 reason="Three calls without a promise.",
                 actor="saldo",
             )
@@ -99,7 +104,12 @@ class Desk:
         )
 
     async def endorses(
-        self, approval_id: UUID, *, by: str = "sue", role: Role = Role.SUPERVISOR
+        self,
+        approval_id: UUID,
+        *,
+        by: str = "sue",
+        role: Role = Role.SUPERVISOR,
+        agency_id: UUID | None = None,
     ) -> None:
         """Somebody puts his name to a machine's proposal."""
         user_id = await self.person(by, role)
@@ -112,7 +122,49 @@ class Desk:
             actor=by,
             options=["defer"],
             why_not="He cannot pay at all.",
+            agency_id=agency_id,
         )
+
+    async def agency(self, name: str = "Norte", *, commission: int = 2_000) -> UUID:
+        """An agency of the street's lender."""
+        return await write_agency(
+            self.street.house,
+            self.street.now,
+            lender_id=self.street.lender_id,
+            terms=agency_terms(name, "cases@norte.example", commission),
+            user_id=await self.person("sol", Role.SUPERVISOR),
+            actor="sol",
+        )
+
+    async def propose_placement(
+        self,
+        case_id: UUID,
+        agency_id: UUID,
+        *,
+        by: str = "max",
+        role: Role = Role.COLLECTION_MANAGER,
+    ) -> RowResult:
+        """A person proposes to place one case."""
+        (result,) = await propose_placements(
+            self.street.house,
+            self.street.now,
+            lender_id=self.street.lender_id,
+            case_ids=[case_id],
+            user_id=await self.person(by, role),
+            actor=by,
+            wanted=PlacementWanted(agency_id, "Nobody answers.", ("defer",), "He never answers."),
+        )
+        return result
+
+    async def placed(self, case_id: UUID, agency_id: UUID) -> UUID:
+        """Place the case by two people; returns the placement."""
+        result = await self.propose_placement(case_id, agency_id)
+        assert result.proposed is not None, result.refused
+        await self.says(Word.APPROVE, result.proposed.id)
+        found: UUID = await self.street.value(
+            "SELECT id FROM placements WHERE case_id = :id AND state = 'placed'", id=case_id
+        )
+        return found
 
     async def given_up(self, loan_id: UUID) -> UUID:
         """Write the loan off by two people; returns the entry."""

@@ -15,6 +15,7 @@ from app.domain.money import Money
 from app.domain.roles import Role
 from app.flows.decide_approval import Word
 from app.flows.manage_users import change_role, disable_user
+from app.flows.recall_case import recall_case
 from tests.flows.desk_people import Desk
 from tests.flows.street import Street
 from tests.rig import make_lender
@@ -71,6 +72,49 @@ async def test_one_user_in_every_role_brings_no_write_off_about(
     # Somebody else's yes is all that was missing.
     await desk.says(Word.APPROVE, proposed.id, by="april")
     assert not await untouched(street)
+
+
+@pytest.mark.parametrize("robot_first", [True, False])
+async def test_one_user_in_every_role_places_no_case(
+    robot_first: bool, street: Street, desk: Desk
+) -> None:
+    """The same with an agency: proposed, endorsed, decided, all by one person."""
+    who = await street.neighbour()
+    case_id = who.cases[0]
+    await desk.person("ada", Role.ADMIN)
+    agency = await desk.agency()
+    solo = await desk.person("solo", Role.SUPERVISOR)
+    if robot_first:
+        proposed = await desk.robot_proposes(case_id, ApprovalKind.PLACEMENT)
+    else:
+        made = (await desk.propose_placement(case_id, agency, by="solo")).proposed
+        assert made is not None
+        proposed = made
+    for role in (*Role, Role.SUPERVISOR, Role.APPROVER):
+        await change_role(
+            street.house, street.now, lender_id=street.lender_id, user_id=solo, role=role,
+            actor="ada",
+        )  # fmt: skip
+        for step in (
+            desk.says(Word.APPROVE, proposed.id, by="solo"),
+            desk.endorses(proposed.id, by="solo", agency_id=agency),
+            desk.propose_placement(case_id, agency, by="solo"),
+            desk.says(Word.APPROVE, proposed.id, by="solo"),
+        ):
+            with suppress(NotAllowed, Conflict, Invalid):
+                await step
+        assert await street.value("SELECT count(*) FROM placements") == 0, role
+        assert await street.value("SELECT count(*) FROM approvals") == 1
+        assert await street.value("SELECT count(*) FROM holds") == 0
+    assert await street.value("SELECT state FROM approvals") == "proposed"
+    # Somebody else's yes is all that was missing; taking it back needs nobody else.
+    await desk.says(Word.APPROVE, proposed.id, by="april")
+    placed = await street.value("SELECT id FROM placements")
+    await recall_case(
+        street.house, street.now, lender_id=street.lender_id, placement_id=placed, reason="x",
+        user_id=await desk.person("mia", Role.COLLECTION_MANAGER), actor="mia",
+    )  # fmt: skip
+    assert await street.value("SELECT state FROM placements") == "recalled"
 
 
 @pytest.mark.parametrize(

@@ -9,6 +9,7 @@ from typing import Any
 
 import pytest
 
+from app.domain.approval import ApprovalKind
 from app.domain.roles import WATCHED, Act, Role, may
 from app.store.keys import new_id
 from tests.flows.desk_people import Desk as People
@@ -27,6 +28,7 @@ CRAFTED: dict[str, Any] = {
     "back": "/approvals", "confirm": "1", "everything": "1", "currency": "EUR",
     "small": "99999999", "single": "99999999", "name": "soft", "channel": "sms", "language": "es",
     "scope": "lender", "target": "", "text": "{}", "body": "{}", "edition": str(new_id()),
+    "contact": "x", "commission": "1", "active": "1",
 }  # fmt: skip
 
 
@@ -40,7 +42,8 @@ async def given_up(street: Street) -> bool:
         f"SELECT count(*) FROM {table} WHERE state = 'published' AND published_by LIKE '%@%'"
         for table in ("strategy_versions", "templates", "segments")
     ]
-    asked = (approved, inactive, entries, forgiven, *published)
+    placed = "SELECT count(*) FROM placements"
+    asked = (approved, inactive, entries, forgiven, placed, *published)
     return any([await street.value(one) for one in asked])
 
 
@@ -55,6 +58,7 @@ async def subjects(street: Street, who: Neighbour) -> dict[str, list[Any]]:
         "version_id": [
             row.id for row in await street.rows("SELECT id FROM strategy_versions ORDER BY id")
         ],
+        "agency_id": [row.id for row in await street.rows("SELECT id FROM agencies")],
         "segment_id": [row.id for row in await street.rows("SELECT id FROM segments ORDER BY id")],
     }
 
@@ -93,13 +97,17 @@ async def test_no_user_alone_brings_anything_to_effect(
 ) -> None:
     """A robot's proposal waits, and the user proposes what he may. Then he tries all there is."""
     who = await street.neighbour()
-    await People(street).robot_proposes(who.loans[0])
+    people = People(street)
+    await people.robot_proposes(who.loans[0])
+    await people.robot_proposes(who.cases[0], ApprovalKind.PLACEMENT)
+    agency = await people.agency()
     desk = await desk_of(street, browser, role)
     csrf = (await desk.open("/account")).forms[0].fields["csrf"]
-    user = await street.value("SELECT id FROM users")
+    user = await street.value("SELECT id FROM users WHERE name = :name", name=f"Pat {role.value}")
     extra = {
         "decider_id": str(new_id()), "user_id": str(new_id()), "proposer_id": "",
-        "endorser_id": str(user), "role": "approver",
+        "endorser_id": str(user), "role": "approver", "agency": str(agency),
+        "case": str(who.cases[0]),
     }  # fmt: skip
     for _replay in range(2):
         await everything(street, who, desk, csrf, extra)

@@ -127,17 +127,7 @@ async def post_contact(case_id: IdInPath, given: ContactGiven, caller: ByKey) ->
         caller.now,
         lender_id=caller.lender_id,
         case_id=case_id,
-        made=ContactMade(
-            channel=given.channel,
-            outbound=given.direction == "outbound",
-            made_at=given.made_at,
-            conversation=given.conversation,
-            note=given.note,
-            outcome=given.outcome,
-            asked_for=given.asked_for,
-            connected=given.connected,
-            at_work=given.at_work,
-        ),
+        made=contact_made(given),
         user_id=None,
         actor=caller.actor,
     )
@@ -212,6 +202,21 @@ async def post_promise(
     )
     response.headers["Location"] = f"/v1/promises/{promise_id}"
     return await get_promise(promise_id, caller)
+
+
+def contact_made(given: ContactGiven) -> ContactMade:
+    """What somebody reports, as the flow takes it."""
+    return ContactMade(
+        channel=given.channel,
+        outbound=given.direction == "outbound",
+        made_at=given.made_at,
+        conversation=given.conversation,
+        note=given.note,
+        outcome=given.outcome,
+        asked_for=given.asked_for,
+        connected=given.connected,
+        at_work=given.at_work,
+    )
 
 
 def _parts(given: PromiseGiven, where: str = "") -> list[Part]:

@@ -8,7 +8,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field, StringConstraints
 
 from app.api.wire import Country, Day, EmailText, Given, Id, Instant, Line, PhoneText, Ref, Shown
-from app.domain.hold import HoldBlock, HoldKind
+from app.domain.hold import BY_HAND, HoldBlock
 from app.domain.message import Channel
 
 Language = Annotated[
@@ -119,7 +119,7 @@ class HoldGiven(Given):
     )
 
     kind: Annotated[
-        Literal[tuple(kind.value for kind in HoldKind)],  # type: ignore[valid-type]
+        Literal[tuple(kind.value for kind in BY_HAND)],  # type: ignore[valid-type]
         Field(description="What sort of hold."),
     ]
     reason: Annotated[

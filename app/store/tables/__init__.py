@@ -54,11 +54,13 @@ from app.store.tables.people import (
     sessions,
     users,
 )
+from app.store.tables.placing import agencies, placements
 from app.store.tables.work import audit, holds, stop_switches, tasks, timeline
 
 __all__ = [
     "accounts",
     "adjustments",
+    "agencies",
     "agent_reminders",
     "api_keys",
     "approvals",
@@ -91,6 +93,7 @@ __all__ = [
     "payment_cases",
     "payment_links",
     "payments",
+    "placements",
     "promise_parts",
     "promises",
     "read_attempts",

@@ -7,6 +7,7 @@ from typing import Final
 from fastapi import APIRouter
 
 from app.web.pages import (
+    agencies,
     another,
     approvals,
     audit,
@@ -45,6 +46,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     working_life.router,
     cases.router,
     relief.router,
+    agencies.router,
     approvals.router,
     audit.router,
     holds.router,

@@ -11,7 +11,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from app.domain.approval import ApprovalState
+from app.domain.approval import AFTER_FORBEARANCE, ApprovalKind, ApprovalState
 from app.domain.errors import Invalid, Refused
 from app.domain.forbearance import Forbearance
 from app.domain.four_eyes import (
@@ -45,6 +45,7 @@ from app.store.approvals import (
     hand_of,
     proposal_of,
 )
+from app.store.placements import active_agencies
 from app.web import approval_words
 from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
 from app.web.forms import read_uuid
@@ -248,6 +249,7 @@ async def _approval(
         hand = await hand_of(unit, seat.user_id, lock=False)
         approved = await approved_this_month(unit, site.now(), seat.user_id, proposal)
         entries = await entries_of_loan(unit, line.loan_id) if line.loan_id else ()
+        agencies = await active_agencies(unit) if line.kind is ApprovalKind.PLACEMENT else []
     notes = {
         name: value
         for name, value in line.notes.items()
@@ -272,6 +274,8 @@ async def _approval(
         weight=proposal.weight,
         yours=yours(line, proposal, hand, bounds, approved),
         measures=list(Forbearance),
+        after_forbearance=AFTER_FORBEARANCE,
+        agencies=agencies,
         trouble=trouble,
         link=local_path(str(line.notes.get("link", ""))),
     )
@@ -343,6 +347,7 @@ async def endorse(
             actor=seat.actor,
             options=form.every("option"),
             why_not=form.text("why_not", longest=2000),
+            agency_id=read_uuid(agency) if (agency := form.text("agency")) else None,
         )
     except Refused as refused:
         if refused.status == 404:

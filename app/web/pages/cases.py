@@ -22,6 +22,7 @@ from app.reports.case_list import find_cases
 from app.reports.hold_book import hold_book
 from app.reports.loan_story import loan_story
 from app.reports.next_step import strategy_line
+from app.reports.placing import placement_of_case
 from app.reports.segments import flags_of
 from app.reports.treatment import suggestion_of
 from app.web.banks import bank_name
@@ -104,6 +105,7 @@ async def case_page(
         work = await work_of_case(unit, site, seat, file, now, zone, at_work=at_work)
         suggestion = await suggestion_of(unit, now, file.id)
         flags = await flags_of(unit, file.id)
+        placement = await placement_of_case(unit, file.id)
     story = [tell(entry, zone) for entry in file.entries]
     windows = {
         (line.borrower_id, line.about_case): work.window
@@ -135,6 +137,7 @@ async def case_page(
         story=story_of_loan,
         suggestion=suggestion_shown(suggestion),
         flags=flags,
+        placement=placement,
         hold_kinds=SET_BY_PEOPLE,
         blocks=list(HoldBlock),
         days=by_day(story, zone),

@@ -47,6 +47,7 @@ async def contact(
             made=made,
             user_id=seat.user_id,
             actor=seat.actor,
+            placement_id=read_uuid(placed) if (placed := seat.posted.text("placement")) else None,
         )
     except (Invalid, Conflict) as error:
         return await case_page(request, case_id, seat, error.message, error.status)
