@@ -20,6 +20,7 @@ from app.domain.ids import CaseId
 from app.domain.jurisdiction import (
     Cap,
     ChannelVariety,
+    ClosedOn,
     CoolDown,
     Hours,
     Never,
@@ -320,7 +321,7 @@ def _rules(question: ContactQuestion, pack: Pack, zones: tuple[str, ...]) -> Ite
 
 
 def _is_clock_rule(rule: Rule) -> bool:
-    return isinstance(rule.limit, Hours | NoHolidays | Never)
+    return isinstance(rule.limit, Hours | NoHolidays | ClosedOn | Never)
 
 
 def _ask(
@@ -337,6 +338,10 @@ def _ask(
             permit = _Permit(zones=zones, closed_on=question.holidays)
             open_now = permit.forward(micros(now)) == micros(now)
             return permit, words.holidays(here, passed=open_now)
+        case ClosedOn(days):
+            permit = _Permit(zones=zones, closed_on=days)
+            open_now = permit.forward(micros(now)) == micros(now)
+            return permit, words.closed_on(here, passed=open_now)
         case Cap() as cap:
             used, blocked_until = _used(cap, rule, question, zones)
             left = max(0, cap.limit - used)

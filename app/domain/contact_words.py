@@ -39,7 +39,7 @@ def local_time(at: datetime, zones: Sequence[str]) -> str:
 
 def hours(channels: frozenset[Channel], weekly: Weekly, here: str, passed: bool) -> str:
     """The sentence of an hours rule."""
-    allowed = f"{_list(channels).capitalize()} are allowed {describe(weekly)}"
+    allowed = f"{ways_named(channels).capitalize()} are allowed {describe(weekly)}"
     if passed:
         return f"It is {here}. {allowed}."
     return f"It is {here}, outside the hours of contact. {allowed}, the borrower's time."
@@ -52,11 +52,18 @@ def holidays(here: str, passed: bool) -> str:
     return f"It is {here}, a public holiday for the borrower."
 
 
+def closed_on(here: str, passed: bool) -> str:
+    """The sentence of a rule about days that the lender leaves out."""
+    if passed:
+        return f"It is {here}, no day that the lender leaves out."
+    return f"It is {here}, a day on which the lender contacts nobody."
+
+
 def cap(rule: Cap, channels: frozenset[Channel], used: int) -> str:
     """The sentence of a frequency rule: how much of it is used."""
     per = "with this person" if rule.scope is Scope.PERSON else "about this debt"
     when = "today" if rule.within is None else f"in {length(rule.within)}"
-    what = "contacts" if channels == frozenset(Channel) else _list(channels)
+    what = "contacts" if channels == frozenset(Channel) else ways_named(channels)
     if rule.reached_only:
         what = f"{what} that reached the person"
     return f"{used} of at most {rule.limit} {what} {per} {when} used."
@@ -83,7 +90,7 @@ def variety(limit: int, span: timedelta, others: Sequence[Channel]) -> str:
 def never(channels: frozenset[Channel], *, at_work: bool) -> str:
     """The sentence of a rule that closes a channel or a place."""
     where = " at the borrower's place of work" if at_work else ""
-    return f"{_list(channels).capitalize()} are not allowed{where}."
+    return f"{ways_named(channels).capitalize()} are not allowed{where}."
 
 
 def opt_out(channel: Channel, passed: bool) -> str:
@@ -151,7 +158,7 @@ def _day(at: datetime, zone: str | None) -> str:
     return f"{_DAYS[local.weekday()]} {local:%Y-%m-%d at %H:%M} ({zone or 'UTC'})"
 
 
-def _list(channels: frozenset[Channel]) -> str:
+def ways_named(channels: frozenset[Channel]) -> str:
     if Channel.SMS in channels:
         # Whoever speaks of texts means messages in an app with them.
         channels = channels - {Channel.PUSH}

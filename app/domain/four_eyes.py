@@ -27,7 +27,7 @@ _PROPOSES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.STRATEGY: Act.WRITE_STRATEGY,
     ApprovalKind.SEGMENT: Act.WRITE_STRATEGY,
     ApprovalKind.TEMPLATE: Act.WRITE_TEMPLATE,
-    ApprovalKind.PACK: Act.WRITE_STRATEGY,
+    ApprovalKind.PACK: Act.WRITE_RULES,
     ApprovalKind.PLACEMENT: Act.PROPOSE_RELIEF,
     ApprovalKind.IMPORT: Act.LOAD_BOOK,
 }
@@ -38,7 +38,7 @@ _DECIDES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.STRATEGY: Act.PUBLISH,
     ApprovalKind.SEGMENT: Act.PUBLISH,
     ApprovalKind.TEMPLATE: Act.PUBLISH,
-    ApprovalKind.PACK: Act.PUBLISH,
+    ApprovalKind.PACK: Act.PUBLISH_RULES,
     ApprovalKind.PLACEMENT: Act.DECIDE_MONEY,
     ApprovalKind.IMPORT: Act.RELEASE_BOOK,
 }

@@ -78,7 +78,14 @@ class Never:
     """Not at all. For channels or places that a rule closes."""
 
 
-Limit: TypeAlias = Hours | NoHolidays | Cap | CoolDown | ChannelVariety | Never
+@dataclass(frozen=True, slots=True)
+class ClosedOn:
+    """No contact on these days of the borrower's own calendar."""
+
+    days: frozenset[date]
+
+
+Limit: TypeAlias = Hours | NoHolidays | ClosedOn | Cap | CoolDown | ChannelVariety | Never
 
 
 @dataclass(frozen=True, slots=True)

@@ -63,6 +63,8 @@ class Act(StrEnum):
     RELEASE_BOOK = "release_book"
     RUN_EXPERIMENT = "run_experiment"
     SETTLE_UNCLEAR = "settle_unclear"
+    WRITE_RULES = "write_rules"
+    PUBLISH_RULES = "publish_rules"
     SEE_AGENCIES = "see_agencies"
     WRITE_AGENCY = "write_agency"
     RECALL_CASE = "recall_case"
@@ -140,6 +142,9 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.RUN_EXPERIMENT: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
     # Money that "arrived" ends a case: not for those who are measured by ended cases.
     Act.SETTLE_UNCLEAR: frozenset({Role.SUPERVISOR, Role.APPROVER}),
+    # How people may be contacted is compliance's word, though others may write it.
+    Act.WRITE_RULES: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
+    Act.PUBLISH_RULES: frozenset({Role.COMPLIANCE}),
     Act.SEE_AGENCIES: _LEADS | {Role.APPROVER, Role.AUDITOR, Role.ADMIN},
     Act.WRITE_AGENCY: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     # Taking a case back only gives back control: one person is enough.

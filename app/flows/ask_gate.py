@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass, replace
 from datetime import datetime, timedelta
+from functools import lru_cache
 from typing import Any, Final
 from uuid import UUID
 
@@ -19,7 +21,9 @@ from app.domain.contact_policy import (
 )
 from app.domain.hold import HoldBlock, HoldKind
 from app.domain.ids import CaseId, Phone
+from app.domain.jurisdiction import Pack
 from app.domain.message import Channel
+from app.domain.pack_edition import Edition, read_edition, with_edition
 from app.reference.packs import PackBook
 from app.reference.places import holiday_dates, zones_of
 from app.store.brakes import Brake
@@ -72,6 +76,46 @@ async def ask_gate(
     the agency that has these cases asks, so that the placement itself does not stand in its way;
     every other rule does. The gate follows the borrower's country, not the lender's.
     """
+    question, pack, halted = await question_of(
+        unit,
+        packs,
+        now,
+        person,
+        case_ids=case_ids,
+        channel=channel,
+        purpose=purpose,
+        at_work=at_work,
+        asked_for=asked_for,
+        observing=observing,
+        for_agency=for_agency,
+    )
+    verdict = may_contact(question, pack)
+    again = verdict.earliest_at
+    if halted:
+        # The switch may be released at any moment; everything else tells when that would help.
+        without = may_contact(replace(question, stopped=frozenset()), pack).earliest_at
+        again = None if without is None else max(without, now + HALTED_FOR)
+    shown = sorted(question.zones or pack.zones)
+    return Asked(verdict, shown[0] if shown else "UTC", again)
+
+
+async def question_of(
+    unit: Unit,
+    packs: PackBook,
+    now: datetime,
+    person: Row[Any],
+    *,
+    case_ids: Iterable[UUID],
+    channel: Channel,
+    purpose: ContactPurpose = ContactPurpose.COLLECTION,
+    at_work: bool = False,
+    asked_for: bool = False,
+    observing: bool = False,
+    for_agency: bool = False,
+) -> tuple[ContactQuestion, Pack, bool]:
+    """The question that `ask_gate` asks, the rules it asks (the pack and the lender's own), and
+    whether the lender's stop switch is on.
+    """
     wanted = frozenset(CaseId(one) for one in case_ids)
     zones = zones_for(unit, person)
     pack = packs.of(person.country)
@@ -81,9 +125,12 @@ async def ask_gate(
         person,
         channel=channel,
         brake=_BRAKES[channel],
+        country=pack.country,
         look_back=pack.look_back,
         with_withheld=observing,
     )
+    if facts.own is not None:
+        pack = with_edition(pack, _edition(facts.own.body), facts.own.number)
     question = ContactQuestion(
         now=now,
         channel=channel,
@@ -102,14 +149,13 @@ async def ask_gate(
         holidays=_holidays(person, now),
         stopped=frozenset((channel,)) if facts.halted else frozenset(),
     )
-    verdict = may_contact(question, pack)
-    again = verdict.earliest_at
-    if facts.halted:
-        # The switch may be released at any moment; everything else tells when that would help.
-        without = may_contact(replace(question, stopped=frozenset()), pack).earliest_at
-        again = None if without is None else max(without, now + HALTED_FOR)
-    shown = sorted(zones or pack.zones)
-    return Asked(verdict, shown[0] if shown else "UTC", again)
+    return question, pack, facts.halted
+
+
+@lru_cache(maxsize=64)
+def _edition(body: str) -> Edition:
+    """A stored edition; the same text is read once."""
+    return read_edition(json.loads(body))
 
 
 def _stands(held: HeldBy, wanted: frozenset[CaseId]) -> bool:

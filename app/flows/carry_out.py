@@ -13,6 +13,7 @@ from app.flows.publish_segment import publish_segment, send_back_segment
 from app.flows.publish_strategy import publish_version, send_back_version
 from app.flows.reverse_adjustment import reverse_adjustment
 from app.flows.write_off_loan import review_instead, write_off_loan
+from app.flows.write_pack_edition import publish_pack_edition, send_back_pack_edition
 from app.flows.write_template import publish_template, send_back_template
 
 # (unit, now, the row of `approvals`, *, actor) in the transaction of the decision.
@@ -35,5 +36,6 @@ HANDLINGS: Final[Mapping[ApprovalKind, Handling]] = {
     ApprovalKind.REVERSAL: Handling(reverse_adjustment),
     ApprovalKind.STRATEGY: Handling(publish_version, send_back_version),
     ApprovalKind.SEGMENT: Handling(publish_segment, send_back_segment),
+    ApprovalKind.PACK: Handling(publish_pack_edition, send_back_pack_edition),
     ApprovalKind.TEMPLATE: Handling(publish_template, send_back_template),
 }

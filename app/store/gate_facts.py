@@ -41,11 +41,24 @@ class GateFacts:
     refused: bool
     holds: tuple[HeldBy, ...]
     history: tuple[Contact, ...]
+    own: OwnRules | None
+
+
+@dataclass(frozen=True, slots=True)
+class OwnRules:
+    """The lender's edition in force for the pack: its number, and its body as JSON text."""
+
+    number: int
+    body: str
 
 
 # The same rules as `halted`, `silenced` and `in_force` in app/store/brakes.py and `really_made` in
 # app/store/contacts.py, written for the driver.
 _FACTS: Final = """
+    WITH own AS (
+        SELECT number, body::text AS body, look_back_days FROM pack_editions
+        WHERE lender_id = %(lender)b AND country = %(country)b AND state = 'published'
+    )
     SELECT
         EXISTS (SELECT FROM stop_switches w WHERE w.lender_id = %(lender)b
             AND w.channel = ANY(%(brakes)b::text[]) AND w.halted),
@@ -56,7 +69,8 @@ _FACTS: Final = """
                 AND b.phone_hash = %(phone)b AND b.phone_enc IS NOT NULL
                 AND o.channel = %(channel)b AND o.stopped_at IS NOT NULL),
         h.kinds, h.cases, h.ends, h.blocks,
-        c.made, c.channels, c.cases, c.outbound, c.conversation, c.counts, c.asked_for
+        c.made, c.channels, c.cases, c.outbound, c.conversation, c.counts, c.asked_for,
+        (SELECT number FROM own), (SELECT body FROM own)
     FROM (
         SELECT array_agg(kind) AS kinds, array_agg(case_id) AS cases, array_agg(ends_at) AS ends,
             array_agg(array_to_string(blocks, ',')) AS blocks
@@ -76,7 +90,8 @@ _FACTS: Final = """
             SELECT k.made_at, k.channel, k.case_ids, k.direction, k.conversation, k.counts,
                 k.asked_for
             FROM contacts k LEFT JOIN messages m ON m.id = k.message_id
-            WHERE k.borrower_id = %(borrower)b AND k.made_at > %(since)b
+            WHERE k.borrower_id = %(borrower)b AND k.made_at > least(%(since)b, %(now)b
+                    - make_interval(days => (SELECT look_back_days FROM own)::int))
                 AND (m.id IS NULL OR NOT (m.state IN ('queued', 'cancelled')
                     OR (m.state = 'failed' AND m.error_code <> %(unknown)b)))
             ORDER BY k.made_at
@@ -92,12 +107,14 @@ async def gate_facts(
     *,
     channel: Channel,
     brake: Brake,
+    country: str,
     look_back: timedelta = LOOK_BACK,
     with_withheld: bool = False,
 ) -> GateFacts:
     """What stands about `person` (his row) at `now`, business time.
 
-    `look_back` is how far back a contact can matter (`Pack.look_back`). `with_withheld` adds the
+    `country` is that of the pack; `look_back` is how far back a contact can matter for it
+    (`Pack.look_back`), and the lender's own rules may look further. `with_withheld` adds the
     messages that observe-only mode held back, so that its report keeps the caps that the real
     thing would keep.
     """
@@ -110,18 +127,24 @@ async def gate_facts(
             "phone": person.phone_hash,
             "channel": channel.value,
             "brakes": [brake.value, Brake.ALL.value],
+            "country": country,
             "now": now,
             "since": now - look_back,
             "unknown": OUTCOME_UNKNOWN,
         },
     )
     halted, refused, *rest = found[0]
-    history = _contacts(*(column or () for column in rest[4:]))
+    *columns, number, body = rest
+    history = _contacts(*(column or () for column in columns[4:]))
     if with_withheld:
         history += await withheld_of(unit, person.id, now)
         history.sort(key=lambda contact: contact.at)
     return GateFacts(
-        halted, refused, _holds(*(column or () for column in rest[:4])), tuple(history)
+        halted,
+        refused,
+        _holds(*(column or () for column in columns[:4])),
+        tuple(history),
+        None if number is None else OwnRules(number, body),
     )
 
 

@@ -42,6 +42,7 @@ _ITEMS: Final = (
     _Item("Consents", "/consents", "consent", Act.SEE_CONSENTS),
     _Item("Strategies", "/strategies", "strategy", Act.SEE_STRATEGIES),
     _Item("Texts", "/templates", "text", Act.SEE_STRATEGIES),
+    _Item("Contact rules", "/rules", "clock", Act.SEE_STRATEGIES),
     _Item("Experiments", "/experiments", "lift", Act.SEE_REPORTS),
     _Item("Controls", "/controls", "controls", Act.SEE_CONTROLS),
     _Item("Book files", "/book", "files", Act.SEE_BOOK_FILES),

@@ -14,6 +14,7 @@ from app.domain.ids import CaseId
 from app.domain.jurisdiction import (
     Cap,
     ChannelVariety,
+    ClosedOn,
     CoolDown,
     Hours,
     Never,
@@ -108,6 +109,8 @@ def _keeps(
         return all(_in_hours(each.limit.weekly, at.astimezone(zone)) for zone in zones)
     if isinstance(each.limit, Never):
         return False
+    if isinstance(each.limit, ClosedOn):
+        return all(at.astimezone(zone).date() not in each.limit.days for zone in zones)
     if isinstance(each.limit, NoHolidays):
         return all(at.astimezone(zone).date() not in question.holidays for zone in zones)
     if not collection:

@@ -83,6 +83,8 @@ def yes(proposal: Proposal, user_id: UUID, role: Role) -> Outcome | str:
         # Words and rules are published by others than money is decided by.
         ({"kind": ApprovalKind.TEMPLATE, "weight": None}, CORAL, Role.COMPLIANCE, "carry_out"),
         ({"kind": ApprovalKind.TEMPLATE, "weight": None}, MAX, Role.SUPERVISOR, "RoleMissing"),
+        ({"kind": ApprovalKind.PACK, "weight": None}, CORAL, Role.COMPLIANCE, "carry_out"),
+        ({"kind": ApprovalKind.PACK, "weight": None}, APRIL, Role.APPROVER, "RoleMissing"),
         ({}, CORAL, Role.COMPLIANCE, "RoleMissing"),
         ({}, MAX, Role.COLLECTION_MANAGER, "RoleMissing"),
         ({}, MAX, Role.ADMIN, "RoleMissing"),

@@ -36,7 +36,9 @@ async def told(street: Street, who: Neighbour, channel: Channel = Channel.SMS) -
     """What the gate is told; checked against the functions that everybody else asks."""
     async with street.store.unit(street.lender_id) as unit:
         person = await lock_borrower(unit, who.id)
-        facts = await gate_facts(unit, street.now, person, channel=channel, brake=Brake.SMS)
+        facts = await gate_facts(
+            unit, street.now, person, channel=channel, brake=Brake.SMS, country="ES"
+        )
         assert facts.refused == bool(await silenced(unit, (who.id,), channel))
         assert facts.halted == await halted(unit, street.lender_id, Brake.SMS)
         held = (await holds_of(unit, (who.id,), street.now)).get(who.id, ())
@@ -67,7 +69,7 @@ async def contacted(street: Street, who: Neighbour, at: datetime, **more: Any) -
 async def test_brakes_are_those_of_the_book(street: Street) -> None:
     who, other = await street.neighbour(), await street.neighbour(phone="+34600009999")
     same = await street.neighbour(phone="+34600009999")
-    assert await told(street, who) == GateFacts(False, False, (), ())
+    assert await told(street, who) == GateFacts(False, False, (), (), None)
     async with street.store.unit(street.lender_id) as unit:
         await opt_out(unit, street.now, borrower_id=other.id, channel=Channel.SMS, source="a test")
         await set_hold(

@@ -118,7 +118,9 @@ async def test_past_contacts_count_at_their_own_times(street: Street) -> None:
     borrower_id = await street.value("SELECT id FROM borrowers")
     async with street.store.unit(street.lender_id) as unit:
         person = await lock_borrower(unit, borrower_id)
-        told = await gate_facts(unit, street.now, person, channel=Channel.SMS, brake=Brake.SMS)
+        told = await gate_facts(
+            unit, street.now, person, channel=Channel.SMS, brake=Brake.SMS, country="ES"
+        )
     # The call lies further back than any rule counts; it is kept all the same.
     assert [contact.at for contact in told.history] == [datetime(2026, 3, 2, 10, tzinfo=UTC)]
     assert await street.value("SELECT count(*) FROM contacts WHERE source = 'import'") == 2

@@ -28,7 +28,7 @@ CRAFTED: dict[str, Any] = {
     "back": "/approvals", "confirm": "1", "everything": "1", "currency": "EUR",
     "small": "99999999", "single": "99999999", "name": "soft", "channel": "sms", "language": "es",
     "scope": "lender", "target": "", "text": "{}", "body": "{}", "edition": str(new_id()),
-    "contact": "x", "commission": "1", "active": "1",
+    "contacts_per_week": "2", "contact": "x", "commission": "1", "active": "1",
 }  # fmt: skip
 
 
@@ -40,7 +40,7 @@ async def given_up(street: Street) -> bool:
     forgiven = "SELECT count(*) FROM repayments WHERE source = 'forgiven'"
     published = [
         f"SELECT count(*) FROM {table} WHERE state = 'published' AND published_by LIKE '%@%'"
-        for table in ("strategy_versions", "templates", "segments")
+        for table in ("strategy_versions", "templates", "segments", "pack_editions")
     ]
     placed = "SELECT count(*) FROM placements"
     asked = (approved, inactive, entries, forgiven, placed, *published)
@@ -58,6 +58,10 @@ async def subjects(street: Street, who: Neighbour) -> dict[str, list[Any]]:
         "version_id": [
             row.id for row in await street.rows("SELECT id FROM strategy_versions ORDER BY id")
         ],
+        "edition_id": [
+            row.id for row in await street.rows("SELECT id FROM pack_editions ORDER BY id")
+        ],
+        "place": ["es"],
         "agency_id": [row.id for row in await street.rows("SELECT id FROM agencies")],
         "segment_id": [row.id for row in await street.rows("SELECT id FROM segments ORDER BY id")],
     }

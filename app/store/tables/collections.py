@@ -233,6 +233,27 @@ templates = tenant_table(
           postgresql_where=text("state = 'published'")),
 )  # fmt: skip
 
+# ------------------------------------------------------------------ the lender's own rules
+
+# Stricter than the pack of the country, and laid beside it (app/domain/pack_edition.py).
+pack_editions = tenant_table(
+    "pack_editions",
+    key(),
+    words("country"),  # of the pack; "*": places without one
+    count("number", 1),
+    state_of(EDITION),
+    notes("body"),
+    small("look_back_days", 2),  # how far back a contact can matter for pack and edition together
+    words("made_by"),
+    moment("made_at"),
+    words("published_by", optional=True),
+    moment("published_at", optional=True),
+    moment("retired_at", optional=True),
+    UniqueConstraint("lender_id", "country", "number"),
+    Index("uq_pack_editions_published", "lender_id", "country", unique=True,
+          postgresql_where=text("state = 'published'")),
+)  # fmt: skip
+
 # ------------------------------------------------------------------ segments and experiments
 
 segments = tenant_table(
