@@ -31,7 +31,7 @@ app = typer.Typer(help="Lenders: create, change, list.", no_args_is_help=True)
 _SETTABLE = (
     "name, language, time_zone, contact_phone, contact_url, creditor_name, creditor_iban, "
     "signals_act, threshold_kind, threshold_minor, threshold_basis_points, case_after_days, "
-    "webhook_url, push_url, push_fallback_minutes"
+    "closes_failed, webhook_url, push_url, push_fallback_minutes"
 )
 _CHANNELS = "sms, email, push, payment, reading, webhook or all"
 _WHOLE = {
@@ -40,6 +40,8 @@ _WHOLE = {
     "case_after_days",
     "push_fallback_minutes",
 }
+_YES_OR_NO = {"closes_failed"}
+_SAID = {"yes": True, "true": True, "no": False, "false": False}
 
 
 @app.command()
@@ -149,6 +151,10 @@ def _change(text: str) -> tuple[str, Any]:
     name, equals, value = text.partition("=")
     if not equals:
         raise Invalid(name, "has no value.", mend='Write it like "language=es".')
+    if name in _YES_OR_NO:
+        if value.lower() not in _SAID:
+            raise Invalid(name, "is yes or no.", mend=f'Write it like "{name}=yes".')
+        return name, _SAID[value.lower()]
     if name not in _WHOLE:
         return name, value
     try:

@@ -110,6 +110,7 @@ class Step:
     """One thing to do, or to write down as skipped. `due_on` is the anchor it was planned from.
 
     `on_day` is the day it belongs to: a notice's own, though it is late; of all others, today.
+    `attempt` is a call's number among its stage's attempts, from 1; 0 of all others.
     """
 
     kind: StepKind
@@ -118,6 +119,7 @@ class Step:
     on_day: date
     notice: Notice | None = None
     skip: Skip | None = None
+    attempt: int = 0
 
     @property
     def key(self) -> str:
@@ -220,7 +222,7 @@ def plan_case(body: StrategyBody, facts: CaseFacts) -> Plan:
         demanded = _demanded(body, facts, anchor) if waits in _STAYS_DEMANDED else ()
         return Plan(name, demanded, facts.today + _TOMORROW, waits)
     now, ahead = _notices(body, facts, anchor)
-    coming = [*ahead]
+    coming = [*ahead, *_later_calls(body, facts, anchor)]
     if stage is not None:
         work, waits = _work(body, stage, facts, anchor)
         if any(step.skip is None for step in now):
@@ -332,10 +334,27 @@ def _work(
         since = facts.promise_ended_on or anchor
         tries = sum(1 for one in calls if one.on >= since and one.outcome in COUNTED)
         if tries < stage.calls.attempts:
-            return [_call(stage, stage.calls, calls, facts, anchor)], None
+            step = _call(stage, stage.calls, calls, facts, anchor)
+            return [replace(step, attempt=tries + 1)], None
     if any(one.from_day > stage.from_day for one in body.stages):
         return [], None
     return _ending(body.end or End(EndAct.HAND_TO_PERSON), stage, calls, facts, anchor)
+
+
+def _later_calls(body: StrategyBody, facts: CaseFacts, anchor: date) -> list[Step]:
+    """The first call of each stage ahead."""
+    count = facts.count(anchor)
+    return [
+        Step(
+            StepKind.CALL,
+            stage.name,
+            anchor,
+            _working(count.day(stage.from_day), stage.calls, facts),
+            attempt=1,
+        )
+        for stage in body.stages
+        if stage.calls is not None and stage.from_day > facts.days_past_due
+    ]
 
 
 def _call(

@@ -30,7 +30,13 @@ async def cancel_messages(
     """
     found: list[Row[Any]] = list(
         await unit.conn.execute(
-            select(messages.c.id, messages.c.borrower_id, messages.c.lender_id, messages.c.link_id)
+            select(
+                messages.c.id,
+                messages.c.borrower_id,
+                messages.c.lender_id,
+                messages.c.link_id,
+                messages.c.channel,
+            )
             .where(among(messages.c.id, message_ids), messages.c.state == MessageState.QUEUED.value)
             .order_by(messages.c.id)
             .with_for_update(key_share=True)
@@ -59,7 +65,12 @@ async def cancel_messages(
                 row.borrower_id,
                 Kind.MESSAGE_CHANGED,
                 ROBOT,
-                {"message_id": str(row.id), "state": state, "why": why.value},
+                {
+                    "message_id": str(row.id),
+                    "channel": row.channel,
+                    "state": state,
+                    "why": why.value,
+                },
                 lender_id=row.lender_id,
             )
             for row in found

@@ -110,8 +110,9 @@ async def set_lender(
 
     Allowed: name, language, time_zone, contact_phone, contact_url, creditor_name,
     creditor_iban, signals_act, threshold_kind, threshold_minor, threshold_basis_points,
-    case_after_days, webhook_url. A new webhook address gets a new secret. Observe-only mode and
-    the protected floor have flows of their own, because they ask for a reason and a role.
+    case_after_days, closes_failed, webhook_url, push_url, push_fallback_minutes. A new webhook
+    address gets a new secret. Observe-only mode and the protected floor have flows of their own,
+    because they ask for a reason and a role.
     Raises `Invalid` and `NotFound`.
     """
     unknown = sorted(set(changes) - set(_CHECKS))
@@ -262,6 +263,15 @@ def _whole(field: str, low: int, high: int) -> Any:
     return check
 
 
+def _yes_or_no(field: str) -> Any:
+    def check(_settings: Settings, value: Any) -> bool:
+        if not isinstance(value, bool):
+            raise Invalid(field, "is yes or no.")
+        return value
+
+    return check
+
+
 def _check_threshold(row: Mapping[str, Any]) -> None:
     if row["threshold_kind"] == "fixed" and row["threshold_minor"] is None:
         raise Invalid("threshold_minor", "is missing.", mend="A fixed threshold needs its amount.")
@@ -284,6 +294,7 @@ _CHECKS: Mapping[str, Any] = {
     "threshold_minor": _whole("threshold_minor", 1, 10**12),
     "threshold_basis_points": _whole("threshold_basis_points", 1, 10_000),
     "case_after_days": _whole("case_after_days", 0, LONGEST_GRACE_DAYS),
+    "closes_failed": _yes_or_no("closes_failed"),
     "webhook_url": webhook_address,
     "push_url": lambda settings, value: webhook_address(settings, value, "push_url"),
     "push_fallback_minutes": _whole("push_fallback_minutes", 1, 24 * 60),

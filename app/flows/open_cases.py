@@ -4,15 +4,17 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from datetime import datetime
+from datetime import UTC, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, and_, insert, select, true, update
 
 from app.domain.case import CaseState
 from app.domain.experiment import Withheld
 from app.domain.hold import PRESSURE
+from app.domain.stages import StrategyBody
 from app.domain.task import TaskReason
 from app.flows.actors import ROBOT
 from app.flows.draw_arms import draw_arms
@@ -29,12 +31,13 @@ from app.store.dues import last_due_day
 from app.store.experiments import LeftAlone, left_alone
 from app.store.keys import new_id
 from app.store.locks import lock_borrowers
-from app.store.strategies import chosen_versions, lenders_without_choice
+from app.store.strategies import bodies_of, chosen_versions, lenders_without_choice
 from app.store.tables import cases, lenders, loans
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
 BATCH: Final = 500
+_MESSAGES_FIRST: Final = "The strategy writes first, and asks for calls later."
 
 
 @dataclass(frozen=True, slots=True)
@@ -76,6 +79,7 @@ async def open_cases_for(
     unread = await unread_borrowers(unit, people)
     alone = await left_alone(unit, opened.values(), now)
     held = await holds_of(unit, unread, now)
+    bodies = await bodies_of(unit, versions.values())
     without = [
         loan
         for loan in due
@@ -89,6 +93,8 @@ async def open_cases_for(
         )
     ]
     for loan in without:
+        version = versions.get(loan.id)
+        calls = _first_call(loan, None if version is None else bodies[version], now)
         await open_task(
             unit,
             now,
@@ -96,7 +102,12 @@ async def open_cases_for(
             case_id=opened[loan.id],
             reason=TaskReason.NO_CONSENT,
             cause=opened[loan.id],
-            situation={"loan": loan.external_ref, "due_on": loan.next_due_on.isoformat()},
+            situation={
+                "loan": loan.external_ref,
+                "due_on": loan.next_due_on.isoformat(),
+                **({} if calls is None else {"later_because": _MESSAGES_FIRST}),
+            },
+            not_before=calls,
             lender_id=loan.lender_id,
         )
     return CasesOpened(len(opened), len(without))
@@ -105,6 +116,19 @@ async def open_cases_for(
 def _is_left(alone: LeftAlone | None) -> bool:
     """A call because nothing may be read is the strategy's work; an experiment may put it off."""
     return alone is not None and Withheld.STRATEGY in alone.withholds
+
+
+def _first_call(loan: Row[Any], body: StrategyBody | None, now: datetime) -> datetime | None:
+    """When the strategy first asks for a call; None for no strategy, or none ahead.
+
+    Until then it writes, whether or not an account may be read: nobody rings on the day itself.
+    """
+    days = [] if body is None else [one.from_day for one in body.stages if one.calls is not None]
+    if not days:
+        return None
+    on = loan.next_due_on + timedelta(days=min(days))
+    begins = datetime.combine(on, time(), ZoneInfo(loan.time_zone)).astimezone(UTC)
+    return begins if begins > now else None
 
 
 async def _falling_due(unit: Unit, now: datetime, limit: int) -> Sequence[Row[*tuple[Any, ...]]]:
@@ -138,7 +162,9 @@ async def _still_without_case(
             loans.c.borrower_id,
             loans.c.external_ref,
             loans.c.next_due_on,
+            lenders.c.time_zone,
         )
+        .join(lenders, lenders.c.id == loans.c.lender_id)
         .where(
             and_(
                 among(loans.c.id, loan_ids),
@@ -149,7 +175,7 @@ async def _still_without_case(
             )
         )
         .order_by(loans.c.id)
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True, of=loans)
     )
     return rows.all()
 

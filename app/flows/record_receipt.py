@@ -133,7 +133,12 @@ async def write_line(
     unit: Unit, now: datetime, message: Row[Any], after: MessageState, *, reason: str = ""
 ) -> None:
     """One line about a message's new state."""
-    details = {"message_id": str(message.id), "state": after.value, "reason": reason}
+    details = {
+        "message_id": str(message.id),
+        "channel": message.channel,
+        "state": after.value,
+        "reason": reason,
+    }
     line = Line(
         message.borrower_id, Kind.MESSAGE_CHANGED, CARRIER, details, lender_id=message.lender_id
     )

@@ -21,6 +21,7 @@ from app.domain.stage_plan import ENDS, Plan, Skip, Step, StepKind, plan_case
 from app.domain.task import TaskReason
 from app.domain.template import Cause
 from app.flows.actors import ROBOT
+from app.flows.cancel_tasks import cancel_tasks
 from app.flows.cases_in_hand import InHand, cases_in_hand, day_begins
 from app.flows.end_strategy import end_strategy
 from app.flows.house import House
@@ -30,6 +31,7 @@ from app.flows.open_task import open_task
 from app.flows.queue_notice import Notice, notice_key, queue_notice
 from app.flows.side_by_side import side_by_side
 from app.store import jobs, timeline
+from app.store.accounts import unread_borrowers
 from app.store.arrays import among
 from app.store.batches import MOST_PER_TICK, Leased, is_behind
 from app.store.strategies import Doing, settle_called_off, write_steps
@@ -204,6 +206,11 @@ async def _calls(
     if person.row.phone_enc is None:
         reason = TaskReason.NO_WAY_TO_REACH
     stage = first.body.stage_on(first.facts.days_past_due)
+    unread = bool(await unread_borrowers(unit, (person.id,)))
+    # Whoever calls is told so by this task: a second one would be the same call.
+    await cancel_tasks(
+        unit, now, borrower_id=person.id, reasons=(TaskReason.NO_CONSENT,), why="call_asked_for"
+    )
     task_id = await open_task(
         unit,
         now,
@@ -214,8 +221,10 @@ async def _calls(
         situation={
             "stage": step.name,
             "days_past_due": first.facts.days_past_due,
+            "attempt": step.attempt,
             "attempts": stage.calls.attempts if stage and stage.calls else 0,
             "cases": len(wanted),
+            **({"consent_state": "none"} if unread else {}),
         },
     )
     result = Skip.CALLED_OFF if task_id is None else None

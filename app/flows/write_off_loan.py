@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, select, update
 
-from app.domain.approval import ApprovalKind
+from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.case import CaseClose, CaseState
 from app.domain.errors import Conflict
 from app.domain.money import Money
@@ -18,7 +18,7 @@ from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
 from app.store.approvals import add_adjustment, unpaid_in_all
 from app.store.loans import lock_loan
-from app.store.tables import cases, loans
+from app.store.tables import approvals, cases, loans
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -90,6 +90,15 @@ async def review_instead(unit: Unit, now: datetime, approval: Row[Any], *, actor
     loan = await lock_loan(unit, approval.loan_id)
     if loan.state != "active":
         return
+    # The row in hand is from before the decision.
+    ended = (
+        await unit.conn.execute(
+            select(approvals.c.state, approvals.c.decision_note).where(
+                approvals.c.id == approval.id
+            )
+        )
+    ).one()
+    did = "did not agree to" if ended.state == ApprovalState.REFUSED.value else "withdrew"
     await open_task(
         unit,
         now,
@@ -98,7 +107,8 @@ async def review_instead(unit: Unit, now: datetime, approval: Row[Any], *, actor
         reason=TaskReason.REVIEW_CASE,
         cause=approval.id,
         situation={
-            "because": f"The {_NAMES[approval.kind]} was not agreed to: {actor}.",
+            "because": f"{actor} {did} the {_NAMES[approval.kind]}"
+            + (f": “{ended.decision_note}”" if ended.decision_note else ""),
             "loan": loan.external_ref,
         },
         lender_id=loan.lender_id,

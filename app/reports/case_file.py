@@ -16,7 +16,7 @@ from sqlalchemy import Row, any_, literal, select
 from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState
 from app.domain.errors import NotFound
-from app.domain.ids import Phone
+from app.domain.ids import EmailAddress, Phone
 from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.read_planner import UNATTENDED_WINDOW, allowance
@@ -47,7 +47,7 @@ _RECENT: Final = 6
 
 @dataclass(frozen=True, slots=True)
 class Person:
-    """The borrower. `phone` is None when the lender gave no number; it masks itself."""
+    """The borrower. `phone` and `email` are None when none is in use; they mask themselves."""
 
     id: UUID
     name: str
@@ -56,7 +56,9 @@ class Person:
     country: str
     time_zone: str
     phone: Phone | None
+    email: EmailAddress | None
     wants_no_texts: bool
+    wants_no_emails: bool
     checks_locked: bool
     number_doubted_at: datetime | None
     """Since somebody else answered on his number; None when nobody has."""
@@ -211,6 +213,9 @@ async def _person(unit: Unit, borrower_id: UUID) -> Person:
     phone = None
     if row.phone_enc is not None:
         phone = Phone(unit.open("borrowers.phone_enc", row.id, row.phone_enc))
+    email = None
+    if row.email_enc is not None:
+        email = EmailAddress(unit.open("borrowers.email_enc", row.id, row.email_enc))
     return Person(
         id=row.id,
         name=unit.open("borrowers.name_enc", row.id, row.name_enc),
@@ -219,7 +224,9 @@ async def _person(unit: Unit, borrower_id: UUID) -> Person:
         country=row.country,
         time_zone=row.time_zone or row.lender_zone,
         phone=phone,
+        email=email,
         wants_no_texts=bool(await silenced(unit, (row.id,), Channel.SMS)),
+        wants_no_emails=bool(await silenced(unit, (row.id,), Channel.EMAIL)),
         checks_locked=row.checks_locked_at is not None,
         number_doubted_at=row.phone_doubted_at,
     )

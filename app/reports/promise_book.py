@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Date, Row, Select, cast, func, literal, se
 
 from app.domain.money import Money
 from app.domain.promise import PromiseState
-from app.domain.promise_terms import Known, Part, Suggestion, suggest, total_of
+from app.domain.promise_terms import Known, Part, Suggestion, reminder_days, suggest, total_of
 from app.domain.stages import PromiseTerms
 from app.reports.slices import one
 from app.store.dues import local_day
@@ -59,7 +59,9 @@ _STATES: Final = {
 
 @dataclass(frozen=True, slots=True)
 class PromiseLine:
-    """One promise. `paid` is what came since it was made; `next_due_on` its next day ahead."""
+    """One promise. `paid` is what came since it was made; `reminded_on` are the days, the
+    lender's own, on which its parts are reminded of, past ones included.
+    """
 
     id: UUID
     case_id: UUID
@@ -73,6 +75,7 @@ class PromiseLine:
     ended_why: str
     borrower_name: str
     product: str
+    reminded_on: tuple[date, ...]
 
     @property
     def total(self) -> Money:
@@ -213,6 +216,14 @@ async def _told(unit: Unit, rows: Iterable[Row[Any]], zone: ZoneInfo) -> tuple[P
                 ended_why=row.ended_why,
                 borrower_name=unit.open("borrowers.name_enc", row.borrower_id, row.name_enc),
                 product=row.product,
+                reminded_on=tuple(
+                    on
+                    for _, on in reminder_days(
+                        parts[row.id],
+                        made_on=row.made_at.astimezone(zone).date(),
+                        days_before=row.remind_days_before,
+                    )
+                ),
             )
         )
     return tuple(found)

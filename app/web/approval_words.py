@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Final
 
 from app.domain.approval import ApprovalState
 from app.domain.forbearance import Forbearance
 from app.domain.four_eyes import Tier
-from app.web.words import Mark
+from app.domain.task import TaskOutcome
+from app.web.telling import day_in_words
+from app.web.words import OUTCOMES, Mark
 
 STATES: Final[Mapping[ApprovalState, Mark]] = {
     ApprovalState.PROPOSED: Mark("Waiting", "warn"),
@@ -35,6 +37,17 @@ FORBEARANCE: Final[Mapping[Forbearance, str]] = {
     Forbearance.PART_FORGIVENESS: "Forgive a part",
     Forbearance.CONSOLIDATE: "Consolidate debts",
 }
+
+
+def calls_in_words(calls: Iterable[str]) -> str:
+    """What the calls brought, from lines such as "2026-04-10 no_answer"."""
+    said = []
+    for call in calls:
+        on, _, outcome = call.partition(" ")
+        brought = OUTCOMES[TaskOutcome(outcome)] if outcome in set(TaskOutcome) else outcome
+        said.append(f"{day_in_words(on)}: {brought.lower()}")
+    return "; ".join(said)
+
 
 # Keys of a proposal's notes that the page shows in places of their own.
 SHOWN_ELSEWHERE: Final = frozenset({"forbearance", "why_not", "by", "title", "link", "agency_id"})

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import date, datetime, time, timedelta
 from typing import Final
 from zoneinfo import ZoneInfo
 
@@ -28,9 +28,10 @@ KEYS: Final[tuple[tuple[int, TaskOutcome], ...]] = (
     (7, TaskOutcome.REFUSES),
     (8, TaskOutcome.PAID_ALREADY),
     (9, TaskOutcome.THIRD_PARTY),
+    (0, TaskOutcome.REACHED),
 )
-# Without a key: they end a task about which nobody need have been called.
-OTHERS: Final = (TaskOutcome.REACHED, TaskOutcome.RESOLVED)
+# Without a key: it ends a task about which nobody need have been called.
+OTHERS: Final = (TaskOutcome.RESOLVED,)
 # What can be said of a call made elsewhere; a promise and a call back are taken on the case.
 OF_CONTACTS: Final = tuple(
     one for one in TaskOutcome if one not in (TaskOutcome.PROMISE, TaskOutcome.CALL_BACK)
@@ -101,12 +102,17 @@ def dialling(window: CallWindow, now: datetime) -> str:
     return f"Not before {opens} in {place}: {window.because}"
 
 
-def promised_steps(promises: CasePromises) -> list[str]:
-    """What an open promise keeps everybody from."""
+def promised_steps(promises: CasePromises, today: date) -> list[str]:
+    """What an open promise keeps everybody from, and what is sent nevertheless."""
     if promises.standing is None:
         return []
     last = formats.short_day(promises.standing.last_due_on, "en")
-    return [f"Promised until {last}: nobody calls or writes before, and the day after decides."]
+    steps = [f"Promised until {last}: nobody calls before, and the day after decides."]
+    ahead = [on for on in promises.standing.reminded_on if on >= today]
+    if ahead:
+        reminded = formats.short_day(min(ahead), "en")
+        steps.append(f"A reminder of the promise goes out on {reminded}.")
+    return steps
 
 
 def tomorrow_morning(now: datetime, zone: ZoneInfo) -> datetime:

@@ -19,7 +19,7 @@ WAITS: Final[Mapping[WaitsFor, str]] = {
     WaitsFor.HOLD: "The strategy waits until the hold is over.",
     WaitsFor.PAYMENT: "The strategy waits for the payment to arrive.",
     WaitsFor.PERSON: "The strategy waits for a person to answer the open task.",
-    WaitsFor.PROMISE: "The strategy waits for the promise: nobody calls, nothing is sent.",
+    WaitsFor.PROMISE: "The strategy waits for the promise.",
     WaitsFor.EXPERIMENT: "The strategy leaves this case alone: it is measured in an experiment.",
     WaitsFor.LINK: "The strategy waits while a payment link is with the borrower.",
     WaitsFor.CALL: "The strategy waits for a collector to make the open call.",
@@ -55,7 +55,7 @@ def next_steps(
     planned = [account.next_read_at for account in file.accounts if account.next_read_at]
     if planned:
         steps.append(f"Next reading planned for {_when(min(planned), zone)}.")
-    if file.tasks:
+    if any(task.not_before is None or task.not_before <= now for task in file.tasks):
         steps.append("A person is needed: see the task.")
     return steps or ["Nothing is planned by itself."]
 
@@ -100,15 +100,19 @@ def _on_its_way(file: CaseFile, now: datetime, zone: ZoneInfo) -> list[str]:
 
 def _strategy(strategy: StrategyLine) -> list[str]:
     plan = strategy.plan
-    steps = [f"Today: {_step(step)}." for step in plan.steps if step.skip is None]
+    steps = [f"Today: {_step(step, strategy)}." for step in plan.steps if step.skip is None]
     if plan.waits_for is not None:
         steps.append(WAITS[plan.waits_for])
     if plan.coming is not None:
-        steps.append(f"Next, on {_day(plan.coming.on_day)}: {_step(plan.coming)}.")
+        steps.append(f"Next, on {_day(plan.coming.on_day)}: {_step(plan.coming, strategy)}.")
     return steps
 
 
-def _step(step: Step) -> str:
+def _step(step: Step, strategy: StrategyLine) -> str:
+    if step.kind is StepKind.CALL:
+        stage = next(one for one in strategy.body.stages if one.name == step.name)
+        most = stage.calls.attempts if stage.calls else step.attempt
+        return f"{STEPS[step.kind]} (call {step.attempt} of {most})"
     if step.notice is None:
         return STEPS[step.kind]
     about = step.notice.template.replace("_", " ")

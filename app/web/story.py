@@ -257,8 +257,10 @@ def _message_changed(details: Details) -> Words:
     if not _is(MessageState, state):
         return Words("Text message", state, "text")
     mark = words.MESSAGE_STATES[MessageState(state)]
+    what = _MESSAGES.get(str(details.get("channel", "")), "Text")
+    title = mark.text.replace("Text", what, 1) if mark.text.startswith("Text") else mark.text
     why = str(details.get("why", "") or details.get("error_code", "") or "")
-    return Words(mark.text, _sentence(_cancelled(why)), "text", mark.tone)
+    return Words(title, _sentence(_cancelled(why)), "text", mark.tone)
 
 
 def _check_failed(details: Details) -> Words:

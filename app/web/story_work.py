@@ -102,7 +102,10 @@ def stage_changed(details: Details) -> Words:
     stage = str(details.get("to", "")).replace("_", " ")
     days = details.get("days_past_due")
     title = f"Stage: {stage}" if stage else "No stage yet"
-    return Words(title, f"{days} days past due." if isinstance(days, int) else "", "case", "note")
+    said = ""
+    if isinstance(days, int):
+        said = f"{days} day{'' if days == 1 else 's'} past due."
+    return Words(title, said, "case", "note")
 
 
 def step_skipped(details: Details) -> Words:

@@ -80,7 +80,7 @@ _TASK_SENTENCES: Final[Mapping[TaskReason, str]] = {
     TaskReason.SMS_UNDELIVERED: "The phone did not take the message. Check the number and call.",
     TaskReason.SMS_BLOCKED: "The carrier refuses messages to this number. Call instead.",
     TaskReason.SMS_OUTCOME_UNKNOWN: "The message may have arrived. It is not sent twice; call.",
-    TaskReason.NO_CONSENT: "Something is due and no account may be read. Call as usual.",
+    TaskReason.NO_CONSENT: "Something is due, and nobody sees when money comes. Call as usual.",
     TaskReason.CONSENT_ENDED: "Nothing is read any more. Do not press for a new permission.",
     TaskReason.BANK_DOWN: "Readings fail for some time now. Nothing is known about money.",
     TaskReason.ACCOUNT_BLOCKED: "The bank does not let this account be read.",
@@ -149,7 +149,7 @@ _SOURCES: Final[Mapping[str, str]] = {
 _SAID_IN_TITLE: Final = frozenset({"wrong", "cannot", "paid"})
 
 OUTCOMES: Final[Mapping[TaskOutcome, str]] = {
-    TaskOutcome.REACHED: "Reached, spoke with the borrower",
+    TaskOutcome.REACHED: "Spoke with the borrower, no promise",
     TaskOutcome.NO_ANSWER: "No answer",
     TaskOutcome.WRONG_NUMBER: "Wrong number",
     TaskOutcome.PAID_ALREADY: "Paid already",
@@ -402,7 +402,14 @@ def task_sentence(reason: TaskReason, situation: Mapping[str, Any]) -> str:
     """What happened and what is left to do."""
     if reason is TaskReason.COLLECTOR_ACTS and "wrote" in situation:
         return "The borrower answered by text message. Read it and call back."
+    if reason is TaskReason.CALL_BORROWER and situation.get("attempt"):
+        return _which_call(int(situation["attempt"]), int(situation["attempts"]))
     return _TASK_SENTENCES[reason]
+
+
+def _which_call(attempt: int, attempts: int) -> str:
+    then = "the next one comes on another working day" if attempt < attempts else "it is the last"
+    return f"Call {attempt} of {attempts} in the strategy. Without a promise {then}."
 
 
 def situation_lines(
@@ -428,6 +435,8 @@ def _said(name: str, text: str, bank_name: Callable[[str], str], zone: ZoneInfo)
     match name:
         case "bank_id":
             return bank_name(text)
+        case "consent_state" if text == "none":
+            return "None: no account may be read"
         case "consent_state" if text in {state.value for state in ConsentState}:
             return CONSENT_STATES[ConsentState(text)].text
         case "source":

@@ -21,6 +21,7 @@ from sandbox import history
 from sandbox.banks import BANKS, BY_ID
 from sandbox.faces.pages import page, see_other
 from sandbox.faces.wire import euros, parse_amount
+from sandbox.mails import address_of
 from sandbox.modes import BANK_MEANING, MEANING, BankMode, Mode
 from sandbox.moods import ConsentMood, Reaction
 from sandbox.people import Person
@@ -126,6 +127,7 @@ class Control:
             "birth_date": person.birth_date.isoformat(),
             "document_last4": person.document_last4,
             "phone": person.phone,
+            "email": address_of(person),
             "language": person.language,
             "country": person.country,
             "time_zone": person.time_zone,

@@ -33,7 +33,7 @@ def test_a_lender_starts_by_watching_only(saldo: Saldo) -> None:
 
 def test_every_change_of_a_lender_is_audited(saldo: Saldo, db: DatabaseUrls) -> None:
     done(saldo(*SOL))
-    done(saldo("lender", "set", "language=es", "case_after_days=3"))
+    done(saldo("lender", "set", "language=es", "case_after_days=3", "closes_failed=yes"))
     with psycopg.connect(db.superuser) as admin:
         # The strategy that ships is put in force beside it, by the installation.
         rows = admin.execute(
@@ -41,8 +41,8 @@ def test_every_change_of_a_lender_is_audited(saldo: Saldo, db: DatabaseUrls) -> 
             " WHERE act <> 'publish_strategy' ORDER BY id"
         ).fetchall()
     assert [row[0] for row in rows] == ["make_lender", "set_lender"]
-    assert rows[1][1] == {"language": "en", "case_after_days": 0}
-    assert rows[1][2] == {"language": "es", "case_after_days": 3}
+    assert rows[1][1] == {"language": "en", "case_after_days": 0, "closes_failed": False}
+    assert rows[1][2] == {"language": "es", "case_after_days": 3, "closes_failed": True}
     assert rows[1][3] == "command line"
     assert IBAN not in str(rows)
 
@@ -67,6 +67,7 @@ def test_a_webhook_gets_its_secret_once(saldo: Saldo) -> None:
         (("lender", "set", "language=xx"), "language"),
         (("lender", "set", "time_zone=Mars/Base"), "time_zone"),
         (("lender", "set", "case_after_days=many"), "case_after_days"),
+        (("lender", "set", "closes_failed=perhaps"), "closes_failed"),
         (("lender", "set", "threshold_kind=fixed"), "threshold_minor"),
         (("lender", "set", "creditor_iban=ES00"), "creditor_iban"),
         (("lender", "halt", "pigeons", "--reason", "x"), "channel"),

@@ -115,6 +115,25 @@ def test_it_looks_again_on_the_next_day_that_has_something() -> None:
     assert (coming.kind, coming.name) == (StepKind.NOTICE, "6/email/hard")
 
 
+def test_after_the_last_notice_the_first_call_is_what_comes() -> None:
+    # Day 9 is a Wednesday here; a calendar on which it is closed puts the call off.
+    plan = plan_case(BODY, on(8, taken=all_before(8)))
+    assert plan.coming == Step(StepKind.CALL, "calls", DUE, DUE + timedelta(days=9), attempt=1)
+    shut = on(8, taken=all_before(8), working_day=lambda day: day != DUE + timedelta(days=9))
+    coming, again = plan_case(BODY, shut).coming, plan_case(BODY, shut).look_again_on
+    assert coming is not None
+    assert coming.on_day == DUE + timedelta(days=10)
+    # The stage begins on its day all the same.
+    assert again == DUE + timedelta(days=9)
+
+
+def test_calls_are_numbered_by_those_that_counted() -> None:
+    for made in range(3):
+        calls = tuple(CallMade(DUE + timedelta(days=9 + one), NO_ANSWER) for one in range(made))
+        plan = plan_case(BODY, on(9 + made, taken=all_before(9), calls=calls))
+        assert [step.attempt for step in plan.steps] == [made + 1]
+
+
 def test_after_days_without_a_tick_only_the_newest_notice_leaves() -> None:
     plan = plan_case(BODY, on(7, taken=all_before(2)))
     assert said(plan) == [

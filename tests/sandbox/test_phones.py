@@ -8,6 +8,7 @@ import httpx
 import pytest
 
 from sandbox.faces.phones import linked, preview
+from sandbox.mails import address_of
 from sandbox.modes import BANK_MEANING, MEANING, BankMode, Mode
 from sandbox.moods import Mood, Reaction
 from tests.sandbox.rig import Town
@@ -134,6 +135,7 @@ async def test_a_person_can_be_made_and_changed_over_json(town: Town) -> None:
     assert made.status_code == 201
     rosa = made.json()
     assert rosa["accounts"][0]["balance"] == "900.00"
+    assert rosa["email"] == address_of(town.world.people[rosa["id"]])
     path = f"/_sandbox/people/{rosa['id']}"
     changed = await http.post(
         path,

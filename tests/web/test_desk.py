@@ -204,6 +204,7 @@ async def test_switches_and_modes_ask_for_a_reason_and_are_written_down(
 ) -> None:
     lead: Browser = await sign_in_as(Role.COLLECTION_MANAGER)
     page = await lead.open("/controls")
+    assert "Saldo proposes a write-off, and two people decide" in page.text
     form = next(one for one in page.forms if one.step == "halt" and one.fields["brake"] == "sms")
     answer = await lead.http.post(form.action, data={**form.fields, "reason": " "})
     assert answer.status_code == 422

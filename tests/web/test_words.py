@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime
+from dataclasses import replace
+from datetime import UTC, datetime, timedelta
 from enum import StrEnum
 from typing import Any
 from uuid import UUID
@@ -21,11 +22,13 @@ from app.domain.payment import LinkState, PaymentState
 from app.domain.roles import Role
 from app.domain.stage_plan import Skip, StepKind, WaitsFor
 from app.domain.task import TASK, TaskOutcome, TaskReason
+from app.reference import formats
 from app.reports.case_entries import Entry
 from app.store.brakes import Brake
 from app.store.timeline import Kind
 from app.web import next_words, words
 from app.web.story import QUIET, tell
+from app.web.story_repeats import tell_all
 
 MADRID = ZoneInfo("Europe/Madrid")
 AT = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
@@ -131,6 +134,32 @@ _names = st.sampled_from(
 @given(kind=st.sampled_from(list(Kind)), details=st.dictionaries(_names, _plain, max_size=6))
 def test_no_line_breaks_the_page(kind: Kind, details: dict[str, Any]) -> None:
     assert tell(entry(kind, details), MADRID).title
+
+
+def test_a_message_is_called_by_its_channel() -> None:
+    for channel, title in (
+        ("sms", "Text refused"),
+        ("email", "E-mail refused"),
+        ("", "Text refused"),
+    ):
+        details = {"state": "failed", "channel": channel}
+        assert tell(entry(Kind.MESSAGE_CHANGED, details), MADRID).title == title
+
+
+def test_a_ledger_that_says_the_same_every_day_takes_one_line() -> None:
+    stage = entry(Kind.STAGE_CHANGED, {"to": "grace", "days_past_due": 1})
+    days = [
+        replace(entry(Kind.OWED_CONFIRMED, {}), at=AT - timedelta(days=ago)) for ago in range(3)
+    ]
+    told = tell_all([*days, stage, days[0]], MADRID)
+    assert [one.title for one in told] == [
+        "Your ledger confirmed what is owed",
+        "Stage: grace",
+        "Your ledger confirmed what is owed",
+    ]
+    since = formats.short_day(days[2].at.astimezone(MADRID).date(), "en")
+    assert [one.said for one in told] == [f"3 times since {since}.", "1 day past due.", ""]
+    assert told[0].at == AT
 
 
 def test_lines_speak_in_sentences() -> None:

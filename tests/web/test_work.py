@@ -61,6 +61,7 @@ async def test_next_case_serves_one_and_every_outcome_has_its_key(
          "paid_already", "third_party"), start=1,
     ):  # fmt: skip
         assert f'value="{outcome}" accesskey="{key}"' in html
+    assert 'value="reached" accesskey="0"' in html
     assert f'href="tel:{who.phone}"' in html
     # Asked again before it is done: the same one.
     page = await desk.send(page, "next")
@@ -84,7 +85,8 @@ async def test_a_promise_is_one_button_with_its_suggestion(
     page = await desk.send(page, "finish", outcome="promise", called="1")
     assert desk.status == 200
     assert "Promised until 1 Apr" in page.text
-    assert "nobody calls or writes before" in page.text
+    assert "nobody calls before, and the day after decides" in page.text
+    assert "A reminder of the promise goes out on 31 Mar 2026." in page.text
     assert "there is no need to call" in page.text
     row = (await street.rows("SELECT p.state, x.due_on, x.amount_minor FROM promises p "
                              "JOIN promise_parts x ON x.promise_id = p.id"))[0]  # fmt: skip

@@ -255,6 +255,8 @@ async def _approval(
         for name, value in line.notes.items()
         if name not in approval_words.SHOWN_ELSEWHERE
     }
+    if "calls" in notes:
+        notes["calls"] = approval_words.calls_in_words(notes["calls"])
     tier = None if proposal.weight is None else tier_of(proposal.weight, bounds)
     return desk_page(
         site,

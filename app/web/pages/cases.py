@@ -41,7 +41,8 @@ from app.web.next_words import next_steps, stage_words
 from app.web.pages.board import shown_task
 from app.web.seats import Seat, needs
 from app.web.site import site_of
-from app.web.story import Told, tell
+from app.web.story import Told
+from app.web.story_repeats import tell_all
 from app.web.treatment_words import suggestion_shown
 from app.web.typed import PARTS
 
@@ -106,7 +107,7 @@ async def case_page(
         suggestion = await suggestion_of(unit, now, file.id)
         flags = await flags_of(unit, file.id)
         placement = await placement_of_case(unit, file.id)
-    story = [tell(entry, zone) for entry in file.entries]
+    story = tell_all(file.entries, zone)
     windows = {
         (line.borrower_id, line.about_case): work.window
         for line in file.tasks
@@ -122,7 +123,10 @@ async def case_page(
         status=status,
         file=file,
         his_zone=ZoneInfo(file.person.time_zone),
-        next_steps=[*promised_steps(work.promises), *next_steps(file, strategy, now, zone)],
+        next_steps=[
+            *promised_steps(work.promises, now.astimezone(zone).date()),
+            *next_steps(file, strategy, now, zone),
+        ],
         stage=stage_words(strategy),
         tasks=[shown_task(site, line, now, zone, windows) for line in file.tasks],
         work=work,

@@ -6,7 +6,7 @@
     if (event.altKey || event.ctrlKey || event.metaKey || event.repeat) { return; }
     var at = event.target;
     if (at && at.closest && at.closest("input, textarea, select, [contenteditable]")) { return; }
-    if (!/^[1-9n]$/.test(event.key)) { return; }
+    if (!/^[0-9n]$/.test(event.key)) { return; }
     var button = document.querySelector("button[accesskey=\"" + event.key + "\"]");
     if (!button) { return; }
     event.preventDefault();
