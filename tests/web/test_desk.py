@@ -19,7 +19,8 @@ pytestmark = pytest.mark.anyio
 
 PAGES = ["/", "/?pile=mine", "/?pile=later", "/?pile=others", "/promises", "/promises?state=broken",
          "/hand-over", "/cases", "/cases?closed=1", "/consents",
-         "/controls", "/portfolio", "/observe", "/team", "/account"]  # fmt: skip
+         "/controls", "/portfolio", "/observe", "/team", "/account", "/agencies", "/rules",
+         "/rules/es"]  # fmt: skip
 
 
 async def with_a_task(street: Street) -> tuple[Neighbour, UUID]:
@@ -39,7 +40,8 @@ async def test_every_page_is_whole_for_every_role(
 ) -> None:
     who, _task = await with_a_task(street)
     desk: Browser = await sign_in_as(role)
-    for path in [*PAGES, f"/cases/{who.cases[0]}"]:
+    case = who.cases[0]
+    for path in [*PAGES, f"/cases/{case}", f"/placements/propose?case={case}"]:
         page = await desk.open(path)
         assert page.problems == [], path
         assert page.title.endswith("Saldo"), path
