@@ -15,6 +15,7 @@ from sandbox.faces.control import Control
 from sandbox.faces.mailboxes import Mailboxes
 from sandbox.faces.pages import ROOT, see_other
 from sandbox.faces.phones import Phones
+from sandbox.faces.smsapi import Smsapi
 from sandbox.faces.twilio import Twilio
 from sandbox.faces.wire import SERVER_SEND
 from sandbox.world import World
@@ -40,6 +41,7 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
         *face.routes(),
         *BankPages(world).routes(),
         *Twilio(world).routes(),
+        *Smsapi(world).routes(),
         *Phones(world).routes(),
         *Mailboxes(world).routes(),
         *Control(world).routes(),

@@ -142,6 +142,10 @@ class Sms:
     error_code: int | None = None
     cancelled: bool = False
     deleted: bool = False
+    gateway: str = "twilio"
+    """Whose API it came in by; its calls to the customer have that one's form."""
+    reference: str = ""
+    """The customer's own key, where the gateway takes one."""
 
 
 @dataclass(slots=True)
@@ -156,6 +160,7 @@ class Callback:
     signature: str = "good"
     done: bool = False
     tries: int = 0
+    gateway: str = "twilio"
 
 
 @dataclass(slots=True)

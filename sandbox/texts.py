@@ -7,7 +7,7 @@ persisted when the text was accepted.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime, timedelta
 from uuid import uuid4
 
@@ -19,6 +19,8 @@ from sandbox.town import Town
 DEFAULT_SID = "AC" + "5a1d0" * 6 + "5a"
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - opens nothing but this sandbox
 DEFAULT_NUMBER = "+34600000001"
+DEFAULT_SENDER = "Saldo"
+"""The sender name of the gateways that send under a name."""
 
 # The words that the real exchange treats as an opt-out or its end by itself (English only).
 STOP_WORDS = frozenset(
@@ -34,12 +36,15 @@ MAX_TRIES = 5
 
 @dataclass(slots=True)
 class TwilioAccount:
-    """The one account of the exchange. `inbound_url` is called for texts that people send."""
+    """The one account of the exchange. `inbound_url` is called for texts that people send;
+    `inbound_urls` for those that answer another gateway's.
+    """
 
     sid: str = DEFAULT_SID
     token: str = DEFAULT_TOKEN
     inbound_url: str = ""
     numbers: list[str] = field(default_factory=lambda: [DEFAULT_NUMBER])
+    inbound_urls: dict[str, str] = field(default_factory=dict)
 
 
 @dataclass(slots=True)
@@ -68,14 +73,21 @@ class Texts:
         self._opted_out = {(o.phone, o.sender) for o in store.all_of("optout", _OptOut)}
         self._due = {c.id: c for c in store.all_of("callback", Callback) if not c.done}
 
-    def set_inbound_url(self, url: str) -> None:
-        self.account.inbound_url = url
+    def set_inbound_url(self, url: str, gateway: str = "twilio") -> None:
+        if gateway == "twilio":
+            self.account.inbound_url = url
+        else:
+            self.account.inbound_urls[gateway] = url
         self._town.store.put("twilio", "account", self.account)
 
     # ------------------------------------------------------------ outgoing
 
     def opted_out(self, phone: str, sender: str) -> bool:
         return (phone, sender) in self._opted_out
+
+    def phones_opted_out(self, sender: str) -> list[str]:
+        """The phones that want nothing from this sender."""
+        return sorted(phone for phone, of in self._opted_out if of == sender)
 
     def accept(
         self,
@@ -85,8 +97,10 @@ class Texts:
         body: str,
         callback_url: str,
         validity_seconds: int,
-        service_sid: str,
+        service_sid: str = "",
         now: datetime,
+        gateway: str = "twilio",
+        reference: str = "",
     ) -> Sms:
         """Take a text; its whole way and its callbacks are fixed and kept here."""
         person = self._town.by_phone(to)
@@ -117,6 +131,8 @@ class Texts:
             ends_at=ends,
             end_status=end_status,
             error_code=error,
+            gateway=gateway,
+            reference=reference,
         )
         with self._town.store.together():
             self._save(sms)
@@ -150,15 +166,13 @@ class Texts:
                 params=self._status_params(sms, status, due),
                 due_at=due,
                 signature=signature,
+                gateway=sms.gateway,
             )
             for number, (status, due) in enumerate(moments)
         ]
         if on(Mode.CALLBACK_TWICE) is not None:
             calls += [
-                Callback(
-                    f"{c.id}-again", c.sid, c.url, c.params, c.due_at + _ARRIVES_AFTER, c.signature
-                )
-                for c in calls
+                replace(c, id=f"{c.id}-again", due_at=c.due_at + _ARRIVES_AFTER) for c in calls
             ]
         return calls
 
@@ -205,6 +219,7 @@ class Texts:
             body=body,
             created_at=now,
             inbound=True,
+            gateway=self._gateway_between(phone, sender),
         )
         word = body.strip().upper()
         with self._town.store.together():
@@ -213,13 +228,23 @@ class Texts:
                 self._town.store.put("optout", f"{phone} {sender}", _OptOut(phone, sender))
             elif word in START_WORDS:
                 self._town.store.drop("optout", f"{phone} {sender}")
-            if self.account.inbound_url:
+            if self._inbound_url(sms.gateway):
                 self._keep(self._inbound_call(sms, now))
         if word in STOP_WORDS:
             self._opted_out.add((phone, sender))
         elif word in START_WORDS:
             self._opted_out.discard((phone, sender))
         return sms
+
+    def _gateway_between(self, phone: str, sender: str) -> str:
+        """The gateway of the last text that this sender sent to this phone."""
+        between = [s.gateway for s in self._all.values() if (s.to, s.sender) == (phone, sender)]
+        return between[-1] if between else "twilio"
+
+    def _inbound_url(self, gateway: str) -> str:
+        if gateway == "twilio":
+            return self.account.inbound_url
+        return self.account.inbound_urls.get(gateway, "")
 
     def _inbound_call(self, sms: Sms, now: datetime) -> Callback:
         params = [
@@ -235,7 +260,10 @@ class Texts:
             ("SmsStatus", "received"),
             ("To", sms.to),
         ]
-        return Callback(f"{sms.sid}-in", sms.sid, self.account.inbound_url, params, now)
+        return Callback(
+            f"{sms.sid}-in", sms.sid, self._inbound_url(sms.gateway), params, now,
+            gateway=sms.gateway,
+        )  # fmt: skip
 
     # ------------------------------------------------------------ callbacks
 

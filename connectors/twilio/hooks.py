@@ -11,14 +11,13 @@ import base64
 import hashlib
 import hmac
 import re
-import unicodedata
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from urllib.parse import parse_qs, parse_qsl, urlsplit
 
-from app.domain.errors import Invalid, NotAllowed, Unreadable
-from app.domain.ids import Phone
+from app.domain.errors import NotAllowed, Unreadable
 from app.ports import InboundEvent, InboundHttp, InboundKind
+from connectors._replies import sender_of, stop_or_start
 
 SIGNATURE = "x-twilio-signature"
 SIGNATURE_SETTINGS = "x-twilio-webhooks-signature-settings"
@@ -121,37 +120,6 @@ def port_variants(url: str) -> Iterator[str]:
 
 # ---------------------------------------------------------------- what it says
 
-# Whole texts that mean stop, without accents and case. English is Twilio's own list; Spanish and
-# Polish must be understood by us.
-STOP_WORDS = frozenset(
-    {
-        "stop", "stopall", "unsubscribe", "cancel", "end", "quit", "revoke", "optout", "opt out",
-        "baja", "alto", "parar", "para", "basta", "cancelar", "no mas", "darse de baja",
-        "dar de baja", "darme de baja",
-        "wypisz", "wypisz mnie", "rezygnuje", "rezygnacja", "koniec", "przestan", "usun", "anuluj",
-    }
-)  # fmt: skip
-# Words that mean stop also with more text behind them ("STOP please", "baja por favor").
-STOP_FIRST = frozenset({"stop", "stopall", "unsubscribe", "baja", "wypisz", "optout"})
-START_WORDS = frozenset({"start", "unstop", "alta", "zapisz"})
-
-
-def stop_or_start(text: str, opt_out_type: str = "") -> bool | None:
-    """True: the sender wants no more messages. False: he wants them again. None: neither.
-
-    `opt_out_type` is Twilio's own finding and wins. A doubtful text is not taken for a wish to
-    be written to again.
-    """
-    if opt_out_type:
-        return {"STOP": True, "START": False}.get(opt_out_type.upper())
-    plain = unicodedata.normalize("NFKD", text.casefold().replace("ł", "l"))
-    words = re.findall(r"[a-z]+", "".join(c for c in plain if not unicodedata.combining(c)))
-    if not words:
-        return None
-    if " ".join(words) in STOP_WORDS or words[0] in STOP_FIRST:
-        return True
-    return False if " ".join(words) in START_WORDS else None
-
 
 def event_of(form: Form) -> InboundEvent:
     """The hint in a verified call. Parameters we do not know are ignored.
@@ -175,15 +143,7 @@ def event_of(form: Form) -> InboundEvent:
         sid[:200],
         InboundKind.INBOUND_TEXT,
         message_ref=sid,
-        sender=_phone(said.get("From", "")),
+        sender=sender_of(said.get("From", "")),
         text=text,
         stop=stop_or_start(text, said.get("OptOutType", "")),
     )
-
-
-def _phone(text: str) -> Phone | None:
-    """A sender may be a short code or a name; then there is nobody to find by it."""
-    try:
-        return Phone.parse(text)
-    except Invalid:
-        return None

@@ -16,6 +16,7 @@ from urllib.parse import urlencode
 
 import httpx
 
+from sandbox.faces.gateway_calls import Prepared, prepare
 from sandbox.faces.pages import ROBOT
 from sandbox.records import Callback
 from sandbox.world import World
@@ -37,6 +38,17 @@ def signature(token: str, url: str, params: Iterable[tuple[str, str]]) -> str:
 
 async def make_call(world: World, http: httpx.AsyncClient, callback: Callback) -> int | None:
     """One call to the customer's webhook; its HTTP status, or None when nobody was reached."""
+    made = _twilio(world, callback) if callback.gateway == "twilio" else prepare(world, callback)
+    try:
+        answer = await http.post(
+            made.url, content=made.content, headers=made.headers, timeout=_PATIENCE_S
+        )
+    except httpx.HTTPError:
+        return None
+    return answer.status_code
+
+
+def _twilio(world: World, callback: Callback) -> Prepared:
     headers = {
         "Content-Type": "application/x-www-form-urlencoded; charset=utf-8",
         "User-Agent": f"TwilioProxy/1.1 ({ROBOT})",
@@ -47,12 +59,7 @@ async def make_call(world: World, http: httpx.AsyncClient, callback: Callback) -
         headers["X-Twilio-Signature"] = signed
     elif callback.signature == "bad":
         headers["X-Twilio-Signature"] = signature("another token", callback.url, callback.params)
-    body = urlencode(callback.params)
-    try:
-        answer = await http.post(callback.url, content=body, headers=headers, timeout=_PATIENCE_S)
-    except httpx.HTTPError:
-        return None
-    return answer.status_code
+    return Prepared(callback.url, headers, urlencode(callback.params).encode())
 
 
 class Caller:

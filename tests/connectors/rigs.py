@@ -31,6 +31,7 @@ from app.ports import (
     PaymentOrder,
     PaymentPort,
     Presence,
+    SendReceipt,
     Wire,
 )
 from connectors._http import HttpSetup, client
@@ -222,7 +223,15 @@ class BankRig:
 class TwilioRig:
     """Twilio over the sandbox's exchange."""
 
+    name = "twilio"
     hook = "https://saldo.example/hooks/twilio?a=1"
+    number = DEFAULT_NUMBER
+    ref = "SM" + "a" * 32
+    # What the provider cannot do; the contract suite then asks for what it does instead.
+    searchable = True
+    tells_permanent = True
+    valid_seconds = 3600
+    shortest_valid = 600
 
     def __init__(self, **settings: Any) -> None:
         self.scene = Scene()
@@ -245,7 +254,7 @@ class TwilioRig:
         return self.scene.recorder.seen
 
     def messages_over(self, transport: httpx.AsyncBaseTransport | None) -> MessagePort:
-        connector = connectors.discover()["twilio"]
+        connector = connectors.discover()[self.name]
         assert connector.messages is not None
         settings = connector.settings.model_validate(self.settings)
         return connector.messages(settings, self.scene.wire(transport))
@@ -260,16 +269,26 @@ class TwilioRig:
             "to": Phone.parse(person.phone),
             "body": f"Préstamos Sol: {ORIGIN}/p/{marker}",
             "marker": marker,
-            "valid_seconds": 3600,
+            "valid_seconds": self.valid_seconds,
             "status_url": self.hook,
+            "sent_after": self.watch.at,
         }
         return OutgoingSms(**{**plain, **changes})
+
+    def count(self, person: Person) -> int:
+        """How many texts the provider has taken for this person."""
+        texts = self.scene.world.texts.all()
+        return sum(sms.to == person.phone and not sms.inbound for sms in texts)
+
+    async def now(self, sent: SendReceipt) -> SendReceipt:
+        """Where a text stands, as the provider tells it."""
+        return await self.messages.message_now(sent.ref)
 
     def fault(self, person: Person, mode: Mode) -> None:
         self.scene.world.set_mode(person.id, mode)
 
     def text_back(self, person: Person, words: str) -> None:
-        self.scene.world.texts.from_phone(person.phone, DEFAULT_NUMBER, words)
+        self.scene.world.texts.from_phone(person.phone, self.number, words)
 
     def webhooks(self, *, good: bool = True) -> list[InboundHttp]:
         """The calls the exchange makes by now."""

@@ -18,7 +18,8 @@ import connectors
 from app.domain.errors import ProviderError, Unreadable
 from app.domain.ids import Secret
 from app.ports import BalanceAnswer, Grant, PaymentHandle
-from connectors.twilio.hooks import stop_or_start
+from connectors._replies import stop_or_start
+from tests.connectors.registry import MESSAGE_RIGS
 from tests.connectors.rigs import BankRig, TwilioRig
 
 JSON = st.recursive(
@@ -29,7 +30,8 @@ JSON = st.recursive(
     | st.text(max_size=12)
     | st.sampled_from(
         ["EUR", "12.34", "valid", "RCVD", "ACSC", "CONSENT_INVALID", "interimAvailable",
-         "https://bank.example/x", "http://127.0.0.1/y", "2026-11-21", "delivered"]
+         "https://bank.example/x", "http://127.0.0.1/y", "2026-11-21", "delivered",
+         "QUEUE", "53", "0"]
     ),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
@@ -39,6 +41,7 @@ JSON = st.recursive(
              "consentStatus", "consentId", "validUntil", "_links", "scaRedirect", "href",
              "startAuthorisation", "paymentId", "transactionStatus", "resourceId", "tppMessages",
              "code", "text", "category", "error", "errors", "additionalErrors", "detail", "sid",
+             "list", "id", "idx", "collection", "phone_number", "invalid_numbers", "count",
              "messages", "body", "next_page_uri", "error_code", "cashAccountType", "name"]
         ),
         inner,
@@ -102,9 +105,9 @@ def bank(tmp_path_factory: pytest.TempPathFactory) -> BankRig:
     return BankRig(tmp_path_factory.mktemp("banks"))
 
 
-@pytest.fixture(scope="module")
-def texts() -> TwilioRig:
-    return TwilioRig()
+@pytest.fixture(scope="module", params=list(MESSAGE_RIGS))
+def texts(request: pytest.FixtureRequest) -> TwilioRig:
+    return MESSAGE_RIGS[request.param]()
 
 
 @FUZZ
@@ -142,7 +145,7 @@ def test_message_providers_may_answer_anything(
 
     def attempts(transport: httpx.AsyncBaseTransport) -> list[Awaitable[object]]:
         port = texts.messages_over(transport)
-        return [port.send(sms), port.find(sms), port.message_now("SM" + "a" * 32)]
+        return [port.send(sms), port.find(sms), port.message_now(texts.ref)]
 
     only_our_errors(answer, attempts)
 

@@ -9,12 +9,12 @@ import pytest
 
 from app.domain.errors import NotAllowed, Unreadable
 from app.ports import InboundHttp, InboundKind
+from connectors._replies import stop_or_start
 from connectors.twilio.hooks import (
     SIGNATURE_SETTINGS,
     Signer,
     port_variants,
     signature,
-    stop_or_start,
     verified_form,
 )
 from sandbox.texts import DEFAULT_SID, DEFAULT_TOKEN

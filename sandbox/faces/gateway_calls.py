@@ -1,0 +1,84 @@
+"""The calls of the gateways without Twilio's form to their customer.
+
+Every callback is kept with Twilio's parameters; here they become the other gateway's words.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass
+from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+from sandbox.records import Callback, Sms
+from sandbox.world import World
+
+FORM = "application/x-www-form-urlencoded"
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """One POST to the customer."""
+
+    url: str
+    headers: dict[str, str]
+    content: bytes
+
+
+def prepare(world: World, callback: Callback) -> Prepared:
+    """The call as the callback's gateway makes it."""
+    return _FORMS[callback.gateway](world, callback)
+
+
+def keyed_url(callback: Callback) -> str:
+    """The customer's address; its secret is changed or left out where the call is to be forged."""
+    parts = urlsplit(callback.url)
+    query = parse_qsl(parts.query, keep_blank_values=True)
+    if callback.signature == "none":
+        query = [(name, value) for name, value in query if name != "key"]
+    elif callback.signature == "bad":
+        query = [(name, "guessed" if name == "key" else value) for name, value in query]
+    return urlunsplit(parts._replace(query=urlencode(query)))
+
+
+def text_of(world: World, callback: Callback) -> Sms:
+    """The text a callback is about. Raises KeyError when it is gone."""
+    found = world.texts.get(callback.sid)
+    if found is None:
+        raise KeyError(callback.sid)
+    return found
+
+
+SMSAPI_WORDS = {
+    "accepted": "QUEUE",
+    "queued": "QUEUE",
+    "sent": "SENT",
+    "delivered": "DELIVERED",
+    "undelivered": "UNDELIVERED",
+    "failed": "EXPIRED",
+    "canceled": "REJECTED",
+}
+
+
+def _smsapi(world: World, callback: Callback) -> Prepared:
+    """SMSAPI's report or reply. Its parameter names were read nowhere; these are this town's, and
+    the customer's settings name them.
+    """
+    sms, said = text_of(world, callback), dict(callback.params)
+    if sms.inbound:
+        form = {
+            "sms_id": sms.sid,
+            "sms_from": sms.sender.removeprefix("+"),
+            "sms_to": sms.to,
+            "sms_text": sms.body,
+        }
+    else:
+        form = {
+            "MsgId": sms.sid,
+            "status_name": SMSAPI_WORDS[said["MessageStatus"]],
+            "idx": sms.reference,
+            "to": sms.to.removeprefix("+"),
+        }
+    return Prepared(keyed_url(callback), {"Content-Type": FORM}, urlencode(form).encode())
+
+
+_FORMS: Mapping[str, Callable[[World, Callback], Prepared]] = {"smsapi": _smsapi}
