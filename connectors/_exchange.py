@@ -202,6 +202,26 @@ def sane_wait(seconds: float) -> timedelta | None:
     return timedelta(seconds=seconds)
 
 
+# "try again in 85092 seconds". Minutes and hours only after such a word: "4 accesses in 24 hours"
+# states the rule and no wait.
+_WAIT_IN_WORDS = re.compile(
+    r"(?:\b(?:again|retry|wait|after)\b\D{0,20}?|(?<![\w.,-]))(-?)(\d{1,9})\s*(s(?:ec(?:ond)?s?)?)\b"
+    r"|\b(?:again|retry|wait|after)\b[^\d-]{0,20}(\d{1,9})\s*(minutes?|mins?|hours?|h)\b",
+    re.IGNORECASE,
+)
+_UNIT_SECONDS = {"m": 60, "h": 3600}
+
+
+def wait_in_words(text: str) -> timedelta | None:
+    """The wait in a sentence such as "try again in 85092 seconds"; None for none or nonsense."""
+    for sign, seconds, _, number, unit in _WAIT_IN_WORDS.findall(text):
+        amount = int(seconds) if seconds else int(number) * _UNIT_SECONDS[unit[0].lower()]
+        wait = None if sign else sane_wait(amount)
+        if wait:
+            return wait
+    return None
+
+
 def _http_date(text: str) -> datetime | None:
     try:
         found = parsedate_to_datetime(text)

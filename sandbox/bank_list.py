@@ -1,8 +1,8 @@
-"""The banks of the sandbox as a list that a Berlin Group client can be configured with (TOML)."""
+"""The banks of the sandbox as lists that the clients of its faces can be configured with (TOML)."""
 
 from __future__ import annotations
 
-from sandbox.banks import BANKS, LimitWord
+from sandbox.banks import BANKS, LimitWord, institution_id
 
 
 def as_toml(origin: str) -> str:
@@ -23,5 +23,23 @@ def as_toml(origin: str) -> str:
         lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
         lines.append(f"needs_debtor_iban = {str(bank.needs_debtor_iban).lower()}")
         lines.append(f"instant_payments = {str(bank.instant_payments).lower()}")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables) + "\n"
+
+
+def as_gocardless_toml() -> str:
+    """The same banks for a client of the aggregator in `faces/gocardless.py`."""
+    tables = []
+    for bank in BANKS:
+        words = {
+            "id": bank.id,
+            "name": bank.name,
+            "country": bank.country,
+            "time_zone": bank.time_zone,
+            "institution_id": institution_id(bank),
+        }
+        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
+        lines.append(f"max_days = {bank.consent_days}")
+        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
         tables.append("\n".join(lines))
     return "\n\n".join(tables) + "\n"

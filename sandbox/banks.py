@@ -219,3 +219,8 @@ BANKS: tuple[Bank, ...] = (
 )
 
 BY_ID: dict[str, Bank] = {bank.id: bank for bank in BANKS}
+
+
+def institution_id(bank: Bank) -> str:
+    """How aggregators call the bank."""
+    return f"{bank.id.upper()}_{bank.bic}"

@@ -64,6 +64,7 @@ class BankMode(StrEnum):
 
     OUTAGE_401 = "outage_401"
     OUTAGE_503 = "outage_503"
+    CONSENT_ANSWER_LOST = "consent_answer_lost"
     PAYMENT_ANSWER_LOST = "payment_answer_lost"
     LIMITED_AT_ONCE = "limited_at_once"
 
@@ -119,6 +120,7 @@ MEANING: dict[Mode, str] = {
 BANK_MEANING: dict[BankMode, str] = {
     BankMode.OUTAGE_401: "every call answers 401 (value: hours, default until switched off)",
     BankMode.OUTAGE_503: "every call answers 503 (value: hours, default until switched off)",
+    BankMode.CONSENT_ANSWER_LOST: "aggregators: consents are made, answers lost (value: how often)",
     BankMode.PAYMENT_ANSWER_LOST: "payments are made, answers are lost (value: how often)",
     BankMode.LIMITED_AT_ONCE: "429 on every unattended read",
 }

@@ -7,21 +7,20 @@ about one of them stands there, never in code.
 
 from __future__ import annotations
 
-import tomllib
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
-from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+from zoneinfo import ZoneInfo
 
 import httpx
-from pydantic import BaseModel, ConfigDict, Field, SecretStr, ValidationError, field_validator
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from app.domain.errors import Misconfigured
 from app.ports import Bank, PayStatus
+from connectors._bank_list import ListedBank, read_bank_list
 from connectors._http import HttpSetup, is_loopback_host
 from connectors._settings import ConnectorSettings, safe_address
 
@@ -65,36 +64,17 @@ class CountWindow(StrEnum):
     CALENDAR_DAY = "calendar_day"
 
 
-class BankProfile(BaseModel):
+class BankProfile(ListedBank):
     """One `[[bank]]` of the file."""
 
-    model_config = ConfigDict(extra="forbid", frozen=True)
-
-    id: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
-    name: str = Field(min_length=1, max_length=120)
-    country: str = Field(pattern=r"^[A-Z]{2}$")
-    time_zone: str = "Europe/Madrid"
     base_url: str
     settled_at: tuple[str, ...] = ("ACSC", "ACCC")
     authorised_at: tuple[str, ...] = ("ACSP", "ACWP")
-    limits_excluded: bool = False
     needs_debtor_iban: bool = False
     instant_payments: bool = False
-    booking_from: time = time(6, 0)
-    booking_until: time = time(22, 0)
     presence: PresenceHeaders = PresenceHeaders.FULL
     count_window: CountWindow = CountWindow.ROLLING
     frequency_max: int = Field(default=4, ge=1)
-
-    @field_validator("time_zone")
-    @classmethod
-    def _known_zone(cls, value: str) -> str:
-        try:
-            ZoneInfo(value)
-        except (ZoneInfoNotFoundError, ValueError, OSError):
-            message = "is not a time zone such as Europe/Madrid"
-            raise ValueError(message) from None
-        return value
 
     @field_validator("base_url")
     @classmethod
@@ -221,30 +201,5 @@ class Settings(ConnectorSettings):
 
 def load_banks(path: Path | None) -> dict[str, BankRoute]:
     """The file's banks by id. Raises Misconfigured naming the bank and the field."""
-    setting = "SALDO_BERLIN_GROUP_BANKS"
-    if path is None:
-        raise Misconfigured(setting, "is not set", "Name the TOML file that lists your banks.")
-    try:
-        raw = tomllib.loads(path.read_text(encoding="utf-8"))
-    except OSError as error:
-        raise Misconfigured(setting, f"{path}: {error.strerror}", "Correct the path.") from None
-    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
-        raise Misconfigured(setting, f"{path} is not TOML: {error}", "Correct the file.") from None
-    tables = raw.get("bank")
-    if not isinstance(tables, list) or not tables:
-        raise Misconfigured(setting, f"{path} lists no [[bank]]", "Add at least one.")
-    found: dict[str, BankRoute] = {}
-    for number, table in enumerate(tables, start=1):
-        try:
-            profile = BankProfile.model_validate(table)
-        except ValidationError as error:
-            first = error.errors(include_url=False, include_input=False)[0]
-            field = ".".join(map(str, first["loc"])) or "the table"
-            problem = str(first["msg"]).removeprefix("Value error, ")
-            raise Misconfigured(
-                setting, f"{path}, bank {number}, {field}: {problem}", "Correct the file."
-            ) from None
-        if profile.id in found:
-            raise Misconfigured(setting, f"{path} has {profile.id!r} twice", "Keep one of them.")
-        found[profile.id] = BankRoute.of(profile)
-    return found
+    listed = read_bank_list(path, BankProfile, "SALDO_BERLIN_GROUP_BANKS")
+    return {name: BankRoute.of(profile) for name, profile in listed.items()}

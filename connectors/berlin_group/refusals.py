@@ -11,7 +11,7 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from itertools import islice
 from typing import Any
 
@@ -26,7 +26,7 @@ from app.domain.errors import (
     ProviderError,
     TryLater,
 )
-from connectors._exchange import Call, retry_after, sane_wait, status_error, try_json
+from connectors._exchange import Call, retry_after, status_error, try_json, wait_in_words
 
 ACCESS_EXCEEDED = "ACCESS_EXCEEDED"
 CONSENT_ENDS = {
@@ -47,14 +47,6 @@ _ABOUT_THE_ACCOUNT = frozenset(
 _EXPIRY_IN_WORDS = re.compile(
     r"\b(consent|agreement|eua)\b.{0,80}\bexpired\b", re.IGNORECASE | re.DOTALL
 )
-# "try again in 85092 seconds". Minutes and hours only after such a word: "4 accesses in 24 hours"
-# states the rule and no wait.
-_WAIT_IN_WORDS = re.compile(
-    r"(?:\b(?:again|retry|wait|after)\b\D{0,20}?|(?<![\w.,-]))(-?)(\d{1,9})\s*(s(?:ec(?:ond)?s?)?)\b"
-    r"|\b(?:again|retry|wait|after)\b[^\d-]{0,20}(\d{1,9})\s*(minutes?|mins?|hours?|h)\b",
-    re.IGNORECASE,
-)
-_UNIT_SECONDS = {"m": 60, "h": 3600}
 
 _CODE_KEYS = ("code", "errorCode", "error_code", "error")
 _TEXT_KEYS = ("text", "detail", "title", "message", "description", "error_description", "summary")
@@ -150,16 +142,6 @@ def account_refusal(
     if _EXPIRY_IN_WORDS.search(refusal.words):
         return ConsentDoubtful(_said(answer, refusal), **call.where)
     return status_error(answer, call, reason=refusal.reason, now=now)
-
-
-def wait_in_words(text: str) -> timedelta | None:
-    """The wait in a sentence such as "try again in 85092 seconds"; None for none or nonsense."""
-    for sign, seconds, _, number, unit in _WAIT_IN_WORDS.findall(text):
-        amount = int(seconds) if seconds else int(number) * _UNIT_SECONDS[unit[0].lower()]
-        wait = None if sign else sane_wait(amount)
-        if wait:
-            return wait
-    return None
 
 
 def _said(answer: httpx.Response, refusal: Refusal) -> str:

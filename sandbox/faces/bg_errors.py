@@ -22,6 +22,7 @@ class Refusal(Exception):
         *,
         headers: dict[str, str] | None = None,
         body: Any = None,
+        free_in: int = 0,
     ) -> None:
         super().__init__(f"{status} {code}")
         self.status = status
@@ -29,6 +30,8 @@ class Refusal(Exception):
         self.text = text
         self.headers = headers or {}
         self.body = body
+        self.free_in = free_in
+        """Of a 429: the seconds until a read is free again, for faces that say so themselves."""
 
     def answer(self, bank: Bank, request_id: str) -> Response:
         """The refusal in this bank's error shape."""

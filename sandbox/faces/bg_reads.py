@@ -45,7 +45,7 @@ def check_open(world: World, bank: Bank, now: datetime) -> None:
         )
 
 
-def _modes(world: World, person_id: str) -> dict[str, float]:
+def modes_of(world: World, person_id: str) -> dict[str, float]:
     return world.town.settings(person_id).modes if person_id else _NO_MODES
 
 
@@ -61,7 +61,7 @@ def usable_consent(world: World, bank: Bank, consent_id: str | None, now: dateti
     if standing is ConsentStatus.VALID:
         return consent
     if standing is ConsentStatus.EXPIRED:
-        modes = _modes(world, consent.person_id)
+        modes = modes_of(world, consent.person_id)
         status = bank.expired_status_code
         if Mode.EXPIRED_AS_400 in modes:
             status = 400
@@ -84,7 +84,7 @@ def _too_many(bank: Bank, modes: dict[str, float], free_in: int) -> Refusal:
     if Mode.LIMIT_OWN_SHAPE in modes:
         body = {"code": 429, "description": "Access limit exceeded"}
     text = "the number of accesses without the customer is used up"
-    return Refusal(429, "ACCESS_EXCEEDED", text, headers=headers, body=body)
+    return Refusal(429, "ACCESS_EXCEEDED", text, headers=headers, body=body, free_in=free_in)
 
 
 def _window(bank: Bank, modes: dict[str, float]) -> Window:
@@ -101,7 +101,7 @@ class Reads:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def _count(
+    def count(
         self,
         bank: Bank,
         consent: Consent,
@@ -152,8 +152,8 @@ class Reads:
         if not consent.balances:
             raise Refusal(401, "CONSENT_INVALID", "the consent does not cover balances")
         account = world.town.accounts[iban]
-        modes = _modes(world, account.person_id)
-        self._count(bank, consent, iban, "balances", uri, modes, attended=attended, now=now)
+        modes = modes_of(world, account.person_id)
+        self.count(bank, consent, iban, "balances", uri, modes, attended=attended, now=now)
         world.consents.acted(consent, now)
         if modes:
             self._faults(account, consent, modes, now)
@@ -232,15 +232,15 @@ class Reads:
         with_balance = parse_qs(query).get("withBalance", ["false"])[-1] == "true"
         if with_balance and not consent.balances:
             raise Refusal(401, "CONSENT_INVALID", "the consent does not cover balances")
-        modes = _modes(world, consent.person_id)
-        self._count(
+        modes = modes_of(world, consent.person_id)
+        self.count(
             bank, consent, "*", "accounts", f"{root}/accounts", modes, attended=attended, now=now
         )
         world.consents.acted(consent, now)
         listed: list[dict[str, Any]] = []
         for number, (resource_id, iban) in enumerate(consent.resources.items()):
             account = world.town.accounts[iban]
-            entry = _listed(account, resource_id, root, modes, world)
+            entry = listed_account(account, resource_id, root, modes, world)
             failing = number == 1 and Mode.SECOND_ACCOUNT_ERROR in modes
             if with_balance and not failing:
                 said = said_by_bank(world.town, world.payments, account, now)
@@ -249,7 +249,7 @@ class Reads:
         return {"accounts": listed}, modes
 
 
-def _listed(
+def listed_account(
     account: Account, resource_id: str, root: str, modes: dict[str, float], world: World
 ) -> dict[str, Any]:
     blocked = Mode.ACCOUNT_BLOCKED in modes

@@ -7,7 +7,7 @@ rig. Every exchange is recorded, so that it can be held against the provider's s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -17,6 +17,7 @@ from uuid import uuid4
 import httpx
 
 import connectors
+from app.domain.errors import ConsentEnd, ConsentGone, ProviderError
 from app.domain.ids import Iban, Phone
 from app.domain.money import Money
 from app.ports import (
@@ -111,17 +112,34 @@ class Scene:
 
 
 class BankRig:
-    """Berlin Group over the sandbox's banks. One bank at a time, named by its id."""
+    """Berlin Group over the sandbox's banks. One bank at a time, named by its id.
 
-    presence_headers = ("psu-ip-address", "psu-user-agent")
+    Rigs of other providers derive from it and say in the fields below what is different there.
+    """
+
+    connector = "berlin_group"
+    states_presence = True
+    """A present borrower is stated to the bank, and reads with him there are free."""
+    takes_iban = True
+    """A consent can be asked for one account; elsewhere the borrower chooses it."""
+    asks_bank_for_status = True
+    """A consent's status comes from the bank, so its outage hides the status too."""
+    unknown_consent_in_reads: type[ProviderError] = ConsentGone
+    """What a read says where the provider does not know the consent."""
+    given_back = ConsentEnd.CLOSED_BY_US
+    """How a consent is found ended after it was given back."""
 
     def __init__(self, folder: Path, bank_id: str = "luz") -> None:
         self.scene = Scene()
         self.bank_id = bank_id
         self.bank_list = folder / "banks.toml"
-        self.bank_list.write_text(as_toml(ORIGIN), encoding="utf-8")
+        self.bank_list.write_text(self.banks_as_toml(), encoding="utf-8")
         self.aggregation = self.aggregation_over(None)
-        self.payments = self.payments_over(None)
+        if connectors.discover()[self.connector].payments is not None:
+            self.payments = self.payments_over(None)
+
+    def banks_as_toml(self) -> str:
+        return as_toml(ORIGIN)
 
     @property
     def watch(self) -> Watch:
@@ -131,18 +149,20 @@ class BankRig:
     def seen(self) -> list[Exchange]:
         return self.scene.recorder.seen
 
+    def given(self) -> dict[str, Any]:
+        """The settings of the connector."""
+        return {"banks": self.bank_list}
+
     def _settings(self) -> Any:
-        return connectors.discover()["berlin_group"].settings.model_validate(
-            {"banks": self.bank_list}
-        )
+        return connectors.discover()[self.connector].settings.model_validate(self.given())
 
     def aggregation_over(self, transport: httpx.AsyncBaseTransport | None) -> AggregationPort:
-        build = connectors.discover()["berlin_group"].aggregation
+        build = connectors.discover()[self.connector].aggregation
         assert build is not None
         return build(self._settings(), self.scene.wire(transport))
 
     def payments_over(self, transport: httpx.AsyncBaseTransport | None) -> PaymentPort:
-        build = connectors.discover()["berlin_group"].payments
+        build = connectors.discover()[self.connector].payments
         assert build is not None
         return build(self._settings(), self.scene.wire(transport))
 
@@ -172,11 +192,18 @@ class BankRig:
         self.allow(begun, person)
         return begun.grant
 
-    def allow(self, begun: ConsentBegun, person: Person) -> None:
-        assert psu.allow(self.scene.world, begun.redirect_url, person).endswith("/back")
+    def page(self, begun: ConsentBegun) -> str:
+        """The bank's page behind the redirect."""
+        return begun.redirect_url
+
+    def allow(
+        self, begun: ConsentBegun, person: Person, ibans: Sequence[str] | None = None
+    ) -> None:
+        back = psu.allow(self.scene.world, self.page(begun), person, ibans)
+        assert back.partition("?")[0].endswith("/back")
 
     def forbid(self, begun: ConsentBegun, person: Person) -> None:
-        psu.forbid(self.scene.world, begun.redirect_url, person)
+        psu.forbid(self.scene.world, self.page(begun), person)
 
     def revoke(self, person: Person) -> None:
         assert self.scene.world.revoke_all(person.id) == 1

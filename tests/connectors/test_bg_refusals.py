@@ -21,8 +21,8 @@ from app.domain.errors import (
 )
 from app.domain.ids import Secret
 from app.ports import Grant
-from connectors._exchange import Call
-from connectors.berlin_group.refusals import account_refusal, read_refusal, wait_in_words
+from connectors._exchange import Call, wait_in_words
+from connectors.berlin_group.refusals import account_refusal, read_refusal
 from tests.connectors.rigs import BankRig, answering, bank, problem, tpp
 
 pytestmark = pytest.mark.anyio

@@ -1,0 +1,74 @@
+"""The operator's list of banks: a TOML file of `[[bank]]` tables, one model for each connector.
+
+Whatever is known about one bank stands there, never in code. `ListedBank` holds what every
+connector asks about a bank; a connector adds fields of its own.
+"""
+
+from __future__ import annotations
+
+import tomllib
+from datetime import time
+from pathlib import Path
+from typing import TypeVar
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
+
+from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
+
+from app.domain.errors import Misconfigured
+
+
+class ListedBank(BaseModel):
+    """One `[[bank]]`: who it is and when it books. Hours are local to `time_zone`."""
+
+    model_config = ConfigDict(extra="forbid", frozen=True)
+
+    id: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,64}$")
+    name: str = Field(min_length=1, max_length=120)
+    country: str = Field(pattern=r"^[A-Z]{2}$")
+    time_zone: str = "Europe/Madrid"
+    limits_excluded: bool = False
+    booking_from: time = time(6, 0)
+    booking_until: time = time(22, 0)
+
+    @field_validator("time_zone")
+    @classmethod
+    def _known_zone(cls, value: str) -> str:
+        try:
+            ZoneInfo(value)
+        except (ZoneInfoNotFoundError, ValueError, OSError):
+            message = "is not a time zone such as Europe/Madrid"
+            raise ValueError(message) from None
+        return value
+
+
+B = TypeVar("B", bound=ListedBank)
+
+
+def read_bank_list(path: Path | None, model: type[B], setting: str) -> dict[str, B]:
+    """The file's banks by id. Raises Misconfigured naming `setting`, the bank and the field."""
+    if path is None:
+        raise Misconfigured(setting, "is not set", "Name the TOML file that lists your banks.")
+    try:
+        raw = tomllib.loads(path.read_text(encoding="utf-8"))
+    except OSError as error:
+        raise Misconfigured(setting, f"{path}: {error.strerror}", "Correct the path.") from None
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Misconfigured(setting, f"{path} is not TOML: {error}", "Correct the file.") from None
+    tables = raw.get("bank")
+    if not isinstance(tables, list) or not tables:
+        raise Misconfigured(setting, f"{path} lists no [[bank]]", "Add at least one.")
+    found: dict[str, B] = {}
+    for number, table in enumerate(tables, start=1):
+        try:
+            bank = model.model_validate(table)
+        except ValidationError as error:
+            first = error.errors(include_url=False, include_input=False)[0]
+            field = ".".join(map(str, first["loc"])) or "the table"
+            problem = str(first["msg"]).removeprefix("Value error, ")
+            raise Misconfigured(
+                setting, f"{path}, bank {number}, {field}: {problem}", "Correct the file."
+            ) from None
+        if bank.id in found:
+            raise Misconfigured(setting, f"{path} has {bank.id!r} twice", "Keep one of them.")
+        found[bank.id] = bank
+    return found

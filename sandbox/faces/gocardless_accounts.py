@@ -1,0 +1,158 @@
+"""Accounts as the aggregator gives them: kept metadata, and details and balances read at the bank.
+
+What the bank refuses comes out in the aggregator's words. Details and balances are counted apart,
+and only reads that succeed count.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+from uuid import UUID
+
+import orjson
+from starlette.requests import Request
+from starlette.responses import Response
+
+from sandbox.banks import BY_ID, Bank, institution_id
+from sandbox.faces.bg_errors import Refusal
+from sandbox.faces.bg_reads import (
+    Reads,
+    check_open,
+    listed_account,
+    modes_of,
+    slowed,
+    usable_consent,
+)
+from sandbox.faces.gocardless_errors import Fault, answer_json, limit_headers
+from sandbox.modes import Mode
+from sandbox.records import Consent, ConsentStatus
+from sandbox.world import World
+
+_NAMES = {"balances": "account balances", "details": "account details"}
+
+
+class Accounts:
+    """The account endpoints over one world. `consent_with` finds the consent behind an account."""
+
+    def __init__(self, world: World, consent_with: Callable[[str], Consent | None]) -> None:
+        self._world = world
+        self._consent_with = consent_with
+        self._reads = Reads(world)
+
+    def _find(self, request: Request) -> tuple[str, Consent]:
+        account_id = request.path_params["id"]
+        try:
+            UUID(account_id)
+        except ValueError:
+            words = f"{account_id} is not a valid Account UUID. "
+            raise Fault(400, "Invalid Account ID", words) from None
+        consent = self._consent_with(account_id)
+        if consent is None:
+            words = "Please check whether you specified a valid Account ID"
+            raise Fault(404, f"Account ID {account_id} not found", words)
+        return account_id, consent
+
+    async def metadata(self, request: Request) -> Response:
+        """GET /accounts/{id}/: what the aggregator knows by itself; no bank is asked."""
+        account_id, consent = self._find(request)
+        world, iban = self._world, consent.resources[account_id]
+        person = world.town.people[consent.person_id]
+        status = "READY"
+        if world.consents.status(consent, world.now()) is not ConsentStatus.VALID:
+            status = "EXPIRED"
+        elif world.town.mode(person.id, Mode.BALANCE_ERROR_500) is not None:
+            status = "ERROR"
+        body = {
+            "id": account_id,
+            "created": consent.created_at.isoformat(),
+            "last_accessed": None,
+            "iban": iban,
+            "status": status,
+            "institution_id": institution_id(BY_ID[consent.bank_id]),
+            "owner_name": person.name,
+        }
+        return answer_json(body, headers=limit_headers())
+
+    async def details(self, request: Request) -> Response:
+        """GET /accounts/{id}/details/: one read of the details at the bank."""
+        account_id, consent = self._find(request)
+        world, now, bank = self._world, self._world.now(), BY_ID[consent.bank_id]
+        iban, path = consent.resources[account_id], request.url.path
+        modes = modes_of(world, consent.person_id)
+        try:
+            check_open(world, bank, now)
+            usable_consent(world, bank, consent.id, now)
+            self._reads.count(bank, consent, iban, "details", path, modes, attended=False, now=now)
+        except Refusal as refusal:
+            raise self._translated(refusal, "details", consent, modes) from None
+        shown = listed_account(world.town.accounts[iban], account_id, "", modes, world)
+        shown.pop("_links")
+        shown["resourceId"] = f"{bank.id}-{account_id[:8]}"  # the bank's own id, not the API's
+        return slowed(answer_json({"account": shown}, headers=limit_headers()), modes)
+
+    async def balances(self, request: Request) -> Response:
+        """GET /accounts/{id}/balances/: one read of the balances at the bank."""
+        account_id, consent = self._find(request)
+        bank, path = BY_ID[consent.bank_id], request.url.path
+        try:
+            body, modes = self._reads.balances(bank, account_id, consent.id, path, attended=False)
+        except Refusal as refusal:
+            modes = modes_of(self._world, consent.person_id)
+            raise self._translated(refusal, "balances", consent, modes) from None
+        said = orjson.loads(body)["balances"]
+        return slowed(answer_json({"balances": said}, headers=limit_headers()), modes)
+
+    # ------------------------------------------------------------ refusals
+
+    def _translated(
+        self,
+        refusal: Refusal,
+        scope: str,
+        consent: Consent,
+        modes: dict[str, float],
+    ) -> Fault:
+        """The bank's refusal in the aggregator's words."""
+        summary = f"Couldn't update {_NAMES[scope]}"
+        if refusal.status == 429:
+            return _too_many(summary, refusal.free_in, modes)
+        if refusal.code == "CONSENT_EXPIRED" and Mode.EXPIRED_AS_401 not in modes:
+            return self._agreement_over(refusal.status, consent, BY_ID[consent.bank_id])
+        if refusal.code == "RESOURCE_BLOCKED":
+            words = "Account has been deactivated or it no longer exists."
+            return Fault(401, summary, words, kind="AccountInactiveError")
+        if refusal.status == 503:
+            words = "Institution service unavailable"
+            return Fault(503, summary, words, kind="ServiceError")
+        if refusal.status == 500 or refusal.code == "UNAUTHORIZED":
+            words = "Request to Institution returned an error"
+            return Fault(500, summary, words, kind="UnknownRequestError")
+        words = (
+            "Access has expired or it has been revoked. To restore access reconnect the account."
+        )
+        return Fault(401, summary, words, kind="AccessExpiredError")
+
+    def _agreement_over(self, status: int, consent: Consent, bank: Bank) -> Fault:
+        days = (consent.valid_until - consent.created_at.astimezone(bank.zone).date()).days
+        ended = consent.ended_at or consent.expires_at
+        return Fault(
+            status,
+            f"End User Agreement (EUA) {consent.id} has expired",
+            f"EUA was valid for {days} days and it expired at {ended}. The end user must connect "
+            "the account once more with new EUA and Requisition",
+        )
+
+
+def _too_many(summary: str, free_in: int, modes: dict[str, Any]) -> Fault:
+    """One of the two bodies the daily limit comes in, with or without a time that can be used."""
+    if Mode.LIMIT_OWN_SHAPE in modes:
+        words = f"The rate limit for this resource is 4/day. Please try again in {free_in} seconds"
+        return Fault(429, "Rate limit exceeded", words)
+    words = "Daily request limit set by the Institution has been exceeded."
+    reset: int | None = free_in
+    if Mode.LIMIT_RESET_NEGATIVE in modes:
+        reset = -1_875_538
+    elif Mode.LIMIT_RESET_MISSING in modes:
+        reset = None
+    headers = limit_headers(0, reset)
+    return Fault(429, summary, words, kind="RateLimitError", headers=headers)
