@@ -19,6 +19,7 @@ from app.flows.end_signals import end_signals
 from app.flows.open_task import open_task
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
+from app.store.brakes import in_peace
 from app.store.locks import lock_borrower
 from app.store.moves import move, move_all
 from app.store.outbox import OutboxKind, Outgoing, queue
@@ -188,7 +189,10 @@ async def _end_its_signals(unit: Unit, now: datetime, consent_id: UUID) -> None:
 async def _leave_to_people(
     unit: Unit, now: datetime, consent: Row[Any], state: str, why: str
 ) -> None:
-    """A task for every open case of a borrower whose accounts nobody may read any more."""
+    """A task for every open case of a borrower whose accounts nobody may read any more.
+
+    Nobody is sent to ask somebody whom a hold leaves in peace.
+    """
     other = exists().where(
         consents.c.borrower_id == consent.borrower_id,
         consents.c.id != consent.id,
@@ -207,6 +211,8 @@ async def _leave_to_people(
     )
     was_active = consent.activated_at is not None
     for case in waiting.all():
+        if await in_peace(unit, now, consent.borrower_id, case.id):
+            continue
         await open_task(
             unit,
             now,

@@ -15,7 +15,6 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, exists, select, update
 
 from app.domain.case import CaseClose, CaseState
-from app.domain.hold import PRESSURE
 from app.domain.money import Money
 from app.domain.promise import PROMISE, PromiseState
 from app.domain.promise_terms import Part, Ruling, judge, reminder_days
@@ -26,7 +25,7 @@ from app.flows.open_task import open_task
 from app.flows.start_over import start_over
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
-from app.store.brakes import holds_of
+from app.store.brakes import in_peace
 from app.store.moves import move
 from app.store.promises import money_since, parts_of, zone_of_lender
 from app.store.strategies import wake_cases
@@ -178,8 +177,7 @@ async def _go_after(
     Where a hold keeps everybody from asking, nobody is sent to: the verdict stands in the
     timeline, and when the hold is over the strategy goes on with the calls.
     """
-    holds = (await holds_of(unit, (promise.borrower_id,), now)).get(promise.borrower_id, ())
-    if not any(hold.covers(promise.case_id) and hold.stops(*PRESSURE) for hold in holds):
+    if not await in_peace(unit, now, promise.borrower_id, promise.case_id):
         await open_task(
             unit,
             now,

@@ -10,7 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
-from app.domain.hold import EVERYTHING, HoldBlock, HoldFact, read_blocks
+from app.domain.hold import EVERYTHING, PRESSURE, HoldBlock, HoldFact, read_blocks
 from app.domain.message import Channel
 from app.store.arrays import among
 from app.store.tables import borrowers, holds, opt_outs, stop_switches
@@ -109,6 +109,12 @@ async def holds_of(
         )
         found[row.borrower_id] = (*found.get(row.borrower_id, ()), hold)
     return found
+
+
+async def in_peace(unit: Unit, now: datetime, borrower_id: UUID, case_id: UUID) -> bool:
+    """Does a hold keep everybody from asking him for money on this case at `now`?"""
+    holds_now = (await holds_of(unit, (borrower_id,), now)).get(borrower_id, ())
+    return any(hold.covers(case_id) and hold.stops(*PRESSURE) for hold in holds_now)
 
 
 async def opted_out(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) -> set[UUID]:

@@ -30,6 +30,7 @@ from app.flows.withdraw_consent import (
 from app.ports import FoundAccount
 from tests.flows.account_bank import IBANS
 from tests.flows.lane import MONITORING, Lane, consent, newcomer
+from tests.flows.test_holds import hold
 
 pytestmark = pytest.mark.anyio
 
@@ -279,6 +280,15 @@ async def test_cards_and_closed_accounts_are_never_read(lane: Lane) -> None:
     assert [read.ref for read in lane.bank.reads] == ["consent-1/a1"]
     planned = await lane.street.rows("SELECT usable FROM accounts WHERE next_read_at IS NOT NULL")
     assert [row.usable for row in planned] == [True]
+
+
+async def test_nobody_is_sent_to_ask_for_another_while_a_hold_stands(lane: Lane) -> None:
+    ana = await lane.street.neighbour()
+    await hold(lane.street, ana, "hardship")
+    await withdraw_all(
+        lane.house, lane.now, lender_id=lane.street.lender_id, borrower_id=ana.id, via="page"
+    )
+    assert await lane.street.tasks(ana) == []
 
 
 async def test_a_consent_ends_the_task_that_asked_for_one(lane: Lane) -> None:

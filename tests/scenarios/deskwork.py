@@ -8,7 +8,7 @@ from uuid import UUID
 
 from app.domain.approval import ApprovalKind
 from app.domain.errors import Refused
-from app.domain.hold import RULES, HoldKind
+from app.domain.hold import BY_HAND, RULES, HoldKind
 from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.roles import Role
@@ -161,7 +161,7 @@ async def notes_a_contact(town: Town, who: Dweller, view: View) -> None:
 
 async def sets_a_hold(town: Town, who: Dweller, view: View) -> None:
     """Of any kind, over one case or all, from now or since long ago, with an end or without."""
-    dice, kind = town.dice, town.dice.choice(list(HoldKind))
+    dice, kind = town.dice, town.dice.choice(sorted(BY_HAND))
     begins = town.now - timedelta(days=dice.choice((0, 0, 1, 6, 20)), hours=dice.randrange(12))
     ends = None
     if not RULES[kind].open_ended and dice.random() < 0.8:
