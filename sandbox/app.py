@@ -18,6 +18,7 @@ from sandbox.faces.pages import ROOT, see_other
 from sandbox.faces.phones import Phones
 from sandbox.faces.smsapi import Smsapi
 from sandbox.faces.twilio import Twilio
+from sandbox.faces.vonage import Vonage
 from sandbox.faces.wire import SERVER_SEND
 from sandbox.world import World
 
@@ -44,6 +45,7 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
         *GoCardless(world).routes(),
         *Twilio(world).routes(),
         *Smsapi(world).routes(),
+        *Vonage(world).routes(),
         *Phones(world).routes(),
         *Mailboxes(world).routes(),
         *Control(world).routes(),

@@ -101,8 +101,12 @@ class Texts:
         now: datetime,
         gateway: str = "twilio",
         reference: str = "",
+        late_error: int | None = None,
     ) -> Sms:
-        """Take a text; its whole way and its callbacks are fixed and kept here."""
+        """Take a text; its whole way and its callbacks are fixed and kept here.
+
+        `late_error`: this gateway takes it all the same, and it ends undelivered with this code.
+        """
         person = self._town.by_phone(to)
         leaves, ends = now + _LEAVES_AFTER, now + _LEAVES_AFTER + _ARRIVES_AFTER
         end_status, error = "delivered", None
@@ -115,6 +119,8 @@ class Texts:
                 end_status, error = "undelivered", 30003
             elif self._town.mode(person.id, Mode.SMS_UNKNOWN_HANDSET) is not None:
                 end_status, error = "undelivered", 30005
+        if late_error is not None:
+            end_status, error = "undelivered", late_error
         sent_at: datetime | None = leaves
         if leaves > now + timedelta(seconds=validity_seconds):
             sent_at, end_status, error = None, "failed", VALIDITY_OVER

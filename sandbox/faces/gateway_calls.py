@@ -5,6 +5,7 @@ Every callback is kept with Twilio's parameters; here they become the other gate
 
 from __future__ import annotations
 
+import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
@@ -81,4 +82,53 @@ def _smsapi(world: World, callback: Callback) -> Prepared:
     return Prepared(keyed_url(callback), {"Content-Type": FORM}, urlencode(form).encode())
 
 
-_FORMS: Mapping[str, Callable[[World, Callback], Prepared]] = {"smsapi": _smsapi}
+VONAGE_KEY = "a1b2c3d4"
+_VONAGE_WORDS = {"sent": "accepted", "undelivered": "failed", "failed": "expired"}
+_VONAGE_OPTED_OUT, _VONAGE_ANY_ERROR = "9", "1"
+
+
+def vonage_signature(secret: str, params: Mapping[str, str]) -> str:
+    """The value of `sig`: an HMAC-SHA256 over the sorted parameters."""
+    text = "".join(
+        f"&{name}={params[name].replace('&', '_').replace('=', '_')}" for name in sorted(params)
+    )
+    return hmac.new(secret.encode(), text.encode(), "sha256").hexdigest()
+
+
+def _vonage(world: World, callback: Callback) -> Prepared:
+    """Vonage's receipt or reply, signed with the account's token."""
+    sms, said = text_of(world, callback), dict(callback.params)
+    at = callback.due_at.strftime("%Y-%m-%d %H:%M:%S")
+    params = {"messageId": sms.sid, "message-timestamp": at, "timestamp": at, "nonce": callback.id}
+    if sms.inbound:
+        params |= {
+            "msisdn": sms.sender.removeprefix("+"),
+            "to": sms.to,
+            "text": sms.body,
+            "type": "text",
+            "keyword": sms.body.split(" ")[0].upper(),
+        }
+    else:
+        status, error = said["MessageStatus"], said.get("ErrorCode", "")
+        code = _VONAGE_OPTED_OUT if error == "21610" else _VONAGE_ANY_ERROR
+        params |= {
+            "msisdn": sms.to.removeprefix("+"),
+            "to": sms.sender,
+            "network-code": "23410",
+            "price": "0.03330000",
+            "status": _VONAGE_WORDS.get(status, status),
+            "scts": callback.due_at.strftime("%y%m%d%H%M"),
+            "err-code": code if error else "0",
+            "api-key": VONAGE_KEY,
+            "client-ref": sms.reference,
+        }
+    token = world.texts.account.token if callback.signature == "good" else "another token"
+    if callback.signature != "none":
+        params["sig"] = vonage_signature(token, params)
+    return Prepared(callback.url, {"Content-Type": FORM}, urlencode(params).encode())
+
+
+_FORMS: Mapping[str, Callable[[World, Callback], Prepared]] = {
+    "smsapi": _smsapi,
+    "vonage": _vonage,
+}

@@ -14,11 +14,16 @@ from app.ports import EmailPort, LenderHookPort, Wire
 from connectors._http import client
 from tests.connectors.rig_gocardless import GoCardlessRig
 from tests.connectors.rig_smsapi import SmsapiRig
+from tests.connectors.rig_vonage import VonageRig
 from tests.connectors.rigs import MONDAY, SMALL, BankRig, TwilioRig
 
 # Every connector that fills a slot has its rig here; a new one without a rig fails below.
 BANK_RIGS: dict[str, type[BankRig]] = {"berlin_group": BankRig, "gocardless": GoCardlessRig}
-MESSAGE_RIGS: dict[str, type[TwilioRig]] = {"smsapi": SmsapiRig, "twilio": TwilioRig}
+MESSAGE_RIGS: dict[str, type[TwilioRig]] = {
+    "smsapi": SmsapiRig,
+    "twilio": TwilioRig,
+    "vonage": VonageRig,
+}
 HOOK_SECRET = "whsec_" + "MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw"
 
 

@@ -21,6 +21,7 @@ class SmsapiRig(TwilioRig):
     number = DEFAULT_SENDER
     ref = "0f0f0f0f0f0f0f0f0f0f0f0f"
     searchable = False
+    knows_repeats = True
     tells_permanent = False
     valid_seconds = 7200
     shortest_valid = 3900

@@ -256,6 +256,10 @@ class TwilioRig:
     ref = "SM" + "a" * 32
     # What the provider cannot do; the contract suite then asks for what it does instead.
     searchable = True
+    knows_repeats = False
+    refuses_at_once = True
+    proves_absence = True
+    tells_opt_outs = True
     tells_permanent = True
     valid_seconds = 3600
     shortest_valid = 600
