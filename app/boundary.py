@@ -31,7 +31,15 @@ log = structlog.get_logger("boundary")
 
 # Calls that have an effect outside: when their answer is lost, they may have happened.
 WRITES = frozenset(
-    {"begin_consent", "end_consent", "create_payment", "cancel_payment", "send", "post"}
+    {
+        "begin_consent",
+        "came_back",
+        "end_consent",
+        "create_payment",
+        "cancel_payment",
+        "send",
+        "post",
+    }
 )
 
 # Real seconds for a whole exchange, longer than the transport's own limits.

@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Any, Protocol
+from typing import Any, Protocol, runtime_checkable
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -152,6 +152,23 @@ class AggregationPort(Protocol):
 
     async def end_consent(self, grant: Grant) -> None:
         """Give the consent back. Already gone counts as done."""
+        ...
+
+
+@runtime_checkable
+class ComingBackPort(Protocol):
+    """For aggregations to which the borrower's browser brings something back from his bank.
+
+    Beside `AggregationPort`, by those whose consent is opened by a code in the return address.
+    """
+
+    async def came_back(self, grant: Grant, returned: Mapping[str, str]) -> Grant:
+        """Take in the `code` or `error` of the return address, and give the grant to go on with.
+
+        The same grant where there is nothing new; a new one has to be kept at once, because a
+        code works once. Raises ConsentGone (rejected) when he said no or the code has run out;
+        OutcomeUnknown when the answer was lost, which leaves a consent that nobody can use.
+        """
         ...
 
 

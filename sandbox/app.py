@@ -12,6 +12,7 @@ from sandbox.banks import BY_ID
 from sandbox.faces.bank_pages import BankPages
 from sandbox.faces.berlin_group import BerlinGroup
 from sandbox.faces.control import Control
+from sandbox.faces.enable_banking import EnableBanking
 from sandbox.faces.gocardless import GoCardless
 from sandbox.faces.mailboxes import Mailboxes
 from sandbox.faces.pages import ROOT, see_other
@@ -42,6 +43,7 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
     routes: list[BaseRoute] = [
         *face.routes(),
         *BankPages(world).routes(),
+        *EnableBanking(world).routes(),
         *GoCardless(world).routes(),
         *Twilio(world).routes(),
         *Smsapi(world).routes(),

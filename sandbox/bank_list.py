@@ -43,3 +43,22 @@ def as_gocardless_toml() -> str:
         lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
         tables.append("\n".join(lines))
     return "\n\n".join(tables) + "\n"
+
+
+def as_enable_banking_toml() -> str:
+    """The same banks for a client of Enable Banking."""
+    tables = []
+    for bank in BANKS:
+        words = {
+            "id": bank.id,
+            "name": bank.name,
+            "aspsp_name": bank.name,
+            "country": bank.country,
+            "time_zone": bank.time_zone,
+        }
+        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
+        lines.append(f"maximum_consent_validity = {bank.consent_days * 86_400}")
+        lines.append('required_psu_headers = ["Psu-Ip-Address", "Psu-User-Agent"]')
+        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables) + "\n"

@@ -12,7 +12,7 @@ from sqlalchemy import insert, update
 
 from app.domain.consent import REQUEST, ConsentState, Purpose, RequestState
 from app.domain.errors import Invalid, NotAllowed, ProviderError
-from app.domain.ids import LenderId
+from app.domain.ids import LenderId, Secret
 from app.domain.read_planner import UNATTENDED_PER_24H
 from app.flows.actors import BORROWER
 from app.flows.end_consent import end_consent
@@ -22,6 +22,7 @@ from app.store import timeline
 from app.store.consents import (
     RETURN_HASH,
     find_request,
+    keep_token,
     latest_choices,
     load_consent,
     load_request,
@@ -85,7 +86,7 @@ async def begin_bank_consent(
             await end_consent(unit, now, begun.consent_id, "abandon", why, "saldo", may_go_on=True)
         raise
     async with house.store.unit(begun.lender_id) as unit:
-        overtaken = await _keep_token(unit, now, begun, answer.grant.token.reveal())
+        overtaken = await _keep_token(unit, now, begun, answer.grant.token)
     if overtaken:
         raise NotAllowed("You started again in another window. Please go on there.")
     return answer.redirect_url
@@ -152,7 +153,7 @@ def _last_day(now: datetime, bank: Bank, window_days: int) -> date:
     return today + timedelta(days=window_days)
 
 
-async def _keep_token(unit: Unit, now: datetime, begun: _Begun, token: str) -> bool:
+async def _keep_token(unit: Unit, now: datetime, begun: _Begun, token: Secret) -> bool:
     """Keep the token and let him leave; True when he has started again elsewhere meanwhile.
 
     Then the consent that the bank just made is given back: nobody may authorise it.
@@ -160,10 +161,7 @@ async def _keep_token(unit: Unit, now: datetime, begun: _Begun, token: str) -> b
     consent = await load_consent(unit, begun.consent_id)
     await lock_borrower(unit, consent.borrower_id)
     consent = await load_consent(unit, begun.consent_id, lock=True)
-    sealed = unit.seal("consents.token_enc", begun.consent_id, token)
-    await unit.conn.execute(
-        update(consents).where(consents.c.id == begun.consent_id).values(token_enc=sealed)
-    )
+    await keep_token(unit, begun.consent_id, token)
     if consent.state != ConsentState.PENDING.value:
         give_back = Outgoing(OutboxKind.REVOKE_CONSENT, begun.lender_id, begun.consent_id, "revoke")
         await queue(unit, now, [give_back])

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,8 +17,15 @@ from app.flows.bank_book import bank_book
 from app.flows.end_consent import end_consent
 from app.flows.house import House
 from app.flows.read_for_scoring import read_for_scoring
-from app.ports import FoundAccount, Grant, GrantNow, GrantState, Presence
-from app.store.consents import find_returned, load_consent, look_again, token_of
+from app.ports import ComingBackPort, FoundAccount, Grant, GrantNow, GrantState, Presence
+from app.store.consents import (
+    find_returned,
+    keep_token,
+    load_consent,
+    look_again,
+    token_of,
+)
+from app.store.outbox import OutboxKind, Outgoing, queue
 
 # Business time until we ask the bank ourselves, when it had not decided yet.
 NEXT_LOOK: Final = timedelta(minutes=2)
@@ -46,7 +53,12 @@ class BankConsentFinished:
 
 
 async def finish_bank_consent(
-    house: House, now: datetime, *, return_token: str, presence: Presence
+    house: House,
+    now: datetime,
+    *,
+    return_token: str,
+    presence: Presence,
+    returned: Mapping[str, str] | None = None,
 ) -> BankConsentFinished:
     """Ask the bank for the consent's status, put it into force or end it, and read for scoring.
 
@@ -56,7 +68,7 @@ async def finish_bank_consent(
     """
     lender_id, consent_id = await find_returned(house.store, return_token)
     try:
-        await confirm_consent(house, now, lender_id, consent_id, presence)
+        await confirm_consent(house, now, lender_id, consent_id, presence, returned or {})
     except ProviderError:
         async with house.store.unit(lender_id) as unit:
             await look_again(unit, consent_id, now + NEXT_LOOK)
@@ -74,6 +86,7 @@ async def confirm_consent(
     lender_id: LenderId,
     consent_id: UUID,
     presence: Presence | None,
+    returned: Mapping[str, str] | None = None,
 ) -> Back:
     """Take over the bank's word on a consent that waits for it; read for scoring if he is there.
 
@@ -91,6 +104,8 @@ async def confirm_consent(
     port, grant = house.aggregation(consent.connector), Grant(consent.bank_id, token)
     listed: Sequence[FoundAccount] = ()
     try:
+        if returned and isinstance(port, ComingBackPort):
+            grant = await _came_back(house, now, lender_id, consent_id, port, grant, returned)
         status = await port.grant_now(grant)
         if status.state is GrantState.ACTIVE:
             listed = await port.accounts(grant, presence)
@@ -112,6 +127,40 @@ async def confirm_consent(
         await read_for_scoring(house, now, lender_id, consent_id, listed, presence)
     async with house.store.unit(lender_id) as unit:
         return _back(ConsentState((await load_consent(unit, consent_id)).state))
+
+
+async def _came_back(
+    house: House,
+    now: datetime,
+    lender_id: LenderId,
+    consent_id: UUID,
+    port: ComingBackPort,
+    grant: Grant,
+    returned: Mapping[str, str],
+) -> Grant:
+    """Let the connector take in what he brought, and keep the handle it gives for it.
+
+    A code works once: when a second request of his comes to nothing because the first one was
+    quicker, the handle of the first one is what counts. A consent that was given up meanwhile is
+    given back at the bank.
+    """
+    try:
+        fresh = await port.came_back(grant, returned)
+    except ProviderError:
+        async with house.store.unit(lender_id) as unit:
+            kept = token_of(unit, await load_consent(unit, consent_id))
+        if kept is None or kept == grant.token:
+            raise
+        return Grant(grant.bank_id, kept)
+    if fresh == grant:
+        return grant
+    async with house.store.unit(lender_id) as unit:
+        consent = await load_consent(unit, consent_id, lock=True)
+        await keep_token(unit, consent_id, fresh.token)
+        if "activate" not in CONSENT.events(ConsentState(consent.state)):
+            give_back = Outgoing(OutboxKind.REVOKE_CONSENT, lender_id, consent_id, "revoke")
+            await queue(unit, now, [give_back])
+    return fresh
 
 
 def _back(state: ConsentState) -> Back:

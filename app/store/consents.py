@@ -134,6 +134,14 @@ async def look_again(unit: Unit, consent_id: UUID, at: datetime) -> None:
     )
 
 
+async def keep_token(unit: Unit, consent_id: UUID, token: Secret) -> None:
+    """Keep the provider's token of a consent, sealed, in place of the one before."""
+    sealed = unit.seal("consents.token_enc", consent_id, token.reveal())
+    await unit.conn.execute(
+        update(consents).where(consents.c.id == consent_id).values(token_enc=sealed)
+    )
+
+
 def token_of(unit: Unit, consent: Row[Any]) -> Secret | None:
     """The provider's token of a consent; None when it was never had or is gone."""
     if consent.token_enc is None:

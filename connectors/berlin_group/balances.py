@@ -7,28 +7,16 @@ reason in `problem`. Decoded JSON comes in, and nothing but `Unreadable` goes ou
 from __future__ import annotations
 
 import re
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, tzinfo
 from typing import Any
 from urllib.parse import unquote
 
 from app.domain.balance import BalanceEntry
-from app.domain.errors import Invalid, Unreadable
-from app.domain.ids import Iban, Secret
-from app.domain.money import Money
+from app.domain.errors import Unreadable
+from app.domain.ids import Secret
 from app.ports import BalanceAnswer, FoundAccount
+from connectors._stated import MOST_ACCOUNTS, NOT_MONEY, broken, iban_of, money_of, stated_at
 
-# A saved answer may hold many accounts; this many is a broken file and not a borrower.
-MOST_ACCOUNTS = 1000
-
-# ISO 20022 ExternalCashAccountType1Code, and CARD as some banks write it: accounts whose balance
-# is debt or somebody else's money. Current (CACC), savings and salary accounts are not in it.
-_NOT_MONEY = {
-    "CARD": "it is a card account",
-    "CRCD": "it is a card account",
-    "LOAN": "it is a loan account",
-    "MGLD": "it is a lending account",
-    "ODFT": "it is an overdraft account",
-}
 _NOT_OPEN = {"deleted": "the bank has closed it", "blocked": "the bank has blocked it"}
 _CURRENCY = re.compile(r"[A-Z]{3}")
 _BALANCES_LINK = re.compile(r"/accounts/([^/?#]+)/balances/?\Z")
@@ -77,39 +65,27 @@ def _answer(
 ) -> BalanceAnswer:
     currency = account_currency(account)
     if not isinstance(listed, list):
-        return BalanceAnswer((_broken("", "the balances are not a list"),), currency)
-    unusable = _NOT_MONEY["CARD"] if card else why_unusable(account)
+        return BalanceAnswer((broken("", "the balances are not a list"),), currency)
+    unusable = NOT_MONEY["CARD"] if card else why_unusable(account)
     if unusable:
         kinds = [item.get("balanceType") if isinstance(item, dict) else "" for item in listed]
-        entries = [_broken(kind if isinstance(kind, str) else "", unusable) for kind in kinds]
+        entries = [broken(kind if isinstance(kind, str) else "", unusable) for kind in kinds]
         return BalanceAnswer(tuple(entries), currency)
     return BalanceAnswer(tuple([_entry(item, zone) for item in listed]), currency)
-
-
-def _broken(kind: str, problem: str) -> BalanceEntry:
-    return BalanceEntry(kind[:35], None, problem=problem)
 
 
 def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
     """One balance. The amount is read only if it is a decimal string, as the contract says."""
     if not isinstance(item, dict):
-        return _broken("", "the balance is not an object")
+        return broken("", "the balance is not an object")
     kind = item.get("balanceType")
     if not isinstance(kind, str) or not kind:
-        return _broken("", "the balance has no type")
-    stated = item.get("balanceAmount")
-    if not isinstance(stated, dict):
-        return _broken(kind, "the balance has no amount")
-    text, currency = stated.get("amount"), stated.get("currency")
-    if not isinstance(text, str) or not isinstance(currency, str):
-        return _broken(kind, "the amount or its currency is not a string")
-    try:
-        amount = Money.parse(text, currency)
-    except Invalid as error:
-        if error.field == "currency":  # its message repeats the bank's text
-            return _broken(kind, "the currency is not one Saldo knows")
-        return _broken(kind, error.message)
-    return BalanceEntry(kind, amount, _said(item.get("creditLimitIncluded")), _as_of(item, zone))
+        return broken("", "the balance has no type")
+    amount = money_of(item.get("balanceAmount"))
+    if isinstance(amount, str):
+        return broken(kind, amount)
+    as_of = stated_at(item.get("lastChangeDateTime"), item.get("referenceDate"), zone)
+    return BalanceEntry(kind, amount, _said(item.get("creditLimitIncluded")), as_of)
 
 
 def _said(value: Any) -> bool | None:
@@ -117,39 +93,6 @@ def _said(value: Any) -> bool | None:
     if isinstance(value, str):
         return {"true": True, "false": False}.get(value.lower())
     return value if isinstance(value, bool) else None
-
-
-def _as_of(item: dict[str, Any], zone: tzinfo) -> datetime | None:
-    """The instant the bank states for a balance, in UTC.
-
-    A bare date (`referenceDate`) stands for the start of that day at the bank: the balance may
-    be younger than that, never older. Where the bank gives both, the later one counts, because
-    an account without movements keeps its last change while the figure is of today.
-    """
-    changed = _instant(item.get("lastChangeDateTime"), zone)
-    of_day = _day(item.get("referenceDate"), zone)
-    if changed is None or of_day is None:
-        return changed or of_day
-    return max(changed, of_day)
-
-
-def _instant(text: Any, zone: tzinfo) -> datetime | None:
-    if not isinstance(text, str) or len(text) < 11:
-        return None
-    try:
-        found = datetime.fromisoformat(text)
-        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
-
-
-def _day(text: Any, zone: tzinfo) -> datetime | None:
-    if not isinstance(text, str):
-        return None
-    try:
-        return datetime.combine(date.fromisoformat(text[:10]), time(0), zone).astimezone(UTC)
-    except (ValueError, OverflowError):
-        return None
 
 
 # ---------------------------------------------------------------- accounts
@@ -168,10 +111,10 @@ def why_unusable(account: dict[str, Any]) -> str:
     kind, status = account.get("cashAccountType"), account.get("status")
     if isinstance(status, str) and status.lower() in _NOT_OPEN:
         return _NOT_OPEN[status.lower()]
-    if isinstance(kind, str) and kind.upper() in _NOT_MONEY:
-        return _NOT_MONEY[kind.upper()]
+    if isinstance(kind, str) and kind.upper() in NOT_MONEY:
+        return NOT_MONEY[kind.upper()]
     if "iban" not in account and ("pan" in account or "maskedPan" in account):
-        return _NOT_MONEY["CARD"]
+        return NOT_MONEY["CARD"]
     return ""
 
 
@@ -194,7 +137,7 @@ def _account(item: dict[str, Any]) -> FoundAccount:
     why = why_unusable(item) if ref else "the bank gives no way to read it"
     return FoundAccount(
         ref=Secret(ref),
-        iban=_iban(item.get("iban")),
+        iban=iban_of(item.get("iban")),
         currency=currency if isinstance(currency, str) and _CURRENCY.fullmatch(currency) else "",
         name=name[:70],
         usable=not why,
@@ -213,10 +156,3 @@ def _reference(item: dict[str, Any]) -> str:
     match = _BALANCES_LINK.search(href) if isinstance(href, str) else None
     ref = unquote(match[1]) if match else ""
     return ref if ref.strip(".") else ""
-
-
-def _iban(text: Any) -> Iban | None:
-    try:
-        return Iban.parse(text)
-    except Invalid:
-        return None

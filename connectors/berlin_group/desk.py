@@ -16,7 +16,8 @@ from app.domain.errors import Declined
 from app.domain.ids import derive_key
 from app.ports import Bank, Presence, Wire
 from connectors._exchange import Call, exchange, mask_text, read_json, unreadable
-from connectors._http import is_loopback_host, tls_context
+from connectors._http import tls_context
+from connectors._stated import page_address
 from connectors.berlin_group import refusals
 from connectors.berlin_group.profile import BankRoute, PresenceHeaders, Settings, load_banks
 
@@ -197,15 +198,7 @@ def _href(links: dict[str, Any], name: str) -> str | None:
 def redirect_link(route: BankRoute, href: str) -> str | None:
     """An absolute address a browser may be sent to, or None: https, or this machine's sandbox."""
     url = _absolute(route, href)
-    if url is None:
-        return None
-    parts = urlsplit(url)
-    host = parts.hostname or ""
-    if not host or "@" in parts.netloc:
-        return None
-    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback_host(host)):
-        return url
-    return None
+    return None if url is None else page_address(url)
 
 
 def own_link(route: BankRoute, href: str) -> str | None:

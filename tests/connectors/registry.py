@@ -12,13 +12,18 @@ import connectors
 from app.domain.errors import ProviderError
 from app.ports import EmailPort, LenderHookPort, Wire
 from connectors._http import client
+from tests.connectors.rig_enable_banking import EnableBankingRig
 from tests.connectors.rig_gocardless import GoCardlessRig
 from tests.connectors.rig_smsapi import SmsapiRig
 from tests.connectors.rig_vonage import VonageRig
 from tests.connectors.rigs import MONDAY, SMALL, BankRig, TwilioRig
 
 # Every connector that fills a slot has its rig here; a new one without a rig fails below.
-BANK_RIGS: dict[str, type[BankRig]] = {"berlin_group": BankRig, "gocardless": GoCardlessRig}
+BANK_RIGS: dict[str, type[BankRig]] = {
+    "berlin_group": BankRig,
+    "enable_banking": EnableBankingRig,
+    "gocardless": GoCardlessRig,
+}
 MESSAGE_RIGS: dict[str, type[TwilioRig]] = {
     "smsapi": SmsapiRig,
     "twilio": TwilioRig,

@@ -25,6 +25,7 @@ from app.ports import (
     ConsentAsk,
     ConsentBegun,
     Grant,
+    GrantNow,
     InboundHttp,
     MessagePort,
     OutgoingSms,
@@ -124,6 +125,8 @@ class BankRig:
     """A consent can be asked for one account; elsewhere the borrower chooses it."""
     asks_bank_for_status = True
     """A consent's status comes from the bank, so its outage hides the status too."""
+    lists_at_bank = True
+    """The list of accounts is read at the bank each time."""
     unknown_consent_in_reads: type[ProviderError] = ConsentGone
     """What a read says where the provider does not know the consent."""
     given_back = ConsentEnd.CLOSED_BY_US
@@ -190,7 +193,15 @@ class BankRig:
     async def granted(self, person: Person) -> Grant:
         begun = await self.begin()
         self.allow(begun, person)
+        return await self.back(begun)
+
+    async def back(self, begun: ConsentBegun) -> Grant:
+        """The grant to go on with once the person is back from his bank."""
         return begun.grant
+
+    async def refusal(self, begun: ConsentBegun) -> GrantNow:
+        """What is known of the consent once the person is back, having said no."""
+        return await self.aggregation.grant_now(begun.grant)
 
     def page(self, begun: ConsentBegun) -> str:
         """The bank's page behind the redirect."""

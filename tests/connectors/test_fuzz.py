@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import connectors
 from app.domain.errors import ProviderError, Unreadable
 from app.domain.ids import Secret
-from app.ports import BalanceAnswer, Grant, PaymentHandle
+from app.ports import BalanceAnswer, ComingBackPort, Grant, PaymentHandle
 from connectors._replies import stop_or_start
 from tests.connectors.registry import BANK_RIGS, MESSAGE_RIGS
 from tests.connectors.rigs import BankRig, TwilioRig
@@ -33,7 +33,7 @@ JSON = st.recursive(
         ["EUR", "12.34", "valid", "RCVD", "ACSC", "CONSENT_INVALID", "interimAvailable",
          "LN", "EX", "READY", "EXPIRED", "RateLimitError", ANY_ID, "2026-11-21T08:00:00Z",
          "https://bank.example/x", "http://127.0.0.1/y", "2026-11-21", "delivered",
-         "QUEUE", "53", "0"]
+         "QUEUE", "53", "0", "ITAV", "CLBD", "AUTHORIZED"]
     ),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
@@ -46,7 +46,9 @@ JSON = st.recursive(
              "list", "id", "idx", "collection", "phone_number", "invalid_numbers", "count",
              "messages", "body", "next_page_uri", "error_code", "cashAccountType", "name",
              "link", "agreement", "accepted", "access_valid_for_days", "type", "summary",
-             "access", "access_expires", "refresh", "refresh_expires"]
+             "access", "access_expires", "refresh", "refresh_expires", "balance_amount",
+             "balance_type", "credit_limit", "session_id", "uid", "account_id", "valid_until",
+             "authorization_id", "url", "cash_account_type"]
         ),
         inner,
         max_size=6,
@@ -132,6 +134,9 @@ def test_banks_may_answer_anything(
             aggregation.balances(grant, Secret(ANY_ID), None),
             aggregation.end_consent(grant),
         ]
+        if isinstance(aggregation, ComingBackPort):
+            waits = Grant(bank.bank_id, Secret('{"session": ""}'))
+            reading.append(aggregation.came_back(waits, {"code": "c"}))
         if connectors.discover()[bank.connector].payments is None:
             return reading
         payments = bank.payments_over(transport)

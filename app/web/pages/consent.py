@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any, Final
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -38,7 +40,26 @@ from app.web.wording import Wording
 router = APIRouter(prefix="/c")
 
 _CHOOSING: Final = (RequestState.OPEN, RequestState.REJECTED)
+_BROUGHT: Final = ("code", "error")
+_LONGEST_BROUGHT: Final = 2000
 _AT_THE_BANK: Final = (RequestState.CHOSEN, RequestState.AT_BANK)
+
+
+@router.get("/back")
+async def back_with_state(request: Request) -> Response:
+    """The same for providers that redirect to one registered address and name him in `state`."""
+    site = site_of(request)
+    return_token = request.query_params.get("state", "")
+    with guessing_counted(site, request, return_token):
+        await open_return(site.house, site.now(), return_token)
+    brought = urlencode(_brought(request.query_params))
+    return see_other(f"/c/back/{return_token}" + (f"?{brought}" if brought else ""))
+
+
+def _brought(given: Mapping[str, str]) -> dict[str, str]:
+    """What the provider sent along with the borrower. It is a hint, and nothing is believed."""
+    short = {name: given.get(name, "") for name in _BROUGHT}
+    return {name: value for name, value in short.items() if 0 < len(value) <= _LONGEST_BROUGHT}
 
 
 @router.get("/back/{return_token}")
@@ -67,6 +88,7 @@ async def back(request: Request, return_token: str) -> Response:
         title=words(f"returned.{key}" if key else "returned.title"),
         text=words(f"returned.{key}_text" if key else "returned.lead"),
         asked=asked,
+        brought=_brought(request.query_params),
         **_frame(site, request, f"/c/back/{return_token}", return_token, page, stop=""),
     )
 
@@ -78,14 +100,16 @@ async def finish(request: Request, return_token: str) -> Response:
     with guessing_counted(site, request, return_token):
         page = await open_return(site.house, site.now(), return_token)
         words = words_for(request, page.language)
-        await form_of(site, request, return_token)
+        form = await form_of(site, request, return_token)
+        given = {name: form.text(f"brought_{name}", longest=_LONGEST_BROUGHT) for name in _BROUGHT}
         done = await finish_bank_consent(
             site.house,
             site.now(),
             return_token=return_token,
             presence=presence_of(request, site.settings.trusted_proxies),
+            returned=_brought(given),
         )
-    again = {"asked": "1"} if done.back is Back.WAITING else {}
+    again = {"asked": "1", **_brought(given)} if done.back is Back.WAITING else {}
     return onward(f"/c/back/{return_token}", words, **again)
 
 

@@ -1,0 +1,106 @@
+"""Reading what providers state about accounts: instants, days, IBANs, amounts, addresses.
+
+Decoded JSON comes in and nothing is raised: what cannot be read is None, or a balance entry that
+says why.
+"""
+
+from __future__ import annotations
+
+from datetime import UTC, date, datetime, time, tzinfo
+from typing import Any
+from urllib.parse import urlsplit
+
+from app.domain.balance import BalanceEntry
+from app.domain.errors import Invalid
+from app.domain.ids import Iban
+from app.domain.money import Money
+from connectors._http import is_loopback_host
+
+# An answer may hold many accounts; this many is a broken file and not a borrower.
+MOST_ACCOUNTS = 1000
+
+# ISO 20022 ExternalCashAccountType1Code, and CARD as some banks write it: accounts whose balance
+# is debt or somebody else's money. Current (CACC), savings and salary accounts are not in it.
+NOT_MONEY = {
+    "CARD": "it is a card account",
+    "CRCD": "it is a card account",
+    "LOAN": "it is a loan account",
+    "MGLD": "it is a lending account",
+    "ODFT": "it is an overdraft account",
+}
+
+
+def broken(kind: str, problem: str) -> BalanceEntry:
+    """A balance that keeps its place and says why it cannot be read."""
+    return BalanceEntry(kind[:35], None, problem=problem)
+
+
+def money_of(stated: Any) -> Money | str:
+    """An amount object (`amount` a decimal string, `currency`), or why it cannot be read."""
+    if not isinstance(stated, dict):
+        return "the balance has no amount"
+    text, currency = stated.get("amount"), stated.get("currency")
+    if not isinstance(text, str) or not isinstance(currency, str):
+        return "the amount or its currency is not a string"
+    try:
+        return Money.parse(text, currency)
+    except Invalid as error:
+        if error.field == "currency":  # its message repeats the provider's text
+            return "the currency is not one Saldo knows"
+        return error.message
+
+
+def stated_at(changed: Any, of_day: Any, zone: tzinfo) -> datetime | None:
+    """The instant a balance is stated for, in UTC, from its last change and its day.
+
+    A bare date stands for the start of that day at the bank: the balance may be younger than
+    that, never older. Where both are given the later one counts, because an account without
+    movements keeps its last change while the figure is of today.
+    """
+    moment, day = instant_of(changed, zone), _day(of_day, zone)
+    if moment is None or day is None:
+        return moment or day
+    return max(moment, day)
+
+
+def instant_of(text: Any, zone: tzinfo) -> datetime | None:
+    """An ISO 8601 instant in UTC; one without an offset is of the bank's zone."""
+    if not isinstance(text, str) or len(text) < 11:
+        return None
+    try:
+        found = datetime.fromisoformat(text)
+        return (found if found.tzinfo else found.replace(tzinfo=zone)).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def _day(text: Any, zone: tzinfo) -> datetime | None:
+    if not isinstance(text, str):
+        return None
+    try:
+        return datetime.combine(date.fromisoformat(text[:10]), time(0), zone).astimezone(UTC)
+    except (ValueError, OverflowError):
+        return None
+
+
+def iban_of(text: Any) -> Iban | None:
+    """An IBAN whose check digits are right, else None."""
+    try:
+        return Iban.parse(text)
+    except Invalid:
+        return None
+
+
+def page_address(url: str) -> str | None:
+    """An absolute address a browser may be sent to: https, or http to this machine's sandbox."""
+    try:
+        parts = urlsplit(url)
+        parts.port  # noqa: B018 - a port that is no number shows only when asked for
+    except ValueError:
+        return None
+    host = parts.hostname or ""
+    if not host or "@" in parts.netloc:
+        return None
+    if parts.scheme == "https" or (parts.scheme == "http" and is_loopback_host(host)):
+        return url
+    return None

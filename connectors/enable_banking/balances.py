@@ -1,0 +1,183 @@
+"""Balances and accounts as the vendor states them, mapped without choosing.
+
+The vendor has no flag for a credit limit in a balance; the account states its limit beside it. So
+the two are compared: an available balance that is higher than the booked one, or that has none
+beside it, has the limit taken off. One that is not higher is left to the rule for balances that
+say nothing (app/domain/balance.py), which never lets it be more than the booked one.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from datetime import UTC, tzinfo
+from typing import Any
+
+from app.domain.balance import BalanceEntry
+from app.domain.errors import Invalid, Unreadable
+from app.domain.money import Money
+from app.ports import BalanceAnswer
+from connectors._stated import MOST_ACCOUNTS, NOT_MONEY, broken, money_of, stated_at
+
+# The vendor's codes (BalanceStatus), in the words of app/domain/balance.py where it knows them.
+KINDS = {
+    "ITAV": "interimAvailable",
+    "CLAV": "closingAvailable",
+    "FWAV": "forwardAvailable",
+    "XPCD": "expected",
+    "ITBD": "interimBooked",
+    "CLBD": "closingBooked",
+    "OPAV": "openingAvailable",
+    "OPBD": "openingBooked",
+    "PRCD": "previouslyClosedBooked",
+    "INFO": "information",
+    "VALU": "valueDate",
+    "OTHR": "other",
+}
+_AVAILABLE = ("interimAvailable", "closingAvailable", "forwardAvailable", "expected")
+_BOOKED = ("interimBooked", "closingBooked")
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
+
+@dataclass(frozen=True, slots=True)
+class Limit:
+    """The credit limit of an account. `current`: stated in one answer with the balances; else it
+    is the one of the day the account was linked, and a higher one may hold since.
+    """
+
+    amount: Money
+    current: bool
+
+
+def parse_balances(document: Any) -> tuple[BalanceAnswer, ...]:
+    """One answer per account of a decoded JSON document.
+
+    Understands the answer of `/accounts/{id}/balances`, the same with the account's own fields
+    (`credit_limit`, `currency`, `cash_account_type`) beside it or under `account` or `details`,
+    a list of `accounts` that hold their balances, a bare list of balances, and a list of all
+    these. Raises Unreadable when it is none of them.
+    """
+    if isinstance(document, list):
+        if document and all(
+            isinstance(item, dict) and "balance_amount" in item for item in document
+        ):
+            return (answer_of(document, {}, UTC),)
+        return tuple(answer for item in document[:MOST_ACCOUNTS] for answer in _one(item))
+    return _one(document)
+
+
+def _one(document: Any) -> tuple[BalanceAnswer, ...]:
+    if not isinstance(document, dict):
+        raise Unreadable("the document holds no balances")
+    listed = document.get("accounts")
+    if "balances" not in document and isinstance(listed, list):
+        with_balances = [
+            item for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict) and "balances" in item
+        ]
+        if listed and not with_balances:
+            raise Unreadable("the accounts are listed without balances")
+        return tuple(answer_of(item["balances"], item, UTC) for item in with_balances)
+    inner = next(
+        (document[key] for key in ("account", "details") if isinstance(document.get(key), dict)),
+        document,
+    )
+    if "balances" in document:
+        return (answer_of(document["balances"], inner, UTC),)
+    if inner is not document and "balances" in inner:
+        return (answer_of(inner["balances"], inner, UTC),)
+    raise Unreadable("the document holds no balances")
+
+
+def answer_of(
+    listed: Any,
+    account: dict[str, Any],
+    zone: tzinfo,
+    limit: Limit | None = None,
+    *,
+    limits_excluded: bool = False,
+) -> BalanceAnswer:
+    """The balances of one account. `limit` serves where the account itself states none here.
+
+    `limits_excluded`: the bank's balances never contain one, so that nothing is taken off.
+    """
+    currency = account_currency(account)
+    if not isinstance(listed, list):
+        return BalanceAnswer((broken("", "the balances are not a list"),), currency)
+    why = why_unusable(account)
+    if why:
+        kinds = [item.get("balance_type") if isinstance(item, dict) else "" for item in listed]
+        entries = [broken(KINDS.get(kind, kind) if isinstance(kind, str) else "", why)
+                   for kind in kinds]  # fmt: skip
+        return BalanceAnswer(tuple(entries), currency)
+    read = [_entry(item, zone) for item in listed]
+    stated = money_of(account.get("credit_limit"))
+    known = Limit(stated, current=True) if isinstance(stated, Money) else limit
+    if known is not None and not limits_excluded:
+        read = [_without_limit(entry, known, _booked(read, known)) for entry in read]
+    return BalanceAnswer(tuple(read), currency)
+
+
+def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
+    if not isinstance(item, dict):
+        return broken("", "the balance is not an object")
+    code = item.get("balance_type")
+    if not isinstance(code, str) or not code:
+        return broken("", "the balance has no type")
+    kind = KINDS.get(code.upper(), code)
+    amount = money_of(item.get("balance_amount"))
+    if isinstance(amount, str):
+        return broken(kind, amount)
+    as_of = stated_at(item.get("last_change_date_time"), item.get("reference_date"), zone)
+    return BalanceEntry(kind, amount, None, as_of)
+
+
+def _booked(entries: Sequence[BalanceEntry], limit: Limit) -> Money | None:
+    """The booked balance to compare with, in the limit's currency; the smallest of a kind."""
+    for kind in _BOOKED:
+        same = [
+            entry.amount
+            for entry in entries
+            if entry.kind == kind
+            and entry.amount is not None
+            and entry.amount.currency == limit.amount.currency
+        ]
+        if same:
+            return min(same, key=lambda money: money.minor)
+    return None
+
+
+def _without_limit(entry: BalanceEntry, limit: Limit, booked: Money | None) -> BalanceEntry:
+    """An available balance without the credit in it. What is left is free of credit for sure only
+    where the limit is of the same answer.
+    """
+    amount, credit = entry.amount, limit.amount
+    if entry.kind not in _AVAILABLE or amount is None or amount.currency != credit.currency:
+        return entry
+    free = False if limit.current else None
+    if credit.minor == 0:
+        return replace(entry, limit_included=free)
+    if booked is not None and amount.minor <= booked.minor:
+        return entry
+    try:
+        left = Money(amount.minor - abs(credit.minor), amount.currency)
+    except Invalid:
+        return broken(entry.kind, "less than any amount that can be stored is left")
+    return replace(entry, amount=left, limit_included=free)
+
+
+# ---------------------------------------------------------------- accounts
+
+
+def account_currency(account: dict[str, Any]) -> str | None:
+    """The account's own currency; None where it is not stated or has several ("XXX")."""
+    currency = account.get("currency")
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency) or currency == "XXX":
+        return None
+    return currency
+
+
+def why_unusable(account: dict[str, Any]) -> str:
+    """Why this account's balance is never money to pay with; empty when nothing speaks against."""
+    kind = account.get("cash_account_type")
+    return NOT_MONEY.get(kind.upper(), "") if isinstance(kind, str) else ""

@@ -1,0 +1,181 @@
+"""What the handle of a consent holds, and what the vendor's words for a session mean.
+
+Before the borrower is back there is an authorisation and no session; nothing can be asked about
+it. Afterwards the handle holds the session's id and the accounts as they were stated once, in the
+answer that opened it: asking for them again would spend reads at the bank.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import timedelta
+from typing import Any
+
+import orjson
+import structlog
+
+from app.domain.errors import ConsentEnd, Declined, Unreadable
+from app.domain.ids import Secret
+from app.domain.money import Money
+from app.ports import FoundAccount, GrantNow, GrantState
+from connectors._exchange import mask_text
+from connectors._stated import MOST_ACCOUNTS, iban_of, instant_of, money_of
+from connectors.enable_banking.balances import Limit, account_currency, why_unusable
+from connectors.enable_banking.settings import NAME, BankRoute
+
+log = structlog.get_logger(NAME)
+
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+# The vendor's words (SessionStatus).
+_PENDING = ("PENDING_AUTHORIZATION", "RETURNED_FROM_BANK")
+_ENDED = {
+    "INVALID": ConsentEnd.REJECTED,
+    "CANCELLED": ConsentEnd.REJECTED,
+    "EXPIRED": ConsentEnd.EXPIRED,
+    "REVOKED": ConsentEnd.REVOKED_AT_BANK,
+    "CLOSED": ConsentEnd.CLOSED_BY_US,
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The content of a handle. `session` is empty while the borrower is at his bank."""
+
+    session: str
+    accounts: tuple[dict[str, Any], ...] = ()
+
+    @classmethod
+    def of(cls, token: Secret) -> Held:
+        """Read a handle: our own JSON, or the bare id of a session."""
+        text = token.reveal()
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return cls(text)
+        if not isinstance(found, dict):
+            return cls(text)
+        return cls(found.get("session", ""), tuple(found.get("accounts", ())))
+
+    def sealed(self) -> Secret:
+        """The handle to keep."""
+        return Secret(
+            orjson.dumps({"session": self.session, "accounts": self.accounts}).decode("utf-8")
+        )
+
+    def limit_of(self, uid: str) -> Limit | None:
+        """The credit limit that an account had when it was linked."""
+        stated = next((one.get("credit_limit") for one in self.accounts if one["uid"] == uid), None)
+        amount = money_of(stated)
+        return Limit(amount, current=False) if isinstance(amount, Money) else None
+
+    def account_of(self, uid: str) -> dict[str, Any]:
+        """What is known of an account; empty for none."""
+        return next((one for one in self.accounts if one["uid"] == uid), {})
+
+
+def waiting(authorisation: str) -> Secret:
+    """The handle of an authorisation that the borrower has not brought back yet."""
+    return Secret(orjson.dumps({"authorization": authorisation, "session": ""}).decode("utf-8"))
+
+
+def opened(document: Any) -> Held:
+    """The handle's content from the answer that opened a session. Raises Unreadable."""
+    session = document.get("session_id") if isinstance(document, dict) else None
+    listed = document.get("accounts") if isinstance(document, dict) else None
+    if not is_id(session) or not isinstance(listed, list):
+        raise Unreadable("the answer gives no session")
+    accounts = [_kept(item) for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict)]
+    return Held(str(session), tuple(accounts))
+
+
+def _kept(item: dict[str, Any]) -> dict[str, Any]:
+    """Of an account what is needed later, and nothing else: no holder, no address."""
+    uid, number = item.get("uid"), item.get("account_id")
+    iban = iban_of(number.get("iban")) if isinstance(number, dict) else None
+    limit = money_of(item.get("credit_limit"))
+    name = next((item[key] for key in ("product", "details") if isinstance(item.get(key), str)), "")
+    kind = item.get("cash_account_type")
+    return {
+        "uid": uid if is_id(uid) else "",
+        "iban": iban.reveal() if iban else "",
+        "currency": account_currency(item) or "",
+        "name": name[:70],
+        "cash_account_type": kind[:35] if isinstance(kind, str) else "",
+        "credit_limit": {"amount": limit.plain(), "currency": limit.currency}
+        if isinstance(limit, Money)
+        else None,
+    }
+
+
+def found_accounts(held: Held, document: dict[str, Any]) -> tuple[FoundAccount, ...]:
+    """The accounts of the handle, checked against those the session still offers.
+
+    Raises Unreadable when the session lists none.
+    """
+    listed = document.get("accounts")
+    if not isinstance(listed, list):
+        raise Unreadable("the session lists no accounts")
+    offered = [uid for uid in listed[:MOST_ACCOUNTS] if is_id(uid)]
+    known = [_found(account, offered) for account in held.accounts]
+    have = {account["uid"] for account in held.accounts}
+    bare = [
+        FoundAccount(Secret(uid), None, "", usable=False, why_unusable="nothing is known of it")
+        for uid in offered
+        if uid not in have
+    ]
+    return (*known, *bare)
+
+
+def _found(account: dict[str, Any], offered: list[str]) -> FoundAccount:
+    uid = account["uid"]
+    why = why_unusable(account)
+    if not uid:
+        why = "the bank gives no way to read it"
+    elif uid not in offered:
+        why = why or "the session no longer offers it"
+    return FoundAccount(
+        ref=Secret(uid),
+        iban=iban_of(account["iban"]),
+        currency=account["currency"],
+        name=account["name"],
+        usable=not why,
+        why_unusable=why,
+    )
+
+
+def grant_now_of(document: dict[str, Any], route: BankRoute) -> GrantNow:
+    """The consent's state from a session. A word we do not know leaves it pending, with an alarm.
+
+    The session ends at its `valid_until` exactly; the last whole day before is what counts.
+    """
+    word = document.get("status")
+    raw = word[:40] if isinstance(word, str) else ""
+    access = document.get("access")
+    until = instant_of(access.get("valid_until"), route.zone) if isinstance(access, dict) else None
+    day = None
+    if until is not None and until.year > 1:
+        day = (until.astimezone(route.zone) - timedelta(seconds=1)).date()
+    known = raw.upper()
+    if known == "AUTHORIZED":
+        return GrantNow(GrantState.ACTIVE, day, raw_status=raw)
+    if known in _ENDED:
+        return GrantNow(GrantState.ENDED, day, _ENDED[known], raw)
+    if known not in _PENDING:
+        shown = raw if re.fullmatch(r"[A-Za-z_]+", raw) else mask_text(raw)
+        log.warning("unknown_word", what="session status", bank=route.bank.id, word=shown)
+    return GrantNow(GrantState.PENDING, day, raw_status=raw)
+
+
+def is_id(value: Any) -> bool:
+    """Whether an id of the vendor can travel in a path."""
+    return isinstance(value, str) and bool(_ID.fullmatch(value))
+
+
+def segment(value: str, operation: str) -> str:
+    """An id as one segment of a path. Declined for what is none."""
+    if not is_id(value):
+        raise Declined(
+            "the id cannot be asked for", reason="NO_SUCH_ID", connector=NAME, operation=operation
+        )
+    return value
