@@ -46,13 +46,21 @@ def borrower_page(
     *,
     lender: ShownLender = NOBODY,
     stop_address: str = "",
-    status: int = 200,
+    trouble: str = "",
+    status: int | None = None,
     headers: Mapping[str, str] | None = None,
     **context: Any,
 ) -> HTMLResponse:
-    """One page in the borrower's language. `stop_address` leads to the page that stops things."""
+    """One page in the borrower's language. `stop_address` leads to the page that stops things.
+
+    `trouble` says why a form on it was not carried out; then the page answers 422, unless `status`
+    says otherwise.
+    """
+    if status is None:
+        status = 422 if trouble else 200
     frame = {
         "t": words,
+        "trouble": trouble,
         "lender": lender,
         "phone": phone_link(lender.phone),
         "languages": [wording_in(language) for language in LANGUAGES],
