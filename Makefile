@@ -76,8 +76,9 @@ endef
 # ---------------------------------------------------------------- running
 
 .PHONY: demo
-demo: setup ## Run the demo until Ctrl-C (FRESH=1 starts it anew)
-	@exec $(BIN)/saldo demo $(if $(filter 1 yes true,$(FRESH)),--fresh)
+demo: setup ## Run the demo until Ctrl-C (FRESH=1 starts it anew, PROVIDER=gocardless)
+	@exec $(BIN)/saldo demo $(if $(filter 1 yes true,$(FRESH)),--fresh) \
+		$(foreach name,$(PROVIDER),--provider $(name))
 
 # ---------------------------------------------------------------- checking
 

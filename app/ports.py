@@ -37,6 +37,8 @@ class Bank:
     booking_until: time = time(22, 0)
     limits_excluded: bool = False
     """The bank states that its available balances never contain a credit limit."""
+    attended_reads_count: bool = False
+    """A read with the borrower there uses up the allowance like any other: nobody can be told."""
     needs_debtor_iban: bool = False
     """Payment initiation is refused here without the payer's own IBAN."""
     instant_payments: bool = False

@@ -4,6 +4,10 @@ from __future__ import annotations
 
 from sandbox.banks import BANKS, LimitWord, institution_id
 
+# The one customer of the aggregator.
+SECRET_ID = "6e1f0c1e-5a1d-4c3b-9d2e-0a5a1d0c0001"  # noqa: S105 - as the key below
+SECRET_KEY = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox on this machine
+
 
 def as_toml(origin: str) -> str:
     """The `[[bank]]` tables for a sandbox reached at `origin` (http://127.0.0.1:8210)."""

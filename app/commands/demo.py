@@ -19,12 +19,16 @@ app = typer.Typer(help="The demo: a lender, borrowers, banks and phones on this 
 def run(
     context: typer.Context,
     fresh: Annotated[bool, typer.Option(help="Delete the demo's folder and begin anew.")] = False,
+    provider: Annotated[
+        list[str] | None,
+        typer.Option(help="Go through this provider, such as gocardless; may be repeated."),
+    ] = None,
 ) -> None:
     """Run the demo until Ctrl-C. A second start goes on where the first one was."""
     if context.invoked_subcommand is None:
         from app.demo.run import run_demo
 
-        raise typer.Exit(run_demo(fresh=fresh))
+        raise typer.Exit(run_demo(fresh=fresh, through=provider or ()))
 
 
 @app.command(hidden=True)

@@ -6,7 +6,7 @@ import asyncio
 import os
 import signal
 import sys
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from contextlib import suppress
 from pathlib import Path
 
@@ -15,7 +15,7 @@ import typer
 from sqlalchemy.exc import DBAPIError
 
 from app import lifeline, wiring
-from app.demo import stage
+from app.demo import providers, stage
 from app.demo.cast import Cast, ensure_cast, read_cast
 from app.demo.director import LOOK_EVERY_S, Director
 from app.demo.folder import open_folder
@@ -28,10 +28,14 @@ from app.supervisor.serve import Plan, Supervisor
 log = structlog.get_logger("demo")
 
 
-def run_demo(*, fresh: bool) -> int:
-    """Set the stage and run it until told to stop. Returns the exit status."""
+def run_demo(*, fresh: bool, through: Sequence[str] = ()) -> int:
+    """Set the stage and run it until told to stop. Returns the exit status.
+
+    `through` names other providers than the usual one; see `providers.choose`.
+    """
     folder = open_folder(load_settings().demo_dir, fresh=fresh)
-    os.environ.update(stage.environment(load_settings(), folder))
+    chosen = providers.choose(folder, through)
+    os.environ.update(stage.environment(load_settings(), folder, chosen))
     settings = load_settings()
     configure_logs(settings.log_level, settings.log_format, "demo")
     first = stage.set_clock(folder)
@@ -39,7 +43,7 @@ def run_demo(*, fresh: bool) -> int:
     sandbox = stage.sandbox_url(settings)
 
     def prepare() -> None:
-        stage.write_banks(settings, folder)
+        providers.write_banks(chosen, sandbox, folder)
         ensure_cast(settings, folder, f"{sandbox}/lender/webhooks")
 
     plan = Plan(

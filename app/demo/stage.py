@@ -4,17 +4,17 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from pathlib import Path
 
 from app.clock import read_clock, start_warp
+from app.demo import providers
 from app.demo.director import OPENING_SPEED
 from app.settings import Settings
 from app.store.embedded_place import reachable_postgres_dir
 from app.supervisor.children import Child, saldo_child
 from app.supervisor.serve import standard_children
-from sandbox.bank_list import as_toml
 from sandbox.mails import BOUNCE_SECRET
 
 # A Monday, seven in the morning in Madrid.
@@ -41,8 +41,8 @@ def presence_file(folder: Path) -> Path:
     return folder / "presence"
 
 
-def environment(settings: Settings, folder: Path) -> Mapping[str, str]:
-    """The settings every process of the demo starts with."""
+def environment(settings: Settings, folder: Path, through: Sequence[str]) -> Mapping[str, str]:
+    """The settings every process of the demo starts with. `through` names its providers."""
     sandbox = sandbox_url(settings)
     return {
         "SALDO_DEMO": "true",
@@ -55,10 +55,7 @@ def environment(settings: Settings, folder: Path) -> Mapping[str, str]:
         "SALDO_DATABASE_URL": "",
         "SALDO_DATABASE_ENGINE_URL": "",
         "SALDO_DATABASE_OWNER_URL": "",
-        "SALDO_AGGREGATION_CONNECTOR": "berlin_group",
-        "SALDO_PAYMENT_CONNECTOR": "berlin_group",
         "SALDO_MESSAGE_CONNECTOR": "twilio",
-        "SALDO_BERLIN_GROUP_BANKS": str(folder / "banks.toml"),
         "SALDO_TWILIO_BASE_URL": f"{sandbox}/twilio",
         "SALDO_TWILIO_ACCOUNT_SID": TWILIO_SID,
         "SALDO_TWILIO_AUTH_TOKEN": TWILIO_TOKEN,
@@ -71,6 +68,7 @@ def environment(settings: Settings, folder: Path) -> Mapping[str, str]:
         "SALDO_SMTP_BOUNCE_SECRET": BOUNCE_SECRET,
         "SALDO_LENDER_WEBHOOK_ALLOW_LOOPBACK": "true",
         "SALDO_LOG_LEVEL": os.environ.get("SALDO_LOG_LEVEL", "error"),
+        **providers.settings_of(through, sandbox, folder),
     }
 
 
@@ -104,8 +102,3 @@ def children(settings: Settings, folder: Path) -> tuple[Child, ...]:
         port_setting="SALDO_DEMO_SANDBOX_PORT",
     )  # fmt: skip
     return (outside, *standard_children(settings), saldo_child("director", "demo", "direct"))
-
-
-def write_banks(settings: Settings, folder: Path) -> None:
-    """List the sandbox's banks where the Berlin Group connector looks for them."""
-    (folder / "banks.toml").write_text(as_toml(sandbox_url(settings)), encoding="utf-8")

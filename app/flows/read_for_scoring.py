@@ -43,9 +43,10 @@ async def read_for_scoring(
     `found` are the consent's accounts as the bank has just listed them, with its references.
 
     The borrower's own request in his own session: an attended read, outside the allowance (RTS
-    (EU) 2018/389 art. 36(5)(a)), with his presence stated to the bank. The attempt is written
-    before the call, and there is no second one: what fails here stays failed. Returns whether a
-    figure was stored.
+    (EU) 2018/389 art. 36(5)(a)), with his presence stated to the bank. Where that cannot be
+    stated it counts, and is written down, as an unattended one. The attempt is written before the
+    call, and there is no second one: what fails here stays failed. Returns whether a figure was
+    stored.
     """
     begun = await _begin(house, now, lender_id, consent_id, found)
     if begun is None:
@@ -84,6 +85,7 @@ async def _begin(
             await _mark(unit, consent_id, "failed")
             return None
         attempt_id = new_id()
+        bank = bank_book(house).of(account.connector, account.bank_id)
         await unit.conn.execute(
             insert(read_attempts).values(
                 id=attempt_id,
@@ -91,7 +93,7 @@ async def _begin(
                 account_id=account.id,
                 consent_id=consent_id,
                 iban_hash=account.iban_hash,
-                attended=True,
+                attended=not bank.attended_reads_count,
                 purpose=Purpose.SCORING.value,
                 attempted_at=now,
             )

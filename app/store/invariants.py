@@ -60,11 +60,11 @@ INVARIANTS: Final = (
     ),
     Invariant(
         "read_without_consent",
-        "an unattended read left after its consent had ended, or without the purpose",
+        "an unattended read left after its consent had ended, or without its purpose",
         """
         SELECT 1 FROM read_attempts a JOIN consents c ON c.id = a.consent_id
         WHERE NOT a.attended AND (a.attempted_at > c.ended_at
-            OR NOT 'repayment_monitoring' = ANY(c.purposes))
+            OR NOT a.purpose = ANY(c.purposes))
         """,
     ),
     Invariant(

@@ -47,6 +47,7 @@ class Desk:
                 booking_from=one.booking_from,
                 booking_until=one.booking_until,
                 limits_excluded=one.limits_excluded,
+                attended_reads_count=True,
             )
             for one in self._institutions.values()
         )

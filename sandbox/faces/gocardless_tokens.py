@@ -12,11 +12,9 @@ from uuid import uuid4
 from starlette.requests import Request
 from starlette.responses import Response
 
+from sandbox.bank_list import SECRET_ID, SECRET_KEY
 from sandbox.faces.gocardless_errors import Fault, answer_json, json_object
 from sandbox.world import World
-
-SECRET_ID = "6e1f0c1e-5a1d-4c3b-9d2e-0a5a1d0c0001"  # noqa: S105 - as the key below
-SECRET_KEY = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox on this machine
 
 _ACCESS, _REFRESH = timedelta(hours=24), timedelta(days=30)
 _TOKENS_AN_HOUR = 100

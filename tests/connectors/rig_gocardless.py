@@ -8,8 +8,7 @@ import httpx
 
 from app.domain.errors import ConsentDoubtful, ConsentEnd
 from app.ports import AggregationPort, ConsentBegun
-from sandbox.bank_list import as_gocardless_toml
-from sandbox.faces.gocardless_tokens import SECRET_ID, SECRET_KEY
+from sandbox.bank_list import SECRET_ID, SECRET_KEY, as_gocardless_toml
 from sandbox.modes import BankMode
 from sandbox.people import Person
 from tests.connectors.rigs import ORIGIN, BankRig

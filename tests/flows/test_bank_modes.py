@@ -62,15 +62,18 @@ async def moved_in(hood: Neighbourhood, ref: str = "B-1", **life: Any) -> Person
 
 
 async def agrees(
-    hood: Neighbourhood, person: Person, ref: str = "B-1"
+    hood: Neighbourhood,
+    person: Person,
+    ref: str = "B-1",
+    purposes: tuple[Purpose, ...] = MONITORING,
 ) -> tuple[BankConsentFinished, str]:
     """The whole way through his bank; how it ended, and the token he came back with."""
     made = await request_consent(
-        hood.house, hood.now, lender_id=hood.lender_id, borrower_ref=ref, purposes=MONITORING
+        hood.house, hood.now, lender_id=hood.lender_id, borrower_ref=ref, purposes=purposes
     )
     token = made.link.rsplit("/", 1)[1]
     await choose_consent(
-        hood.house, hood.now, token=token, granted=MONITORING, wording_version="1", language="es"
+        hood.house, hood.now, token=token, granted=purposes, wording_version="1", language="es"
     )
     await begin_bank_consent(
         hood.house, hood.now, token=token, bank_id=person.bank_id, presence=HERE
@@ -78,7 +81,7 @@ async def agrees(
     consent = hood.world.consents.all()[-1]
     ibans = [plan.iban for plan in person.accounts]
     hood.world.consents.approve(consent, person, ibans, hood.now)
-    return_token = consent.redirect_url.rsplit("/", 1)[1]
+    return_token = consent.redirect_url.rsplit("/", 1)[1].partition("?")[0]
     done = await finish_bank_consent(hood.house, hood.now, return_token=return_token, presence=HERE)
     return done, return_token
 

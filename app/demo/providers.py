@@ -1,0 +1,103 @@
+"""Which providers the demo goes through: rows of settings that lead to the sandbox.
+
+`saldo demo --provider NAME` lays a row over the usual one. The next provider only adds a row.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+
+from app.domain.errors import Conflict, Invalid
+from sandbox.bank_list import SECRET_ID, SECRET_KEY, as_gocardless_toml, as_toml
+
+_CHOICE = "providers"
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One provider: the settings that choose it and lead it to the sandbox, and its list of banks.
+
+    `settings` and `banks` take the sandbox's address. The list is written into the demo's folder
+    and its path set as `banks_setting`.
+    """
+
+    settings: Callable[[str], Mapping[str, str]]
+    banks: Callable[[str], str]
+    banks_setting: str
+
+
+PROVIDERS: Mapping[str, Row] = {
+    "berlin_group": Row(
+        lambda _: {
+            "SALDO_AGGREGATION_CONNECTOR": "berlin_group",
+            "SALDO_PAYMENT_CONNECTOR": "berlin_group",
+        },
+        as_toml,
+        "SALDO_BERLIN_GROUP_BANKS",
+    ),
+    "gocardless": Row(
+        lambda sandbox: {
+            "SALDO_AGGREGATION_CONNECTOR": "gocardless",
+            "SALDO_GOCARDLESS_BASE_URL": f"{sandbox}/gocardless",
+            "SALDO_GOCARDLESS_SECRET_ID": SECRET_ID,
+            "SALDO_GOCARDLESS_SECRET_KEY": SECRET_KEY,
+        },
+        lambda _: as_gocardless_toml(),
+        "SALDO_GOCARDLESS_BANKS",
+    ),
+}
+USUAL = "berlin_group"
+
+
+def choose(folder: Path, asked: Sequence[str]) -> tuple[str, ...]:
+    """The providers of the demo in `folder`, the usual one first; kept for its next start.
+
+    Raises `Invalid` for a name that is no row, and `Conflict` when the demo that lives there
+    already goes through others: its consents and payments could be found by nobody.
+    """
+    for name in asked:
+        if name not in PROVIDERS:
+            raise Invalid(
+                "provider", f"{name!r} is none the demo knows.", mend=f"Use: {_names(PROVIDERS)}."
+            )
+    kept = folder / _CHOICE
+    before = tuple(kept.read_text(encoding="utf-8").split()) if kept.is_file() else ()
+    if asked or not before:
+        wanted = tuple(dict.fromkeys((USUAL, *asked)))
+        # A folder from before there was a choice has a clock and no note: it is the usual one.
+        if not before and (folder / "clock.json").exists():
+            before = (USUAL,)
+        if before and set(before) != set(wanted):
+            raise Conflict(
+                f"The demo in {folder} goes through {_names(before)}. Begin anew to change that: "
+                "make demo FRESH=1, or saldo demo --fresh."
+            )
+        before = wanted
+    kept.write_text(" ".join(before), encoding="utf-8")
+    return before
+
+
+def _names(names: Sequence[str] | Mapping[str, Row]) -> str:
+    return ", ".join(names)
+
+
+def settings_of(names: Sequence[str], sandbox: str, folder: Path) -> dict[str, str]:
+    """The settings of these rows; a later row wins over an earlier one."""
+    found: dict[str, str] = {}
+    for name in names:
+        row = PROVIDERS[name]
+        found |= row.settings(sandbox)
+        found[row.banks_setting] = str(_banks_file(folder, name))
+    return found
+
+
+def write_banks(names: Sequence[str], sandbox: str, folder: Path) -> None:
+    """List the sandbox's banks where each of these connectors looks for them."""
+    for name in names:
+        _banks_file(folder, name).write_text(PROVIDERS[name].banks(sandbox), encoding="utf-8")
+
+
+def _banks_file(folder: Path, name: str) -> Path:
+    return folder / ("banks.toml" if name == USUAL else f"banks-{name}.toml")
