@@ -14,6 +14,7 @@ from sandbox.faces.berlin_group import BerlinGroup
 from sandbox.faces.control import Control
 from sandbox.faces.enable_banking import EnableBanking
 from sandbox.faces.gocardless import GoCardless
+from sandbox.faces.infobip import Infobip
 from sandbox.faces.mailboxes import Mailboxes
 from sandbox.faces.pages import ROOT, see_other
 from sandbox.faces.phones import Phones
@@ -46,6 +47,7 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
         *EnableBanking(world).routes(),
         *GoCardless(world).routes(),
         *Twilio(world).routes(),
+        *Infobip(world).routes(),
         *Smsapi(world).routes(),
         *Vonage(world).routes(),
         *Phones(world).routes(),

@@ -8,7 +8,10 @@ from __future__ import annotations
 import hmac
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
+from typing import Any
 from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
+
+import orjson
 
 from sandbox.records import Callback, Sms
 from sandbox.world import World
@@ -128,7 +131,75 @@ def _vonage(world: World, callback: Callback) -> Prepared:
     return Prepared(callback.url, {"Content-Type": FORM}, urlencode(params).encode())
 
 
+_INFOBIP_STATUSES = {
+    "queued": (1, "PENDING", 26, "PENDING_ACCEPTED"),
+    "sent": (1, "PENDING", 3, "PENDING_WAITING_DELIVERY"),
+    "delivered": (3, "DELIVERED", 5, "DELIVERED_TO_HANDSET"),
+    "undelivered": (2, "UNDELIVERABLE", 9, "UNDELIVERABLE_NOT_DELIVERED"),
+    "failed": (4, "EXPIRED", 15, "EXPIRED_EXPIRED"),
+}
+_LASTING_ERRORS = (30005, 21614)
+
+
+def infobip_status(status: str) -> dict[str, Any]:
+    """A status of the exchange as Infobip's status object."""
+    group, group_name, number, name = _INFOBIP_STATUSES[status]
+    return {"groupId": group, "groupName": group_name, "id": number, "name": name,
+            "description": name.replace("_", " ").capitalize()}  # fmt: skip
+
+
+def infobip_error(code: int | None) -> dict[str, Any]:
+    """An error code of the exchange as Infobip's error object."""
+    if code is None:
+        group, group_name, number, name = 0, "OK", 0, "NO_ERROR"
+    elif code in _LASTING_ERRORS:
+        group, group_name, number, name = 1, "HANDSET_ERRORS", 1, "EC_UNKNOWN_SUBSCRIBER"
+    else:
+        group, group_name, number, name = 1, "HANDSET_ERRORS", 27, "EC_ABSENT_SUBSCRIBER"
+    return {
+        "groupId": group,
+        "groupName": group_name,
+        "id": number,
+        "name": name,
+        "description": name.replace("_", " "),
+        "permanent": code in _LASTING_ERRORS,
+    }
+
+
+def _infobip(world: World, callback: Callback) -> Prepared:
+    """Infobip's report or reply."""
+    sms, said = text_of(world, callback), dict(callback.params)
+    at = callback.due_at.strftime("%Y-%m-%dT%H:%M:%S.000+0000")
+    if sms.inbound:
+        result: dict[str, Any] = {
+            "messageId": sms.sid,
+            "from": sms.sender.removeprefix("+"),
+            "to": sms.to,
+            "text": sms.body,
+            "cleanText": sms.body,
+            "receivedAt": at,
+            "smsCount": 1,
+        }
+        content: dict[str, Any] = {"messageCount": 1, "pendingMessageCount": 0}
+    else:
+        error = said.get("ErrorCode")
+        result = {
+            "bulkId": f"b{sms.sid}",
+            "messageId": sms.reference,
+            "to": sms.to.removeprefix("+"),
+            "sentAt": sms.created_at.strftime("%Y-%m-%dT%H:%M:%S.000+0000"),
+            "doneAt": at,
+            "messageCount": 1,
+            "status": infobip_status(said["MessageStatus"]),
+            "error": infobip_error(int(error) if error else None),
+        }
+        content = {}
+    body = orjson.dumps({"results": [result], **content})
+    return Prepared(keyed_url(callback), {"Content-Type": "application/json"}, body)
+
+
 _FORMS: Mapping[str, Callable[[World, Callback], Prepared]] = {
+    "infobip": _infobip,
     "smsapi": _smsapi,
     "vonage": _vonage,
 }

@@ -14,6 +14,7 @@ from app.ports import EmailPort, LenderHookPort, Wire
 from connectors._http import client
 from tests.connectors.rig_enable_banking import EnableBankingRig
 from tests.connectors.rig_gocardless import GoCardlessRig
+from tests.connectors.rig_infobip import InfobipRig
 from tests.connectors.rig_smsapi import SmsapiRig
 from tests.connectors.rig_vonage import VonageRig
 from tests.connectors.rigs import MONDAY, SMALL, BankRig, TwilioRig
@@ -25,6 +26,7 @@ BANK_RIGS: dict[str, type[BankRig]] = {
     "gocardless": GoCardlessRig,
 }
 MESSAGE_RIGS: dict[str, type[TwilioRig]] = {
+    "infobip": InfobipRig,
     "smsapi": SmsapiRig,
     "twilio": TwilioRig,
     "vonage": VonageRig,
