@@ -68,9 +68,9 @@ async def record_receipt(
         "sent_at": sent_at,
     }
     if after is MessageState.SENT:
-        # An e-mail can be asked after nowhere; a bounce comes by itself.
-        by_email = message.channel == Channel.EMAIL.value
-        values["next_look_at"] = None if by_email else next_receipt_look(sent_at, now)
+        # An e-mail can be asked after nowhere, nor can a text whose id nobody told us.
+        silent = message.channel == Channel.EMAIL.value or not values["provider_ref"]
+        values["next_look_at"] = None if silent else next_receipt_look(sent_at, now)
     elif after is not before:
         values |= {"next_look_at": None, "ended_at": now, "error_code": receipt.reason}
     if after is before:
