@@ -1,13 +1,18 @@
-"""The route of every API address: problems for all errors, and `Idempotency-Key` on POST."""
+"""The route of every API address: problems for all errors, and `Idempotency-Key` on POST.
+
+Parameters that an address does not know are refused as unknown fields of a body are: a filter
+that was misspelt would answer with everybody.
+"""
 
 from __future__ import annotations
 
 import re
-from collections.abc import Callable, Coroutine
+from collections.abc import Callable, Coroutine, Iterator
 from typing import Any, Final
 
 import structlog
 from fastapi import Request
+from fastapi.dependencies.models import Dependant
 from fastapi.exceptions import RequestValidationError
 from fastapi.routing import APIRoute
 from starlette.responses import Response
@@ -22,6 +27,7 @@ log = structlog.get_logger("api")
 
 HEADER: Final = "Idempotency-Key"
 _KEY = re.compile(r"[\x21-\x7e]{1,200}\Z", re.ASCII)
+_NAME = re.compile(r"[\w.-]{1,60}\Z", re.ASCII)
 _KEPT_HEADERS = ("content-type", "location")
 
 Handler = Callable[[Request], Coroutine[Any, Any, Response]]
@@ -35,10 +41,15 @@ class SaldoRoute(APIRoute):
 
     def get_route_handler(self) -> Handler:
         handle = super().get_route_handler()
+        known = frozenset(_parameters(self.dependant))
+        # Providers and probes add what they like to the addresses that they call.
+        strict = self.path.startswith("/v1") and self.include_in_schema
         once = "POST" in (self.methods or ()) and not (self.openapi_extra or {}).get(NOT_KEPT)
 
         async def answer(request: Request) -> Response:
             try:
+                if strict:
+                    await _refuse_others(request, known)
                 keyed = once and HEADER in request.headers
                 response = await (_once(request, handle) if keyed else handle(request))
             except Exception as error:  # noqa: BLE001 - the edge: every error becomes an answer
@@ -48,6 +59,24 @@ class SaldoRoute(APIRoute):
             return response
 
         return answer
+
+
+def _parameters(dependant: Dependant) -> Iterator[str]:
+    """The names of the query parameters of an operation and of all that it depends on."""
+    yield from (field.alias for field in dependant.query_params)
+    for inner in dependant.dependencies:
+        yield from _parameters(inner)
+
+
+async def _refuse_others(request: Request, known: frozenset[str]) -> None:
+    """Raises `Invalid` for a parameter that is not among `known`; nobody else is told of them."""
+    other = next((name for name in request.query_params if name not in known), None)
+    if other is None:
+        return
+    await identify(request, token_of(request))
+    mend = f"Use: {', '.join(sorted(known))}." if known else "Leave it out."
+    field = other if _NAME.match(other) else "query"
+    raise Invalid(field, "is no parameter of this address.", mend=mend)
 
 
 async def _once(request: Request, handle: Handler) -> Response:

@@ -310,3 +310,14 @@ async def test_a_mistake_of_ours_shows_nothing(
 async def test_many_calls_at_once_are_all_answered(sol: System) -> None:
     answers = await asyncio.gather(*(sol.http.get("/v1/tasks") for _ in range(40)))
     assert {answer.status_code for answer in answers} == {200}
+
+
+async def test_a_parameter_that_an_address_does_not_know_is_refused_by_name(sol: System) -> None:
+    answer = await sol.http.get("/v1/cases?stat=open")
+    assert answer.status_code == 422
+    assert "stat: is no parameter of this address." in answer.text
+    assert "limit" in answer.text
+    assert (await sol.http.post("/v1/borrowers?x%0a=1", json={})).json()["code"]
+    nobody = await sol.http.get("/v1/cases?stat=open", headers={"Authorization": "Bearer none"})
+    assert nobody.status_code == 401
+    assert (await sol.http.get("/healthz?probe=7")).status_code == 200
