@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed, NotFound
-from app.domain.hold import HoldKind
+from app.domain.hold import BY_HAND
 from app.domain.ids import UserId
 from app.domain.money import Money
 from app.domain.roles import Role
@@ -265,7 +265,7 @@ async def test_only_compliance_lowers_the_floor_and_zero_is_a_floor(street: Stre
 
 
 async def test_holds_of_every_kind_stop_alike(street: Street) -> None:
-    for kind in HoldKind:
+    for kind in BY_HAND:
         who = await street.neighbour()
         async with street.store.unit(street.lender_id) as unit:
             await set_hold(
