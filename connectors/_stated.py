@@ -6,6 +6,7 @@ says why.
 
 from __future__ import annotations
 
+import re
 from datetime import UTC, date, datetime, time, tzinfo
 from typing import Any
 from urllib.parse import urlsplit
@@ -29,6 +30,8 @@ NOT_MONEY = {
     "ODFT": "it is an overdraft account",
 }
 
+_CURRENCY = re.compile(r"[A-Z]{3}")
+
 
 def broken(kind: str, problem: str) -> BalanceEntry:
     """A balance that keeps its place and says why it cannot be read."""
@@ -48,6 +51,14 @@ def money_of(stated: Any) -> Money | str:
         if error.field == "currency":  # its message repeats the provider's text
             return "the currency is not one Saldo knows"
         return error.message
+
+
+def account_currency(account: dict[str, Any]) -> str | None:
+    """The account's own currency; None where it is not stated or has several ("XXX")."""
+    currency = account.get("currency")
+    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency) or currency == "XXX":
+        return None
+    return currency
 
 
 def stated_at(changed: Any, of_day: Any, zone: tzinfo) -> datetime | None:

@@ -15,7 +15,15 @@ from app.domain.balance import BalanceEntry
 from app.domain.errors import Unreadable
 from app.domain.ids import Secret
 from app.ports import BalanceAnswer, FoundAccount
-from connectors._stated import MOST_ACCOUNTS, NOT_MONEY, broken, iban_of, money_of, stated_at
+from connectors._stated import (
+    MOST_ACCOUNTS,
+    NOT_MONEY,
+    account_currency,
+    broken,
+    iban_of,
+    money_of,
+    stated_at,
+)
 
 _NOT_OPEN = {"deleted": "the bank has closed it", "blocked": "the bank has blocked it"}
 _CURRENCY = re.compile(r"[A-Z]{3}")
@@ -96,14 +104,6 @@ def _said(value: Any) -> bool | None:
 
 
 # ---------------------------------------------------------------- accounts
-
-
-def account_currency(account: dict[str, Any]) -> str | None:
-    """The account's own currency; None where it is not stated or has several ("XXX")."""
-    currency = account.get("currency")
-    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency) or currency == "XXX":
-        return None
-    return currency
 
 
 def why_unusable(account: dict[str, Any]) -> str:

@@ -8,7 +8,6 @@ say nothing (app/domain/balance.py), which never lets it be more than the booked
 
 from __future__ import annotations
 
-import re
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
@@ -18,7 +17,14 @@ from app.domain.balance import BalanceEntry
 from app.domain.errors import Invalid, Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
-from connectors._stated import MOST_ACCOUNTS, NOT_MONEY, broken, money_of, stated_at
+from connectors._stated import (
+    MOST_ACCOUNTS,
+    NOT_MONEY,
+    account_currency,
+    broken,
+    money_of,
+    stated_at,
+)
 
 # The vendor's codes (BalanceStatus), in the words of app/domain/balance.py where it knows them.
 KINDS = {
@@ -37,7 +43,6 @@ KINDS = {
 }
 _AVAILABLE = ("interimAvailable", "closingAvailable", "forwardAvailable", "expected")
 _BOOKED = ("interimBooked", "closingBooked")
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -167,14 +172,6 @@ def _without_limit(entry: BalanceEntry, limit: Limit, booked: Money | None) -> B
 
 
 # ---------------------------------------------------------------- accounts
-
-
-def account_currency(account: dict[str, Any]) -> str | None:
-    """The account's own currency; None where it is not stated or has several ("XXX")."""
-    currency = account.get("currency")
-    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency) or currency == "XXX":
-        return None
-    return currency
 
 
 def why_unusable(account: dict[str, Any]) -> str:
