@@ -83,8 +83,8 @@ demo: setup ## Run the demo until Ctrl-C (FRESH=1 starts it anew, PROVIDER=gocar
 # ---------------------------------------------------------------- checking
 
 .PHONY: test
-test: setup-dev ## Run all tests, on two processes
-	@$(BIN)/pytest -q -n 2 --dist worksteal
+test: setup-dev ## Run all tests, in three processes
+	@$(BIN)/pytest -q -n 3 --dist worksteal
 
 .PHONY: storm
 storm: setup-dev ## Kill processes of a demo at random moments (KILLS=50 SEED=n)

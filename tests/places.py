@@ -43,7 +43,7 @@ def server_place() -> Iterator[Path]:
 
     The data folder of the server, if there is one, is `data` in it.
     """
-    place = Path(tempfile.mkdtemp(prefix="saldo-test-", dir=reachable_base()))
+    place = Path(tempfile.mkdtemp(prefix="saldo-test-", dir=run_base()))
     place.chmod(0o711)
     try:
         yield place

@@ -59,10 +59,21 @@ def build_api(
     app.include_router(docs_page.router)
     problems.install(app)
     complete(app)
+    app.add_middleware(BodyLimit, uploads={"/v1/book-files": LARGEST_UPLOAD})
+    app.add_middleware(RequestIds)
+    furnish(app, house, clock, stopping=stopping)
+    return app
+
+
+def furnish(
+    app: FastAPI,
+    house: House | None,
+    clock: Clock | None,
+    *,
+    stopping: asyncio.Event | None = None,
+) -> None:
+    """Give the API its parts. The routes know none of them, and cost more to make."""
     app.state.house = house
     app.state.clock = clock
     app.state.stopping = stopping or asyncio.Event()
     app.state.pace = Pace(1 if house is None else house.settings.api_calls_per_minute)
-    app.add_middleware(BodyLimit, uploads={"/v1/book-files": LARGEST_UPLOAD})
-    app.add_middleware(RequestIds)
-    return app

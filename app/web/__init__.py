@@ -19,7 +19,7 @@ from app.web.alerts import AlertHub
 from app.web.guard import Guard
 from app.web.pages import ROUTERS
 from app.web.passwords import Passwords
-from app.web.render import STATIC_FOLDER, make_templates
+from app.web.render import STATIC_FOLDER, templates
 from app.web.site import Site
 from app.web.throttle import Throttle
 from app.web.trouble import add_error_pages
@@ -55,18 +55,27 @@ def mount(app: FastAPI, house: House, clock: Clock, settings: Settings) -> Web:
     They are an application of their own, so that their error pages, headers and limits touch
     nothing else.
     """
-    alerts = AlertHub(house.store, clock)
+    web = furnish(build_pages(settings), house, clock, settings)
+    app.mount("/", web.pages, name="web")
+    return web
+
+
+def build_pages(settings: Settings) -> FastAPI:
+    """The pages under one public address, without anything behind them yet."""
     pages = FastAPI(docs_url=None, redoc_url=None, openapi_url=None)
-    pages.state.site = Site(
-        house, clock, settings, make_templates(), Throttle(), Passwords(), alerts
-    )
     pages.add_middleware(Guard, public_url=settings.public_url)
     add_error_pages(pages)
     for router in ROUTERS:
         pages.include_router(router)
     pages.add_api_route("/robots.txt", _robots, methods=["GET", "HEAD"])
     pages.mount("/static", _Static(directory=STATIC_FOLDER), name="static")
-    app.mount("/", pages, name="web")
+    return pages
+
+
+def furnish(pages: FastAPI, house: House, clock: Clock, settings: Settings) -> Web:
+    """Give the pages their parts. The routes know none of them, and cost more to make."""
+    alerts = AlertHub(house.store, clock)
+    pages.state.site = Site(house, clock, settings, templates(), Throttle(), Passwords(), alerts)
     return Web(pages, alerts)
 
 

@@ -23,8 +23,12 @@ STATIC_FOLDER: Final = _HERE / "static"
 DESK_LANGUAGE: Final = "en"
 
 
-def make_templates() -> Environment:
-    """The environment of all pages. A name that nobody gave is an error, never an empty place."""
+@lru_cache(maxsize=1)
+def templates() -> Environment:
+    """The environment of all pages. A name that nobody gave is an error, never an empty place.
+
+    One for the process: each keeps what it has compiled, and knows nothing of who asks.
+    """
     made = Environment(
         loader=FileSystemLoader(_HERE / "templates"),
         autoescape=True,

@@ -112,9 +112,18 @@ class Site:
         return who, found[0]
 
 
+@pytest.fixture(scope="module")
+async def chromium(anyio_backend: str) -> AsyncIterator[Browser]:
+    """One browser for a file of tests: starting it costs more than most of them."""
+    async with async_playwright() as driver:
+        browser = await driver.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
+        yield browser
+        await browser.close()
+
+
 @pytest.fixture
-async def site(store: Store) -> AsyncIterator[Site]:
-    """Serve the pages and open a browser; both are gone afterwards."""
+async def site(store: Store, chromium: Browser) -> AsyncIterator[Site]:
+    """Serve the pages; their windows and the server are gone afterwards."""
     street = await make_street(store)
     port = _free_port()
     url = f"http://127.0.0.1:{port}"
@@ -131,15 +140,15 @@ async def site(store: Store) -> AsyncIterator[Site]:
             ws="none",
         )
     )
-    async with web.running(), async_playwright() as driver:
+    async with web.running():
         started = asyncio.Event()
         serving = asyncio.create_task(_serve(server, started))
         await asyncio.wait_for(started.wait(), 10)
-        chromium = await driver.chromium.launch(executable_path=CHROMIUM, args=_FLAGS)
         try:
             yield Site(url, street, web, chromium)
         finally:
-            await chromium.close()
+            for window in chromium.contexts:
+                await window.close()
             web.stop()
             server.should_exit = True
             with suppress(asyncio.CancelledError):

@@ -9,6 +9,7 @@ import pytest
 
 from app.domain.roles import Role
 from tests.browser.conftest import Site
+from tests.browser.test_pages import look_over
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -16,17 +17,15 @@ TEXT = "/templates/text?name=follow_up&channel=email&language=es"
 BAD = "Debe pagar {{iban}} o hablaremos: avisar a su jefe de la lista negra. YA MISMO"
 
 
-@pytest.mark.parametrize("width", [1280, 390])
-async def test_reading_and_writing_a_text(site: Site, width: int) -> None:
+async def test_reading_and_writing_a_text(site: Site) -> None:
     await site.street.neighbour()
-    desk = await site.signed_in(Role.SUPERVISOR, width=width)
+    desk = await site.signed_in(Role.SUPERVISOR, width=390)
     shots = os.environ.get("SHOTS_DIR")
 
     async def look(name: str) -> None:
-        over = "document.documentElement.scrollWidth - document.documentElement.clientWidth"
-        assert await desk.evaluate(over) <= 0, f"{name} sticks out at {width}"
+        await look_over(desk)
         if shots:
-            await desk.screenshot(path=Path(shots) / f"{name}-{width}.png", full_page=True)
+            await desk.screenshot(path=Path(shots) / f"{name}.png", full_page=True)
 
     await desk.goto(f"{site.url}/templates")
     await look("list")

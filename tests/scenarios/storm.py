@@ -34,6 +34,7 @@ import psycopg
 from app.instance import read_instance
 from app.store.embedded import find_postmaster
 from app.store.embedded_setup import read_access
+from tests.places import run_base
 
 ROOT = Path(__file__).resolve().parents[2]
 
@@ -61,7 +62,7 @@ class Storm:
     def __init__(self, seed: int, *, people: int = 60) -> None:
         self.seed = seed
         self.chance = random.Random(seed)
-        self.folder = Path(tempfile.mkdtemp(prefix="saldo-storm-"))
+        self.folder = Path(tempfile.mkdtemp(prefix="saldo-storm-", dir=run_base()))
         self.folder.chmod(0o755)
         self.demo = self.folder / "demo"
         self.home = self.folder / "home"

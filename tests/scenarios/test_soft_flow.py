@@ -30,12 +30,12 @@ OWED = 12_000
 Morning = Callable[[date], Awaitable[None]]
 
 
-async def day_of(street: Street, on: date) -> None:
-    """Eleven in the morning of a day: the lender's word is fresh, the tick comes twice."""
+async def day_of(street: Street, on: date, ticks: int) -> None:
+    """Eleven in the morning of a day: the lender's word is fresh, then so many ticks."""
     at = datetime.combine(on, time(11), MADRID).astimezone(UTC)
     street.hands.go_on(seconds=(at - street.now).total_seconds())
     await street.rows("UPDATE loans SET owed_as_of = :now RETURNING 1", now=street.now)
-    for _ in range(2):
+    for _ in range(ticks):
         await open_cases(street.house, street.now)
         await remind_ahead(street.house, street.now)
         await plan_steps(street.house, street.now)
@@ -43,13 +43,18 @@ async def day_of(street: Street, on: date) -> None:
 
 
 async def live(
-    street: Street, first: date, last: date, morning: Morning | None = None, *skipped: date
+    street: Street,
+    first: date,
+    last: date,
+    morning: Morning | None = None,
+    *skipped: date,
+    ticks: int = 2,
 ) -> None:
-    """From one day to another; `morning` is what people do after the tick."""
+    """From one day to another; `morning` is what people do after the last tick of the day."""
     on = first
     while on <= last:
         if on not in skipped:
-            await day_of(street, on)
+            await day_of(street, on, ticks)
             if morning is not None:
                 await morning(on)
         on += timedelta(days=1)
@@ -117,9 +122,9 @@ async def test_grace_notices_three_calls_and_a_proposal(street: Street) -> None:
 
 async def test_payment_on_any_day_ends_it_at_once(street: Street) -> None:
     who = await borrower(street)
-    await live(street, date(2026, 3, 4), date(2026, 3, 25))
+    await live(street, date(2026, 3, 4), date(2026, 3, 25), ticks=1)
     await street.repaid(who, "paid")
-    await live(street, date(2026, 3, 26), date(2026, 4, 3))
+    await live(street, date(2026, 3, 26), date(2026, 4, 3), ticks=1)
     assert await calendar(street, who) == NOTICES[:4]
     assert await street.value("SELECT close_reason FROM cases") == "paid_elsewhere"
 
@@ -127,7 +132,7 @@ async def test_payment_on_any_day_ends_it_at_once(street: Street) -> None:
 async def test_days_without_anybody_bring_no_burst_and_lose_no_stage(street: Street) -> None:
     who = await borrower(street)
     down = [date(2026, 3, 16) + timedelta(days=n) for n in range(11)]
-    await live(street, date(2026, 3, 4), date(2026, 4, 9), None, *down)
+    await live(street, date(2026, 3, 4), date(2026, 4, 9), None, *down, ticks=1)
     assert await calendar(street, who) == [
         NOTICES[0],
         # Eleven days of silence: one message, the newest.
@@ -197,7 +202,7 @@ async def test_a_missed_shift_is_no_attempt(street: Street) -> None:
         if on in (date(2026, 4, 9), date(2026, 4, 21)):
             await answer(street, who, TaskOutcome.NO_ANSWER)
 
-    await live(street, date(2026, 3, 4), date(2026, 4, 24), only_on_two_days)
+    await live(street, date(2026, 3, 4), date(2026, 4, 24), only_on_two_days, ticks=1)
     assert (await calendar(street, who))[len(NOTICES) :] == [
         ("09.04.", "call_borrower"),
         ("10.04.", "call_borrower"),
@@ -213,7 +218,7 @@ async def test_the_setting_that_closes_the_case_as_failed(street: Street) -> Non
         if "call_borrower" in await street.tasks(who):
             await answer(street, who, TaskOutcome.NO_ANSWER)
 
-    await live(street, date(2026, 3, 4), date(2026, 4, 17), nobody_answers)
+    await live(street, date(2026, 3, 4), date(2026, 4, 17), nobody_answers, ticks=1)
     case = (await street.rows("SELECT state, close_reason, closed_at FROM cases"))[0]
     assert (case.state, case.close_reason) == ("closed", "failed")
     assert case.closed_at.date() == date(2026, 4, 14)

@@ -17,14 +17,18 @@ from app.clock import Clock
 from app.domain.roles import Role
 from app.flows.manage_users import add_user
 from app.flows.sign_in import SESSION_HASH
+from app.settings import Settings
 from app.store import sessions
 from app.store.unit import Store
-from app.web import Web, mount
+from app.web import Web, build_pages, furnish
 from tests.flows.street import PUBLIC, Hands, Street, make_street
 from tests.web.reading import Page
 
 PASSWORD = "a long enough password"
 HOST = "pay.sol.example"
+
+# Production takes a tenth of a second for each comparison, on purpose, and these tests guess a lot.
+_WEAK = PasswordHasher(time_cost=1, memory_cost=64, parallelism=1)
 
 
 class StreetClock(Clock):
@@ -73,6 +77,12 @@ class OpenBrowser(Protocol):
     def __call__(self, *, ip: str = ..., **headers: str) -> Browser: ...
 
 
+@pytest.fixture(autouse=True)
+def weak_hashes(monkeypatch: pytest.MonkeyPatch) -> None:
+    """The same hashes with less work."""
+    monkeypatch.setattr("app.web.passwords.PasswordHasher", lambda: _WEAK)
+
+
 @pytest.fixture
 async def street(store: Store) -> Street:
     """One lender, ready to send and to be paid, and nobody in the street yet."""
@@ -86,8 +96,15 @@ def web(street: Street) -> Web:
 
 
 def web_of(street: Street) -> Web:
-    """Mount the pages on an application of their own."""
-    return mount(FastAPI(), street.house, StreetClock(street.hands), street.house.settings)
+    """The pages with this street behind them, and nobody else's until the next test."""
+    settings = street.house.settings
+    return furnish(_pages(settings.public_url), street.house, StreetClock(street.hands), settings)
+
+
+@lru_cache(maxsize=4)
+def _pages(public_url: str) -> FastAPI:
+    """Made once: learning its routes takes an application a tenth of a second."""
+    return build_pages(Settings(public_url=public_url))
 
 
 @pytest.fixture
@@ -121,8 +138,8 @@ async def sign_in_as(street: Street, browser: OpenBrowser) -> Desk:
 
 @lru_cache(maxsize=1)
 def hashed_password() -> str:
-    """Made once: a hash takes a tenth of a second on purpose."""
-    return PasswordHasher().hash(PASSWORD)
+    """The hash of everybody's password."""
+    return _WEAK.hash(PASSWORD)
 
 
 async def desk_of(

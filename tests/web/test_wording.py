@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 
 import app.web
-from app.web.render import make_templates
+from app.web.render import templates
 from app.web.wording import LANGUAGES, best_language, placeholders, wording_in
 
 WEB = Path(app.web.__file__).parent
@@ -89,11 +89,11 @@ def test_the_first_wish_there_are_words_for(wishes: tuple[str | None, ...], lang
 
 
 def test_every_template_can_be_read_and_none_turns_escaping_off() -> None:
-    templates = make_templates()
-    names = templates.list_templates(extensions=["html"])
+    pages = templates()
+    names = pages.list_templates(extensions=["html"])
     assert len(names) >= 20
     for name in names:
-        templates.get_template(name)
+        pages.get_template(name)
         source = (WEB / "templates" / name).read_text(encoding="utf-8")
         assert "|safe" not in source.replace(" ", ""), name
         assert "autoescape" not in source, name
