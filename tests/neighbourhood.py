@@ -22,7 +22,6 @@ from sqlalchemy import text
 from app.clock import Clock
 from app.domain.ids import LenderId
 from app.flows.house import House
-from app.reference.packs import load_packs
 from app.settings import load_settings
 from app.store.embedded_setup import DatabaseUrls
 from app.store.unit import Store
@@ -34,7 +33,7 @@ from sandbox.texts import DEFAULT_NUMBER, DEFAULT_SID, DEFAULT_TOKEN
 from sandbox.world import World
 from scheduler.timetable import TIMETABLE
 from scheduler.worker import FLOWS
-from tests.rig import make_lender, make_store
+from tests.rig import PACKS, make_lender, make_store
 
 SANDBOX = "http://127.0.0.1:8210"
 PUBLIC = "http://127.0.0.1:8200"
@@ -151,7 +150,7 @@ async def neighbourhood(
     store = make_store(db, size=10)
     try:
         settings = load_settings(public_url=PUBLIC, demo=True, data_dir=folder)
-        house = make_house(settings, store, clock, load_packs(), http)
+        house = make_house(settings, store, clock, PACKS, http)
         lender_id = await make_lender(store, at, **lender)
         async with store.unit(lender_id) as unit:
             sealed = unit.seal("lenders.creditor_iban_enc", lender_id, CREDITOR_IBAN)

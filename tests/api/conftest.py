@@ -17,11 +17,10 @@ from app.clock import Clock, start_warp
 from app.domain.ids import LenderId
 from app.flows.house import House
 from app.flows.make_key import make_key
-from app.reference.packs import load_packs
 from app.settings import Settings
 from app.store.unit import Store
 from app.wiring import make_house
-from tests.rig import make_lender
+from tests.rig import PACKS, make_lender
 
 NOW = datetime(2026, 3, 2, 9, 30, tzinfo=UTC)
 
@@ -79,7 +78,7 @@ def settings(tmp_path: Path) -> Settings:
 async def house(store: Store, clock: Clock, settings: Settings) -> AsyncIterator[House]:
     """The house over a fresh database; without banks most ports stay empty."""
     async with httpx.AsyncClient() as http:
-        yield make_house(settings, store, clock, load_packs(), http)
+        yield make_house(settings, store, clock, PACKS, http)
 
 
 @pytest.fixture(scope="session")

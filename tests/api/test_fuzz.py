@@ -37,7 +37,7 @@ from tests.api.planting import plant
 
 pytestmark = pytest.mark.anyio
 
-EXAMPLES = 8
+EXAMPLES = 6
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

@@ -25,7 +25,13 @@ from app.web import Web, mount
 from tests.flows.street import Neighbour, Street, make_street
 from tests.web.conftest import PASSWORD, StreetClock, hashed_password
 
-_NAMES: Final = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+_NAMES: Final = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 CHROMIUM: Final = next(filter(None, map(shutil.which, _NAMES)), None)
 
 # Without a browser there is nothing to look at; .ci/run installs one and insists on it.

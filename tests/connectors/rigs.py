@@ -152,10 +152,6 @@ class BankRig:
     def seen(self) -> list[Exchange]:
         return self.scene.recorder.seen
 
-    def asked_of_banks(self) -> int:
-        """How many of the requests so far had a bank asked for something."""
-        return len(self.seen)
-
     def given(self) -> dict[str, Any]:
         """The settings of the connector."""
         return {"banks": self.bank_list}

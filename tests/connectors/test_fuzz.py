@@ -33,8 +33,7 @@ JSON = st.recursive(
         ["EUR", "12.34", "valid", "RCVD", "ACSC", "CONSENT_INVALID", "interimAvailable",
          "LN", "EX", "READY", "EXPIRED", "RateLimitError", ANY_ID, "2026-11-21T08:00:00Z",
          "https://bank.example/x", "http://127.0.0.1/y", "2026-11-21", "delivered",
-         "QUEUE", "53", "0", "ITAV", "CLBD", "AUTHORIZED", "FINISHED", "REFRESHING", "FAILED",
-         "UPDATED", "SESSION_EXPIRED", "es-luz-ob", "CHECKING", "depository", "-3", 110.5]
+         "QUEUE", "53", "0", "ITAV", "CLBD", "AUTHORIZED"]
     ),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
@@ -50,11 +49,7 @@ JSON = st.recursive(
              "link", "agreement", "accepted", "access_valid_for_days", "type", "summary",
              "access", "access_expires", "refresh", "refresh_expires", "balance_amount",
              "balance_type", "credit_limit", "session_id", "uid", "account_id", "valid_until",
-             "authorization_id", "url", "cash_account_type", "user_id", "balanceRefreshId",
-             "providerConsents", "providerName", "accountIds", "sessionExpiryDate", "refreshed",
-             "availableBalanceExcludingCredit", "availableBalanceIncludingCredit",
-             "bookedBalance", "creditLimit", "currencyCode", "value", "scale", "unscaledValue",
-             "valueInMinorUnit", "available", "current", "limit", "iso_currency_code"]
+             "authorization_id", "url", "cash_account_type"]
         ),
         inner,
         max_size=6,
@@ -100,7 +95,7 @@ def only_our_errors(answer: tuple[int, bytes, dict[str, str]], attempts: Attempt
     asyncio.run(run())
 
 
-FUZZ = settings(deadline=None, max_examples=100, suppress_health_check=[HealthCheck.too_slow])
+FUZZ = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
 
 
 @pytest.fixture(scope="module", autouse=True)

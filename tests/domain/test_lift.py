@@ -12,7 +12,7 @@ from hypothesis import strategies as st
 
 from app.domain.lift import Lift, Outcomes, believable, differ, evidence, lift
 
-RUNS = 1_000
+RUNS = 600
 CASES = 1_500
 PEEK_EVERY = 25
 

@@ -37,7 +37,6 @@ from app.flows.step_cases import step_cases
 from app.flows.watch_promises import watch_promises
 from app.flows.work_task import give_back_tasks
 from app.ports import AggregationPort, Presence
-from app.reference.packs import load_packs
 from app.settings import Settings
 from app.store import jobs
 from app.store.keys import new_id
@@ -47,7 +46,7 @@ from app.store.tables import accounts, consent_requests, consents, lenders, read
 from app.store.tables import read_attempts as attempts
 from app.store.unit import Store, Unit
 from tests.flows.outside import Carrier, Consents, LenderSystem, PayBank, PostOffice
-from tests.rig import make_lender
+from tests.rig import PACKS, make_lender
 
 # A Tuesday, eleven in the morning in Madrid.
 MORNING = datetime(2026, 3, 3, 10, 0, tzinfo=UTC)
@@ -431,7 +430,7 @@ async def make_street(store: Store, **lender: Any) -> Street:
     house = House(
         store=store,
         settings=Settings(public_url=PUBLIC),
-        packs=load_packs(),
+        packs=PACKS,
         aggregations={"berlin_group": cast("AggregationPort", guard(grants, "berlin_group"))},
         payments={"berlin_group": guard(bank, "berlin_group")},
         messages={"twilio": guard(carrier, "twilio")},

@@ -34,7 +34,7 @@ from tests.flows.street import BORN, HERE, Neighbour, Street
 pytestmark = [pytest.mark.anyio, pytest.mark.storm]
 
 SEEDS = [int(seed) for seed in os.environ.get("STORM_SEEDS", "1 6").split()]
-STEPS = 100
+STEPS = 75
 
 
 async def _fine() -> None:

@@ -7,7 +7,7 @@ import pytest
 from tests.scenarios.storm import run
 
 SEED = 11
-KILLS = 8
+KILLS = 6
 
 
 @pytest.mark.storm

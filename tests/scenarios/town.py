@@ -26,7 +26,6 @@ from app.domain.ids import LoanId
 from app.domain.message import Channel
 from app.flows.house import House
 from app.ports import AggregationPort
-from app.reference.packs import load_packs
 from app.settings import Settings
 from app.store.tables import lenders
 from app.store.unit import Store
@@ -36,7 +35,7 @@ from tests.flows.account_bank import AccountBank
 from tests.flows.desk_people import Desk
 from tests.flows.outside import Carrier, LenderSystem, PayBank, PostOffice
 from tests.flows.street import PUBLIC, Hands, Street
-from tests.rig import make_lender
+from tests.rig import PACKS, make_lender
 
 FIRST_DAY = datetime(2026, 3, 2, 3, tzinfo=UTC)
 # Jobs that defer jobs for longer than this do so for ever.
@@ -312,7 +311,7 @@ async def make_town(store: Store, seed: int) -> Town:
     house = House(
         store=store,
         settings=Settings(public_url=PUBLIC),
-        packs=load_packs(),
+        packs=PACKS,
         aggregations={"berlin_group": cast("AggregationPort", guard(accounts, "berlin_group"))},
         payments={"berlin_group": guard(bank, "berlin_group")},
         messages={"twilio": guard(carrier, "twilio")},

@@ -16,7 +16,6 @@ from app.flows.finish_bank_consent import Back, BankConsentFinished, finish_bank
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.request_consent import request_consent
 from app.ports import Presence
-from app.reference.packs import load_packs
 from app.settings import load_settings
 from app.web import mount
 from app.wiring import make_house
@@ -26,6 +25,7 @@ from sandbox.bank_list import as_enable_banking_toml
 from sandbox.faces.eb_wire import APP_ID, ROOT, customer_key
 from sandbox.moods import ConsentMood, Mood
 from tests.neighbourhood import PUBLIC, SANDBOX, Neighbourhood
+from tests.rig import PACKS
 from tests.web.test_consent import Asked, TwoSites
 
 pytestmark = pytest.mark.anyio
@@ -51,7 +51,7 @@ async def asked(
         public_url=PUBLIC, demo=True, data_dir=tmp_path, aggregation_connector="enable_banking"
     )
     async with _http.client(transport=hood.outside) as http:
-        house = make_house(settings, hood.store, hood.clock, load_packs(), http)
+        house = make_house(settings, hood.store, hood.clock, PACKS, http)
         hood = replace(hood, house=house)
         person = hood.world.add_person(opening_minor=500_000, phone="+34600111222")
         wanted = BorrowerWanted("B-1", person.name, "ES", "es", phone=Phone.parse(person.phone))
