@@ -24,6 +24,7 @@ from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, Settin
 
 from app.domain.delinquency import Buckets
 from app.domain.errors import Invalid, Misconfigured
+from app.domain.routes import Routes
 
 PREFIX = "SALDO_"
 KEY_BYTES = 32
@@ -162,6 +163,13 @@ class Settings(BaseSettings):
         default="berlin_group", description="Connector for payment initiation."
     )
     message_connector: str = Field(default="twilio", description="Connector for SMS.")
+    message_routes: str = Field(
+        default="",
+        description="Connectors for SMS by the country of the number, the first choice first: "
+        "ES=smsapi,twilio; PL=smsapi. Other countries go by what * names, or by "
+        "SALDO_MESSAGE_CONNECTOR. The next one is asked only when the one before surely took "
+        "nothing.",
+    )
     email_connector: str = Field(
         default="smtp",
         description="Connector for e-mail. Without its own settings no e-mail leaves; everything "
@@ -270,6 +278,15 @@ class Settings(BaseSettings):
             raise ValueError(error.message) from None
         return value
 
+    @field_validator("message_routes")
+    @classmethod
+    def _check_routes(cls, value: str) -> str:
+        try:
+            Routes.parse(value, usual="twilio")
+        except Invalid as error:
+            raise ValueError(error.message) from None
+        return value
+
     @field_validator("hash_key")
     @classmethod
     def _check_hash_key(cls, value: SecretStr) -> SecretStr:
@@ -288,6 +305,11 @@ class Settings(BaseSettings):
             message = "must begin with https:// unless it names this machine itself"
             raise ValueError(message)
         return value.rstrip("/")
+
+    @property
+    def text_routes(self) -> Routes:
+        """The connectors for SMS by country."""
+        return Routes.parse(self.message_routes, usual=self.message_connector)
 
     @model_validator(mode="after")
     def _check_whole(self) -> Settings:

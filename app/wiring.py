@@ -86,7 +86,11 @@ def make_house(
         packs=packs,
         aggregations=_slot(found, settings.aggregation_connector, "aggregation", settings, wire),
         payments=_slot(found, settings.payment_connector, "payments", settings, wire),
-        messages=_slot(found, settings.message_connector, "messages", settings, wire),
+        messages={
+            name: port
+            for named in settings.text_routes.providers
+            for name, port in _slot(found, named, "messages", settings, wire).items()
+        },
         emails=_slot(found, settings.email_connector, "emails", settings, wire),
         lender_hooks=_lender_hooks(found, wire),
         real_now=clock.real_now,

@@ -19,7 +19,6 @@ from sandbox.faces.mailboxes import Mailboxes
 from sandbox.faces.pages import ROOT, see_other
 from sandbox.faces.phones import Phones
 from sandbox.faces.smsapi import Smsapi
-from sandbox.faces.truelayer import TrueLayer
 from sandbox.faces.twilio import Twilio
 from sandbox.faces.vonage import Vonage
 from sandbox.faces.wire import SERVER_SEND
@@ -47,7 +46,6 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
         *BankPages(world).routes(),
         *EnableBanking(world).routes(),
         *GoCardless(world).routes(),
-        *TrueLayer(world).routes(),
         *Twilio(world).routes(),
         *Infobip(world).routes(),
         *Smsapi(world).routes(),

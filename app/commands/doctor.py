@@ -145,7 +145,7 @@ def _connectors(settings: Settings) -> list[Finding]:
     for slot, name in (
         ("aggregation", settings.aggregation_connector),
         ("payments", settings.payment_connector),
-        ("messages", settings.message_connector),
+        *(("messages", name) for name in settings.text_routes.providers),
         ("emails", settings.email_connector),
     ):
         connector = known.get(name)

@@ -10,14 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.domain.errors import Conflict, Invalid
-from sandbox.bank_list import (
-    SECRET_ID,
-    SECRET_KEY,
-    as_gocardless_toml,
-    as_toml,
-    as_truelayer_toml,
-)
-from sandbox.faces import tl_wire
+from sandbox.bank_list import SECRET_ID, SECRET_KEY, as_gocardless_toml, as_toml
 
 _CHOICE = "providers"
 
@@ -53,17 +46,6 @@ PROVIDERS: Mapping[str, Row] = {
         },
         lambda _: as_gocardless_toml(),
         "SALDO_GOCARDLESS_BANKS",
-    ),
-    "truelayer": Row(
-        lambda sandbox: {
-            "SALDO_AGGREGATION_CONNECTOR": "truelayer",
-            "SALDO_TRUELAYER_AUTH_URL": f"{sandbox}{tl_wire.AUTH}",
-            "SALDO_TRUELAYER_API_URL": f"{sandbox}{tl_wire.API}",
-            "SALDO_TRUELAYER_CLIENT_ID": tl_wire.CLIENT_ID,
-            "SALDO_TRUELAYER_CLIENT_SECRET": tl_wire.CLIENT_SECRET,
-        },
-        lambda _: as_truelayer_toml(),
-        "SALDO_TRUELAYER_BANKS",
     ),
 }
 USUAL = "berlin_group"

@@ -28,6 +28,7 @@ from app.domain.errors import (
 )
 from app.domain.ids import EmailAddress, LenderId, Phone
 from app.domain.message import MESSAGE, CancelReason, Channel, MessageState
+from app.domain.routes import next_provider
 from app.flows.ask_owed import give_up_asking
 from app.flows.cancel_messages import cancel_messages
 from app.flows.house import House
@@ -100,6 +101,8 @@ class _Claim:
     message_id: UUID
     claimed_at: datetime
     connector: str
+    only_one: bool
+    """No attempt before this one may have left: when this one did not either, none has."""
     outgoing: OutgoingSms | OutgoingEmail
 
 
@@ -207,11 +210,11 @@ async def _claim(
     """
     claimed_at = house.real_now()
     channel = Channel(message.channel)
-    connector = house.connector_of(channel)
     # The last look may have filled its words anew.
     message = await lock_message(unit, message.id)
     person = await lock_borrower(unit, message.borrower_id)
     address = _address_now(unit, person, channel)
+    connector = _connector(house, message, address)
     await move(
         unit,
         messages,
@@ -220,6 +223,7 @@ async def _claim(
         "claim",
         claimed_at=claimed_at,
         connector=connector,
+        bound=True,
         to_enc=unit.seal("messages.to_enc", message.id, address),
         attempts=messages.c.attempts + 1,
         case_ids=list(leave.case_ids),
@@ -248,7 +252,19 @@ async def _claim(
             sent_after=claimed_at,
         )
         ready = replace(sms, to=Phone(address))
-    return _Claim(LenderId(message.lender_id), message.id, claimed_at, connector, ready)
+    only_one = not message.bound
+    return _Claim(LenderId(message.lender_id), message.id, claimed_at, connector, only_one, ready)
+
+
+def _connector(house: House, message: Row[Any], address: str) -> str:
+    """Who carries it: whoever may have it already, else the next on the way to this number."""
+    if message.channel == Channel.EMAIL.value:
+        return message.connector if message.bound else house.settings.email_connector
+    return next_provider(
+        house.route_to(Phone(address)),
+        bound_to=message.connector if message.bound else None,
+        missed=message.missed,
+    )
 
 
 def _address_now(unit: Unit, person: Row[Any], channel: Channel) -> str:
@@ -330,12 +346,24 @@ async def _arrived(house: House, now: datetime, claim: _Claim, receipt: SendRece
 
 
 async def _not_sent(house: House, now: datetime, claim: _Claim, wait: timedelta | None) -> Left:
-    """Surely nothing left: back into the queue, to be looked at for the last time again."""
+    """Surely nothing left: back into the queue, to be looked at for the last time again.
+
+    It is free to go by another provider, unless an attempt before this one may have left.
+    """
     pause = min(max(wait or _SHORTEST_WAIT, _SHORTEST_WAIT), _LONGEST_WAIT)
     async with house.store.unit(claim.lender_id) as unit:
         message = await lock_message(unit, claim.message_id)
         if _still_ours(message, claim):
-            await move(unit, messages, message.id, MESSAGE, "not_sent", next_look_at=now + pause)
+            await move(
+                unit,
+                messages,
+                message.id,
+                MESSAGE,
+                "not_sent",
+                bound=not claim.only_one,
+                missed=messages.c.missed + 1,
+                next_look_at=now + pause,
+            )
             await write_line(unit, now, message, MessageState.QUEUED, reason="not_sent")
     return Left.LATER
 

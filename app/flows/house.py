@@ -8,9 +8,10 @@ from datetime import datetime
 from typing import TypeVar
 
 from app.domain.errors import Misconfigured
-from app.domain.message import Channel
+from app.domain.ids import Phone
 from app.ports import AggregationPort, EmailPort, LenderHookPort, MessagePort, PaymentPort
 from app.reference.packs import PackBook
+from app.reference.places import country_of_number
 from app.reference.templates import TemplateBook, load_templates
 from app.settings import Settings
 from app.store.unit import Store
@@ -53,11 +54,13 @@ class House:
         """The e-mail port of one connector. Raises `Misconfigured` when it is not set up."""
         return _pick(self.emails, connector, "SALDO_EMAIL_CONNECTOR")
 
-    def connector_of(self, channel: Channel) -> str:
-        """The connector that carries a channel, as the settings name it."""
-        if channel is Channel.EMAIL:
-            return self.settings.email_connector
-        return self.settings.message_connector
+    def route_to(self, phone: Phone) -> tuple[str, ...]:
+        """The connectors for a text to this number that are set up, the first choice first.
+
+        All that the settings name where none of them is: whoever calls the first is told why.
+        """
+        named = self.settings.text_routes.to(country_of_number(phone))
+        return tuple(name for name in named if name in self.messages) or named
 
     def carries_email(self) -> bool:
         """Is e-mail set up at all? A lender may well do without."""

@@ -14,6 +14,8 @@ from phonenumbers import timezone
 from app.domain.ids import Phone
 
 _UNKNOWN = "Etc/Unknown"
+# How phonenumbers calls the region of satellite and other worldwide numbers.
+_NO_COUNTRY = "001"
 
 
 def zones_of(phone: Phone | None, country: str | None) -> frozenset[str]:
@@ -26,6 +28,16 @@ def zones_of(phone: Phone | None, country: str | None) -> frozenset[str]:
     at_home = country_zones(country or "")
     by_number = frozenset[str]() if phone is None else _number_zones(phone)
     return (at_home & by_number) or (at_home | by_number)
+
+
+def country_of_number(phone: Phone) -> str | None:
+    """The country that a number was given out in (ISO 3166 alpha-2), if that is one country."""
+    try:
+        parsed = phonenumbers.parse(phone.reveal())
+    except phonenumbers.NumberParseException:
+        return None
+    found: str | None = phonenumbers.region_code_for_number(parsed)
+    return None if found == _NO_COUNTRY else found
 
 
 @lru_cache(maxsize=512)

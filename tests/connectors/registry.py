@@ -16,7 +16,6 @@ from tests.connectors.rig_enable_banking import EnableBankingRig
 from tests.connectors.rig_gocardless import GoCardlessRig
 from tests.connectors.rig_infobip import InfobipRig
 from tests.connectors.rig_smsapi import SmsapiRig
-from tests.connectors.rig_truelayer import TrueLayerRig
 from tests.connectors.rig_vonage import VonageRig
 from tests.connectors.rigs import MONDAY, SMALL, BankRig, TwilioRig
 
@@ -25,7 +24,6 @@ BANK_RIGS: dict[str, type[BankRig]] = {
     "berlin_group": BankRig,
     "enable_banking": EnableBankingRig,
     "gocardless": GoCardlessRig,
-    "truelayer": TrueLayerRig,
 }
 MESSAGE_RIGS: dict[str, type[TwilioRig]] = {
     "infobip": InfobipRig,

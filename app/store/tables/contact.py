@@ -81,6 +81,8 @@ messages = tenant_table(
     moment("sent_at", optional=True),
     moment("ended_at", optional=True),
     words("connector", optional=True),
+    flag("bound"),  # to its connector: an attempt there may have left
+    count("missed"),  # attempts that surely left nothing
     words("provider_ref", optional=True),
     words("error_code", default=""),
     words("cancel_reason", optional=True),
