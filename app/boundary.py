@@ -34,6 +34,7 @@ WRITES = frozenset(
     {
         "begin_consent",
         "came_back",
+        "renew",
         "end_consent",
         "create_payment",
         "cancel_payment",

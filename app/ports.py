@@ -174,6 +174,20 @@ class ComingBackPort(Protocol):
         ...
 
 
+@runtime_checkable
+class RenewingPort(Protocol):
+    """Beside `AggregationPort`, where a grant lasts for minutes and is exchanged for the next one.
+
+    The exchange spends it: one makes it at a time, and keeps the next one before it is used.
+    """
+
+    def renewal_due(self, grant: Grant) -> bool: ...
+
+    async def renew(self, grant: Grant) -> Grant:
+        """Raises ConsentGone when it is over, OutcomeUnknown when the answer was lost."""
+        ...
+
+
 # ---------------------------------------------------------------- payments
 
 

@@ -19,6 +19,8 @@ from sandbox.faces.mailboxes import Mailboxes
 from sandbox.faces.pages import ROOT, see_other
 from sandbox.faces.phones import Phones
 from sandbox.faces.smsapi import Smsapi
+from sandbox.faces.tink import Tink
+from sandbox.faces.truelayer import TrueLayer
 from sandbox.faces.twilio import Twilio
 from sandbox.faces.vonage import Vonage
 from sandbox.faces.wire import SERVER_SEND
@@ -46,6 +48,8 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
         *BankPages(world).routes(),
         *EnableBanking(world).routes(),
         *GoCardless(world).routes(),
+        *Tink(world).routes(),
+        *TrueLayer(world).routes(),
         *Twilio(world).routes(),
         *Infobip(world).routes(),
         *Smsapi(world).routes(),

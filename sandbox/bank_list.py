@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from sandbox.banks import BANKS, LimitWord, institution_id
+from sandbox.banks import BANKS, Bank, LimitWord, institution_id, provider_id
 
 # The one customer of the aggregator.
 SECRET_ID = "6e1f0c1e-5a1d-4c3b-9d2e-0a5a1d0c0001"  # noqa: S105 - as the key below
@@ -63,6 +63,47 @@ def as_enable_banking_toml() -> str:
         lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
         lines.append(f"maximum_consent_validity = {bank.consent_days * 86_400}")
         lines.append('required_psu_headers = ["Psu-Ip-Address", "Psu-User-Agent"]')
+        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables) + "\n"
+
+
+def tink_name(bank: Bank) -> str:
+    """The bank as a provider of Tink."""
+    return f"{bank.country.lower()}-{bank.id}-ob"
+
+
+def as_tink_toml() -> str:
+    """The same banks for a client of Tink."""
+    tables = []
+    for bank in BANKS:
+        words = {
+            "id": bank.id,
+            "name": bank.name,
+            "country": bank.country,
+            "time_zone": bank.time_zone,
+            "provider_name": tink_name(bank),
+            "locale": f"{bank.country.lower()}_{bank.country}",
+        }
+        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
+        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables) + "\n"
+
+
+def as_truelayer_toml() -> str:
+    """The same banks for a client of TrueLayer."""
+    tables = []
+    for bank in BANKS:
+        words = {
+            "id": bank.id,
+            "name": bank.name,
+            "country": bank.country,
+            "time_zone": bank.time_zone,
+            "provider_id": provider_id(bank),
+        }
+        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
+        lines.append(f"consent_days = {bank.consent_days}")
         lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
         tables.append("\n".join(lines))
     return "\n\n".join(tables) + "\n"

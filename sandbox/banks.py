@@ -224,3 +224,8 @@ BY_ID: dict[str, Bank] = {bank.id: bank for bank in BANKS}
 def institution_id(bank: Bank) -> str:
     """How aggregators call the bank."""
     return f"{bank.id.upper()}_{bank.bic}"
+
+
+def provider_id(bank: Bank) -> str:
+    """How TrueLayer calls the bank."""
+    return f"xs2a-{bank.country.lower()}-{bank.id}"

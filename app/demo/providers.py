@@ -10,7 +10,15 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from app.domain.errors import Conflict, Invalid
-from sandbox.bank_list import SECRET_ID, SECRET_KEY, as_gocardless_toml, as_toml
+from sandbox.bank_list import (
+    SECRET_ID,
+    SECRET_KEY,
+    as_gocardless_toml,
+    as_tink_toml,
+    as_toml,
+    as_truelayer_toml,
+)
+from sandbox.faces import tink, tink_wire, tl_wire
 
 _CHOICE = "providers"
 
@@ -46,6 +54,28 @@ PROVIDERS: Mapping[str, Row] = {
         },
         lambda _: as_gocardless_toml(),
         "SALDO_GOCARDLESS_BANKS",
+    ),
+    "tink": Row(
+        lambda sandbox: {
+            "SALDO_AGGREGATION_CONNECTOR": "tink",
+            "SALDO_TINK_BASE_URL": f"{sandbox}{tink.ROOT}",
+            "SALDO_TINK_LINK_URL": f"{sandbox}{tink.LINK}",
+            "SALDO_TINK_CLIENT_ID": tink_wire.CLIENT_ID,
+            "SALDO_TINK_CLIENT_SECRET": tink_wire.CLIENT_SECRET,
+        },
+        lambda _: as_tink_toml(),
+        "SALDO_TINK_BANKS",
+    ),
+    "truelayer": Row(
+        lambda sandbox: {
+            "SALDO_AGGREGATION_CONNECTOR": "truelayer",
+            "SALDO_TRUELAYER_AUTH_URL": f"{sandbox}{tl_wire.AUTH}",
+            "SALDO_TRUELAYER_API_URL": f"{sandbox}{tl_wire.API}",
+            "SALDO_TRUELAYER_CLIENT_ID": tl_wire.CLIENT_ID,
+            "SALDO_TRUELAYER_CLIENT_SECRET": tl_wire.CLIENT_SECRET,
+        },
+        lambda _: as_truelayer_toml(),
+        "SALDO_TRUELAYER_BANKS",
     ),
 }
 USUAL = "berlin_group"

@@ -31,6 +31,7 @@ from app.domain.errors import (
 )
 from app.domain.ids import LenderId, Secret
 from app.flows.cancel_payment import cancel_at_bank
+from app.flows.fresh_grant import fresh_grant
 from app.flows.house import House
 from app.flows.side_by_side import side_by_side
 from app.flows.tell_lender import LenderEvent
@@ -276,9 +277,18 @@ async def _revoke(house: House, row: Taken) -> OutboxState:
             # Given up, and put into force after all before the bank heard of it.
             return OutboxState.CANCELLED
         token = Secret(unit.open("consents.token_enc", consent.id, consent.token_enc))
-    await house.aggregation(consent.connector).end_consent(Grant(consent.bank_id, token))
+    await _end_at_bank(house, LenderId(row.lender_id), consent, token)
     async with house.store.unit(LenderId(row.lender_id)) as unit:
         await unit.conn.execute(
             update(consents).where(consents.c.id == row.subject_id).values(token_enc=None)
         )
     return OutboxState.DONE
+
+
+async def _end_at_bank(house: House, lender_id: LenderId, consent: Row[Any], token: Secret) -> None:
+    grant, connector = Grant(consent.bank_id, token), consent.connector
+    try:
+        grant = await fresh_grant(house, lender_id, consent.id, connector, grant)
+    except ConsentGone:
+        return
+    await house.aggregation(connector).end_consent(grant)

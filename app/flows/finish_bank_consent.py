@@ -15,6 +15,7 @@ from app.domain.ids import LenderId
 from app.flows.activate_consent import activate_consent, still_meant
 from app.flows.bank_book import bank_book
 from app.flows.end_consent import end_consent
+from app.flows.fresh_grant import fresh_grant
 from app.flows.house import House
 from app.flows.read_for_scoring import read_for_scoring
 from app.ports import ComingBackPort, FoundAccount, Grant, GrantNow, GrantState, Presence
@@ -106,6 +107,7 @@ async def confirm_consent(
     try:
         if returned and isinstance(port, ComingBackPort):
             grant = await _came_back(house, now, lender_id, consent_id, port, grant, returned)
+        grant = await fresh_grant(house, lender_id, consent_id, consent.connector, grant)
         status = await port.grant_now(grant)
         if status.state is GrantState.ACTIVE:
             listed = await port.accounts(grant, presence)

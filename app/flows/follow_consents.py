@@ -19,6 +19,7 @@ from app.domain.ids import LenderId
 from app.flows.actors import ROBOT
 from app.flows.end_consent import end_consent
 from app.flows.finish_bank_consent import Back, confirm_consent
+from app.flows.fresh_grant import fresh_grant
 from app.flows.house import House
 from app.flows.side_by_side import side_by_side
 from app.ports import Grant, GrantState
@@ -169,7 +170,9 @@ async def _follow_active(
         token = token_of(unit, consent)
     if token is None:
         return False
-    said = await house.aggregation(consent.connector).grant_now(Grant(consent.bank_id, token))
+    grant = Grant(consent.bank_id, token)
+    grant = await fresh_grant(house, lender_id, consent.id, consent.connector, grant, ask=True)
+    said = await house.aggregation(consent.connector).grant_now(grant)
     async with house.store.unit(lender_id) as unit:
         await _give_up_scoring(unit, now, consent_id=consent.id)
         if said.state is GrantState.ENDED:

@@ -18,13 +18,14 @@ from uuid import UUID
 import structlog
 
 from app.domain.errors import Misconfigured, Refused, SaldoError, Unreadable
-from app.domain.ids import Secret
+from app.domain.ids import LenderId, Secret
 from app.domain.read_planner import (
     UNATTENDED_WINDOW,
     PlanQuestion,
     window_open,
 )
 from app.flows.bank_book import BankBook, bank_book
+from app.flows.fresh_grant import fresh_grant
 from app.flows.house import House
 from app.flows.next_slot import next_or_end
 from app.flows.record_readings import Answer, Asked, ReadTally, record_readings
@@ -146,27 +147,46 @@ def _call(unit: Unit, one: Standing, attempt_id: UUID) -> Asked | None:
 
 
 async def _ask_all(house: House, asked: Sequence[Asked]) -> list[Answer]:
-    """One request for each, a bounded number at a time, in the order given."""
+    """One request for each, a bounded number at a time, in the order given.
+
+    The accounts of one consent are asked for one after the other: its grant may have to be
+    exchanged first, and only once.
+    """
     answers: list[Answer | None] = [None] * len(asked)
-    waiting = iter(enumerate(asked))
+    together: dict[UUID, list[tuple[int, Asked]]] = {}
+    for place, one in enumerate(asked):
+        together.setdefault(one.standing.consent_id, []).append((place, one))
+    waiting = iter(together.values())
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(house.settings.read_concurrency, len(asked))):
+        for _ in range(min(house.settings.read_concurrency, len(together))):
             group.create_task(_ask_some(house, waiting, answers))
     return [answer for answer in answers if answer is not None]
 
 
 async def _ask_some(
-    house: House, waiting: Iterator[tuple[int, Asked]], answers: list[Answer | None]
+    house: House, waiting: Iterator[list[tuple[int, Asked]]], answers: list[Answer | None]
 ) -> None:
-    for place, one in waiting:
-        try:
-            port = house.aggregation(one.standing.connector)
-            answers[place] = await port.balances(one.grant, one.ref, None)
-        except Misconfigured as error:
-            log.warning("connector_missing", setting=error.setting)
-            answers[place] = error
-        except Refused as error:
-            # A value in the answer that no rule of ours accepts.
-            answers[place] = Unreadable(f"the answer was refused ({error.code})")
-        except SaldoError as error:
-            answers[place] = error
+    for of_one_consent in waiting:
+        for place, one in of_one_consent:
+            answers[place] = await _ask(house, one)
+
+
+async def _ask(house: House, one: Asked) -> Answer:
+    standing = one.standing
+    try:
+        grant = await fresh_grant(
+            house,
+            LenderId(standing.lender_id),
+            standing.consent_id,
+            standing.connector,
+            one.grant,
+        )
+        return await house.aggregation(standing.connector).balances(grant, one.ref, None)
+    except Misconfigured as error:
+        log.warning("connector_missing", setting=error.setting)
+        return error
+    except Refused as error:
+        # A value in the answer that no rule of ours accepts.
+        return Unreadable(f"the answer was refused ({error.code})")
+    except SaldoError as error:
+        return error

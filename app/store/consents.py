@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, or_, select, update
 
 from app.domain.consent import ConsentState
 from app.domain.errors import NotFound
@@ -138,7 +138,38 @@ async def keep_token(unit: Unit, consent_id: UUID, token: Secret) -> None:
     """Keep the provider's token of a consent, sealed, in place of the one before."""
     sealed = unit.seal("consents.token_enc", consent_id, token.reveal())
     await unit.conn.execute(
-        update(consents).where(consents.c.id == consent_id).values(token_enc=sealed)
+        update(consents)
+        .where(consents.c.id == consent_id)
+        .values(token_enc=sealed, renewing_since=None)
+    )
+
+
+async def claim_renewal(
+    unit: Unit, consent_id: UUID, real_now: datetime, stale: datetime
+) -> Secret | None:
+    """The right to exchange the token, with the newest one; None while somebody else has it.
+
+    A claim from before `stale` belongs to a process that is gone. Both are real time.
+    """
+    row = (
+        await unit.conn.execute(
+            update(consents)
+            .where(
+                consents.c.id == consent_id,
+                consents.c.token_enc.is_not(None),
+                or_(consents.c.renewing_since.is_(None), consents.c.renewing_since <= stale),
+            )
+            .values(renewing_since=real_now)
+            .returning(consents.c.id, consents.c.token_enc)
+        )
+    ).one_or_none()
+    return None if row is None else token_of(unit, row)
+
+
+async def drop_claim(unit: Unit, consent_id: UUID) -> None:
+    """Give the right to exchange the token back; the token stays as it is."""
+    await unit.conn.execute(
+        update(consents).where(consents.c.id == consent_id).values(renewing_since=None)
     )
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import re
-from ipaddress import ip_address
 from typing import Any
 from urllib.parse import quote, urljoin, urlsplit
 from uuid import UUID
@@ -17,6 +16,7 @@ from app.domain.ids import derive_key
 from app.ports import Bank, Presence, Wire
 from connectors._exchange import Call, exchange, mask_text, read_json, unreadable
 from connectors._http import tls_context
+from connectors._presence import address_of
 from connectors._stated import page_address
 from connectors.berlin_group import refusals
 from connectors.berlin_group.profile import BankRoute, PresenceHeaders, Settings, load_banks
@@ -156,16 +156,7 @@ def presence_headers(
     profile = route.profile.presence
     if presence is None or (profile is PresenceHeaders.CREATION and not creation):
         return {}
-    try:
-        address = ip_address(presence.ip.partition("%")[0])
-    except ValueError:
-        raise Declined(
-            "the borrower's address is not an IP address",
-            reason="PRESENCE_UNREADABLE",
-            connector=NAME,
-            operation="presence",
-        ) from None
-    headers = {"PSU-IP-Address": str(address)}
+    headers = {"PSU-IP-Address": address_of(presence, NAME)}
     agent = "".join(c for c in presence.user_agent if " " <= c <= "~")[:256].strip()
     if agent and profile is PresenceHeaders.FULL:
         headers["PSU-User-Agent"] = agent

@@ -5,7 +5,6 @@ from __future__ import annotations
 import re
 from collections.abc import Mapping
 from datetime import UTC, datetime, time, timedelta
-from ipaddress import ip_address
 from typing import Any
 
 import httpx
@@ -26,6 +25,7 @@ from app.ports import (
     Wire,
 )
 from connectors._exchange import Call, exchange, read_json, unreadable
+from connectors._presence import address_of
 from connectors._stated import page_address
 from connectors.enable_banking import refusals
 from connectors.enable_banking.balances import answer_of
@@ -270,16 +270,7 @@ def authorisation_body(ask: ConsentAsk, route: BankRoute, now: datetime) -> dict
 
 def presence_headers(route: BankRoute, presence: Presence) -> dict[str, str]:
     """All the headers this bank wants about the borrower who is there, or none of them."""
-    try:
-        address = ip_address(presence.ip.partition("%")[0])
-    except ValueError:
-        raise Declined(
-            "the borrower's address is not an IP address",
-            reason="PRESENCE_UNREADABLE",
-            connector=NAME,
-            operation="presence",
-        ) from None
-    headers = {"Psu-Ip-Address": str(address)}
+    headers = {"Psu-Ip-Address": address_of(presence, NAME)}
     agent = "".join(c for c in presence.user_agent if " " <= c <= "~")[:256].strip()
     if agent:
         headers["Psu-User-Agent"] = agent

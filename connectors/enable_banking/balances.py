@@ -1,22 +1,19 @@
 """Balances and accounts as the vendor states them, mapped without choosing.
 
-The vendor has no flag for a credit limit in a balance; the account states its limit beside it. So
-the two are compared: an available balance that is higher than the booked one, or that has none
-beside it, has the limit taken off. One that is not higher is left to the rule for balances that
-say nothing (app/domain/balance.py), which never lets it be more than the booked one.
+The vendor has no flag for a credit limit in a balance; the account states its limit beside it,
+which is taken off (connectors/_credit.py).
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from dataclasses import dataclass, replace
 from datetime import UTC, tzinfo
 from typing import Any
 
 from app.domain.balance import BalanceEntry
-from app.domain.errors import Invalid, Unreadable
+from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
+from connectors._credit import Limit, without_limit
 from connectors._stated import (
     MOST_ACCOUNTS,
     NOT_MONEY,
@@ -41,18 +38,6 @@ KINDS = {
     "VALU": "valueDate",
     "OTHR": "other",
 }
-_AVAILABLE = ("interimAvailable", "closingAvailable", "forwardAvailable", "expected")
-_BOOKED = ("interimBooked", "closingBooked")
-
-
-@dataclass(frozen=True, slots=True)
-class Limit:
-    """The credit limit of an account. `current`: stated in one answer with the balances; else it
-    is the one of the day the account was linked, and a higher one may hold since.
-    """
-
-    amount: Money
-    current: bool
 
 
 def parse_balances(document: Any) -> tuple[BalanceAnswer, ...]:
@@ -115,12 +100,12 @@ def answer_of(
         entries = [broken(KINDS.get(kind, kind) if isinstance(kind, str) else "", why)
                    for kind in kinds]  # fmt: skip
         return BalanceAnswer(tuple(entries), currency)
-    read = [_entry(item, zone) for item in listed]
+    read = tuple([_entry(item, zone) for item in listed])
     stated = money_of(account.get("credit_limit"))
     known = Limit(stated, current=True) if isinstance(stated, Money) else limit
     if known is not None and not limits_excluded:
-        read = [_without_limit(entry, known, _booked(read, known)) for entry in read]
-    return BalanceAnswer(tuple(read), currency)
+        read = without_limit(read, known)
+    return BalanceAnswer(read, currency)
 
 
 def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
@@ -135,40 +120,6 @@ def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
         return broken(kind, amount)
     as_of = stated_at(item.get("last_change_date_time"), item.get("reference_date"), zone)
     return BalanceEntry(kind, amount, None, as_of)
-
-
-def _booked(entries: Sequence[BalanceEntry], limit: Limit) -> Money | None:
-    """The booked balance to compare with, in the limit's currency; the smallest of a kind."""
-    for kind in _BOOKED:
-        same = [
-            entry.amount
-            for entry in entries
-            if entry.kind == kind
-            and entry.amount is not None
-            and entry.amount.currency == limit.amount.currency
-        ]
-        if same:
-            return min(same, key=lambda money: money.minor)
-    return None
-
-
-def _without_limit(entry: BalanceEntry, limit: Limit, booked: Money | None) -> BalanceEntry:
-    """An available balance without the credit in it. What is left is free of credit for sure only
-    where the limit is of the same answer.
-    """
-    amount, credit = entry.amount, limit.amount
-    if entry.kind not in _AVAILABLE or amount is None or amount.currency != credit.currency:
-        return entry
-    free = False if limit.current else None
-    if credit.minor == 0:
-        return replace(entry, limit_included=free)
-    if booked is not None and amount.minor <= booked.minor:
-        return entry
-    try:
-        left = Money(amount.minor - abs(credit.minor), amount.currency)
-    except Invalid:
-        return broken(entry.kind, "less than any amount that can be stored is left")
-    return replace(entry, amount=left, limit_included=free)
 
 
 # ---------------------------------------------------------------- accounts

@@ -19,9 +19,10 @@ from app.domain.errors import ConsentEnd, Declined, Unreadable
 from app.domain.ids import Secret
 from app.domain.money import Money
 from app.ports import FoundAccount, GrantNow, GrantState
+from connectors._credit import Limit
 from connectors._exchange import mask_text
 from connectors._stated import MOST_ACCOUNTS, account_currency, iban_of, instant_of, money_of
-from connectors.enable_banking.balances import Limit, why_unusable
+from connectors.enable_banking.balances import why_unusable
 from connectors.enable_banking.settings import NAME, BankRoute
 
 log = structlog.get_logger(NAME)

@@ -188,3 +188,50 @@ def test_no_document_breaks_it_and_nothing_is_invented(document: Any) -> None:
     assert read is not None
     for one in judge(read, document, limits_excluded=False):
         assert (one.amount is None) == (one.unusable is not None)
+
+
+TINK = {
+    "accountId": "a",
+    "balances": {
+        "availableBalanceExcludingCredit": {
+            "amount": {
+                "currencyCode": "EUR",
+                "value": {"scale": 2, "unscaledValue": 1050},
+                "valueInMinorUnit": 1050,
+            }
+        }
+    },
+    "refreshed": "2026-11-23T08:59:00Z",
+}
+PLAID = {
+    "accounts": [
+        {
+            "account_id": "a",
+            "type": "depository",
+            "balances": {
+                "available": 510.5,
+                "current": 10.5,
+                "limit": 500,
+                "iso_currency_code": "EUR",
+                "last_updated_datetime": "2026-11-23T08:59:00Z",
+            },
+        }
+    ]
+}
+
+
+@pytest.mark.parametrize(("connector", "answer"), [("tink", TINK), ("plaid", PLAID)])
+@pytest.mark.parametrize("wrapped", [False, True])
+def test_answers_of_other_providers(
+    tmp_path: Path, connector: str, answer: Any, wrapped: bool
+) -> None:
+    file = save(tmp_path, {"body": answer} if wrapped else answer)
+    result = CliRunner().invoke(cli, ["connectors", "parse", connector, "balances", str(file)])
+    assert result.exit_code == 0, result.output
+    assert json.loads(result.stdout) == {
+        "spendable": {"minor": 1050, "currency": "EUR"},
+        "kind": "interimAvailable",
+        "as_of": "2026-11-23T08:59:00Z",
+        "credit_excluded": True,
+        "unusable": None,
+    }

@@ -16,6 +16,8 @@ from tests.connectors.rig_enable_banking import EnableBankingRig
 from tests.connectors.rig_gocardless import GoCardlessRig
 from tests.connectors.rig_infobip import InfobipRig
 from tests.connectors.rig_smsapi import SmsapiRig
+from tests.connectors.rig_tink import TinkRig
+from tests.connectors.rig_truelayer import TrueLayerRig
 from tests.connectors.rig_vonage import VonageRig
 from tests.connectors.rigs import MONDAY, SMALL, BankRig, TwilioRig
 
@@ -24,6 +26,8 @@ BANK_RIGS: dict[str, type[BankRig]] = {
     "berlin_group": BankRig,
     "enable_banking": EnableBankingRig,
     "gocardless": GoCardlessRig,
+    "tink": TinkRig,
+    "truelayer": TrueLayerRig,
 }
 MESSAGE_RIGS: dict[str, type[TwilioRig]] = {
     "infobip": InfobipRig,

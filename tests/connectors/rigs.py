@@ -18,7 +18,7 @@ import httpx
 
 import connectors
 from app.domain.errors import ConsentEnd, ConsentGone, ProviderError
-from app.domain.ids import Iban, Phone
+from app.domain.ids import Iban, Phone, Secret
 from app.domain.money import Money
 from app.ports import (
     AggregationPort,
@@ -121,6 +121,11 @@ class BankRig:
     connector = "berlin_group"
     states_presence = True
     """A present borrower is stated to the bank, and reads with him there are free."""
+    presence_header = "psu-ip-address"
+    asks_to_begin = True
+    """Beginning a consent is a call; elsewhere it is only an address for the borrower."""
+    lists_blocked = True
+    """A blocked account is seen in the list; elsewhere only when it is read."""
     takes_iban = True
     """A consent can be asked for one account; elsewhere the borrower chooses it."""
     asks_bank_for_status = True
@@ -151,6 +156,10 @@ class BankRig:
     @property
     def seen(self) -> list[Exchange]:
         return self.scene.recorder.seen
+
+    def asked_of_banks(self) -> int:
+        """How many of the requests so far had a bank asked for something."""
+        return len(self.seen)
 
     def given(self) -> dict[str, Any]:
         """The settings of the connector."""
@@ -194,6 +203,10 @@ class BankRig:
         begun = await self.begin()
         self.allow(begun, person)
         return await self.back(begun)
+
+    def any_grant(self, token: str) -> Grant:
+        """A grant that the provider is asked with, whatever it thinks of it."""
+        return Grant(self.bank_id, Secret(token))
 
     async def back(self, begun: ConsentBegun) -> Grant:
         """The grant to go on with once the person is back from his bank."""

@@ -33,7 +33,8 @@ JSON = st.recursive(
         ["EUR", "12.34", "valid", "RCVD", "ACSC", "CONSENT_INVALID", "interimAvailable",
          "LN", "EX", "READY", "EXPIRED", "RateLimitError", ANY_ID, "2026-11-21T08:00:00Z",
          "https://bank.example/x", "http://127.0.0.1/y", "2026-11-21", "delivered",
-         "QUEUE", "53", "0", "ITAV", "CLBD", "AUTHORIZED"]
+         "QUEUE", "53", "0", "ITAV", "CLBD", "AUTHORIZED", "FINISHED", "REFRESHING", "FAILED",
+         "UPDATED", "SESSION_EXPIRED", "es-luz-ob", "CHECKING", "depository", "-3", 110.5]
     ),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
@@ -49,7 +50,13 @@ JSON = st.recursive(
              "link", "agreement", "accepted", "access_valid_for_days", "type", "summary",
              "access", "access_expires", "refresh", "refresh_expires", "balance_amount",
              "balance_type", "credit_limit", "session_id", "uid", "account_id", "valid_until",
-             "authorization_id", "url", "cash_account_type"]
+             "authorization_id", "url", "cash_account_type", "user_id", "balanceRefreshId",
+             "providerConsents", "providerName", "accountIds", "sessionExpiryDate", "refreshed",
+             "availableBalanceExcludingCredit", "availableBalanceIncludingCredit",
+             "bookedBalance", "creditLimit", "currencyCode", "value", "scale", "unscaledValue",
+             "valueInMinorUnit", "available", "current", "limit", "iso_currency_code",
+             "overdraft", "update_timestamp", "account_type", "access_token", "refresh_token",
+             "expires_in"]
         ),
         inner,
         max_size=6,
@@ -124,7 +131,7 @@ def test_banks_may_answer_anything(
 ) -> None:
     people = bank.scene.world.people
     person = next(iter(people.values()), None) or bank.person()
-    grant, handle = Grant(bank.bank_id, Secret(ANY_ID)), PaymentHandle(bank.bank_id, Secret("p"))
+    grant, handle = bank.any_grant(ANY_ID), PaymentHandle(bank.bank_id, Secret("p"))
 
     def attempts(transport: httpx.AsyncBaseTransport) -> list[Awaitable[object]]:
         aggregation = bank.aggregation_over(transport)

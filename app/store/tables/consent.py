@@ -60,6 +60,7 @@ consents = tenant_table(
     state_of(CONSENT),
     names("purposes"),
     sealed("token_enc", optional=True),
+    moment("renewing_since", optional=True),  # real time: somebody exchanges the token
     # The bank sends the borrower back to /c/back/{token}; only its hash is kept.
     Column("return_hash", hashed("return_hash").type, nullable=False, unique=True),
     Column("asked_until", Date, nullable=False),

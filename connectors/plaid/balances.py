@@ -1,0 +1,127 @@
+"""Balances as Plaid states them, mapped without choosing.
+
+Plaid has `available` and `current`, and for accounts in Europe `limit`, the agreed overdraft.
+Whether `available` holds the overdraft is not said, so the limit is taken off as
+connectors/_credit.py has it. `available` may be null: that is no balance, and never zero.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from typing import Any
+
+from app.domain.balance import BalanceEntry
+from app.domain.errors import Invalid, Unreadable
+from app.domain.money import Money
+from app.ports import BalanceAnswer
+from connectors._credit import Limit, without_limit
+from connectors._stated import MOST_ACCOUNTS, broken, instant_of
+
+_KINDS = {"available": "interimAvailable", "current": "interimBooked"}
+# Plaid's AccountType. Everything but deposits is debt, or money that cannot be spent today.
+_NOT_MONEY = {
+    "credit": "it is a credit account",
+    "loan": "it is a loan account",
+    "investment": "it is an investment account",
+    "brokerage": "it is an investment account",
+    "other": "its type is not one that can be spent from",
+}
+_NOT_SPENDABLE = {
+    "cd": "it is a fixed deposit",
+    "gic": "it is a fixed deposit",
+    "hsa": "it is an account for health costs alone",
+    "ebt": "it is an account for benefits alone",
+}
+
+
+def parse_balances(document: Any) -> tuple[BalanceAnswer, ...]:
+    """One answer per account of a decoded JSON document.
+
+    Understands the answers of `/accounts/balance/get` and `/accounts/get`, one account, its
+    `balances` alone, and a list of all these. Raises Unreadable when it is none of them.
+    """
+    if isinstance(document, list):
+        return tuple(answer for item in document[:MOST_ACCOUNTS] for answer in _one(item))
+    return _one(document)
+
+
+def _one(document: Any) -> tuple[BalanceAnswer, ...]:
+    if not isinstance(document, dict):
+        raise Unreadable("the document holds no balances")
+    listed = document.get("accounts")
+    if "balances" not in document and isinstance(listed, list):
+        kept = [item for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict)]
+        if any("balances" in item for item in kept) or not listed:
+            return tuple(answer_of({"balances": {}, **item}) for item in kept)
+    if isinstance(document.get("balances"), dict):
+        return (answer_of(document),)
+    if any(name in document for name in _KINDS):
+        return (answer_of({"balances": document}),)
+    raise Unreadable("the document holds no balances")
+
+
+def answer_of(account: dict[str, Any], *, limits_excluded: bool = False) -> BalanceAnswer:
+    """The balances of one account. `limits_excluded`: this bank's never contain an overdraft."""
+    stated = account.get("balances")
+    if not isinstance(stated, dict):
+        return BalanceAnswer((broken("", "the balances are not an object"),))
+    why = why_unusable(account)
+    present = [name for name in _KINDS if stated.get(name) is not None]
+    currency = _text(stated.get("iso_currency_code"))
+    if why:
+        return BalanceAnswer(tuple(broken(_KINDS[name], why) for name in present), currency)
+    as_of = instant_of(stated.get("last_updated_datetime"), UTC)
+    entries = [_entry(_KINDS[name], stated[name], currency, as_of) for name in present]
+    limit = money_of(stated.get("limit"), currency)
+    if isinstance(limit, Money) and not limits_excluded:
+        return BalanceAnswer(without_limit(entries, Limit(limit, current=True)), currency)
+    return BalanceAnswer(tuple(entries), currency)
+
+
+def _entry(kind: str, value: Any, currency: str | None, as_of: datetime | None) -> BalanceEntry:
+    amount = money_of(value, currency)
+    if isinstance(amount, str):
+        return broken(kind, amount)
+    return BalanceEntry(kind, amount, None, as_of)
+
+
+def why_unusable(account: dict[str, Any]) -> str:
+    """Why this account's balance is never money to pay with; empty when nothing speaks against."""
+    kind, finer = account.get("type"), account.get("subtype")
+    if isinstance(kind, str) and kind in _NOT_MONEY:
+        return _NOT_MONEY[kind]
+    if isinstance(finer, str) and finer in _NOT_SPENDABLE:
+        return _NOT_SPENDABLE[finer]
+    return ""
+
+
+def _text(value: Any) -> str | None:
+    return value if isinstance(value, str) and value else None
+
+
+def money_of(value: Any, currency: str | None) -> Money | str:
+    """The money of a JSON number in major units, or why it cannot be read.
+
+    A double carries fifteen decimal digits for sure and not more; what comes after them is its
+    own noise ("110.94999999999999").
+    """
+    if isinstance(value, bool) or not isinstance(value, (int, float)):
+        return "the amount is not a number"
+    if currency is None:
+        return "the currency is not one Saldo knows"
+    text = str(value) if isinstance(value, int) else _decimal(value)
+    try:
+        return Money.parse(text, currency)
+    except Invalid as error:
+        if error.field == "currency":  # its message repeats the provider's text
+            return "the currency is not one Saldo knows"
+        return error.message
+
+
+def _decimal(value: float) -> str:
+    """A plain decimal string, or one that is refused ("nan", "1e+20")."""
+    if not math.isfinite(value):
+        return "nan"
+    text = f"{value:.15g}"
+    return f"{value:.0f}" if "e+" in text and abs(value) < 1e18 else text

@@ -1,0 +1,123 @@
+"""How to talk to Tink: which bank, for which user, with which token."""
+
+from __future__ import annotations
+
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import orjson
+
+from app.domain.errors import Declined, TryLater
+from app.ports import Bank, Wire
+from connectors._exchange import Call, exchange, read_json, unreadable
+from connectors.tink.refusals import other_refusal
+from connectors.tink.settings import NAME, Provider, Settings
+from connectors.tink.tokens import FORM, READ_SCOPE, REFUSED_WAIT, Tokens
+
+
+class Desk:
+    """The banks of the settings and the ways to ask Tink about them."""
+
+    def __init__(self, settings: Settings, wire: Wire) -> None:
+        """Raises Misconfigured when credentials or the list of banks are missing."""
+        self._providers = settings.providers()
+        self._base = settings.base_url
+        self._setup = settings.http_setup()
+        self._http: httpx.AsyncClient = wire.http
+        self.tokens = Tokens(settings, wire)
+        self.now = wire.now
+
+    def banks(self) -> tuple[Bank, ...]:
+        """The banks of the list; no network."""
+        return tuple(
+            Bank(
+                id=one.id,
+                name=one.name,
+                country=one.country,
+                time_zone=one.time_zone,
+                booking_from=one.booking_from,
+                booking_until=one.booking_until,
+                limits_excluded=one.limits_excluded,
+                attended_reads_count=True,
+            )
+            for one in self._providers.values()
+        )
+
+    def provider(self, bank_id: str, operation: str) -> Provider:
+        """The bank by our own name for it. Declined when it is no longer on the list."""
+        found = self._providers.get(bank_id)
+        if found is None:
+            raise declined("the bank is not in the list of banks", "BANK_NOT_LISTED", operation)
+        return found
+
+    async def made(
+        self,
+        operation: str,
+        path: str,
+        *,
+        fields: dict[str, str] | None = None,
+        content: dict[str, Any] | None = None,
+    ) -> tuple[dict[str, Any], Call]:
+        """The answer to a POST of our own application, as a form or as JSON."""
+        body = orjson.dumps(content) if content is not None else urlencode(fields or {}).encode()
+        kind = {"Content-Type": "application/json"} if content is not None else FORM
+        token = await self.tokens.app(operation)
+        answer, call = await self._send(operation, "POST", path, token, body, kind, writes=True)
+        if answer.status_code == 401:
+            token = await self.tokens.app(operation, refused=token)
+            answer, call = await self._send(operation, "POST", path, token, body, kind, writes=True)
+        if not answer.is_success:
+            raise other_refusal(answer, call, self.now())
+        made = read_json(answer, call)
+        if not isinstance(made, dict):
+            raise unreadable("the answer is not an object", call, answer.content)
+        return made, call
+
+    async def ask(
+        self,
+        user_id: str,
+        operation: str,
+        method: str,
+        path: str,
+        *,
+        content: dict[str, Any] | None = None,
+        scope: str = READ_SCOPE,
+    ) -> tuple[httpx.Response, Call]:
+        """The answer to one request for a user, whatever its status, and the call it answers.
+
+        A token that is refused is renewed once; that refusal never reached a bank. None of these
+        requests does something twice when it is repeated, so a lost answer is no reason for care.
+        """
+        body = None if content is None else orjson.dumps(content)
+        kind = {} if content is None else {"Content-Type": "application/json"}
+        token = await self.tokens.user(user_id, operation, scope=scope)
+        answer, call = await self._send(operation, method, path, token, body, kind)
+        if answer.status_code != 401:
+            return answer, call
+        token = await self.tokens.user(user_id, operation, scope=scope, refused=token)
+        answer, call = await self._send(operation, method, path, token, body, kind)
+        if answer.status_code == 401:
+            raise TryLater("new tokens are refused", after=REFUSED_WAIT, **call.where)
+        return answer, call
+
+    async def _send(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        token: str,
+        body: bytes | None,
+        kind: dict[str, str],
+        *,
+        writes: bool = False,
+    ) -> tuple[httpx.Response, Call]:
+        headers = {**kind, "Authorization": f"Bearer {token}"}
+        url = f"{self._base}{path}"
+        call = Call(NAME, operation, method, url, headers, body, writes, setup=self._setup)
+        return await exchange(self._http, call), call
+
+
+def declined(detail: str, reason: str, operation: str) -> Declined:
+    """Our own no, before anything is sent."""
+    return Declined(detail, reason=reason, connector=NAME, operation=operation)

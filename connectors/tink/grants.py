@@ -1,0 +1,175 @@
+"""What the handle of a consent holds, and what Tink's words for a bank connection mean.
+
+Each consent has a user of its own at Tink, so that whatever that user has connected belongs to
+this one consent. Tink cannot be told a last day: it travels in the handle.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+import structlog
+
+from app.domain.errors import ConsentEnd
+from app.domain.ids import Secret
+from app.ports import FoundAccount, GrantNow, GrantState
+from connectors._exchange import mask_text
+from connectors._stated import MOST_ACCOUNTS, iban_of
+from connectors.tink.balances import answer_of, why_unusable
+from connectors.tink.desk import declined
+from connectors.tink.settings import NAME, Provider
+
+log = structlog.get_logger(NAME)
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+_TYPES = ("CHECKING", "SAVINGS")
+# Tink's words (ProviderConsent.status) while the borrower is on his way through the pages of his
+# bank, or Tink fetches for the first time.
+_ON_THE_WAY = re.compile(
+    r"CREATED|AUTHENTICATING|UPDATING|AWAITING_[A-Z_]+|TEMPORARY_ERROR|AUTHENTICATION_ERROR"
+)
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The content of a handle: Tink's id of the user, and the last day that was agreed on."""
+
+    user: str
+    until: date | None = None
+
+    @classmethod
+    def of(cls, token: Secret) -> Held:
+        """Read a handle: our own JSON, or the bare id of a user."""
+        text = token.reveal()
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return cls(text)
+        if not isinstance(found, dict):
+            return cls(text)
+        until = found.get("until")
+        return cls(found.get("user", ""), date.fromisoformat(until) if until else None)
+
+    def sealed(self) -> Secret:
+        """The handle to keep."""
+        until = self.until.isoformat() if self.until else None
+        return Secret(orjson.dumps({"user": self.user, "until": until}).decode("utf-8"))
+
+
+@dataclass(frozen=True, slots=True)
+class Standing:
+    """How the connection at one bank stands. `covered`: its accounts; None: Tink does not say."""
+
+    now: GrantNow
+    covered: frozenset[str] | None = None
+
+
+def is_id(value: Any) -> bool:
+    """Whether an id of Tink can travel in a path."""
+    return isinstance(value, str) and bool(_ID.fullmatch(value))
+
+
+def segment(value: str, operation: str) -> str:
+    """An id as one segment of a path. Declined for what is none."""
+    if not is_id(value):
+        raise declined("the id cannot be asked for", "NO_SUCH_ID", operation)
+    return value
+
+
+def standing_of(listed: list[Any], bank: Provider, held: Held, now: datetime) -> Standing:
+    """The best of a user's connections at this bank; none leaves the consent pending.
+
+    A connection at another bank, which the borrower may have chosen at Tink, is not ours.
+    """
+    ours = [
+        _standing(one, bank, held, now)
+        for one in listed[:MOST_ACCOUNTS]
+        if isinstance(one, dict) and one.get("providerName") == bank.provider_name
+    ]
+    order = (GrantState.ACTIVE, GrantState.PENDING, GrantState.ENDED)
+    if not ours:
+        return Standing(GrantNow(GrantState.PENDING, held.until))
+    return min(ours, key=lambda one: order.index(one.now.state))
+
+
+def _standing(consent: dict[str, Any], bank: Provider, held: Held, now: datetime) -> Standing:
+    word = consent.get("status")
+    raw = word[:40] if isinstance(word, str) else ""
+    stated = consent.get("accountIds")
+    covered = frozenset(filter(is_id, stated[:MOST_ACCOUNTS])) if isinstance(stated, list) else None
+    ends = _instant(consent.get("sessionExpiryDate"))
+    day = _last_day(ends, bank, held)
+    end = _end(raw, bool(covered), over=ends is not None and ends <= now, dated=ends is not None)
+    if end is not None:
+        return Standing(GrantNow(GrantState.ENDED, day, end, raw), covered)
+    if raw == "UPDATED" or (covered and raw in ("UPDATING", "TEMPORARY_ERROR")):
+        return Standing(GrantNow(GrantState.ACTIVE, day, raw_status=raw), covered)
+    if not _ON_THE_WAY.fullmatch(raw):
+        shown = raw if re.fullmatch(r"[A-Za-z_]+", raw) else mask_text(raw)
+        log.warning("unknown_word", what="provider consent", bank=bank.id, word=shown)
+    return Standing(GrantNow(GrantState.PENDING, day, raw_status=raw), covered)
+
+
+def _end(raw: str, connected: bool, *, over: bool, dated: bool) -> ConsentEnd | None:
+    """How the connection ended, None while it has not.
+
+    A session that ends before the day Tink named for it was taken back. Where the bank refuses
+    the borrower before anything was connected he may try again on the same page.
+    """
+    if over or (raw == "SESSION_EXPIRED" and not dated):
+        return ConsentEnd.EXPIRED
+    match raw:
+        case "SESSION_EXPIRED":
+            return ConsentEnd.REVOKED_AT_BANK
+        case "AUTHENTICATION_ERROR" if connected:
+            return ConsentEnd.REVOKED_AT_BANK
+        case "PERMANENT_ERROR":
+            return ConsentEnd.UNKNOWN_AT_BANK if connected else ConsentEnd.REJECTED
+        case "DELETED":
+            return ConsentEnd.CLOSED_BY_US
+    return None
+
+
+def _instant(epoch_ms: Any) -> datetime | None:
+    if isinstance(epoch_ms, bool) or not isinstance(epoch_ms, int):
+        return None
+    try:
+        return datetime.fromtimestamp(epoch_ms / 1000, UTC)
+    except (ValueError, OverflowError, OSError):
+        return None
+
+
+def _last_day(ends: datetime | None, bank: Provider, held: Held) -> date | None:
+    """The last whole day, by the session and by what was agreed on."""
+    days = [held.until] if held.until else []
+    if ends is not None and ends.year > 1:
+        days.append((ends.astimezone(ZoneInfo(bank.time_zone)) - timedelta(seconds=1)).date())
+    return min(days, default=None)
+
+
+def found_account(item: dict[str, Any], covered: frozenset[str] | None) -> FoundAccount:
+    """One account of Tink's list. Its id is new with every consent; the IBAN stays."""
+    ref, kind, name = item.get("id"), item.get("type"), item.get("name")
+    numbers = item.get("identifiers")
+    iban = numbers.get("iban") if isinstance(numbers, dict) else None
+    why = why_unusable(item)
+    if not is_id(ref):
+        ref, why = "", "Tink gives no way to read it"
+    elif covered is not None and ref not in covered:
+        why = why or "the consent no longer covers it"
+    elif kind not in _TYPES:
+        why = why or "its type is not one Saldo knows"
+    amounts = {one.amount.currency for one in answer_of(item).entries if one.amount is not None}
+    return FoundAccount(
+        ref=Secret(str(ref)),
+        iban=iban_of(iban.get("iban")) if isinstance(iban, dict) else None,
+        currency=amounts.pop() if len(amounts) == 1 else "",
+        name=name[:70] if isinstance(name, str) else "",
+        usable=not why,
+        why_unusable=why,
+    )

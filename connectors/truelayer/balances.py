@@ -1,0 +1,91 @@
+"""Balances as TrueLayer states them, mapped without choosing.
+
+An account's balance is one object with `available`, `current` and perhaps `overdraft`, all of them
+JSON numbers. Whether the overdraft is in the available figure differs from bank to bank and is
+stated nowhere, so a higher available figure has it taken off and the booked one still bounds it.
+"""
+
+from __future__ import annotations
+
+import math
+from datetime import UTC, datetime
+from decimal import Decimal
+from typing import Any
+
+from app.domain.balance import BalanceEntry
+from app.domain.errors import Unreadable
+from app.domain.money import Money
+from app.ports import BalanceAnswer
+from connectors._credit import Limit, without_limit
+from connectors._stated import MOST_ACCOUNTS, account_currency, broken, instant_of, money_of
+
+AVAILABLE, BOOKED = "interimAvailable", "interimBooked"
+# Fields that only the balances of cards have: what is left there is credit.
+_OF_CARDS = ("credit_limit", "last_statement_balance", "payment_due")
+
+
+def parse_balances(document: Any) -> tuple[BalanceAnswer, ...]:
+    """One answer per account of a decoded JSON document.
+
+    Understands the answer of `/data/v1/accounts/{id}/balance`, its `results`' bare object, and a
+    list of these for several accounts. Raises Unreadable when it is none of them.
+    """
+    if isinstance(document, list) and document:
+        return tuple(_one(item) for item in document[:MOST_ACCOUNTS])
+    return (_one(document),)
+
+
+def _one(document: Any) -> BalanceAnswer:
+    if isinstance(document, dict) and "results" in document:
+        return answer_of(document["results"])
+    if isinstance(document, dict) and not {"available", "current"}.isdisjoint(document):
+        return answer_of([document])
+    raise Unreadable("the document holds no balances")
+
+
+def answer_of(results: Any) -> BalanceAnswer:
+    """The balances of one account, from `results` of its answer."""
+    if not isinstance(results, list):
+        return BalanceAnswer((broken("", "the results are not a list"),))
+    stated = {account_currency(item) for item in results if isinstance(item, dict)}
+    currency = stated.pop() if len(stated) == 1 else None
+    entries = [entry for item in results[:MOST_ACCOUNTS] for entry in _entries(item)]
+    return BalanceAnswer(tuple(entries), currency)
+
+
+def _entries(item: Any) -> list[BalanceEntry]:
+    if not isinstance(item, dict):
+        return [broken("", "the balance is not an object")]
+    if "account_id" in item and "available" not in item and "current" not in item:
+        return [broken("", "it is an account without its balance")]
+    if any(name in item for name in _OF_CARDS):
+        return [broken(AVAILABLE, "it is a card account")]
+    as_of = instant_of(item.get("update_timestamp"), UTC)
+    found = [
+        _entry(kind, _money(item, name), as_of)
+        for kind, name in ((AVAILABLE, "available"), (BOOKED, "current"))
+        if item.get(name) is not None
+    ]
+    overdraft = _money(item, "overdraft")
+    if isinstance(overdraft, Money) and overdraft.minor != 0:
+        # Nobody says that all of it was in there, so a booked balance bounds what is left, too.
+        alone = item.get("current") is None
+        found = list(without_limit(found, Limit(overdraft, current=alone)))
+    return found or [broken(AVAILABLE, "the balance states no amount")]
+
+
+def _entry(kind: str, amount: Money | str, as_of: datetime | None) -> BalanceEntry:
+    if isinstance(amount, str):
+        return broken(kind, amount)
+    return BalanceEntry(kind, amount, None, as_of)
+
+
+def _money(item: dict[str, Any], name: str) -> Money | str:
+    """An amount, or why it cannot be read. The number's own shortest spelling is what is meant."""
+    stated = item.get(name)
+    if isinstance(stated, bool) or not isinstance(stated, (int, float)):
+        return f"{name} is not a number"
+    if not math.isfinite(stated):
+        return f"{name} is not a finite number"
+    text = format(Decimal(repr(stated)), "f")
+    return money_of({"amount": text, "currency": item.get("currency")})

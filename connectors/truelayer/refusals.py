@@ -1,0 +1,102 @@
+"""What TrueLayer's refusals mean. Decided by the code in `error`, then by the HTTP status.
+
+`access_denied` is an explicit word: access ran out, or the customer took it back. It does not
+say which, so the age of the connection tells.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import datetime, timedelta
+from typing import Any
+
+import httpx
+
+from app.domain.errors import (
+    AllowanceSpent,
+    ConsentEnd,
+    ConsentGone,
+    Declined,
+    ProviderError,
+    TryLater,
+)
+from connectors._exchange import Call, retry_after, status_error, try_json, wait_in_words
+
+GRANT_OVER = "invalid_grant"
+ACCESS_OVER = ("access_denied", GRANT_OVER)
+# Our token: refused at the door, no bank was asked.
+TOKEN_REFUSED = ("invalid_token", "unauthorized")
+# Our client: a person mends that, not asking again.
+CLIENT_REFUSED = ("invalid_client", "unauthorized_client", "unsupported_grant_type")
+CLIENT_WAIT = timedelta(minutes=10)
+_BANK_LIMITS = ("provider_too_many_requests", "provider_request_limit_exceeded")
+_ABOUT_THE_ACCOUNT = (
+    "account_not_found",
+    "deprecated_provider",
+    "endpoint_not_supported",
+    "sca_exceeded",
+    "validation_error",
+)
+_CODE = re.compile(r"[a-z][a-z_]{2,59}")
+
+
+@dataclass(frozen=True, slots=True)
+class Refusal:
+    """The vendor's code, empty where there is none, and its words, at most 1,000 letters."""
+
+    code: str
+    words: str
+
+
+def read_refusal(body: bytes) -> Refusal:
+    """Whatever comes as a refusal: never raises, empty where nothing can be read."""
+    decoded: Any = try_json(body)
+    if not isinstance(decoded, dict):
+        return Refusal("", "")
+    code, words = decoded.get("error"), decoded.get("error_description")
+    known = isinstance(code, str) and _CODE.fullmatch(code)
+    return Refusal(str(code) if known else "", words[:1000] if isinstance(words, str) else "")
+
+
+def account_refusal(
+    answer: httpx.Response, call: Call, now: datetime, end: ConsentEnd
+) -> ProviderError:
+    """The error for a refused read of accounts or a balance. `now` is business time.
+
+    `end` is how the consent ended if this says that it has. A 429 is the bank's allowance, which
+    the vendor passes on; no number of its own is published.
+    """
+    refusal = read_refusal(answer.content)
+    said = _said(answer, refusal)
+    if refusal.code in _BANK_LIMITS or answer.status_code == 429:
+        wait = retry_after(answer, now) or wait_in_words(refusal.words)
+        return AllowanceSpent(said, until=now + wait if wait else None, **call.where)
+    if refusal.code in ACCESS_OVER:
+        return ConsentGone(said, why=end, **call.where)
+    if refusal.code in _ABOUT_THE_ACCOUNT:
+        return Declined(said, reason=refusal.code.upper(), **call.where)
+    if refusal.code in (*TOKEN_REFUSED, *CLIENT_REFUSED):
+        return TryLater(said, after=retry_after(answer, now), **call.where)
+    return status_error(answer, call, reason=refusal.code, now=now)
+
+
+def token_refusal(
+    answer: httpx.Response, call: Call, now: datetime, end: ConsentEnd
+) -> ProviderError:
+    """The error for a refused token. A code word is explicit: then nothing was exchanged."""
+    refusal = read_refusal(answer.content)
+    said = _said(answer, refusal)
+    if refusal.code == GRANT_OVER:
+        return ConsentGone(said, why=end, **call.where)
+    if refusal.code in CLIENT_REFUSED:
+        return TryLater(said, after=CLIENT_WAIT, **call.where)
+    error = status_error(answer, call, reason=refusal.code, now=now)
+    if isinstance(error, Declined):
+        return TryLater(said, after=retry_after(answer, now), **call.where)
+    return error
+
+
+def _said(answer: httpx.Response, refusal: Refusal) -> str:
+    """Status and code: safe to log, unlike the words."""
+    return f"HTTP {answer.status_code} {refusal.code}".rstrip()

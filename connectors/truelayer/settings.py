@@ -1,0 +1,126 @@
+"""Settings of the connector, and the operator's list of banks as TrueLayer knows them."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
+from pathlib import Path
+from urllib.parse import urlsplit
+from zoneinfo import ZoneInfo
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from app.domain.errors import Misconfigured
+from app.ports import Bank
+from connectors._bank_list import ListedBank, read_bank_list
+from connectors._http import HttpSetup, is_loopback_host
+from connectors._settings import ConnectorSettings, safe_address
+
+NAME = "truelayer"
+
+
+class BankProfile(ListedBank):
+    """One `[[bank]]` of the file."""
+
+    provider_id: str = Field(pattern=r"^[a-z0-9-]{1,100}$")
+    consent_days: int = Field(default=90, ge=1, le=180)
+
+
+@dataclass(frozen=True, slots=True)
+class BankRoute:
+    """A profile made ready for use. `lasts`: how long TrueLayer keeps a connection."""
+
+    profile: BankProfile
+    bank: Bank
+    zone: ZoneInfo
+    lasts: timedelta
+
+    @classmethod
+    def of(cls, profile: BankProfile) -> BankRoute:
+        """Derive everything from the profile."""
+        bank = Bank(
+            id=profile.id,
+            name=profile.name,
+            country=profile.country,
+            time_zone=profile.time_zone,
+            booking_from=profile.booking_from,
+            booking_until=profile.booking_until,
+            limits_excluded=profile.limits_excluded,
+        )
+        lasts = timedelta(days=profile.consent_days)
+        return cls(profile, bank, ZoneInfo(profile.time_zone), lasts)
+
+
+class Settings(ConnectorSettings):
+    """Access to banks through TrueLayer. Live use needs a contract with the vendor."""
+
+    model_config = SettingsConfigDict(env_prefix="SALDO_TRUELAYER_", frozen=True, extra="ignore")
+
+    client_id: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9._-]{0,100}$",
+        description="Client id of your application in the vendor's Console.",
+    )
+    client_secret: SecretStr = Field(
+        default=SecretStr(""), description="Client secret that belongs to the client id."
+    )
+    banks: Path | None = Field(
+        default=None,
+        description="TOML file of the banks reached through TrueLayer, one [[bank]] each. "
+        "connectors/truelayer/banks.example.toml explains every field.",
+    )
+    auth_url: str = Field(
+        default="https://auth.truelayer.com",
+        description="The vendor's address for consents and tokens; its own sandbox is "
+        "https://auth.truelayer-sandbox.com.",
+    )
+    api_url: str = Field(
+        default="https://api.truelayer.com",
+        description="The vendor's address for data; its own sandbox is "
+        "https://api.truelayer-sandbox.com.",
+    )
+    timeout_seconds: float = Field(
+        default=14.0,
+        gt=1,
+        le=14,
+        description="Real seconds the vendor may take for one answer. Some calls need two.",
+    )
+
+    @field_validator("banks", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("auth_url", "api_url")
+    @classmethod
+    def _safe_address(cls, value: str) -> str:
+        return safe_address(value)
+
+    def http_setup(self) -> HttpSetup:
+        """Limits of the calls to the vendor."""
+        return HttpSetup(
+            total_seconds=self.timeout_seconds,
+            connect_seconds=min(8.0, self.timeout_seconds / 2),
+        )
+
+    def routes(self) -> Mapping[str, BankRoute]:
+        """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""
+        for name, value in (
+            ("CLIENT_ID", self.client_id),
+            ("CLIENT_SECRET", self.client_secret.get_secret_value()),
+        ):
+            if not value:
+                raise Misconfigured(
+                    f"SALDO_TRUELAYER_{name}", "is not set", "Copy it from the Console."
+                )
+        found = read_bank_list(self.banks, BankProfile, "SALDO_TRUELAYER_BANKS")
+        return {bank_id: BankRoute.of(profile) for bank_id, profile in found.items()}
+
+    def live_addresses(self) -> tuple[str, ...]:
+        """The vendor, once a client is named, unless both addresses are on this machine."""
+        if not self.client_id:
+            return ()
+        hosts = (self.auth_url, self.api_url)
+        return tuple(one for one in hosts if not is_loopback_host(urlsplit(one).hostname or ""))

@@ -1,0 +1,95 @@
+"""The token desk: a code or a refresh token goes in, the next pair of tokens comes out."""
+
+from __future__ import annotations
+
+from datetime import timedelta
+from typing import Any
+from urllib.parse import urlencode
+
+import httpx
+import structlog
+
+from app.domain.errors import ConsentEnd, ProviderError, TryLater
+from app.ports import Wire
+from connectors._exchange import Call, exchange, read_json, unreadable
+from connectors.truelayer.grants import Pair, is_token
+from connectors.truelayer.refusals import CLIENT_REFUSED, GRANT_OVER, read_refusal, token_refusal
+from connectors.truelayer.settings import NAME, Settings
+
+log = structlog.get_logger(NAME)
+
+_CODE_OVER = ("invalid_authorization_code", GRANT_OVER)
+_LONGEST_LIFE = timedelta(days=1)
+
+
+class TokenDesk:
+    """POST /connect/token under the client's own credentials. Holds no tokens."""
+
+    def __init__(self, settings: Settings, wire: Wire) -> None:
+        self._url = f"{settings.auth_url}/connect/token"
+        self._client = {
+            "client_id": settings.client_id,
+            "client_secret": settings.client_secret.get_secret_value(),
+        }
+        self._setup = settings.http_setup()
+        self._http: httpx.AsyncClient = wire.http
+        self._now = wire.now
+
+    def __repr__(self) -> str:
+        return "TokenDesk(…)"
+
+    async def by_code(self, code: str, redirect: str) -> Pair:
+        """The first pair, for a code that works once and for minutes.
+
+        TryLater for a code that was used or has run out: another request of the borrower may have
+        been quicker, and the vendor has one word for both.
+        """
+        form = {"grant_type": "authorization_code", "code": code, "redirect_uri": redirect}
+        answer, call = await self._ask("came_back", form)
+        if not answer.is_success:
+            if read_refusal(answer.content).code in _CODE_OVER:
+                raise TryLater("the code is used or over", after=None, **call.where)
+            raise self._refused(answer, call, ConsentEnd.UNKNOWN_AT_BANK)
+        return self._read(answer, call, "")
+
+    async def by_refresh(self, refresh: str, end: ConsentEnd) -> Pair:
+        """The next pair; `refresh` is spent by it. Raises ConsentGone, with `end`, for a no."""
+        form = {"grant_type": "refresh_token", "refresh_token": refresh}
+        answer, call = await self._ask("renew", form)
+        if not answer.is_success:
+            raise self._refused(answer, call, end)
+        return self._read(answer, call, refresh)
+
+    async def _ask(self, operation: str, form: dict[str, str]) -> tuple[httpx.Response, Call]:
+        call = Call(
+            NAME,
+            operation,
+            "POST",
+            self._url,
+            {"Content-Type": "application/x-www-form-urlencoded"},
+            urlencode({**self._client, **form}).encode(),
+            writes=True,
+            setup=self._setup,
+        )
+        return await exchange(self._http, call), call
+
+    def _refused(self, answer: httpx.Response, call: Call, end: ConsentEnd) -> ProviderError:
+        code = read_refusal(answer.content).code
+        if code in CLIENT_REFUSED:
+            log.error("credentials_refused", status=answer.status_code, code=code)
+        return token_refusal(answer, call, self._now(), end)
+
+    def _read(self, answer: httpx.Response, call: Call, before: str) -> Pair:
+        made = read_json(answer, call)
+        made = made if isinstance(made, dict) else {}
+        access, refresh = made.get("access_token"), made.get("refresh_token") or before
+        if not is_token(access) or not is_token(refresh):
+            raise unreadable("the answer holds no pair of tokens", call, b"")
+        return Pair(str(access), str(refresh), self._now() + _life(made.get("expires_in")))
+
+
+def _life(stated: Any) -> timedelta:
+    """How long an access token may be used; nothing where that is not stated."""
+    if isinstance(stated, bool) or not isinstance(stated, int) or stated < 0:
+        return timedelta(0)
+    return min(timedelta(seconds=min(stated, 10**6)), _LONGEST_LIFE)

@@ -1,0 +1,104 @@
+"""Tink over the sandbox's banks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+
+from app.domain.errors import ConsentEnd, ConsentGone
+from app.ports import AggregationPort, ComingBackPort, ConsentBegun, Grant, GrantNow, GrantState
+from connectors._http import client
+from sandbox import psu
+from sandbox.bank_list import as_tink_toml
+from sandbox.faces.tink import LINK, ROOT
+from sandbox.faces.tink_wire import CLIENT_ID, CLIENT_SECRET
+from sandbox.modes import BankMode
+from sandbox.people import Person
+from tests.connectors.rigs import ORIGIN, BankRig
+
+API = f"{ORIGIN}{ROOT}"
+
+
+class BehindTokens(httpx.AsyncBaseTransport):
+    """Codes and tokens are had for the asking; everything else is the given transport's."""
+
+    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
+        self._inner = inner
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        if request.url.path.endswith(("/oauth/token", "/oauth/authorization-grant")):
+            body = {"access_token": "t", "expires_in": 1800, "code": "c"}
+            return httpx.Response(200, json=body)
+        return await self._inner.handle_async_request(request)
+
+
+class TinkRig(BankRig):
+    """One bank of the sandbox behind Tink Link, whose page sends the browser on to the bank."""
+
+    connector = "tink"
+    states_presence = False
+    takes_iban = False
+    asks_bank_for_status = False
+    lists_at_bank = False
+    given_back = ConsentEnd.UNKNOWN_AT_BANK
+
+    def banks_as_toml(self) -> str:
+        return as_tink_toml()
+
+    def given(self) -> dict[str, Any]:
+        return {
+            "banks": self.bank_list,
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "base_url": API,
+            "link_url": f"{ORIGIN}{LINK}",
+            "refresh_seconds": 0.01,
+        }
+
+    def asked_of_banks(self) -> int:
+        refreshes = [one for one in self.seen if one.url.endswith("/api/v1/balance-refresh")]
+        return sum(one.method == "POST" for one in refreshes)
+
+    def aggregation_over(self, transport: httpx.AsyncBaseTransport | None) -> AggregationPort:
+        return super().aggregation_over(transport and BehindTokens(transport))
+
+    def ask(self, **changes: Any) -> Any:
+        return super().ask(**{"return_url": "https://saldo.example/c/back/t0k3n", **changes})
+
+    async def begin(self, **changes: Any) -> ConsentBegun:
+        """The link works once, so it is followed here; `page` is where it led to."""
+        begun = await super().begin(**changes)
+        answer = await client(transport=self.scene.recorder).get(begun.redirect_url)
+        self.at_bank = f"{ORIGIN}{answer.headers['location']}"
+        return begun
+
+    def page(self, begun: ConsentBegun) -> str:  # noqa: ARG002 - the link has told already
+        return self.at_bank
+
+    def allow(
+        self, begun: ConsentBegun, person: Person, ibans: Sequence[str] | None = None
+    ) -> None:
+        self._take(psu.allow(self.scene.world, self.page(begun), person, ibans))
+
+    def forbid(self, begun: ConsentBegun, person: Person) -> None:
+        self._take(psu.forbid(self.scene.world, self.page(begun), person))
+
+    def _take(self, address: str) -> None:
+        assert address.startswith("https://saldo.example/c/back?")
+        self.brought = dict(parse_qsl(urlsplit(address).query))
+        assert self.brought.pop("state") == "t0k3n"
+
+    async def refusal(self, begun: ConsentBegun) -> GrantNow:
+        grant: Grant = begun.grant
+        assert isinstance(self.aggregation, ComingBackPort)
+        try:
+            await self.aggregation.came_back(grant, self.brought)
+        except ConsentGone as gone:
+            return GrantNow(GrantState.ENDED, end=gone.why)
+        return await self.aggregation.grant_now(grant)
+
+    def lose_consent_answer(self, person: Person) -> None:
+        self.scene.world.town.set_bank_mode(person.bank_id, BankMode.CONSENT_ANSWER_LOST)
