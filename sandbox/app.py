@@ -18,6 +18,7 @@ from sandbox.faces.infobip import Infobip
 from sandbox.faces.mailboxes import Mailboxes
 from sandbox.faces.pages import ROOT, see_other
 from sandbox.faces.phones import Phones
+from sandbox.faces.plaid import Plaid
 from sandbox.faces.smsapi import Smsapi
 from sandbox.faces.tink import Tink
 from sandbox.faces.truelayer import TrueLayer
@@ -48,6 +49,7 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
         *BankPages(world).routes(),
         *EnableBanking(world).routes(),
         *GoCardless(world).routes(),
+        *Plaid(world).routes(),
         *Tink(world).routes(),
         *TrueLayer(world).routes(),
         *Twilio(world).routes(),

@@ -107,3 +107,26 @@ def as_truelayer_toml() -> str:
         lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
         tables.append("\n".join(lines))
     return "\n\n".join(tables) + "\n"
+
+
+def plaid_id(bank: Bank) -> str:
+    """The bank as an institution of Plaid."""
+    return f"ins_{bank.bank_code}"
+
+
+def as_plaid_toml() -> str:
+    """The same banks for a client of Plaid."""
+    tables = []
+    for bank in BANKS:
+        words = {
+            "id": bank.id,
+            "name": bank.name,
+            "country": bank.country,
+            "time_zone": bank.time_zone,
+            "institution_id": plaid_id(bank),
+            "language": bank.country.lower(),
+        }
+        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
+        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
+        tables.append("\n".join(lines))
+    return "\n\n".join(tables) + "\n"

@@ -14,11 +14,12 @@ from sandbox.bank_list import (
     SECRET_ID,
     SECRET_KEY,
     as_gocardless_toml,
+    as_plaid_toml,
     as_tink_toml,
     as_toml,
     as_truelayer_toml,
 )
-from sandbox.faces import tink, tink_wire, tl_wire
+from sandbox.faces import plaid, plaid_wire, tink, tink_wire, tl_wire
 
 _CHOICE = "providers"
 
@@ -54,6 +55,17 @@ PROVIDERS: Mapping[str, Row] = {
         },
         lambda _: as_gocardless_toml(),
         "SALDO_GOCARDLESS_BANKS",
+    ),
+    "plaid": Row(
+        lambda sandbox: {
+            "SALDO_AGGREGATION_CONNECTOR": "plaid",
+            "SALDO_PLAID_BASE_URL": f"{sandbox}{plaid.ROOT}",
+            "SALDO_PLAID_CLIENT_ID": plaid_wire.CLIENT_ID,
+            "SALDO_PLAID_SECRET": plaid_wire.SECRET,
+            "SALDO_PLAID_CLIENT_NAME": "Préstamos Sol",
+        },
+        lambda _: as_plaid_toml(),
+        "SALDO_PLAID_BANKS",
     ),
     "tink": Row(
         lambda sandbox: {

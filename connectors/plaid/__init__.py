@@ -1,13 +1,33 @@
-"""Plaid (EU and UK), so far for saved answers alone: `saldo connectors parse plaid balances FILE`.
+"""Account information in the EU and the UK through Plaid: hosted Link, items, live balances.
 
-Documentation: https://plaid.com/docs/api/products/balance/ and the vendor's OpenAPI description
-(2020-09-14, 1.697.4). No settings lead to live accounts.
+Documentation: https://plaid.com/docs/link/hosted-link/, https://plaid.com/docs/api/items/,
+https://plaid.com/docs/api/products/balance/, https://plaid.com/docs/errors/; the vendor's OpenAPI
+description (2020-09-14, 1.697.4).
+
+Limits: of an item and of a client, told apart by their codes; the numbers are a matter of the
+contract. A live read takes mostly under ten seconds, at times over thirty. There is no word for a
+present payer: attended and unattended reads count alike.
+
+What it cannot do: payments (an open one cannot be taken back, see docs/providers/plaid.md);
+notifications; choosing the account by IBAN before the borrower is at his bank; ask for a last
+day, so that it is kept here; an IBAN of accounts in the UK.
+
+Unverified: no live account has been reached from this project. Whether Plaid wants the address of
+return registered; the code for a consent that the borrower took back (before the day named for
+its end a refused login counts as that); what is listed of a blocked account.
 """
 
 from __future__ import annotations
 
 from app.ports import Connector
-from connectors._settings import ConnectorSettings
+from connectors.plaid.aggregation import Aggregation
 from connectors.plaid.balances import parse_balances
+from connectors.plaid.settings import NAME, Settings
 
-CONNECTOR = Connector(name="plaid", settings=ConnectorSettings, parse_balances=parse_balances)
+CONNECTOR = Connector(
+    name=NAME,
+    settings=Settings,
+    aggregation=Aggregation,
+    parse_balances=parse_balances,
+    needs_licence=True,
+)

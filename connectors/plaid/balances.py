@@ -1,13 +1,15 @@
 """Balances as Plaid states them, mapped without choosing.
 
-Plaid has `available` and `current`, and for accounts in Europe `limit`, the agreed overdraft.
-Whether `available` holds the overdraft is not said, so the limit is taken off as
-connectors/_credit.py has it. `available` may be null: that is no balance, and never zero.
+Plaid has `available` and `current`, and for accounts in Europe `limit`, the agreed overdraft. It
+says that `available` holds no overdraft, and hands on what banks calculate. So it is believed
+where nothing speaks against it: a stated limit is taken off as connectors/_credit.py has it, and
+a lower `current` bounds it. `available` may be null: that is no balance, and never zero.
 """
 
 from __future__ import annotations
 
 import math
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
@@ -76,7 +78,16 @@ def answer_of(account: dict[str, Any], *, limits_excluded: bool = False) -> Bala
     limit = money_of(stated.get("limit"), currency)
     if isinstance(limit, Money) and not limits_excluded:
         return BalanceAnswer(without_limit(entries, Limit(limit, current=True)), currency)
+    if len(entries) == 1:
+        entries = [_believed(one) for one in entries]
     return BalanceAnswer(tuple(entries), currency)
+
+
+def _believed(only: BalanceEntry) -> BalanceEntry:
+    """The one balance of an account, with Plaid's general word on it."""
+    if only.amount is None or only.kind != _KINDS["available"]:
+        return only
+    return replace(only, limit_included=False)
 
 
 def _entry(kind: str, value: Any, currency: str | None, as_of: datetime | None) -> BalanceEntry:

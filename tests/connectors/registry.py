@@ -15,6 +15,7 @@ from connectors._http import client
 from tests.connectors.rig_enable_banking import EnableBankingRig
 from tests.connectors.rig_gocardless import GoCardlessRig
 from tests.connectors.rig_infobip import InfobipRig
+from tests.connectors.rig_plaid import PlaidRig
 from tests.connectors.rig_smsapi import SmsapiRig
 from tests.connectors.rig_tink import TinkRig
 from tests.connectors.rig_truelayer import TrueLayerRig
@@ -26,6 +27,7 @@ BANK_RIGS: dict[str, type[BankRig]] = {
     "berlin_group": BankRig,
     "enable_banking": EnableBankingRig,
     "gocardless": GoCardlessRig,
+    "plaid": PlaidRig,
     "tink": TinkRig,
     "truelayer": TrueLayerRig,
 }

@@ -17,7 +17,7 @@ from hypothesis import strategies as st
 import connectors
 from app.domain.errors import ProviderError, Unreadable
 from app.domain.ids import Secret
-from app.ports import BalanceAnswer, ComingBackPort, Grant, PaymentHandle
+from app.ports import BalanceAnswer, ComingBackPort, Grant, PaymentHandle, RenewingPort
 from connectors._replies import stop_or_start
 from tests.connectors.registry import BANK_RIGS, MESSAGE_RIGS
 from tests.connectors.rigs import BankRig, TwilioRig
@@ -55,6 +55,8 @@ JSON = st.recursive(
              "availableBalanceExcludingCredit", "availableBalanceIncludingCredit",
              "bookedBalance", "creditLimit", "currencyCode", "value", "scale", "unscaledValue",
              "valueInMinorUnit", "available", "current", "limit", "iso_currency_code",
+             "link_sessions", "item_add_results", "public_token", "access_token", "link_token",
+             "hosted_link_url", "item", "error_code", "error_type", "numbers", "international",
              "overdraft", "update_timestamp", "account_type", "access_token", "refresh_token",
              "expires_in"]
         ),
@@ -145,6 +147,9 @@ def test_banks_may_answer_anything(
         if isinstance(aggregation, ComingBackPort):
             waits = Grant(bank.bank_id, Secret('{"session": ""}'))
             reading.append(aggregation.came_back(waits, {"code": "c"}))
+        if isinstance(aggregation, RenewingPort):
+            linking = Grant(bank.bank_id, Secret('{"link": "l"}'))
+            reading.extend([aggregation.renew(linking), aggregation.renew(grant)])
         if connectors.discover()[bank.connector].payments is None:
             return reading
         payments = bank.payments_over(transport)

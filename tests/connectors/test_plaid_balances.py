@@ -42,8 +42,8 @@ def spendable(one: dict[str, Any]) -> Spendable:
         (account(600.0, None, 500), 10_000, "interimAvailable", True),
         (account(-20.5, -20.5, 500), -2_050, "interimAvailable", True),
         (account(42.42, None, 0), 4_242, "interimAvailable", True),
-        # Alone and without a word on credit it is stated, and triggers nothing.
-        (account(42.42), 4_242, "interimAvailable", False),
+        # Alone it is what Plaid says it is: without the overdraft.
+        (account(42.42), 4_242, "interimAvailable", True),
         # Null is no balance and never zero.
         (account(None, 110.25), 11_025, "interimBooked", True),
         (account(0, 0), 0, "interimAvailable", True),

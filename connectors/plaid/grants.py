@@ -1,0 +1,158 @@
+"""What the handle of a consent holds, and what Plaid says of an item and of a session of Link.
+
+At first the handle holds a link token: what the borrower has done on Plaid's page can be asked
+with it. Once he has connected his bank it is exchanged for an access token, the one secret of the
+item, which does not end by itself.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import orjson
+
+from app.domain.errors import ConsentEnd
+from app.domain.ids import Secret
+from app.ports import FoundAccount, GrantNow, GrantState
+from connectors._stated import MOST_ACCOUNTS, iban_of, instant_of
+from connectors.plaid.balances import why_unusable
+from connectors.plaid.refusals import GONE, LOGIN_REQUIRED, refusal_in
+from connectors.plaid.settings import Institution
+
+_TOKEN = re.compile(r"[\x21-\x7e]{1,500}")
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """The content of a handle: a link token or an access token, and the last day agreed on."""
+
+    access: str = ""
+    link: str = ""
+    until: date | None = None
+
+    @classmethod
+    def of(cls, token: Secret) -> Held:
+        """Read a handle: our own JSON, or a bare access token."""
+        text = token.reveal()
+        try:
+            found = orjson.loads(text)
+        except orjson.JSONDecodeError:
+            return cls(text)
+        if not isinstance(found, dict):
+            return cls(text)
+        until = found.get("until")
+        day = date.fromisoformat(until) if until else None
+        return cls(found.get("access", ""), found.get("link", ""), day)
+
+    def sealed(self) -> Secret:
+        """The handle to keep."""
+        until = self.until.isoformat() if self.until else None
+        content = {"access": self.access, "link": self.link, "until": until}
+        return Secret(orjson.dumps(content).decode("utf-8"))
+
+
+def token_in(document: Any, name: str) -> str | None:
+    """A token of Plaid."""
+    value = document.get(name) if isinstance(document, dict) else None
+    return value if isinstance(value, str) and _TOKEN.fullmatch(value) else None
+
+
+@dataclass(frozen=True, slots=True)
+class Linked:
+    """What came of Plaid's page: a public token and its bank; or `over` without one."""
+
+    public_token: str = ""
+    institution_id: str = ""
+    over: bool = False
+
+
+def linked(document: dict[str, Any]) -> Linked:
+    """What the sessions of a link token say. Nothing yet is neither a token nor over."""
+    sessions = document.get("link_sessions")
+    listed = sessions[:MOST_ACCOUNTS] if isinstance(sessions, list) else []
+    over = False
+    for session in (one for one in listed if isinstance(one, dict)):
+        results = session.get("results")
+        added = results.get("item_add_results") if isinstance(results, dict) else None
+        for one in added if isinstance(added, list) else []:
+            token = token_in(one, "public_token")
+            if token is not None:
+                bank = one.get("institution")
+                found = bank.get("institution_id") if isinstance(bank, dict) else None
+                return Linked(token, found if isinstance(found, str) else "")
+        over = over or isinstance(session.get("finished_at"), str)
+    return Linked(over=over)
+
+
+def item_now(document: dict[str, Any], bank: Institution, held: Held, now: datetime) -> GrantNow:
+    """The consent's state from `/item/get`.
+
+    One code stands for a consent that has run out, that was taken back, and for a changed login.
+    With a day named for its end it was taken back before that day; without one it ran out.
+    """
+    item = document.get("item")
+    item = item if isinstance(item, dict) else {}
+    ends = instant_of(item.get("consent_expiration_time"), UTC)
+    day = _last_day(ends, bank, held)
+    code = refusal_in(item.get("error")).code
+    if ends is not None and ends <= now:
+        return GrantNow(GrantState.ENDED, day, ConsentEnd.EXPIRED, code or "EXPIRED")
+    if code in GONE:
+        return GrantNow(GrantState.ENDED, day, GONE[code], code)
+    if code in LOGIN_REQUIRED and code != "PENDING_EXPIRATION":
+        end = ConsentEnd.EXPIRED if ends is None else ConsentEnd.REVOKED_AT_BANK
+        return GrantNow(GrantState.ENDED, day, end, code)
+    return GrantNow(GrantState.ACTIVE, day, raw_status=code or "HEALTHY")
+
+
+def _last_day(ends: datetime | None, bank: Institution, held: Held) -> date | None:
+    """The last whole day, by Plaid and by what was agreed on."""
+    days = [held.until] if held.until else []
+    if ends is not None and ends.year > 1:
+        days.append((ends.astimezone(ZoneInfo(bank.time_zone)) - timedelta(seconds=1)).date())
+    return min(days, default=None)
+
+
+def found_accounts(document: dict[str, Any]) -> tuple[FoundAccount, ...]:
+    """The accounts of `/auth/get`, each with its number.
+
+    One without a number cannot be recognised after a renewal, and is not used.
+    """
+    numbers = document.get("numbers")
+    numbers = numbers if isinstance(numbers, dict) else {}
+    ibans = {one["account_id"]: one.get("iban") for one in _numbers(numbers, "international")}
+    known = {*ibans, *(one["account_id"] for one in _numbers(numbers, "bacs"))}
+    listed = document.get("accounts")
+    kept = listed[:MOST_ACCOUNTS] if isinstance(listed, list) else []
+    return tuple(_found(one, ibans, known) for one in kept if isinstance(one, dict))
+
+
+def _numbers(numbers: dict[str, Any], kind: str) -> list[dict[str, Any]]:
+    listed = numbers.get(kind)
+    return [
+        one
+        for one in (listed[:MOST_ACCOUNTS] if isinstance(listed, list) else [])
+        if isinstance(one, dict) and isinstance(one.get("account_id"), str)
+    ]
+
+
+def _found(item: dict[str, Any], ibans: dict[str, Any], known: set[str]) -> FoundAccount:
+    ref, name, balances = item.get("account_id"), item.get("name"), item.get("balances")
+    currency = balances.get("iso_currency_code") if isinstance(balances, dict) else None
+    why = why_unusable(item)
+    if token_in(item, "account_id") is None:
+        ref, why = "", "Plaid gives no way to read it"
+    elif ref not in known:
+        why = why or "its number is not given"
+    return FoundAccount(
+        ref=Secret(str(ref)),
+        iban=iban_of(ibans.get(str(ref))),
+        currency=currency if isinstance(currency, str) and len(currency) == 3 else "",
+        name=name[:70] if isinstance(name, str) else "",
+        usable=not why,
+        why_unusable=why,
+    )

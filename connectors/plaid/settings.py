@@ -1,0 +1,92 @@
+"""Settings of the connector, and the operator's list of banks as Plaid knows them."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from app.domain.errors import Misconfigured
+from connectors._bank_list import ListedBank, read_bank_list
+from connectors._http import HttpSetup, is_loopback_host
+from connectors._settings import ConnectorSettings, safe_address
+
+NAME = "plaid"
+
+
+class Institution(ListedBank):
+    """One `[[bank]]` of the file."""
+
+    institution_id: str = Field(pattern=r"^[A-Za-z0-9_]{1,60}$")
+    language: str = Field(pattern=r"^[a-z]{2}$")
+
+
+class Settings(ConnectorSettings):
+    """Access to banks in Europe through Plaid. Live use needs a contract with Plaid."""
+
+    model_config = SettingsConfigDict(env_prefix="SALDO_PLAID_", frozen=True, extra="ignore")
+
+    client_id: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9]{0,60}$",
+        description="Client id of your team in Plaid's dashboard.",
+    )
+    secret: SecretStr = Field(
+        default=SecretStr(""), description="Secret of the environment behind the address."
+    )
+    client_name: str = Field(
+        default="",
+        max_length=30,
+        description="Name of your company as the borrower reads it on Plaid's page, up to 30 "
+        "letters.",
+    )
+    banks: Path | None = Field(
+        default=None,
+        description="TOML file of the banks reached through Plaid, one [[bank]] each. "
+        "connectors/plaid/banks.example.toml explains every field.",
+    )
+    base_url: str = Field(
+        default="https://production.plaid.com",
+        description="Plaid's address: production.plaid.com, or sandbox.plaid.com for its sandbox.",
+    )
+    timeout_seconds: float = Field(
+        default=26.0,
+        gt=1,
+        le=28,
+        description="Real seconds Plaid may take for one answer. A read at the bank is slow: "
+        "mostly under 10, at times over 30.",
+    )
+
+    @field_validator("banks", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_address(cls, value: str) -> str:
+        return safe_address(value)
+
+    def http_setup(self) -> HttpSetup:
+        """Limits of the calls."""
+        return HttpSetup(
+            total_seconds=self.timeout_seconds, connect_seconds=min(8.0, self.timeout_seconds / 2)
+        )
+
+    def institutions(self) -> dict[str, Institution]:
+        """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""
+        for name, value in (
+            ("CLIENT_ID", self.client_id),
+            ("SECRET", self.secret.get_secret_value()),
+            ("CLIENT_NAME", self.client_name),
+        ):
+            if not value:
+                raise Misconfigured(f"SALDO_PLAID_{name}", "is not set", "See Plaid's dashboard.")
+        return read_bank_list(self.banks, Institution, "SALDO_PLAID_BANKS")
+
+    def live_addresses(self) -> tuple[str, ...]:
+        """Plaid itself, once there is a client, unless it is a sandbox on this machine."""
+        host = urlsplit(self.base_url).hostname or ""
+        return () if not self.client_id or is_loopback_host(host) else (self.base_url,)
