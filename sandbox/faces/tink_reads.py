@@ -149,6 +149,7 @@ class TinkReads:
                     "name": plan.name,
                     "type": "SAVINGS" if savings else "CHECKING",
                     "customerSegment": "PERSONAL",
+                    "financialInstitutionId": uuid5(NAMESPACE_URL, consent.bank_id).hex,
                     "identifiers": {
                         "iban": numbers,
                         "financialInstitution": {"accountNumber": iban},

@@ -1,0 +1,68 @@
+"""The sandbox's Tink as a client of others sees it."""
+
+from __future__ import annotations
+
+import asyncio
+from pathlib import Path
+
+import pytest
+from tink_http_python.accounts import Accounts
+from tink_http_python.api import ApiV1, ApiV2
+from tink_http_python.authentication.authentication import Authentication
+from tink_http_python.authentication.storage import Storage
+from tink_http_python.config import Config
+from tink_http_python.exceptions import NoAccessTokenException
+
+from connectors._http import client
+from connectors.tink.grants import Held
+from sandbox.faces.tink import ROOT
+from sandbox.faces.tink_wire import CLIENT_ID, CLIENT_SECRET
+from tests.connectors.rig_tink import TinkRig
+from tests.connectors.test_over_http import listening
+
+pytestmark = pytest.mark.anyio
+
+
+async def test_a_client_written_by_others_reads_the_accounts(tmp_path: Path) -> None:
+    """tink-http-python exchanges a code for a token and checks the shape of the list."""
+    rig = TinkRig(tmp_path)
+    person = rig.person(opening_minor=12_345)
+    held = Held.of((await rig.granted(person)).token)
+    async with listening(rig.scene.world) as origin, client() as http:
+        api = f"{origin}{ROOT}/api/v1/"
+        app = {"client_id": CLIENT_ID, "client_secret": CLIENT_SECRET}
+        asked = {**app, "grant_type": "client_credentials", "scope": "authorization:grant"}
+        token = (await http.post(f"{api}oauth/token", data=asked)).json()["access_token"]
+        code = await http.post(
+            f"{api}oauth/authorization-grant",
+            data={"user_id": held.user, "scope": "accounts:read"},
+            headers={"Authorization": f"Bearer {token}"},
+        )
+
+        class V1(ApiV1):  # type: ignore[misc]
+            def _get_url_base(self) -> str:
+                return api
+
+        class V2(ApiV2):  # type: ignore[misc]
+            def _get_url_base(self) -> str:
+                return f"{origin}{ROOT}/data/v2/"
+
+        class Kept(Storage):  # type: ignore[misc]
+            token = ""
+
+            def store_new_access_token(self, new_access_token: str) -> None:
+                self.token = new_access_token
+
+            def retrieve_access_token(self) -> str:
+                if not self.token:
+                    raise NoAccessTokenException
+                return self.token
+
+            def retrieve_authorization_code(self) -> str:
+                return str(code.json()["code"])
+
+        signed = Authentication(V1(), Kept(), Config(**app, redirect_uri=""))
+        found = await asyncio.to_thread(Accounts(V2(), signed).get)
+    (account,) = found.accounts
+    assert account.identifiers.iban.iban == person.iban
+    assert Accounts.calculate_real_amount(account.balances.booked.amount.value) == 123.45
