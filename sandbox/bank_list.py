@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
+
 from sandbox.banks import BANKS, Bank, LimitWord, institution_id, provider_id
 
 # The one customer of the aggregator.
@@ -11,61 +13,34 @@ SECRET_KEY = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox on t
 
 def as_toml(origin: str) -> str:
     """The `[[bank]]` tables for a sandbox reached at `origin` (http://127.0.0.1:8210)."""
-    tables = []
-    for bank in BANKS:
-        words = {
-            "id": bank.id,
-            "name": bank.name,
-            "country": bank.country,
-            "time_zone": bank.time_zone,
+    return _tables(
+        lambda bank: {
             "base_url": f"{origin}/banks/{bank.id}/psd2",
             "count_window": bank.window.value,
+            "settled_at": bank.settled_at,
+            "authorised_at": bank.authorised_at,
+            "needs_debtor_iban": bank.needs_debtor_iban,
+            "instant_payments": bank.instant_payments,
         }
-        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
-        lines.append(f"settled_at = {list(bank.settled_at)}")
-        lines.append(f"authorised_at = {list(bank.authorised_at)}")
-        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
-        lines.append(f"needs_debtor_iban = {str(bank.needs_debtor_iban).lower()}")
-        lines.append(f"instant_payments = {str(bank.instant_payments).lower()}")
-        tables.append("\n".join(lines))
-    return "\n\n".join(tables) + "\n"
+    )
 
 
 def as_gocardless_toml() -> str:
     """The same banks for a client of the aggregator in `faces/gocardless.py`."""
-    tables = []
-    for bank in BANKS:
-        words = {
-            "id": bank.id,
-            "name": bank.name,
-            "country": bank.country,
-            "time_zone": bank.time_zone,
-            "institution_id": institution_id(bank),
-        }
-        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
-        lines.append(f"max_days = {bank.consent_days}")
-        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
-        tables.append("\n".join(lines))
-    return "\n\n".join(tables) + "\n"
+    return _tables(
+        lambda bank: {"institution_id": institution_id(bank), "max_days": bank.consent_days}
+    )
 
 
 def as_enable_banking_toml() -> str:
     """The same banks for a client of Enable Banking."""
-    tables = []
-    for bank in BANKS:
-        words = {
-            "id": bank.id,
-            "name": bank.name,
+    return _tables(
+        lambda bank: {
             "aspsp_name": bank.name,
-            "country": bank.country,
-            "time_zone": bank.time_zone,
+            "maximum_consent_validity": bank.consent_days * 86_400,
+            "required_psu_headers": ("Psu-Ip-Address", "Psu-User-Agent"),
         }
-        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
-        lines.append(f"maximum_consent_validity = {bank.consent_days * 86_400}")
-        lines.append('required_psu_headers = ["Psu-Ip-Address", "Psu-User-Agent"]')
-        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
-        tables.append("\n".join(lines))
-    return "\n\n".join(tables) + "\n"
+    )
 
 
 def tink_name(bank: Bank) -> str:
@@ -75,38 +50,19 @@ def tink_name(bank: Bank) -> str:
 
 def as_tink_toml() -> str:
     """The same banks for a client of Tink."""
-    tables = []
-    for bank in BANKS:
-        words = {
-            "id": bank.id,
-            "name": bank.name,
-            "country": bank.country,
-            "time_zone": bank.time_zone,
+    return _tables(
+        lambda bank: {
             "provider_name": tink_name(bank),
             "locale": f"{bank.country.lower()}_{bank.country}",
         }
-        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
-        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
-        tables.append("\n".join(lines))
-    return "\n\n".join(tables) + "\n"
+    )
 
 
 def as_truelayer_toml() -> str:
     """The same banks for a client of TrueLayer."""
-    tables = []
-    for bank in BANKS:
-        words = {
-            "id": bank.id,
-            "name": bank.name,
-            "country": bank.country,
-            "time_zone": bank.time_zone,
-            "provider_id": provider_id(bank),
-        }
-        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
-        lines.append(f"consent_days = {bank.consent_days}")
-        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
-        tables.append("\n".join(lines))
-    return "\n\n".join(tables) + "\n"
+    return _tables(
+        lambda bank: {"provider_id": provider_id(bank), "consent_days": bank.consent_days}
+    )
 
 
 def plaid_id(bank: Bank) -> str:
@@ -116,17 +72,34 @@ def plaid_id(bank: Bank) -> str:
 
 def as_plaid_toml() -> str:
     """The same banks for a client of Plaid."""
+    return _tables(
+        lambda bank: {"institution_id": plaid_id(bank), "language": bank.country.lower()}
+    )
+
+
+_Value = str | bool | int | tuple[str, ...]
+
+
+def _tables(special: Callable[[Bank], Mapping[str, _Value]]) -> str:
+    """All banks: what every client asks for, and what this one alone does."""
     tables = []
     for bank in BANKS:
-        words = {
+        values: dict[str, _Value] = {
             "id": bank.id,
             "name": bank.name,
             "country": bank.country,
             "time_zone": bank.time_zone,
-            "institution_id": plaid_id(bank),
-            "language": bank.country.lower(),
+            "limits_excluded": bank.limit_word is LimitWord.NEVER,
+            **special(bank),
         }
-        lines = ["[[bank]]", *(f'{name} = "{value}"' for name, value in words.items())]
-        lines.append(f"limits_excluded = {str(bank.limit_word is LimitWord.NEVER).lower()}")
-        tables.append("\n".join(lines))
+        lines = [f"{name} = {_written(value)}" for name, value in values.items()]
+        tables.append("\n".join(["[[bank]]", *lines]))
     return "\n\n".join(tables) + "\n"
+
+
+def _written(value: _Value) -> str:
+    if isinstance(value, bool):
+        return str(value).lower()
+    if isinstance(value, tuple):
+        return f"[{', '.join(map(_written, value))}]"
+    return f'"{value}"' if isinstance(value, str) else str(value)
