@@ -41,6 +41,8 @@ class Bank:
     """A read with the borrower there uses up the allowance like any other: nobody can be told."""
     needs_debtor_iban: bool = False
     """Payment initiation is refused here without the payer's own IBAN."""
+    needs_payer_name: bool = False
+    """The provider wants the payer's name, phone and e-mail address with an order."""
     instant_payments: bool = False
     """The bank takes SEPA instant transfers in EUR from third parties."""
 
@@ -146,10 +148,7 @@ class AggregationPort(Protocol):
     async def balances(
         self, grant: Grant, account_ref: Secret, presence: Presence | None
     ) -> BalanceAnswer:
-        """Exactly one HTTP request to the bank; never retried inside.
-
-        `presence=None` is an unattended read: no presence header leaves the house.
-        """
+        """Exactly one HTTP request to the bank, never retried; `presence=None`: unattended."""
         ...
 
     async def end_consent(self, grant: Grant) -> None:
@@ -223,6 +222,10 @@ class PaymentOrder:
     presence: Presence
     debtor_iban: Iban | None = None
     instant: bool = False
+    payer_name: str = field(default="", repr=False)
+    """Set, with the next two, only for a bank with `needs_payer_name`."""
+    payer_phone: Phone | None = None
+    payer_email: EmailAddress | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -384,10 +387,7 @@ class EmailPort(Protocol):
     """E-mail. What left can be looked up nowhere; only bounces tell of it."""
 
     async def send(self, mail: OutgoingEmail) -> SendReceipt:
-        """One attempt. TryLater: surely not sent. OutcomeUnknown: maybe sent. Declined: refused.
-
-        `SendReceipt.ref` is the Message-ID.
-        """
+        """One attempt, like an SMS. `SendReceipt.ref` is the Message-ID."""
         ...
 
     def read_webhook(self, call: InboundHttp) -> InboundEvent:

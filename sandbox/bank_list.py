@@ -61,7 +61,13 @@ def as_tink_toml() -> str:
 def as_truelayer_toml() -> str:
     """The same banks for a client of TrueLayer."""
     return _tables(
-        lambda bank: {"provider_id": provider_id(bank), "consent_days": bank.consent_days}
+        lambda bank: {
+            "provider_id": provider_id(bank),
+            "consent_days": bank.consent_days,
+            "instant_payments": bank.instant_payments,
+            "needs_debtor_iban": bank.needs_debtor_iban,
+            "executed_is_settled": True,
+        }
     )
 
 

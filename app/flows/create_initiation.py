@@ -29,13 +29,13 @@ from app.domain.errors import (
     TryLater,
     Unreadable,
 )
-from app.domain.ids import Iban, LenderId
+from app.domain.ids import EmailAddress, Iban, LenderId, Phone
 from app.domain.payment import PAYMENT, PaymentState
 from app.flows.actors import ROBOT
 from app.flows.house import House
 from app.flows.payment_news import write_line
 from app.flows.record_payment import apply_event, next_look, record_payment
-from app.ports import PaymentBegun, PaymentOrder, PayStatus, Presence
+from app.ports import Bank, PaymentBegun, PaymentOrder, PayStatus, Presence
 from app.store.accounts import payer_accounts
 from app.store.moves import move
 from app.store.outbox import OutboxKind, Outgoing, queue
@@ -45,7 +45,7 @@ from app.store.payments import (
     seal_handle,
     seal_redirect,
 )
-from app.store.tables import lenders, loans, payment_cases, payment_links, payments
+from app.store.tables import borrowers, lenders, loans, payment_cases, payment_links, payments
 from app.store.unit import Unit
 
 log = structlog.get_logger("payments")
@@ -243,7 +243,23 @@ async def _order(unit: Unit, house: House, payment: Row[Any]) -> PaymentOrder:
         presence=Presence(payer["ip"], payer["user_agent"]),
         debtor_iban=await _debtor(unit, payment) if _wants_debtor(house, payment) else None,
         instant=payment.instant,
+        **await _payer(unit, house, payment),
     )
+
+
+async def _payer(unit: Unit, house: House, payment: Row[Any]) -> dict[str, Any]:
+    """Who pays, for a provider that takes no order without; nobody else is told."""
+    if not any(bank.needs_payer_name for bank in _banks(house, payment)):
+        return {}
+    row = (
+        await unit.conn.execute(select(borrowers).where(borrowers.c.id == payment.borrower_id))
+    ).one()
+    found: dict[str, Any] = {"payer_name": unit.open("borrowers.name_enc", row.id, row.name_enc)}
+    if row.phone_enc is not None:
+        found["payer_phone"] = Phone(unit.open("borrowers.phone_enc", row.id, row.phone_enc))
+    if row.email_enc is not None:
+        found["payer_email"] = EmailAddress(unit.open("borrowers.email_enc", row.id, row.email_enc))
+    return found
 
 
 async def _remittance(unit: Unit, payment_id: UUID) -> str:
@@ -257,9 +273,13 @@ async def _remittance(unit: Unit, payment_id: UUID) -> str:
     return " ".join(row.external_ref for row in rows)[:140]
 
 
-def _wants_debtor(house: House, payment: Row[Any]) -> bool:
+def _banks(house: House, payment: Row[Any]) -> list[Bank]:
     banks = house.payment(payment.connector).banks()
-    return any(bank.id == payment.bank_id and bank.needs_debtor_iban for bank in banks)
+    return [bank for bank in banks if bank.id == payment.bank_id]
+
+
+def _wants_debtor(house: House, payment: Row[Any]) -> bool:
+    return any(bank.needs_debtor_iban for bank in _banks(house, payment))
 
 
 async def _debtor(unit: Unit, payment: Row[Any]) -> Iban | None:

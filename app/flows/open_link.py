@@ -182,6 +182,26 @@ async def open_return(house: House, return_token: str) -> ReturnView:
     )
 
 
+async def last_return(house: House, token: str) -> str:
+    """The return token of the newest payment begun behind a link, for the browser that began it.
+
+    Raises `NotFound` where there is none.
+    """
+    found = await find_link(house.store, token)
+    async with house.store.unit(found.lender_id) as unit:
+        row = (
+            await unit.conn.execute(
+                select(payments.c.id, payments.c.return_enc)
+                .where(payments.c.link_id == found.link_id)
+                .order_by(payments.c.created_at.desc(), payments.c.id.desc())
+                .limit(1)
+            )
+        ).one_or_none()
+        if row is None:
+            raise NotFound("This page does not exist.")
+        return unit.open("payments.return_enc", row.id, row.return_enc)
+
+
 def _before_the_check(link: Row[Any], person: Row[Any], now: datetime) -> LinkPage:
     if link.checks_failed >= TRIES or person.checks_locked_at is not None:
         return LinkPage.LOCKED

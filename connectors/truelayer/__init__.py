@@ -1,8 +1,10 @@
-"""Accounts through TrueLayer's Data API (v1), an aggregator of banks in Europe and the UK.
+"""Accounts (Data API v1) and payments (Payments API v3) through TrueLayer, in Europe and the UK.
 
 Documentation: https://docs.truelayer.com/docs/create-a-connection (consents),
 https://docs.truelayer.com/docs/account-data-requests (accounts, balances),
-https://docs.truelayer.com/docs/data-api-errors (codes).
+https://docs.truelayer.com/docs/data-api-errors (codes),
+https://docs.truelayer.com/docs/single-payment-statuses, https://docs.truelayer.com/docs/cancel-a-payment
+(payments), https://github.com/TrueLayer/truelayer-signing (signatures).
 
 A connection is a pair of tokens. The access token lasts for about an hour; the refresh token is
 exchanged for the next pair, after which it is spent, and has to be used within 30 days. So the
@@ -17,7 +19,8 @@ from one that was taken back (its age tells). An exchange whose answer is lost l
 
 Unverified: no live bank has been reached from this project. Whether a spent refresh token is
 refused at once; the codes of answers with 5xx; whether an overdraft is part of the available
-balance differs from bank to bank. Payments are not made here.
+balance differs from bank to bank. Payments are in
+euro and to the lender's own IBAN alone; TrueLayer's webhooks are not used, status is asked for.
 """
 
 from __future__ import annotations
@@ -25,12 +28,14 @@ from __future__ import annotations
 from app.ports import Connector
 from connectors.truelayer.aggregation import Aggregation
 from connectors.truelayer.balances import parse_balances
+from connectors.truelayer.payments import Payments
 from connectors.truelayer.settings import NAME, Settings
 
 CONNECTOR = Connector(
     name=NAME,
     settings=Settings,
     aggregation=Aggregation,
+    payments=Payments,
     parse_balances=parse_balances,
     needs_licence=True,
 )

@@ -26,6 +26,9 @@ class BankProfile(ListedBank):
 
     provider_id: str = Field(pattern=r"^[a-z0-9-]{1,100}$")
     consent_days: int = Field(default=90, ge=1, le=180)
+    instant_payments: bool = False
+    needs_debtor_iban: bool = False
+    executed_is_settled: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +51,9 @@ class BankRoute:
             booking_from=profile.booking_from,
             booking_until=profile.booking_until,
             limits_excluded=profile.limits_excluded,
+            needs_payer_name=True,
+            needs_debtor_iban=profile.needs_debtor_iban,
+            instant_payments=profile.instant_payments,
         )
         lasts = timedelta(days=profile.consent_days)
         return cls(profile, bank, ZoneInfo(profile.time_zone), lasts)
@@ -81,6 +87,21 @@ class Settings(ConnectorSettings):
         description="The vendor's address for data; its own sandbox is "
         "https://api.truelayer-sandbox.com.",
     )
+    key_id: str = Field(
+        default="",
+        pattern=r"^[A-Za-z0-9-]{0,64}$",
+        description="Id that the Console gave to your signing key; only for payments.",
+    )
+    signing_key: Path | None = Field(
+        default=None,
+        description="PEM file of the private key (ES512, curve P-521) whose public half you "
+        "uploaded; only for payments. Keep it readable for Saldo alone.",
+    )
+    hosted_url: str = Field(
+        default="https://payment.truelayer.com",
+        description="The vendor's page where payers authorise; of its own sandbox it is "
+        "https://payment.truelayer-sandbox.com.",
+    )
     timeout_seconds: float = Field(
         default=14.0,
         gt=1,
@@ -88,12 +109,12 @@ class Settings(ConnectorSettings):
         description="Real seconds the vendor may take for one answer. Some calls need two.",
     )
 
-    @field_validator("banks", mode="before")
+    @field_validator("banks", "signing_key", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("auth_url", "api_url")
+    @field_validator("auth_url", "api_url", "hosted_url")
     @classmethod
     def _safe_address(cls, value: str) -> str:
         return safe_address(value)

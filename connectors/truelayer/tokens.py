@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+import asyncio
+from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlencode
 
@@ -13,13 +14,20 @@ from app.domain.errors import ConsentEnd, ProviderError, TryLater
 from app.ports import Wire
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors.truelayer.grants import Pair, is_token
-from connectors.truelayer.refusals import CLIENT_REFUSED, GRANT_OVER, read_refusal, token_refusal
+from connectors.truelayer.refusals import (
+    CLIENT_REFUSED,
+    CLIENT_WAIT,
+    GRANT_OVER,
+    read_refusal,
+    token_refusal,
+)
 from connectors.truelayer.settings import NAME, Settings
 
 log = structlog.get_logger(NAME)
 
 _CODE_OVER = ("invalid_authorization_code", GRANT_OVER)
 _LONGEST_LIFE = timedelta(days=1)
+_CLIENT_MARGIN = timedelta(minutes=2)
 
 
 class TokenDesk:
@@ -60,7 +68,24 @@ class TokenDesk:
             raise self._refused(answer, call, end)
         return self._read(answer, call, refresh)
 
-    async def _ask(self, operation: str, form: dict[str, str]) -> tuple[httpx.Response, Call]:
+    async def of_client(self, operation: str) -> tuple[str, datetime]:
+        """A token for payments, which belongs to no borrower, and until when to use it.
+
+        Every failure is TryLater: without a token nothing was asked of anybody.
+        """
+        form = {"grant_type": "client_credentials", "scope": "payments"}
+        answer, call = await self._ask(operation, form, writes=False)
+        if not answer.is_success:
+            raise self._refused(answer, call, ConsentEnd.UNKNOWN_AT_BANK)
+        made = read_json(answer, call)
+        token = made.get("access_token") if isinstance(made, dict) else None
+        if not is_token(token):
+            raise TryLater("the answer holds no token", after=CLIENT_WAIT, **call.where)
+        return str(token), self._now() + _life(made.get("expires_in")) - _CLIENT_MARGIN
+
+    async def _ask(
+        self, operation: str, form: dict[str, str], *, writes: bool = True
+    ) -> tuple[httpx.Response, Call]:
         call = Call(
             NAME,
             operation,
@@ -68,7 +93,7 @@ class TokenDesk:
             self._url,
             {"Content-Type": "application/x-www-form-urlencoded"},
             urlencode({**self._client, **form}).encode(),
-            writes=True,
+            writes=writes,
             setup=self._setup,
         )
         return await exchange(self._http, call), call
@@ -93,3 +118,27 @@ def _life(stated: Any) -> timedelta:
     if isinstance(stated, bool) or not isinstance(stated, int) or stated < 0:
         return timedelta(0)
     return min(timedelta(seconds=min(stated, 10**6)), _LONGEST_LIFE)
+
+
+class ClientToken:
+    """Our own token for payments, kept until shortly before it ends, made by one at a time."""
+
+    def __init__(self, settings: Settings, wire: Wire) -> None:
+        self._desk = TokenDesk(settings, wire)
+        self._now = wire.now
+        self._one_at_a_time = asyncio.Lock()
+        self._held: tuple[str, datetime] | None = None
+
+    def __repr__(self) -> str:
+        return "ClientToken(…)"
+
+    async def header(self, operation: str) -> str:
+        """The value of Authorization. TryLater without a token: nothing was asked."""
+        async with self._one_at_a_time:
+            if self._held is None or self._now() >= self._held[1]:
+                self._held = await self._desk.of_client(operation)
+            return f"Bearer {self._held[0]}"
+
+    def forget(self) -> None:
+        """It was refused: make a new one for the next call."""
+        self._held = None

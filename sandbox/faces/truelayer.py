@@ -1,5 +1,7 @@
 """TrueLayer as its customers see it, over the same banks: connections, tokens, accounts, balances.
 
+Its payments are in tl_payments.py.
+
 Under `/truelayer/auth` (the vendor's auth host) and `/truelayer/api` (its API host). A refresh
 token is spent by its exchange, and a connection that is over is known by that alone.
 """
@@ -18,6 +20,7 @@ from sandbox.banks import BY_ID, provider_id
 from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, slowed
 from sandbox.faces.tl_connections import Connection, Connections, bank_page
+from sandbox.faces.tl_payments import PaymentFace, client_token
 from sandbox.faces.tl_wire import (
     API,
     AUTH,
@@ -54,7 +57,8 @@ class TrueLayer:
             ("GET", f"{API}/data/v1/accounts/{{id}}/balance", self._balance),
         )
         return [
-            Route(path, self._guarded(handler), methods=[verb]) for verb, path, handler in table
+            *(Route(path, self._guarded(handler), methods=[verb]) for verb, path, handler in table),
+            *PaymentFace(self._world).routes(),
         ]
 
     def _guarded(self, handler: Handler) -> Handler:
@@ -77,6 +81,8 @@ class TrueLayer:
         form = {name: str(value) for name, value in (await request.form()).items()}
         if (form.get("client_id"), form.get("client_secret")) != (CLIENT_ID, CLIENT_SECRET):
             raise No("invalid_client")
+        if form.get("grant_type") == "client_credentials":
+            return answer_json(client_token(form))
         match form.get("grant_type"):
             case "authorization_code":
                 made = self._connections.of_code(form.get("code", ""), form.get("redirect_uri", ""))

@@ -24,7 +24,7 @@ class BehindTokens(httpx.AsyncBaseTransport):
         self._inner = inner
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        at_desk = "/token/" in request.url.path
+        at_desk = "/token" in request.url.path
         return await (self._tokens if at_desk else self._inner).handle_async_request(request)
 
 

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import timedelta
+from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
 from app.domain.errors import ConsentEnd, ConsentGone, OutcomeUnknown, TryLater
-from app.domain.ids import Secret
+from app.domain.ids import Phone, Secret
 from app.ports import (
     AggregationPort,
     BalanceAnswer,
@@ -22,6 +23,9 @@ from app.ports import (
     Grant,
     GrantNow,
     GrantState,
+    PaymentBegun,
+    PaymentOrder,
+    PaymentPort,
     Presence,
     RenewingPort,
 )
@@ -29,8 +33,12 @@ from connectors.truelayer.grants import Held, Pair
 from sandbox import psu
 from sandbox.bank_list import as_truelayer_toml
 from sandbox.faces.tl_connections import Connections, bank_page
+from sandbox.faces.tl_payments import RETURN_URI
+from sandbox.faces.tl_signature import KEY_ID, customer_key
 from sandbox.faces.tl_wire import API, AUTH, CLIENT_ID, CLIENT_SECRET
+from sandbox.modes import Mode
 from sandbox.people import Person
+from tests.connectors.rig_gocardless import BehindTokens
 from tests.connectors.rigs import ORIGIN, BankRig
 
 
@@ -97,10 +105,12 @@ class TrueLayerRig(BankRig):
     asks_bank_for_status = False
     given_back = ConsentEnd.REVOKED_AT_BANK
 
-    def __init__(self, *given: Any) -> None:
+    def __init__(self, folder: Path, bank_id: str = "luz") -> None:
+        self.key = folder / "signing.pem"
+        self.key.write_bytes(customer_key())
         self.kept: dict[Secret, Grant] = {}
         self.brought: dict[str, str] = {}
-        super().__init__(*given)
+        super().__init__(folder, bank_id)
 
     def banks_as_toml(self) -> str:
         return as_truelayer_toml()
@@ -112,6 +122,8 @@ class TrueLayerRig(BankRig):
             "client_secret": CLIENT_SECRET,
             "auth_url": f"{ORIGIN}{AUTH}",
             "api_url": f"{ORIGIN}{API}",
+            "key_id": KEY_ID,
+            "signing_key": self.key,
         }
 
     def bare(self, transport: httpx.AsyncBaseTransport | None = None) -> AggregationPort:
@@ -120,6 +132,11 @@ class TrueLayerRig(BankRig):
 
     def aggregation_over(self, transport: httpx.AsyncBaseTransport | None) -> AggregationPort:
         return Keeping(self.bare(transport), self.kept)
+
+    def payments_over(self, transport: httpx.AsyncBaseTransport | None) -> PaymentPort:
+        if transport is not None:
+            transport = BehindTokens(self.scene.recorder, transport)
+        return super().payments_over(transport)
 
     def ask(self, **changes: Any) -> ConsentAsk:
         return super().ask(**{"return_url": "https://saldo.example/c/back/t0k3n", **changes})
@@ -157,3 +174,33 @@ class TrueLayerRig(BankRig):
         except ConsentGone as gone:
             return GrantNow(GrantState.ENDED, end=gone.why)
         return await self.aggregation.grant_now(grant)
+
+    # ------------------------------------------------------------ payments
+
+    def lose_payment_answer(self, person: Person) -> None:
+        """Twice: what is lost once is found again under its key."""
+        self.scene.world.set_mode(person.id, Mode.PAYMENT_ANSWER_LOST, 2)
+
+    def order(self, person: Person, **changes: Any) -> PaymentOrder:
+        plain: dict[str, Any] = {
+            "return_url": f"{RETURN_URI}/t0k3n",
+            "payer_name": person.name,
+            "payer_phone": Phone.parse(person.phone),
+        }
+        return super().order(person, **{**plain, **changes})
+
+    def payment_page(self, begun: PaymentBegun) -> str:
+        """The bank's page to which the vendor's leads."""
+        page, _, told = begun.redirect_url.partition("#")
+        assert page == "https://payment.truelayer.com/payments"
+        said = dict(parse_qsl(told))
+        assert said["payment_id"] == begun.handle.ref.reveal()
+        assert (said["return_uri"], bool(said["resource_token"])) == (RETURN_URI, True)
+        return f"{ORIGIN}/banks/{self.bank_id}/online/payments/{said['payment_id']}"
+
+    def pay(self, begun: PaymentBegun, person: Person) -> None:
+        back = psu.pay(self.scene.world, self.payment_page(begun), person)
+        assert back == f"{RETURN_URI}?payment_id={begun.handle.ref.reveal()}"
+
+    def refuse_to_pay(self, begun: PaymentBegun, person: Person) -> None:
+        psu.refuse_to_pay(self.scene.world, self.payment_page(begun), person)

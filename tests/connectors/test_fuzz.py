@@ -34,7 +34,8 @@ JSON = st.recursive(
          "LN", "EX", "READY", "EXPIRED", "RateLimitError", ANY_ID, "2026-11-21T08:00:00Z",
          "https://bank.example/x", "http://127.0.0.1/y", "2026-11-21", "delivered",
          "QUEUE", "53", "0", "ITAV", "CLBD", "AUTHORIZED", "FINISHED", "REFRESHING", "FAILED",
-         "UPDATED", "SESSION_EXPIRED", "es-luz-ob", "CHECKING", "depository", "-3", 110.5]
+         "UPDATED", "SESSION_EXPIRED", "es-luz-ob", "CHECKING", "depository", "-3", 110.5,
+         "failed", "executed", "canceled", "authorization_required"]
     ),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
@@ -58,7 +59,7 @@ JSON = st.recursive(
              "link_sessions", "item_add_results", "public_token", "access_token", "link_token",
              "hosted_link_url", "item", "error_code", "error_type", "numbers", "international",
              "overdraft", "update_timestamp", "account_type", "access_token", "refresh_token",
-             "expires_in"]
+             "expires_in", "resource_token", "failure_reason"]
         ),
         inner,
         max_size=6,

@@ -62,11 +62,18 @@ class PayBank:
     before_now: Gate = _open
     after_now: Gate = _open
     needs_debtor: bool = False
+    needs_name: bool = False
     _refs: count[int] = field(default_factory=lambda: count(1))
 
     def banks(self) -> tuple[Bank, ...]:
         return (
-            Bank("caja", "Caja", "ES", needs_debtor_iban=self.needs_debtor),
+            Bank(
+                "caja",
+                "Caja",
+                "ES",
+                needs_debtor_iban=self.needs_debtor,
+                needs_payer_name=self.needs_name,
+            ),
             Bank("otra", "Otra", "ES"),
         )
 

@@ -216,6 +216,28 @@ async def test_the_page_after_the_bank_shows_no_amount_to_strangers(
     assert "We are checking" in page.text
     assert "120" not in page.text
     assert address not in page.links
+    # Where the provider names nobody, the browser that left is led on, and nobody else is.
+    assert (await phone.http.get("/p/back?payment_id=x")).headers["location"] == back
+    stranger = await browser().http.get("/p/back?payment_id=x")
+    assert stranger.status_code == 404
+
+
+@pytest.mark.parametrize("wanted", [True, False])
+async def test_who_pays_is_told_only_where_no_order_is_taken_without(
+    street: Street, browser: OpenBrowser, wanted: bool
+) -> None:
+    street.bank.needs_name = wanted
+    who, address = await texted(street)
+    phone = browser()
+    await phone.send(await proved(phone, address), "pay", follow=False)
+    order = next(iter(street.bank.payments.values())).order
+    told = (order.payer_name != "", order.payer_phone is not None)
+    assert told == (wanted, wanted)
+    if wanted:
+        assert order.payer_phone is not None
+        assert order.payer_phone.reveal() == who.phone
+        assert who.phone not in repr(order)
+        assert order.payer_name not in repr(order)
 
 
 async def test_pay_a_part_and_refuse_what_cannot_be(street: Street, browser: OpenBrowser) -> None:

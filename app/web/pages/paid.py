@@ -9,11 +9,12 @@ from starlette.responses import Response
 
 from app.domain.errors import NotFound
 from app.domain.payment import PaymentState
-from app.flows.open_link import LinkPage, LinkView, open_link, open_return
+from app.flows.open_link import LinkPage, LinkView, last_return, open_link, open_return
 from app.reports.receipt import Receipt, receipt_of_link, receipt_of_return
 from app.store.links import find_link
 from app.web.borrower import ShownLender, borrower_page, looks_again, way, words_for
 from app.web.linkpass import guessing_counted, pass_of, remembered_link
+from app.web.render import see_other
 from app.web.site import Site, site_of
 from app.web.wording import Wording
 
@@ -21,6 +22,18 @@ router = APIRouter(prefix="/p")
 
 _WAITING: Final = (PaymentState.REQUESTED, PaymentState.CREATING, PaymentState.OPEN)
 _OVER: Final = (PaymentState.REJECTED, PaymentState.CANCELLED, PaymentState.ABANDONED)
+
+
+@router.get("/back")
+async def back_without_token(request: Request) -> Response:
+    """The same for providers that redirect to one registered address and name nobody.
+
+    The browser remembers the link it left from; any other one has nothing to see here.
+    """
+    site = site_of(request)
+    token = remembered_link(site, request)
+    with guessing_counted(site, request, token):
+        return see_other(f"/p/back/{await last_return(site.house, token)}")
 
 
 @router.get("/back/{return_token}")

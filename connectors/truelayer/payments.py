@@ -1,0 +1,287 @@
+"""Single payments from the borrower's bank to the lender's account, authorised on a hosted page.
+
+Payments and not payment links: an open payment can be taken back and ends by itself after fifteen
+minutes, while a link cannot be taken back and could be paid after the loan was.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Any
+from urllib.parse import urlencode, urlsplit
+
+import httpx
+import orjson
+import structlog
+
+from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater
+from app.domain.ids import Secret, derive_key
+from app.ports import (
+    Bank,
+    CancelResult,
+    PaymentBegun,
+    PaymentHandle,
+    PaymentNow,
+    PaymentOrder,
+    PayStatus,
+    Wire,
+)
+from connectors._exchange import (
+    Call,
+    exchange,
+    mask_text,
+    read_json,
+    status_error,
+    try_json,
+    unreadable,
+)
+from connectors.truelayer.grants import is_token
+from connectors.truelayer.settings import NAME, BankRoute, Settings
+from connectors.truelayer.signing import KEY_HEADER, Signer
+from connectors.truelayer.tokens import ClientToken
+
+_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_REFERENCE = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]{1,35}")
+_STATUS = {
+    "authorization_required": PayStatus.OPEN,
+    "authorizing": PayStatus.OPEN,
+    "attempt_failed": PayStatus.OPEN,
+    "authorized": PayStatus.AUTHORISED,
+    "executed": PayStatus.AUTHORISED,
+    "settled": PayStatus.SETTLED,
+    "failed": PayStatus.REJECTED,
+}
+_TAKEN_BACK = ("canceled", "cancelled")
+_LONGEST_NAME = 70
+
+log = structlog.get_logger(NAME)
+
+
+class Payments:
+    """`PaymentPort` over the Payments API (v3)."""
+
+    def __init__(self, settings: Settings, wire: Wire) -> None:
+        """Raises Misconfigured when credentials, the signing key or the banks are missing."""
+        self._routes = settings.routes()
+        self._signer = Signer(settings.key_id, settings.signing_key)
+        self._token = ClientToken(settings, wire)
+        self._api, self._hosted = settings.api_url, settings.hosted_url
+        self._setup = settings.http_setup()
+        self._http: httpx.AsyncClient = wire.http
+        self._now = wire.now
+
+    def banks(self) -> tuple[Bank, ...]:
+        """The banks of the operator's list."""
+        return tuple(route.bank for route in self._routes.values())
+
+    async def create_payment(self, order: PaymentOrder) -> PaymentBegun:
+        """Create the payment and give the vendor's page where the payer authorises it.
+
+        The vendor answers a repetition under the same key with the first answer, so one whose
+        answer was lost is asked for once more, exactly as it was. What is still lost then is
+        OutcomeUnknown: the payment may exist, and its page is known to nobody.
+        """
+        operation = "create_payment"
+        route = self._route(order.bank_id, operation)
+        body = orjson.dumps(payment_body(order, route))
+        try:
+            answer, call = await self._post(operation, "/v3/payments", str(order.key), body)
+        except OutcomeUnknown as lost:
+            answer, call = await self._again(lost, str(order.key), body)
+        made = read_json(answer, call)
+        made = made if isinstance(made, dict) else {}
+        payment_id, token = made.get("id"), made.get("resource_token")
+        if made.get("status") == "failed":
+            raise Declined("the payment was refused", reason="FAILED", **call.where)
+        if not isinstance(payment_id, str) or not _ID.fullmatch(payment_id) or not is_token(token):
+            log.error("payment_without_page", reference=call.reference)
+            raise unreadable("the answer gives no payment to go to", call, answer.content)
+        page = {
+            "payment_id": payment_id,
+            "resource_token": token,
+            "return_uri": registered(order.return_url),
+        }
+        handle = PaymentHandle(route.bank.id, Secret(payment_id), order.instant)
+        return PaymentBegun(
+            handle, f"{self._hosted}/payments#{urlencode(page)}", status_of(made, route)
+        )
+
+    async def payment_now(self, handle: PaymentHandle) -> PaymentNow:
+        """The payment's status. One the vendor does not know (yet) is TryLater, not failed."""
+        operation = "payment_now"
+        route = self._route(handle.bank_id, operation)
+        url = f"{self._api}/v3/payments/{_segment(handle, operation)}"
+        headers = {"Authorization": await self._token.header(operation)}
+        call = Call(NAME, operation, "GET", url, headers, setup=self._setup)
+        answer = await exchange(self._http, call)
+        if not answer.is_success:
+            raise self._refused(answer, call)
+        document = read_json(answer, call)
+        if not isinstance(document, dict) or "status" not in document:
+            raise unreadable("the answer states no status", call, answer.content)
+        return status_of(document, route)
+
+    async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
+        """Take the payment back, and believe the payment's own status alone.
+
+        The vendor only takes the wish in; until the status says so it is OutcomeUnknown.
+        """
+        operation = "cancel_payment"
+        self._route(handle.bank_id, operation)
+        ref = _segment(handle, operation)
+        key = str(derive_key(ref, "cancel"))
+        refused: ProviderError | None = None
+        try:
+            await self._post(operation, f"/v3/payments/{ref}/actions/cancel", key, b"")
+        except Declined as no:
+            refused = no
+        now = await self._status_after(handle, operation)
+        if now.status in (PayStatus.CANCELLED, PayStatus.REJECTED):
+            return CancelResult.CANCELLED
+        if now.status is not PayStatus.OPEN:
+            return CancelResult.TOO_LATE
+        raise refused or OutcomeUnknown(
+            "it is being taken back", connector=NAME, operation=operation
+        )
+
+    async def _status_after(self, handle: PaymentHandle, operation: str) -> PaymentNow:
+        try:
+            return await self.payment_now(handle)
+        except ProviderError as error:
+            raise OutcomeUnknown(error.detail, connector=NAME, operation=operation) from None
+
+    async def _again(
+        self, lost: OutcomeUnknown, key: str, body: bytes
+    ) -> tuple[httpx.Response, Call]:
+        """The same order once more. Whatever else it says, the first one may have arrived."""
+        try:
+            return await self._post("create_payment", "/v3/payments", key, body)
+        except ProviderError as error:
+            detail = f"{lost.detail}; again: {error.detail}"
+            where = {"connector": NAME, "operation": "create_payment", "reference": key}
+            raise OutcomeUnknown(detail, **where) from None
+
+    async def _post(
+        self, operation: str, path: str, key: str, body: bytes
+    ) -> tuple[httpx.Response, Call]:
+        url = f"{self._api}{path}"
+        headers = {
+            "Authorization": await self._token.header(operation),
+            KEY_HEADER: key,
+            "Tl-Signature": self._signer.sign("POST", urlsplit(url).path, key, body),
+            "Content-Type": "application/json",
+        }
+        call = Call(NAME, operation, "POST", url, headers, body, True, key, self._setup)
+        answer = await exchange(self._http, call)
+        if not answer.is_success:
+            raise self._refused(answer, call)
+        return answer, call
+
+    def _refused(self, answer: httpx.Response, call: Call) -> ProviderError:
+        kind = problem_of(answer.content)
+        said = f"HTTP {answer.status_code} {kind}".rstrip()
+        if kind == "unauthenticated":
+            # Our token or our signature: nothing was made, and a person mends the second.
+            self._token.forget()
+            log.error("credentials_refused", operation=call.operation)
+            return TryLater(said, after=None, **call.where)
+        if kind == "idempotency-key-reuse" or "concurrency" in kind:
+            return OutcomeUnknown(said, **call.where)
+        return status_error(answer, call, reason=kind, now=self._now())
+
+    def _route(self, bank_id: str, operation: str) -> BankRoute:
+        route = self._routes.get(bank_id)
+        if route is None:
+            raise _declined("the bank is not in the list of banks", "BANK_NOT_LISTED", operation)
+        return route
+
+
+def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
+    """The JSON of the order. Declined for what must not be asked for."""
+    operation = "create_payment"
+    if order.amount.currency != "EUR" or order.amount.minor <= 0:
+        raise _declined("an IBAN is paid positive amounts of euro only", "AMOUNT", operation)
+    if not _REFERENCE.fullmatch(order.end_to_end_ref):
+        # It comes back on the lender's statement and must be the same there.
+        raise _declined("the reference does not fit", "END_TO_END_REFERENCE", operation)
+    user = {"name": order.payer_name.strip()[:_LONGEST_NAME]}
+    if order.payer_phone is not None:
+        user["phone"] = order.payer_phone.reveal()
+    if order.payer_email is not None:
+        user["email"] = order.payer_email.reveal()
+    if not user["name"] or len(user) == 1:
+        raise _declined("the vendor wants to know who pays", "PAYER_UNKNOWN", operation)
+    if route.profile.needs_debtor_iban and order.debtor_iban is None:
+        raise _declined("the bank wants the payer's IBAN", "DEBTOR_IBAN_NEEDED", operation)
+    scheme = "sepa_credit_transfer_instant" if order.instant else "sepa_credit_transfer"
+    selection: dict[str, Any] = {
+        "type": "preselected",
+        "provider_id": route.profile.provider_id,
+        "scheme_selection": {"type": "preselected", "scheme_id": scheme},
+    }
+    if order.debtor_iban is not None:
+        selection["remitter"] = {
+            "account_holder_name": user["name"],
+            "account_identifier": {"type": "iban", "iban": order.debtor_iban.reveal()},
+        }
+    return {
+        "amount_in_minor": order.amount.minor,
+        "currency": order.amount.currency,
+        "payment_method": {
+            "type": "bank_transfer",
+            "provider_selection": selection,
+            "beneficiary": {
+                "type": "external_account",
+                "account_holder_name": order.creditor_name[:_LONGEST_NAME],
+                "account_identifier": {"type": "iban", "iban": order.creditor_iban.reveal()},
+                "reference": order.end_to_end_ref,
+            },
+        },
+        "user": user,
+    }
+
+
+def status_of(document: dict[str, Any], route: BankRoute) -> PaymentNow:
+    """The status by the vendor's word. One we do not know is open, with an alarm.
+
+    `executed` means that the bank took the order, and settled only where the operator's list
+    says so of the bank.
+    """
+    word = document.get("status", "authorization_required")
+    raw = word[:40] if isinstance(word, str) else ""
+    status = _STATUS.get(raw)
+    if status is None:
+        log.warning("unknown_word", what="payment status", word=mask_text(raw))
+        return PaymentNow(PayStatus.OPEN, raw)
+    reason = document.get("failure_reason")
+    if status is PayStatus.REJECTED and isinstance(reason, str):
+        raw = f"{raw}: {reason}"[:60] if re.fullmatch(r"[a-z_]{1,50}", reason) else raw
+        if reason in _TAKEN_BACK:
+            status = PayStatus.CANCELLED
+    if raw == "executed" and route.profile.executed_is_settled:
+        status = PayStatus.SETTLED
+    return PaymentNow(status, raw)
+
+
+def registered(return_url: str) -> str:
+    """The address that is registered with the vendor: ours without the borrower's own token."""
+    return return_url.rpartition("/")[0]
+
+
+def problem_of(body: bytes) -> str:
+    """The last part of a problem's `type`; empty where there is none."""
+    decoded = try_json(body)
+    kind = decoded.get("type") if isinstance(decoded, dict) else None
+    found = re.search(r"#([a-z-]{3,60})$", kind) if isinstance(kind, str) else None
+    return found.group(1) if found else ""
+
+
+def _segment(handle: PaymentHandle, operation: str) -> str:
+    ref = handle.ref.reveal()
+    if not _ID.fullmatch(ref):
+        raise _declined("the id cannot be asked for", "NO_SUCH_ID", operation)
+    return ref
+
+
+def _declined(detail: str, reason: str, operation: str) -> Declined:
+    return Declined(detail, reason=reason, connector=NAME, operation=operation)

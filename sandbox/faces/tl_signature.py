@@ -1,0 +1,100 @@
+"""Tl-Signature as TrueLayer checks it, and the key pair of the sandbox's one customer.
+
+A detached JWS: ES512 over `METHOD path`, the headers that it names, and the body. The pair is made
+anew in each process that asks for it; a program that wants to pay here signs with `customer_key`.
+"""
+
+from __future__ import annotations
+
+from base64 import urlsafe_b64decode, urlsafe_b64encode
+from collections.abc import Mapping
+from functools import cache
+from typing import Any
+
+import orjson
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import (
+    ECDSA,
+    SECP521R1,
+    EllipticCurvePrivateKey,
+    EllipticCurvePublicKey,
+    generate_private_key,
+)
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+
+KEY_ID = "0a5a1d05-6b1f-4c0e-9d55-4d1f0c0a7e11"
+_HALF = 66
+
+
+@cache
+def _key() -> EllipticCurvePrivateKey:
+    return generate_private_key(SECP521R1())
+
+
+def customer_key() -> bytes:
+    """The private key of the one customer, as PEM."""
+    return _key().private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def of_customer(jws: str, method: str, path: str, headers: Mapping[str, str], body: bytes) -> bool:
+    """Whether the customer signed this request, with its Idempotency-Key."""
+    head = head_of(jws)
+    named = str(head.get("tl_headers", "")).lower().split(",")
+    return (
+        head.get("kid") == KEY_ID
+        and "idempotency-key" in named
+        and verifies(_key().public_key(), jws, method, path, headers, body)
+    )
+
+
+def head_of(jws: str) -> dict[str, Any]:
+    """The first part of a signature; empty where it cannot be read."""
+    try:
+        head = orjson.loads(_unbase64(jws.partition(".")[0]))
+    except ValueError:
+        return {}
+    return head if isinstance(head, dict) else {}
+
+
+def verifies(
+    key: EllipticCurvePublicKey,
+    jws: str,
+    method: str,
+    path: str,
+    headers: Mapping[str, str],
+    body: bytes,
+) -> bool:
+    """Whether this key made the signature. A path counts with and without a slash at its end."""
+    sealed, _, rest = jws.partition(".")
+    attached, _, signature = rest.partition(".")
+    head = head_of(jws)
+    if attached or head.get("alg") != "ES512" or head.get("tl_version") != "2":
+        return False
+    given = {name.lower(): value for name, value in headers.items()}
+    names = [one for one in str(head.get("tl_headers", "")).split(",") if one]
+    if any(name.lower() not in given for name in names):
+        return False
+    lines = "".join(f"{name}: {given[name.lower()]}\n" for name in names)
+    try:
+        raw = _unbase64(signature)
+    except ValueError:
+        return False
+    if len(raw) != 2 * _HALF:
+        return False
+    r, s = (int.from_bytes(half, "big") for half in (raw[:_HALF], raw[_HALF:]))
+    der = encode_dss_signature(r, s)
+    bare = path.rstrip("/")
+    for one in (bare, f"{bare}/"):
+        payload = urlsafe_b64encode(f"{method} {one}\n{lines}".encode() + body).rstrip(b"=")
+        try:
+            key.verify(der, sealed.encode() + b"." + payload, ECDSA(SHA512()))
+        except InvalidSignature:
+            continue
+        return True
+    return False
+
+
+def _unbase64(text: str) -> bytes:
+    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
