@@ -28,6 +28,7 @@ from app.flows.return_payment import record_return
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent
 from app.ports import PaymentNow, PayStatus
+from app.store.brakes import in_peace
 from app.store.dues import dues_of
 from app.store.moves import move, move_all
 from app.store.payments import CasePart, let_cases_go, lock_payment, parts_of
@@ -276,7 +277,7 @@ async def _came_to_nothing(
 
     The link works again until its end. A person is asked only where the borrower cannot simply
     try once more: the bank would not make the payment at all, took back its yes, or the link is
-    over.
+    over. Nobody is asked while a hold leaves him in peace: he may pay, and is not called about it.
     """
     await let_cases_go(unit, payment.id)
     parts = await parts_of(unit, payment.id)
@@ -284,7 +285,8 @@ async def _came_to_nothing(
     works = await _revive_link(unit, now, payment)
     tries_again = works and payment.state == PaymentState.OPEN.value
     taken_back = payment.state == PaymentState.AUTHORISED.value
-    if taken_back or (after is PaymentState.REJECTED and not tries_again):
+    held = await in_peace(unit, now, payment.borrower_id, parts[0].case_id)
+    if not held and (taken_back or (after is PaymentState.REJECTED and not tries_again)):
         await ask_a_person(unit, now, payment, TaskReason.PAYMENT_REJECTED, raw_status=raw_status)
     if after is PaymentState.REJECTED or payment.state in _AT_THE_BANK:
         await tell(unit, now, payment, LenderEvent.PAYMENT_FAILED)

@@ -114,6 +114,11 @@ async def holds_of(
 async def in_peace(unit: Unit, now: datetime, borrower_id: UUID, case_id: UUID) -> bool:
     """Does a hold keep everybody from asking him for money on this case at `now`?"""
     holds_now = (await holds_of(unit, (borrower_id,), now)).get(borrower_id, ())
+    return leaves_in_peace(holds_now, case_id)
+
+
+def leaves_in_peace(holds_now: Iterable[HoldInForce], case_id: UUID) -> bool:
+    """Does one of these holds keep everybody from asking for money on this case?"""
     return any(hold.covers(case_id) and hold.stops(*PRESSURE) for hold in holds_now)
 
 

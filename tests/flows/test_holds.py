@@ -18,8 +18,10 @@ from app.flows.ask_gate import ask_gate
 from app.flows.lift_hold import end_crisis, lift_hold
 from app.flows.next_case import next_case
 from app.flows.open_task import open_task
+from app.flows.opt_out import opt_out
 from app.flows.set_hold import set_hold
 from app.flows.work_task import finish_task
+from app.ports import PayStatus
 from app.reports.hold_book import HoldBook, hold_book
 from app.store.brakes import holds_of
 from app.store.contacts import note_contact
@@ -303,3 +305,19 @@ async def test_nobody_is_sent_to_ask_about_a_broken_promise_while_a_hold_stands(
     assert await state_of(street, promise_id) == "broken"
     assert await street.tasks(who) == []
     assert await street.value("SELECT next_step_at IS NOT NULL FROM cases"), "it goes on after it"
+
+
+async def test_a_no_of_his_bank_or_to_our_texts_brings_nobody_to_call_while_a_hold_stands(
+    street: Street,
+) -> None:
+    ana = await at_the_page(street)
+    await hold(street, ana.who, "hardship")
+    await ana.taps()
+    ana.says_yes_everywhere()
+    await street.minutes_pass(1)
+    street.bank.turn(PayStatus.REJECTED)
+    await street.minutes_pass(2, 2)
+    assert await ana.payments() == ["rejected"]
+    async with street.store.unit(street.lender_id) as unit:
+        await opt_out(unit, street.now, borrower_id=ana.who.id, channel=Channel.SMS, source="page")
+    assert not {"payment_rejected", "opted_out"} & set(await street.tasks(ana.who))
