@@ -314,7 +314,8 @@ async def _send(house: House, now: datetime, claim: _Claim) -> Left:
     except (OutcomeUnknown, Unreadable):
         return await _lost(house, now, claim)
     except SaldoError:
-        await _not_sent(house, now, claim, timedelta(minutes=10))
+        # No word of the provider's: where it went wrong nobody knows, so nobody else gets it.
+        await _not_sent(house, now, replace(claim, only_one=False), timedelta(minutes=10))
         raise
     await _arrived(house, now, claim, receipt)
     return Left.SENT if receipt.state is not DeliveryState.UNDELIVERED else Left.REFUSED

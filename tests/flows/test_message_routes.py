@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+from contextlib import suppress
 from dataclasses import replace
 
 import pytest
 
 from app.boundary import guard
-from app.domain.errors import OutcomeUnknown, TryLater
+from app.domain.errors import Misconfigured, OutcomeUnknown, TryLater
 from app.flows.deliver_messages import deliver_messages
 from tests.flows.killing import dies
 from tests.flows.outside import Carrier, raising
@@ -74,6 +75,17 @@ async def test_a_lost_answer_ties_it_to_the_first_for_good(street: Street, secon
     await street.minutes_pass(2, 2, 2, 2, 2, 2)
     row = (await street.rows("SELECT connector, missed > 2 AS often, bound FROM messages"))[0]
     assert tuple(row) == ("twilio", True, True)
+    assert copies(street, second, who) == (1, 0)
+
+
+async def test_a_fault_of_ours_gives_it_to_nobody_else(street: Street, second: Carrier) -> None:
+    who = await queued(street)
+    street.carrier.after = raising(Misconfigured("twilio", "cannot be read", "Look at it."))
+    ids = [await message_id(street, who)]
+    with suppress(BaseExceptionGroup, Misconfigured):
+        await deliver_messages(street.house, street.now, ids)
+    row = (await street.rows("SELECT state, connector, bound FROM messages"))[0]
+    assert tuple(row) == ("queued", "twilio", True)
     assert copies(street, second, who) == (1, 0)
 
 
