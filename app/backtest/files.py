@@ -1,0 +1,166 @@
+"""Histories of accounts and instalments of loans, from CSV files as banks and lenders export them.
+
+Amounts become whole minor units. Times are read as they stand: the zone is the caller's to name.
+Every refusal names the file, the row (the header is row 1) and the column.
+"""
+
+from __future__ import annotations
+
+import csv
+import gzip
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass
+from datetime import date, time
+from pathlib import Path
+
+from app.domain.errors import Invalid
+from app.domain.money import Money
+
+MINUTES = 24 * 60
+TRANSACTION_COLUMNS = ("account_id", "date", "amount", "balance")
+# What lenders call the amount of one instalment; the first that is there counts.
+INSTALMENT_COLUMNS = ("instalment", "payments")
+
+
+@dataclass(frozen=True, slots=True)
+class Entry:
+    """One row of an account: minutes since the start of its first day, amount and balance after."""
+
+    minute: int
+    minor: int
+    balance_minor: int
+
+
+@dataclass(frozen=True, slots=True)
+class History:
+    """All rows of one account, in order. `begins_on` is the day of the first row.
+
+    `timed` says whether the rows carry an hour; without one each stands at the start of its day.
+    """
+
+    account_id: str
+    begins_on: date
+    entries: tuple[Entry, ...]
+    timed: bool
+
+    @property
+    def days(self) -> int:
+        """Days from the first row to the last, both included."""
+        return self.entries[-1].minute // MINUTES + 1
+
+    @property
+    def opening_minor(self) -> int:
+        """The balance before the first row."""
+        return self.entries[0].balance_minor - self.entries[0].minor
+
+
+def read_transactions(path: Path, currency: str) -> list[History]:
+    """The accounts of a file, in the order of their first row.
+
+    Columns: account_id, date (YYYY-MM-DD), amount, balance (after the row) and, if there is one,
+    time (HH:MM or HH:MM:SS); all others are ignored. Rows of one moment keep the file's order.
+    Raises `Invalid`.
+    """
+    found: dict[str, list[tuple[int, int, Entry]]] = {}
+    with _rows(path, TRANSACTION_COLUMNS) as (columns, rows):
+        timed = "time" in columns
+        for number, row in rows:
+            account = row["account_id"].strip()
+            if not account:
+                raise _wrong(path, number, "account_id", "is empty.")
+            day = _date(path, number, row["date"]).toordinal()
+            minute = _minute(path, number, row["time"]) if timed else 0
+            minor = _minor(path, number, "amount", row["amount"], currency)
+            balance = _minor(path, number, "balance", row["balance"], currency)
+            found.setdefault(account, []).append((day, minute, Entry(0, minor, balance)))
+    if not found:
+        raise Invalid(path.name, "holds no rows.", mend="A header and at least one row.")
+    return [_history(account, rows, timed=timed) for account, rows in found.items()]
+
+
+def read_instalments(path: Path, currency: str) -> dict[str, int]:
+    """Instalment per account in minor units; several loans of one account add up.
+
+    Columns: account_id and instalment (or payments). Raises `Invalid`.
+    """
+    found: dict[str, int] = {}
+    with _rows(path, ("account_id",)) as (columns, rows):
+        named = next((name for name in INSTALMENT_COLUMNS if name in columns), None)
+        if named is None:
+            raise Invalid(path.name, f"row 1 names no column {' or '.join(INSTALMENT_COLUMNS)}.")
+        for number, row in rows:
+            minor = _minor(path, number, named, row[named], currency)
+            if minor <= 0:
+                raise _wrong(path, number, named, "is not above zero.")
+            account = row["account_id"].strip()
+            found[account] = found.get(account, 0) + minor
+    return found
+
+
+@contextmanager
+def _rows(
+    path: Path, wanted: tuple[str, ...]
+) -> Iterator[tuple[frozenset[str], Iterator[tuple[int, dict[str, str]]]]]:
+    """The columns of a CSV file, packed or not, and its rows by their number."""
+    opener = gzip.open if path.name.endswith(".gz") else open
+    try:
+        with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
+            reader = csv.DictReader(file, restval="")
+            columns = frozenset(name.strip() for name in reader.fieldnames or ())
+            missing = [name for name in wanted if name not in columns]
+            if missing:
+                raise Invalid(
+                    path.name,
+                    f"row 1 does not name the column {missing[0]}.",
+                    mend=f"Wanted: {', '.join(wanted)}, separated by commas.",
+                )
+            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
+            yield columns, _numbered(reader)
+    except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
+        raise Invalid(path.name, f"cannot be read: {error}.") from None
+
+
+def _numbered(reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    for row in reader:
+        yield reader.line_num, row
+
+
+def _history(account: str, rows: list[tuple[int, int, Entry]], *, timed: bool) -> History:
+    ordered = sorted(rows, key=lambda row: row[:2])
+    first = ordered[0][0]
+    entries = tuple(
+        Entry((day - first) * MINUTES + minute, entry.minor, entry.balance_minor)
+        for day, minute, entry in ordered
+    )
+    return History(account, date.fromordinal(first), entries, timed)
+
+
+def _date(path: Path, number: int, text: str) -> date:
+    try:
+        return date.fromisoformat(text.strip())
+    except ValueError:
+        raise _wrong(path, number, "date", f"{text!r} is not a day.", "YYYY-MM-DD.") from None
+
+
+def _minute(path: Path, number: int, text: str) -> int:
+    try:
+        moment = time.fromisoformat(text.strip())
+    except ValueError:
+        raise _wrong(path, number, "time", f"{text!r} is not a time.", "HH:MM.") from None
+    return moment.hour * 60 + moment.minute
+
+
+def _minor(path: Path, number: int, column: str, text: str, currency: str) -> int:
+    try:
+        return Money.parse(text.strip(), currency, field=column).minor
+    except Invalid as error:
+        raise Invalid(f"{path.name}, row {number}, column {column}", _said(error)) from None
+
+
+def _said(error: Invalid) -> str:
+    return str(error).removeprefix(f"{error.field}: ")
+
+
+def _wrong(path: Path, number: int, column: str, what: str, mend: str = "") -> Invalid:
+    return Invalid(f"{path.name}, row {number}, column {column}", what, mend=mend)

@@ -1,0 +1,116 @@
+"""`saldo backtest` as an analyst runs it: no database, no settings, files in and figures out."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+from typing import Any
+
+import pytest
+from typer.testing import CliRunner, Result
+
+from app.__main__ import cli
+from app.domain.errors import Invalid
+from tests.backtest.made_up import salaried, written
+
+
+def saldo(*words: object) -> Result:
+    return CliRunner().invoke(cli, ["backtest", *map(str, words)])
+
+
+def answer(*words: object) -> Any:
+    result = saldo(*words, "--json", "--resamples", 40)
+    assert result.exit_code == 0, (result.output, result.exception)
+    return json.loads(result.stdout)
+
+
+def refusal(*words: object) -> str:
+    result = saldo(*words)
+    assert isinstance(result.exception, Invalid), (result.output, result.exception)
+    return str(result.exception)
+
+
+@pytest.fixture(scope="module")
+def book(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    folder = tmp_path_factory.mktemp("book")
+    return written(folder / "book.csv.gz", [salaried(seed) for seed in range(12)])
+
+
+def test_the_oracle_reads_once_and_a_day_is_the_densest_schedule(book: Path) -> None:
+    oracle = answer("--transactions", book, "--policy", "oracle")
+    assert (oracle["accounts"], oracle["reads_per_window"]) == (12, 1.0)
+    assert (oracle["coverage"], oracle["delay_days"]) == (1.0, 0.0)
+    assert oracle["vs_fixed"]["reads_saved_at_equal_delay"] > 0.9
+    daily = answer("--transactions", book, "--policy", "daily", "--history-days", 90)
+    assert (daily["coverage"], daily["delay_days"], daily["missed_minor"]) == (1.0, 0.0, 0)
+    assert daily["vs_fixed"]["reads_saved_at_equal_delay"] == 0.0
+    assert daily["windows"] < oracle["windows"]
+
+
+def test_the_rule_of_thumb_knows_a_payday_and_figures_repeat(book: Path) -> None:
+    words = ("--transactions", book, "--policy", "payday", "--history-days", 90)
+    found = answer(*words, "--visible", "transactions")
+    low, high = found["vs_fixed"]["ci95"]
+    assert 0.3 < low <= found["vs_fixed"]["reads_saved_at_equal_delay"] <= high
+    assert found == answer(*words, "--visible", "transactions")
+    assert found["seen_minor"] + found["missed_minor"] > 0
+    shown = saldo(*words, "--resamples", 40)
+    assert "Reads saved against even spacing" in shown.stdout
+
+
+def test_hours_need_a_time_and_count_as_parts_of_a_day(book: Path, tmp_path: Path) -> None:
+    assert "column `time`" in refusal("--transactions", book, "--policy", "every:6h")
+    timed = written(tmp_path / "timed.csv", [salaried(seed, timed=True) for seed in range(4)])
+    found = answer("--transactions", timed, "--policy", "every:6h")
+    assert 0 < found["delay_days"] < 0.25
+
+
+def test_instalments_come_from_the_loans(book: Path, tmp_path: Path) -> None:
+    words = ("--transactions", book, "--policy", "daily", "--threshold", "instalment*2")
+    assert "--loans" in refusal(*words)
+    loans = tmp_path / "loans.csv"
+    loans.write_text("loan,account_id,payments\n1,A1,400.00\n2,A1,100\n3,A2,300.5\n")
+    found = answer(*words, "--loans", loans)
+    assert (found["accounts"], found["accounts_left_out"]) == (2, 10)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("account_id,date,amount\nA,2026-01-01,1\n", "row 1 does not name the column balance"),
+        ("account_id,date,amount,balance\n", "holds no rows"),
+        ("account_id,date,amount,balance\nA,2026-13-01,1,1\n", "row 2, column date: '2026-13-01'"),
+        (
+            'account_id,date,amount,balance\nA,2026-01-01,1,1\nA,2026-01-02,"1,5",1\n',
+            "row 3, column amount",
+        ),
+        ("account_id,date,amount,balance\nA,2026-01-01,1,NaN\n", "row 2, column balance"),
+        ("account_id,date,amount,balance\n,2026-01-01,1,1\n", "row 2, column account_id"),
+        ("account_id,date,time,amount,balance\nA,2026-01-01,25:00,1,1\n", "row 2, column time"),
+        ("account_id,date,amount,balance\nA,2026-01-01,1,1\n", "0 accounts can be judged"),
+    ],
+)  # fmt: skip
+def test_what_is_wrong_is_named_by_row_and_column(text: str, said: str, tmp_path: Path) -> None:
+    path = tmp_path / "wrong.csv"
+    path.write_text(text)
+    assert said in refusal("--transactions", path)
+
+
+def test_a_file_that_is_not_there_and_one_that_is_not_packed(tmp_path: Path) -> None:
+    assert "cannot be read" in refusal("--transactions", tmp_path / "none.csv")
+    (tmp_path / "plain.csv.gz").write_text("account_id")
+    assert "cannot be read" in refusal("--transactions", tmp_path / "plain.csv.gz")
+    (tmp_path / "x.csv").write_text("a\n")
+    for option, value in (("--visible", "all"), ("--currency", "XXX"), ("--floor", "x")):
+        refusal("--transactions", tmp_path / "x.csv", option, value)
+
+
+def test_the_page_draws_the_policy_and_the_fixed_schedules(book: Path, tmp_path: Path) -> None:
+    page = tmp_path / "page.html"
+    answer("--transactions", book, "--policy", "payday", "--report", page)
+    html = page.read_text(encoding="utf-8")
+    assert html.count("<svg") == 2
+    assert "every:25d: " in html
+    assert "payday: " in html
+    assert "http" not in html
+    assert "cannot be written" in refusal("--transactions", book, "--report", tmp_path)
