@@ -12,7 +12,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
-from typing import Any, Protocol, runtime_checkable
+from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
 from pydantic import BaseModel
@@ -21,6 +21,9 @@ from app.domain.balance import BalanceEntry
 from app.domain.errors import ConsentEnd
 from app.domain.ids import EmailAddress, Iban, Phone, Secret
 from app.domain.money import Money
+
+if TYPE_CHECKING:
+    from app.side_ports import HookPort
 
 # ---------------------------------------------------------------- banks and presence
 
@@ -153,37 +156,6 @@ class AggregationPort(Protocol):
 
     async def end_consent(self, grant: Grant) -> None:
         """Give the consent back. Already gone counts as done."""
-        ...
-
-
-@runtime_checkable
-class ComingBackPort(Protocol):
-    """For aggregations to which the borrower's browser brings something back from his bank.
-
-    Beside `AggregationPort`, by those whose consent is opened by a code in the return address.
-    """
-
-    async def came_back(self, grant: Grant, returned: Mapping[str, str]) -> Grant:
-        """Take in the `code` or `error` of the return address, and give the grant to go on with.
-
-        The same grant where there is nothing new; a new one has to be kept at once, because a
-        code works once. Raises ConsentGone (rejected) when he said no or the code has run out;
-        OutcomeUnknown when the answer was lost, which leaves a consent that nobody can use.
-        """
-        ...
-
-
-@runtime_checkable
-class RenewingPort(Protocol):
-    """Beside `AggregationPort`, where a grant lasts for minutes and is exchanged for the next one.
-
-    The exchange spends it: one makes it at a time, and keeps the next one before it is used.
-    """
-
-    def renewal_due(self, grant: Grant) -> bool: ...
-
-    async def renew(self, grant: Grant) -> Grant:
-        """Raises ConsentGone when it is over, OutcomeUnknown when the answer was lost."""
         ...
 
 
@@ -348,6 +320,8 @@ class InboundHttp:
 class InboundKind(StrEnum):
     MESSAGE_STATUS = "message_status"
     INBOUND_TEXT = "inbound_text"
+    PAYMENT = "payment"
+    CONSENT = "consent"
 
 
 @dataclass(frozen=True, slots=True)
@@ -363,6 +337,10 @@ class InboundEvent:
     """True: an opt-out word. False: an opt-in word. None: anything else."""
     receipt: SendReceipt | None = None
     """What the source vouches for itself, where nobody can be asked afterwards (e-mail)."""
+    payment_ref: Secret | None = None
+    """The payment it is about, as in its handle's `ref`."""
+    consent_key: UUID | None = None
+    """The consent it is about, by the `key` of its ask."""
 
 
 class MessagePort(Protocol):
@@ -441,6 +419,7 @@ class Connector:
     payments: Callable[[Any, Wire], PaymentPort] | None = None
     messages: Callable[[Any, Wire], MessagePort] | None = None
     emails: Callable[[Any, Wire], EmailPort] | None = None
+    hooks: Callable[[Any, Wire], HookPort] | None = None
     lender_hooks: Callable[[Any, Wire], LenderHookPort] | None = None
     parse_balances: Callable[[Any], tuple[BalanceAnswer, ...]] | None = None
     needs_licence: bool = False

@@ -22,6 +22,7 @@ from app.keyring import load_keys
 from app.ports import Connector, LenderHookPort, Wire
 from app.reference.packs import PackBook, load_packs
 from app.settings import Settings
+from app.side_ports import HookPort
 from app.store import embedded
 from app.store.jobs import Jobs
 from app.store.security import APP_ROLE, ENGINE_ROLE
@@ -92,6 +93,7 @@ def make_house(
             for name, port in _slot(found, named, "messages", settings, wire).items()
         },
         emails=_slot(found, settings.email_connector, "emails", settings, wire),
+        hooks=_hooks(found, settings, wire),
         lender_hooks=_lender_hooks(found, wire),
         real_now=clock.real_now,
     )
@@ -161,6 +163,23 @@ def _slot(
             "Name the licence or agent agreement under which you access accounts.",
         )
     return {name: guard(port, name)}
+
+
+def _hooks(found: Mapping[str, Connector], settings: Settings, wire: Wire) -> dict[str, HookPort]:
+    """Whose calls about payments and consents are taken: of those that are in use, and set up."""
+    ready: dict[str, HookPort] = {}
+    for name in {settings.aggregation_connector, settings.payment_connector}:
+        connector = found.get(name)
+        if connector is None or connector.hooks is None:
+            continue
+        try:
+            port = connector.hooks(connector_settings(connector), wire)
+        except Misconfigured as error:
+            # Nothing is lost but time: states are asked for anyway.
+            log.info("hooks_not_set_up", connector=name, setting=error.setting)
+            continue
+        ready[name] = guard(port, name)
+    return ready
 
 
 def _lender_hooks(found: Mapping[str, Connector], wire: Wire) -> LenderHookPort:

@@ -133,6 +133,11 @@ class Payments:
         self._save(payment)
         return payment
 
+    def tell(self, payment: Payment, word: str) -> None:
+        """Keep what the provider has told its customer."""
+        payment.told = word
+        self._save(payment)
+
     def authorise(self, payment: Payment, person: Person, iban: str, now: datetime) -> Outcome:
         """The payer says yes. Money is booked in the same transaction, and only once."""
         if payment.authorised_at is not None:

@@ -22,6 +22,7 @@ import uvicorn
 
 from sandbox.app import create
 from sandbox.clock import WarpClock
+from sandbox.faces.payment_news import FORMS, PaymentNews
 from sandbox.faces.postmaster import Postmaster
 from sandbox.faces.smtp import Smtp
 from sandbox.faces.twilio_calls import Caller
@@ -101,7 +102,7 @@ def _world(arguments: Arguments) -> World:
     account = TwilioAccount(inbound_url=inbound)
     if token:
         account.token = token
-    return World(
+    world = World(
         seed=arguments.seed,
         people=arguments.people,
         now=clock.now,
@@ -109,6 +110,10 @@ def _world(arguments: Arguments) -> World:
         twilio=account,
         presence=arguments.presence,
     )
+    world.hooks.origin = f"http://{arguments.host}:{arguments.port}"
+    if arguments.saldo:
+        world.hooks.urls = {name: f"{arguments.saldo}/hooks/{name}" for name in FORMS}
+    return world
 
 
 async def _serve(arguments: Arguments) -> None:
@@ -188,9 +193,10 @@ async def _kept_alive(job: Coroutine[Any, Any, None]) -> None:
 
 
 async def _call_webhooks(world: World, http: httpx.AsyncClient, stop: asyncio.Event) -> None:
-    caller = Caller(world, http)
+    caller, news = Caller(world, http), PaymentNews(world, http)
     while not stop.is_set():
         await caller.make_due_calls()
+        await news.make_due_calls()
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _CALL_EVERY_S)
 

@@ -80,6 +80,10 @@ class Payment:
     cancelled_at: datetime | None = None
     plan: PayPlan = PayPlan.SETTLES
     pending_days: int = 0
+    notify: str = ""
+    """The provider that tells its customer of changes; empty for a bank, which tells nobody."""
+    told: str = ""
+    """What it has told last."""
 
 
 @dataclass(slots=True)

@@ -13,6 +13,7 @@ from sandbox.apps import Apps
 from sandbox.banks import BY_ID
 from sandbox.clock import Now, real_now
 from sandbox.consents import Consents
+from sandbox.hooks import Hooks
 from sandbox.mails import Mails
 from sandbox.mind import Mind
 from sandbox.modes import Mode
@@ -73,6 +74,7 @@ class World:
         self.apps = Apps(self.town)
         self.mind = Mind(self.town, self.texts)
         self.allowance = Allowance()
+        self.hooks = Hooks()
         self.paths = Paths(presence)
         for row in self.store.reads(since=now() - timedelta(days=3)):
             consent_id, iban, endpoint, uri, at, _, _, counted = row

@@ -15,7 +15,7 @@ from app.ports import InboundHttp
 
 router = APIRouter(prefix="/hooks", tags=["Webhooks"], route_class=SaldoRoute)
 
-LARGEST_WEBHOOK = 64 * 1024
+LARGEST_WEBHOOK = 512 * 1024
 _MOST_FIELDS = 200
 
 
@@ -26,6 +26,7 @@ _MOST_FIELDS = 200
     responses={
         403: {"description": "The signature does not verify."},
         404: {"description": "There is no such connector."},
+        503: {"description": "The keys that verify the signature cannot be had. Call again."},
     },
 )
 async def post_hook(

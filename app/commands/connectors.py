@@ -25,7 +25,7 @@ app = typer.Typer(help="Providers: what each can do, and how its answers are rea
 LARGEST_FILE = 20 * 1024 * 1024
 _DEEPEST_WRAPPING = 3
 
-_SLOTS = ("aggregation", "payments", "messages", "emails", "lender_hooks")
+_SLOTS = ("aggregation", "payments", "messages", "emails", "hooks", "lender_hooks")
 
 
 @app.command("list")

@@ -10,7 +10,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, select
+from sqlalchemy import Row
 
 from app.domain.errors import Conflict, NotAllowed, ProviderError
 from app.domain.ids import LenderId
@@ -23,8 +23,7 @@ from app.ports import CancelResult
 from app.store.dues import dues_of
 from app.store.links import find_link, load_link, session_holds, works
 from app.store.locks import lock_borrower
-from app.store.payments import live_payment, lock_payment, open_handle, parts_of
-from app.store.tables import payments
+from app.store.payments import live_payment, load_payment, lock_payment, open_handle, parts_of
 from app.store.unit import Unit
 
 # Business time at his bank for somebody who tapped just before the link's end.
@@ -68,7 +67,7 @@ async def cancel_at_bank(
     that is recorded. Raises the `ProviderError` of a call that brought no answer.
     """
     async with house.store.unit(lender_id) as unit:
-        payment = await _load(unit, payment_id)
+        payment = await load_payment(unit, payment_id)
         handle = open_handle(unit, payment)
         if payment.state not in _MAY_BE_CANCELLED or handle is None:
             return PAYMENT.is_final(PaymentState(payment.state))
@@ -107,7 +106,3 @@ async def still_wanted(unit: Unit, now: datetime, payment: Row[Any]) -> bool:
     due = {one.loan_id: one.amount for one in found}
     parts = await parts_of(unit, payment.id)
     return all(part.loan_id in due and part.amount <= due[part.loan_id] for part in parts)
-
-
-async def _load(unit: Unit, payment_id: UUID) -> Row[Any]:
-    return (await unit.conn.execute(select(payments).where(payments.c.id == payment_id))).one()

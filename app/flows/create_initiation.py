@@ -42,6 +42,7 @@ from app.store.outbox import OutboxKind, Outgoing, queue
 from app.store.payments import (
     amount_of,
     lock_payment,
+    ref_hash,
     seal_handle,
     seal_redirect,
 )
@@ -153,12 +154,12 @@ async def give_up_if_stale(unit: Unit, house: House, now: datetime, payment: Row
 async def _opened(house: House, now: datetime, claim: Claim, begun: PaymentBegun) -> Initiation:
     async with house.store.unit(claim.lender_id) as unit:
         payment = await lock_payment(unit, claim.payment_id)
-        sealed = {
+        handle = {
             "handle_enc": seal_handle(unit, payment.id, begun.handle),
-            "redirect_enc": seal_redirect(unit, payment.id, begun.redirect_url),
+            "ref_hash": ref_hash(unit, claim.connector, begun.handle.ref),
         }
         if not _still_ours(payment, claim):
-            await _take_back_late(unit, now, payment, sealed["handle_enc"])
+            await _take_back_late(unit, now, payment, handle)
             return Initiation(Made.LATE)
         await move(
             unit,
@@ -168,7 +169,8 @@ async def _opened(house: House, now: datetime, claim: Claim, begun: PaymentBegun
             "opened",
             raw_status=begun.now.raw_status,
             next_look_at=next_look(payment.created_at, now),
-            **sealed,
+            redirect_enc=seal_redirect(unit, payment.id, begun.redirect_url),
+            **handle,
         )
         await write_line(
             unit, now, payment, PaymentState.OPEN, actor=ROBOT, raw_status=begun.now.raw_status
@@ -180,12 +182,14 @@ async def _opened(house: House, now: datetime, claim: Claim, begun: PaymentBegun
     return Initiation(Made.OPENED, begun.redirect_url)
 
 
-async def _take_back_late(unit: Unit, now: datetime, payment: Row[Any], handle_enc: bytes) -> None:
+async def _take_back_late(
+    unit: Unit, now: datetime, payment: Row[Any], handle: dict[str, bytes]
+) -> None:
     """The id became known too late: keep it, and have the payment cancelled at the bank."""
     log.warning("payment_answer_late", payment_id=str(payment.id), state=payment.state)
     if payment.handle_enc is None:
         await unit.conn.execute(
-            update(payments).where(payments.c.id == payment.id).values(handle_enc=handle_enc)
+            update(payments).where(payments.c.id == payment.id).values(**handle)
         )
     out = Outgoing(OutboxKind.CANCEL_PAYMENT, payment.lender_id, payment.id, "late")
     await queue(unit, now, [out])

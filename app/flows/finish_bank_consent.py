@@ -18,7 +18,8 @@ from app.flows.end_consent import end_consent
 from app.flows.fresh_grant import fresh_grant
 from app.flows.house import House
 from app.flows.read_for_scoring import read_for_scoring
-from app.ports import ComingBackPort, FoundAccount, Grant, GrantNow, GrantState, Presence
+from app.ports import FoundAccount, Grant, GrantNow, GrantState, Presence
+from app.side_ports import ComingBackPort
 from app.store.consents import (
     find_returned,
     keep_token,

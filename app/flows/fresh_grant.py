@@ -13,7 +13,8 @@ from uuid import UUID
 from app.domain.errors import OutcomeUnknown, TryLater
 from app.domain.ids import LenderId
 from app.flows.house import House
-from app.ports import Grant, RenewingPort
+from app.ports import Grant
+from app.side_ports import RenewingPort
 from app.store.consents import claim_renewal, drop_claim, keep_token
 
 # Real time. The boundary ends every exchange after 30 seconds.

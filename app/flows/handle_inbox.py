@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections import Counter
 from dataclasses import dataclass
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Final, assert_never
 from uuid import UUID
 
 import structlog
@@ -21,6 +21,7 @@ from app.domain.ids import LenderId, Phone
 from app.domain.message import Channel
 from app.domain.task import TaskReason
 from app.flows.actors import BORROWER
+from app.flows.follow_hint import Hinted, follow_hint
 from app.flows.house import House
 from app.flows.open_task import open_task
 from app.flows.opt_out import opt_in, opt_out
@@ -97,9 +98,18 @@ async def handle_inbox(house: House, now: datetime, ids: list[UUID]) -> InboxHan
 
 
 async def _handle(house: House, now: datetime, item: Waiting) -> str:
-    if item.event.kind is InboundKind.INBOUND_TEXT:
-        return await _text(house, now, item)
-    result = await _status(house, now, item)
+    match item.event.kind:
+        case InboundKind.INBOUND_TEXT:
+            return await _text(house, now, item)
+        case InboundKind.MESSAGE_STATUS:
+            return await _mark(house, item, await _status(house, now, item))
+        case InboundKind.PAYMENT | InboundKind.CONSENT:
+            return await _mark(house, item, await _look(house, now, item))
+        case _ as never:
+            assert_never(never)
+
+
+async def _mark(house: House, item: Waiting, result: str) -> str:
     if result != NOT_YET:
         async with house.store.engine_unit() as unit:
             await mark_handled(unit, house.real_now(), item.id, result)
@@ -129,6 +139,14 @@ async def _status(house: House, now: datetime, item: Waiting) -> str:
         message = await lock_message(unit, message_id)
         await record_receipt(unit, now, message, receipt, connector=item.source)
     return RECORDED
+
+
+async def _look(house: House, now: datetime, item: Waiting) -> str:
+    """Look at what the call was about. While nothing can be seen of it yet, look again soon."""
+    hinted = await follow_hint(house, now, item.source, item.event)
+    if hinted is Hinted.LOOKED or house.real_now() - item.received_at > _MATCH_WITHIN:
+        return hinted.value
+    return NOT_YET
 
 
 async def _text(house: House, now: datetime, item: Waiting) -> str:

@@ -14,6 +14,7 @@ from app.reference.packs import PackBook
 from app.reference.places import country_of_number
 from app.reference.templates import TemplateBook, load_templates
 from app.settings import Settings
+from app.side_ports import HookPort
 from app.store.unit import Store
 
 Port = TypeVar("Port")
@@ -36,6 +37,7 @@ class House:
     lender_hooks: LenderHookPort
     real_now: Callable[[], datetime]
     emails: Mapping[str, EmailPort] = field(default_factory=dict)
+    hooks: Mapping[str, HookPort] = field(default_factory=dict)
     templates: TemplateBook = field(default_factory=load_templates)
 
     def aggregation(self, connector: str) -> AggregationPort:

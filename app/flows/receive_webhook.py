@@ -11,13 +11,13 @@ from datetime import datetime
 
 from app.domain.errors import NotFound
 from app.flows.house import House
-from app.ports import InboundHttp
+from app.ports import InboundEvent, InboundHttp
 from app.store import inbox, jobs
 
 
 @dataclass(frozen=True, slots=True)
 class Received:
-    """`new` is False when the same event came before: answered the same, done once."""
+    """`new` is False when all of it came before, or is nothing of ours: answered the same."""
 
     new: bool
 
@@ -25,16 +25,29 @@ class Received:
 async def receive_webhook(house: House, now: datetime, source: str, call: InboundHttp) -> Received:
     """`source` is the connector's name, the last part of the address that was called.
 
-    Raises `NotFound` for a connector without messages here, `NotAllowed` when the signature does
-    not verify, and `Unreadable` for a signed call that says nothing we know.
+    Raises `NotFound` for a connector that is not called here, `NotAllowed` when the signature does
+    not verify, `Unreadable` for a signed call that says nothing we know, and `TryLater` while it
+    cannot be verified.
     """
     del now  # Arrival is transport: it is kept in real time.
-    port = house.messages.get(source) or house.emails.get(source)
-    if port is None:
-        raise NotFound("There is no such connector.")
-    event = port.read_webhook(call)
+    events = await _read(house, source, call)
+    if not events:
+        return Received(new=False)
+    # A call may bring hundreds of events; kept with each of them it would be hundreds of copies.
+    raw = call.body if len(events) == 1 else b""
     async with house.store.engine_unit() as unit:
-        row_id = await inbox.store(unit, house.real_now(), source, event, call)
-        if row_id is not None:
-            await unit.defer(jobs.HANDLE_INBOX, ids=[str(row_id)])
-    return Received(new=row_id is not None)
+        stored = [await inbox.store(unit, house.real_now(), source, one, raw) for one in events]
+        new = [str(row_id) for row_id in stored if row_id is not None]
+        if new:
+            await unit.defer(jobs.HANDLE_INBOX, ids=new)
+    return Received(new=bool(new))
+
+
+async def _read(house: House, source: str, call: InboundHttp) -> tuple[InboundEvent, ...]:
+    port = house.messages.get(source) or house.emails.get(source)
+    if port is not None:
+        return (port.read_webhook(call),)
+    hooks = house.hooks.get(source)
+    if hooks is None:
+        raise NotFound("There is no such connector.")
+    return await hooks.read_webhooks(call)

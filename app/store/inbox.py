@@ -12,8 +12,8 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 from sqlalchemy.dialects.postgresql import insert
 
-from app.domain.ids import Phone
-from app.ports import DeliveryState, InboundEvent, InboundHttp, InboundKind, SendReceipt
+from app.domain.ids import Phone, Secret
+from app.ports import DeliveryState, InboundEvent, InboundKind, SendReceipt
 from app.store.arrays import among
 from app.store.keys import new_id
 from app.store.tables import inbox
@@ -33,7 +33,7 @@ class Waiting:
 
 
 async def store(
-    unit: Unit, real_now: datetime, source: str, event: InboundEvent, call: InboundHttp
+    unit: Unit, real_now: datetime, source: str, event: InboundEvent, raw: bytes
 ) -> UUID | None:
     """Keep a verified webhook with its raw body; None when the same event is here already."""
     row_id = new_id()
@@ -44,7 +44,9 @@ async def store(
             "text": event.text,
             "stop": event.stop,
             "receipt": _receipt_notes(event.receipt),
-            "raw": call.body.decode("utf-8", "replace"),
+            "payment_ref": event.payment_ref.reveal() if event.payment_ref else None,
+            "consent_key": str(event.consent_key) if event.consent_key else None,
+            "raw": raw.decode("utf-8", "replace"),
         }
     )
     made = await unit.conn.execute(
@@ -97,6 +99,7 @@ async def mark_handled(unit: Unit, real_now: datetime, row_id: UUID, result: str
 def _opened(unit: Unit, row: Row[Any]) -> Waiting:
     payload = json.loads(unit.vault.open(_PLACE, row.id, row.payload_enc))
     sender = payload["sender"]
+    payment_ref, consent_key = payload.get("payment_ref"), payload.get("consent_key")
     event = InboundEvent(
         event_id=row.event_id,
         kind=InboundKind(row.kind),
@@ -105,6 +108,8 @@ def _opened(unit: Unit, row: Row[Any]) -> Waiting:
         text=payload["text"],
         stop=payload["stop"],
         receipt=_receipt(payload.get("receipt")),
+        payment_ref=Secret(payment_ref) if payment_ref else None,
+        consent_key=UUID(consent_key) if consent_key else None,
     )
     return Waiting(row.id, row.source, event, row.received_at)
 

@@ -12,7 +12,7 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 
 from app.domain.errors import NotFound
-from app.domain.ids import Secret
+from app.domain.ids import LenderId, Secret
 from app.domain.money import Money
 from app.domain.payment import LIVE_STATES
 from app.ports import PaymentHandle
@@ -21,6 +21,7 @@ from app.store.tables import payment_cases, payments
 from app.store.unit import Unit
 
 RETURN_HASH: Final = "payment_return"
+_REF_HASH: Final = "payment_ref"
 
 
 @dataclass(frozen=True, slots=True)
@@ -49,6 +50,11 @@ async def live_payment(unit: Unit, borrower_id: UUID) -> Row[Any] | None:
             .limit(1)
         )
     ).one_or_none()
+
+
+async def load_payment(unit: Unit, payment_id: UUID) -> Row[Any]:
+    """The payment's row as it is, without a lock."""
+    return (await unit.conn.execute(select(payments).where(payments.c.id == payment_id))).one()
 
 
 async def lock_payment(unit: Unit, payment_id: UUID) -> Row[Any]:
@@ -123,6 +129,24 @@ def open_handle(unit: Unit, payment: Row[Any]) -> PaymentHandle | None:
         return None
     plain = json.loads(unit.open("payments.handle_enc", payment.id, payment.handle_enc))
     return PaymentHandle(plain["bank_id"], Secret(plain["ref"]), plain["instant"])
+
+
+def ref_hash(unit: Unit, connector: str, ref: Secret) -> bytes:
+    """The keyed hash by which a payment is found from what its provider calls it."""
+    return unit.vault.digest(_REF_HASH, f"{connector}|{ref.reveal()}")
+
+
+async def find_by_ref(unit: Unit, connector: str, ref: Secret) -> tuple[LenderId, UUID] | None:
+    """The lender and the payment that a provider means; the newest where it used an id twice."""
+    row = (
+        await unit.conn.execute(
+            select(payments.c.lender_id, payments.c.id)
+            .where(payments.c.ref_hash == ref_hash(unit, connector, ref))
+            .order_by(payments.c.created_at.desc())
+            .limit(1)
+        )
+    ).one_or_none()
+    return None if row is None else (LenderId(row.lender_id), row.id)
 
 
 def seal_redirect(unit: Unit, payment_id: UUID, url: str) -> bytes:

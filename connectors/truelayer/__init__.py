@@ -20,7 +20,7 @@ from one that was taken back (its age tells). An exchange whose answer is lost l
 Unverified: no live bank has been reached from this project. Whether a spent refresh token is
 refused at once; the codes of answers with 5xx; whether an overdraft is part of the available
 balance differs from bank to bank. Payments are in
-euro and to the lender's own IBAN alone; TrueLayer's webhooks are not used, status is asked for.
+euro and to the lender's own IBAN alone. TrueLayer's webhooks only say when to ask for the status.
 """
 
 from __future__ import annotations
@@ -28,6 +28,7 @@ from __future__ import annotations
 from app.ports import Connector
 from connectors.truelayer.aggregation import Aggregation
 from connectors.truelayer.balances import parse_balances
+from connectors.truelayer.hooks import Hooks
 from connectors.truelayer.payments import Payments
 from connectors.truelayer.settings import NAME, Settings
 
@@ -36,6 +37,7 @@ CONNECTOR = Connector(
     settings=Settings,
     aggregation=Aggregation,
     payments=Payments,
+    hooks=Hooks,
     parse_balances=parse_balances,
     needs_licence=True,
 )

@@ -19,6 +19,8 @@ from connectors._http import HttpSetup, is_loopback_host
 from connectors._settings import ConnectorSettings, safe_address
 
 NAME = "truelayer"
+LIVE_KEYS = "https://webhooks.truelayer.com/.well-known/jwks"
+SANDBOX_KEYS = "https://webhooks.truelayer-sandbox.com/.well-known/jwks"
 
 
 class BankProfile(ListedBank):
@@ -102,6 +104,11 @@ class Settings(ConnectorSettings):
         description="The vendor's page where payers authorise; of its own sandbox it is "
         "https://payment.truelayer-sandbox.com.",
     )
+    webhook_keys_url: str = Field(
+        default=LIVE_KEYS,
+        description="Where the vendor publishes the keys of its webhooks. Calls that name another "
+        f"address are refused; of its own sandbox it is {SANDBOX_KEYS}.",
+    )
     timeout_seconds: float = Field(
         default=14.0,
         gt=1,
@@ -117,6 +124,16 @@ class Settings(ConnectorSettings):
     @field_validator("auth_url", "api_url", "hosted_url")
     @classmethod
     def _safe_address(cls, value: str) -> str:
+        return safe_address(value)
+
+    @field_validator("webhook_keys_url")
+    @classmethod
+    def _known_keys(cls, value: str) -> str:
+        if value in (LIVE_KEYS, SANDBOX_KEYS):
+            return value
+        if not is_loopback_host(urlsplit(value).hostname or ""):
+            message = f"must be {LIVE_KEYS} or {SANDBOX_KEYS}"
+            raise ValueError(message)
         return safe_address(value)
 
     def http_setup(self) -> HttpSetup:

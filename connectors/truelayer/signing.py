@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from app.domain.errors import Misconfigured
 
 KEY_HEADER = "Idempotency-Key"
-_HALF = 66  # bytes of one number of a signature on P-521
+HALF = 66  # bytes of one number of a signature on P-521
 
 
 class Signer:
@@ -55,7 +55,7 @@ class Signer:
         payload = f"{method} {path}\n{KEY_HEADER}: {key}\n".encode() + body
         der = self._key.sign(sealed + b"." + _base64(payload), ECDSA(SHA512()))
         r, s = decode_dss_signature(der)
-        signature = r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
+        signature = r.to_bytes(HALF, "big") + s.to_bytes(HALF, "big")
         return b"..".join((sealed, _base64(signature))).decode("ascii")
 
 

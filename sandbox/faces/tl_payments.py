@@ -21,6 +21,7 @@ from starlette.routing import Route
 
 from sandbox.banks import BY_ID
 from sandbox.faces import tl_signature
+from sandbox.faces.tl_news import KEYS
 from sandbox.faces.tl_wire import API, BY_PROVIDER, No, answer_json
 from sandbox.faces.wire import LostResponse
 from sandbox.ibans import is_valid
@@ -76,6 +77,7 @@ class PaymentFace:
             Route(root, _guarded(self._create), methods=["POST"]),
             Route(f"{root}/{{id}}", _guarded(self._payment), methods=["GET"]),
             Route(f"{root}/{{id}}/actions/cancel", _guarded(self._cancel), methods=["POST"]),
+            Route(KEYS, _keys, methods=["GET"]),
         ]
 
     async def _create(self, request: Request) -> Response:
@@ -121,6 +123,7 @@ class PaymentFace:
         )
         back = f"{RETURN_URI}?{urlencode({'payment_id': payment.id})}"
         payment.redirect_url = payment.refused_url = back
+        payment.notify = "truelayer"
         self._world.store.put("payment", payment.id, payment)
         return payment
 
@@ -164,6 +167,11 @@ class PaymentFace:
         if self._world.payments.cancel(payment, self._world.now()) is not Cancel.DONE:
             raise Problem(409, "invalid-state", "the payment can no longer be cancelled")
         return Response(status_code=202)
+
+
+async def _keys(_: Request) -> Response:
+    """The keys of the vendor's webhooks, for everybody."""
+    return answer_json(tl_signature.key_set())
 
 
 def _guarded(handler: Handler) -> Handler:

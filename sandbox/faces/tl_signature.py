@@ -20,17 +20,54 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
     EllipticCurvePublicKey,
     generate_private_key,
 )
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.asymmetric.utils import (
+    decode_dss_signature,
+    encode_dss_signature,
+)
 from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
 
 KEY_ID = "0a5a1d05-6b1f-4c0e-9d55-4d1f0c0a7e11"
+HOOK_KEY_ID = "7c1d0e52-90a5-4d8e-8f44-0a5a1d05b6f1"
 _HALF = 66
 
 
 @cache
 def _key() -> EllipticCurvePrivateKey:
     return generate_private_key(SECP521R1())
+
+
+@cache
+def _hook_key(*, forged: bool = False) -> EllipticCurvePrivateKey:
+    """The vendor's own key for its calls, or that of somebody who would like to be the vendor."""
+    del forged
+    return generate_private_key(SECP521R1())
+
+
+def key_set() -> dict[str, Any]:
+    """The vendor's public keys (JWK set). One kind it also publishes signs nothing for us."""
+    numbers = _hook_key(forged=False).public_key().public_numbers()
+    ours = {"kty": "EC", "alg": "ES512", "crv": "P-521", "kid": HOOK_KEY_ID}
+    places = {name: _base64(value.to_bytes(_HALF, "big")).decode() for name, value in
+              (("x", numbers.x), ("y", numbers.y))}  # fmt: skip
+    return {"keys": [{"kty": "RSA", "alg": "RS512", "kid": "old"}, {**ours, **places}]}
+
+
+def sign_call(path: str, at: str, body: bytes, keys_url: str, *, forged: bool = False) -> str:
+    """Tl-Signature of a call to the customer."""
+    names = ("X-Tl-Webhook-Timestamp", "Content-Type")
+    head = {
+        "alg": "ES512",
+        "kid": HOOK_KEY_ID,
+        "tl_version": "2",
+        "tl_headers": ",".join(names),
+        "jku": keys_url,
+    }
+    sealed = _base64(orjson.dumps(head))
+    payload = f"POST {path}\n{names[0]}: {at}\n{names[1]}: application/json\n".encode() + body
+    signed = _hook_key(forged=forged).sign(sealed + b"." + _base64(payload), ECDSA(SHA512()))
+    raw = b"".join(number.to_bytes(_HALF, "big") for number in decode_dss_signature(signed))
+    return b"..".join((sealed, _base64(raw))).decode()
 
 
 def customer_key() -> bytes:
@@ -87,13 +124,17 @@ def verifies(
     der = encode_dss_signature(r, s)
     bare = path.rstrip("/")
     for one in (bare, f"{bare}/"):
-        payload = urlsafe_b64encode(f"{method} {one}\n{lines}".encode() + body).rstrip(b"=")
+        payload = _base64(f"{method} {one}\n{lines}".encode() + body)
         try:
             key.verify(der, sealed.encode() + b"." + payload, ECDSA(SHA512()))
         except InvalidSignature:
             continue
         return True
     return False
+
+
+def _base64(raw: bytes) -> bytes:
+    return urlsafe_b64encode(raw).rstrip(b"=")
 
 
 def _unbase64(text: str) -> bytes:

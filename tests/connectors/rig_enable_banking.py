@@ -8,7 +8,8 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from app.domain.errors import ConsentDoubtful, ConsentGone
-from app.ports import ComingBackPort, ConsentBegun, Grant, GrantNow, GrantState
+from app.ports import ConsentBegun, Grant, GrantNow, GrantState
+from app.side_ports import ComingBackPort
 from sandbox import psu
 from sandbox.bank_list import as_enable_banking_toml
 from sandbox.faces.eb_wire import APP_ID, ROOT, customer_key

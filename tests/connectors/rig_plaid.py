@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 
 from app.domain.errors import ConsentEnd, ConsentGone
-from app.ports import ConsentBegun, Grant, GrantNow, GrantState, RenewingPort
+from app.ports import ConsentBegun, Grant, GrantNow, GrantState
+from app.side_ports import RenewingPort
 from connectors._http import client
 from sandbox import psu
 from sandbox.bank_list import as_plaid_toml

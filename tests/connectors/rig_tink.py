@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from app.domain.errors import ConsentEnd, ConsentGone
-from app.ports import AggregationPort, ComingBackPort, ConsentBegun, Grant, GrantNow, GrantState
+from app.ports import AggregationPort, ConsentBegun, Grant, GrantNow, GrantState
+from app.side_ports import ComingBackPort
 from connectors._http import client
 from sandbox import psu
 from sandbox.bank_list import as_tink_toml

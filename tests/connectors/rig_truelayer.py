@@ -16,7 +16,6 @@ from app.ports import (
     AggregationPort,
     BalanceAnswer,
     Bank,
-    ComingBackPort,
     ConsentAsk,
     ConsentBegun,
     FoundAccount,
@@ -27,12 +26,13 @@ from app.ports import (
     PaymentOrder,
     PaymentPort,
     Presence,
-    RenewingPort,
 )
+from app.side_ports import ComingBackPort, RenewingPort
 from connectors.truelayer.grants import Held, Pair
 from sandbox import psu
 from sandbox.bank_list import as_truelayer_toml
 from sandbox.faces.tl_connections import Connections, bank_page
+from sandbox.faces.tl_news import KEYS
 from sandbox.faces.tl_payments import RETURN_URI
 from sandbox.faces.tl_signature import KEY_ID, customer_key
 from sandbox.faces.tl_wire import API, AUTH, CLIENT_ID, CLIENT_SECRET
@@ -124,6 +124,7 @@ class TrueLayerRig(BankRig):
             "api_url": f"{ORIGIN}{API}",
             "key_id": KEY_ID,
             "signing_key": self.key,
+            "webhook_keys_url": f"{ORIGIN}{KEYS}",
         }
 
     def bare(self, transport: httpx.AsyncBaseTransport | None = None) -> AggregationPort:

@@ -36,11 +36,13 @@ from app.ports import (
     SendReceipt,
     Wire,
 )
+from app.side_ports import HookPort
 from connectors._http import HttpSetup, client
 from connectors.berlin_group.profile import BankProfile, BankRoute
 from sandbox import psu
 from sandbox.app import create
 from sandbox.bank_list import as_toml
+from sandbox.faces.payment_news import PaymentNews
 from sandbox.faces.twilio_calls import signature
 from sandbox.modes import BankMode, Mode
 from sandbox.people import Person
@@ -136,9 +138,13 @@ class BankRig:
     """What a read says where the provider does not know the consent."""
     given_back = ConsentEnd.CLOSED_BY_US
     """How a consent is found ended after it was given back."""
+    dates_calls = True
+    """The provider signs the time of its calls to us, so that an old one can be refused."""
 
     def __init__(self, folder: Path, bank_id: str = "luz") -> None:
         self.scene = Scene()
+        self.scene.world.hooks.origin = ORIGIN
+        self.scene.world.hooks.urls = {self.connector: f"https://saldo.example{self.hook_path}"}
         self.bank_id = bank_id
         self.bank_list = folder / "banks.toml"
         self.bank_list.write_text(self.banks_as_toml(), encoding="utf-8")
@@ -177,6 +183,23 @@ class BankRig:
         build = connectors.discover()[self.connector].payments
         assert build is not None
         return build(self._settings(), self.scene.wire(transport))
+
+    # ------------------------------------------------------------ the provider's calls
+
+    @property
+    def hook_path(self) -> str:
+        return f"/hooks/{self.connector}"
+
+    def hooks_over(self, transport: httpx.AsyncBaseTransport | None) -> HookPort:
+        build = connectors.discover()[self.connector].hooks
+        assert build is not None
+        return build(self._settings(), self.scene.wire(transport))
+
+    def news(self) -> list[InboundHttp]:
+        """What the provider tells of payments by now; each change once."""
+        watch = self.watch.now
+        made = PaymentNews(self.scene.world, self.scene.wire().http, watch).calls()
+        return [InboundHttp(one.url, one.headers, one.content) for one in made]
 
     # ------------------------------------------------------------ people and consents
 

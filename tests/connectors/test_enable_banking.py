@@ -37,7 +37,8 @@ from app.domain.errors import (
 )
 from app.domain.ids import Iban, Secret
 from app.domain.money import Money
-from app.ports import ComingBackPort, Grant, GrantState, Presence
+from app.ports import Grant, GrantState, Presence
+from app.side_ports import ComingBackPort
 from connectors.enable_banking.aggregation import authorisation_body, presence_headers
 from connectors.enable_banking.balances import parse_balances
 from connectors.enable_banking.grants import waiting

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import connectors
 from app.domain.errors import ProviderError, Unreadable
 from app.domain.ids import Secret
-from app.ports import BalanceAnswer, ComingBackPort, Grant, PaymentHandle, RenewingPort
+from app.ports import BalanceAnswer, Grant, PaymentHandle
+from app.side_ports import ComingBackPort, RenewingPort
 from connectors._replies import stop_or_start
 from tests.connectors.registry import BANK_RIGS, MESSAGE_RIGS
 from tests.connectors.rigs import BankRig, TwilioRig

@@ -38,7 +38,8 @@ from app.domain.errors import (
     Unreadable,
 )
 from app.domain.ids import Secret
-from app.ports import Grant, GrantState, RenewingPort
+from app.ports import Grant, GrantState
+from app.side_ports import RenewingPort
 from connectors._http import client
 from connectors.plaid.grants import Held, found_accounts
 from connectors.plaid.settings import Settings

@@ -29,7 +29,8 @@ from app.domain.errors import (
     Unreadable,
 )
 from app.domain.ids import Secret
-from app.ports import ComingBackPort, Grant, GrantState, Wire
+from app.ports import Grant, GrantState, Wire
+from app.side_ports import ComingBackPort
 from connectors._http import client
 from connectors.tink.aggregation import Aggregation
 from connectors.tink.grants import Held, found_account

@@ -24,7 +24,8 @@ from app.domain.errors import (
     Unreadable,
 )
 from app.domain.ids import Secret
-from app.ports import ComingBackPort, Grant, GrantState, Presence, RenewingPort
+from app.ports import Grant, GrantState, Presence
+from app.side_ports import ComingBackPort, RenewingPort
 from connectors.truelayer.balances import parse_balances
 from connectors.truelayer.grants import Held
 from connectors.truelayer.settings import Settings

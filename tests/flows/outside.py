@@ -11,6 +11,7 @@ import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from itertools import count
+from uuid import UUID
 
 from app.domain.errors import NotAllowed
 from app.domain.ids import Phone, Secret
@@ -19,6 +20,8 @@ from app.ports import (
     CancelResult,
     DeliveryState,
     Grant,
+    GrantNow,
+    GrantState,
     InboundEvent,
     InboundHttp,
     InboundKind,
@@ -241,14 +244,42 @@ class LenderSystem:
 
 
 @dataclass(slots=True)
+class Caller:
+    """`HookPort`: the bank's calls about payments and consents, many in one if it likes."""
+
+    before: Gate = _open
+
+    async def read_webhooks(self, call: InboundHttp) -> tuple[InboundEvent, ...]:
+        await self.before()
+        if call.headers.get("signature") != "good":
+            raise NotAllowed("The call's signature is wrong.")
+        return tuple(
+            InboundEvent(
+                event_id=one["id"],
+                kind=InboundKind(one["kind"]),
+                payment_ref=Secret(one["payment"]) if "payment" in one else None,
+                consent_key=UUID(one["consent"]) if "consent" in one else None,
+            )
+            for one in json.loads(call.body)
+        )
+
+
+@dataclass(slots=True)
 class Consents:
-    """The part of `AggregationPort` that gives a consent back. Nothing is ever read here."""
+    """The parts of `AggregationPort` that ask for a consent and give it back. Nothing is read."""
 
     ended: list[str] = field(default_factory=list)
     before: Gate = _open
+    now: GrantNow = field(default_factory=lambda: GrantNow(GrantState.ACTIVE))
+    asked: int = 0
 
     def banks(self) -> tuple[Bank, ...]:
         return (Bank("caja", "Caja", "ES"),)
+
+    async def grant_now(self, grant: Grant) -> GrantNow:
+        del grant
+        self.asked += 1
+        return self.now
 
     async def end_consent(self, grant: Grant) -> None:
         await self.before()

@@ -45,7 +45,7 @@ from app.store.locks import lock_borrower
 from app.store.tables import accounts, consent_requests, consents, lenders, readings
 from app.store.tables import read_attempts as attempts
 from app.store.unit import Store, Unit
-from tests.flows.outside import Carrier, Consents, LenderSystem, PayBank, PostOffice
+from tests.flows.outside import Caller, Carrier, Consents, LenderSystem, PayBank, PostOffice
 from tests.rig import PACKS, make_lender
 
 # A Tuesday, eleven in the morning in Madrid.
@@ -118,6 +118,7 @@ class Street:
     system: LenderSystem
     grants: Consents
     post: PostOffice
+    caller: Caller = field(default_factory=Caller)
     _people: int = field(default=0)
 
     @property
@@ -426,7 +427,7 @@ async def make_street(store: Store, **lender: Any) -> Street:
             )
         )
     bank, carrier, system, grants = PayBank(), Carrier(), LenderSystem(), Consents()
-    post = PostOffice()
+    post, caller = PostOffice(), Caller()
     house = House(
         store=store,
         settings=Settings(public_url=PUBLIC),
@@ -435,10 +436,11 @@ async def make_street(store: Store, **lender: Any) -> Street:
         payments={"berlin_group": guard(bank, "berlin_group")},
         messages={"twilio": guard(carrier, "twilio")},
         emails={"smtp": guard(post, "smtp")},
+        hooks={"berlin_group": guard(caller, "berlin_group")},
         lender_hooks=guard(system, "lender_webhook"),
         real_now=lambda: hands.real,
     )
-    return Street(store, house, hands, lender_id, bank, carrier, system, grants, post)
+    return Street(store, house, hands, lender_id, bank, carrier, system, grants, post, caller)
 
 
 async def lender_row(street: Street) -> Any:

@@ -138,6 +138,7 @@ payments = tenant_table(
     Column("return_hash", hashed("return_hash").type, nullable=False, unique=True),
     sealed("return_enc"),
     sealed("handle_enc", optional=True),
+    hashed("ref_hash", optional=True),  # the provider's id of it: its webhooks name nothing else
     sealed("redirect_enc", optional=True),
     sealed("payer_enc"),  # address and browser of the borrower at the tap
     flag("instant"),
@@ -158,6 +159,7 @@ payments = tenant_table(
         "settled_at",
         postgresql_where=text("settled_at IS NOT NULL"),
     ),
+    Index(None, "ref_hash"),
     Index("ix_payments_due", "next_look_at", postgresql_where=text(
         "state IN ('requested', 'creating', 'open', 'authorised', 'unclear')")),
 )  # fmt: skip

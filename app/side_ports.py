@@ -1,0 +1,54 @@
+"""Sockets that only some providers have, beside the usual ones of `app.ports`."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Protocol, runtime_checkable
+
+from app.ports import Grant, InboundEvent, InboundHttp
+
+
+@runtime_checkable
+class ComingBackPort(Protocol):
+    """For aggregations to which the borrower's browser brings something back from his bank.
+
+    Beside `AggregationPort`, by those whose consent is opened by a code in the return address.
+    """
+
+    async def came_back(self, grant: Grant, returned: Mapping[str, str]) -> Grant:
+        """Take in the `code` or `error` of the return address, and give the grant to go on with.
+
+        The same grant where there is nothing new; a new one has to be kept at once, because a
+        code works once. Raises ConsentGone (rejected) when he said no or the code has run out;
+        OutcomeUnknown when the answer was lost, which leaves a consent that nobody can use.
+        """
+        ...
+
+
+@runtime_checkable
+class RenewingPort(Protocol):
+    """Beside `AggregationPort`, where a grant lasts for minutes and is exchanged for the next one.
+
+    The exchange spends it: one makes it at a time, and keeps the next one before it is used.
+    """
+
+    def renewal_due(self, grant: Grant) -> bool: ...
+
+    async def renew(self, grant: Grant) -> Grant:
+        """Raises ConsentGone when it is over, OutcomeUnknown when the answer was lost."""
+        ...
+
+
+class HookPort(Protocol):
+    """Calls in which a provider says that a payment or a consent has changed.
+
+    Each is a hint at what to look at; what it says of the state is not even passed on.
+    """
+
+    async def read_webhooks(self, call: InboundHttp) -> tuple[InboundEvent, ...]:
+        """Verify the call, and name what it is about; empty where that is nothing of ours.
+
+        Raises NotAllowed when it does not verify or is too old, Unreadable when it is signed and
+        cannot be read, TryLater while the keys to verify it with cannot be had.
+        """
+        ...
