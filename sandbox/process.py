@@ -14,6 +14,7 @@ import threading
 from collections.abc import Callable, Coroutine, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,7 @@ from sandbox.clock import WarpClock
 from sandbox.faces.payment_news import FORMS, PaymentNews
 from sandbox.faces.postmaster import Postmaster
 from sandbox.faces.smtp import Smtp
+from sandbox.faces.tink_news import TinkNews
 from sandbox.faces.twilio_calls import Caller
 from sandbox.lender import Lender, LenderConfig
 from sandbox.mails import BOUNCE_SECRET
@@ -40,6 +42,8 @@ _GRACE_S = 3.0
 INBOUND_PATH = "/hooks/twilio"
 _BOUNCE_PATH = "/hooks/smtp"
 _CALL_EVERY_S = 0.1
+_SELDOM = 20
+"""So many times less often Tink looks after its users' connections."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,7 +116,7 @@ def _world(arguments: Arguments) -> World:
     )
     world.hooks.origin = f"http://{arguments.host}:{arguments.port}"
     if arguments.saldo:
-        world.hooks.urls = {name: f"{arguments.saldo}/hooks/{name}" for name in FORMS}
+        world.hooks.urls = {name: f"{arguments.saldo}/hooks/{name}" for name in (*FORMS, "tink")}
     return world
 
 
@@ -194,9 +198,12 @@ async def _kept_alive(job: Coroutine[Any, Any, None]) -> None:
 
 async def _call_webhooks(world: World, http: httpx.AsyncClient, stop: asyncio.Event) -> None:
     caller, news = Caller(world, http), PaymentNews(world, http)
+    connections, looks = TinkNews(world, http), count()
     while not stop.is_set():
         await caller.make_due_calls()
         await news.make_due_calls()
+        if next(looks) % _SELDOM == 0:
+            await connections.make_due_calls()
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _CALL_EVERY_S)
 

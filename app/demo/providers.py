@@ -19,7 +19,7 @@ from sandbox.bank_list import (
     as_toml,
     as_truelayer_toml,
 )
-from sandbox.faces import plaid, plaid_wire, tink, tink_wire, tl_wire
+from sandbox.faces import plaid, plaid_wire, tink, tink_news, tink_wire, tl_wire
 
 _CHOICE = "providers"
 
@@ -74,6 +74,7 @@ PROVIDERS: Mapping[str, Row] = {
             "SALDO_TINK_LINK_URL": f"{sandbox}{tink.LINK}",
             "SALDO_TINK_CLIENT_ID": tink_wire.CLIENT_ID,
             "SALDO_TINK_CLIENT_SECRET": tink_wire.CLIENT_SECRET,
+            "SALDO_TINK_WEBHOOK_SECRET": tink_news.HOOK_SECRET,
         },
         lambda _: as_tink_toml(),
         "SALDO_TINK_BANKS",

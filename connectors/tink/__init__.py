@@ -9,10 +9,11 @@ for half an hour and are kept in each process. There is no word for a present pa
 unattended reads count alike.
 
 What it cannot do: payments (a payment request has no state, never ends and can be paid twice, see
-docs/providers/tink.md); notifications; choosing the account by IBAN before the borrower is at his
+docs/providers/tink.md); choosing the account by IBAN before the borrower is at his
 bank; ask for a last day, so that it is kept here.
 
-Unverified: no live account has been reached from this project. The quota of refreshes; which word
+Unverified: no live account has been reached from this project. The quota of refreshes; which events
+come when a connection is taken back (it is also asked for once a day); which word
 a bank connection gets when the borrower takes it back at his bank (one that ends before its named
 day, and one that is refused after it had accounts, count as revoked); the words of Tink Link's
 errors (any `error` counts as a refusal, unless a bank is connected); whether Tink Link takes
@@ -24,12 +25,14 @@ from __future__ import annotations
 from app.ports import Connector
 from connectors.tink.aggregation import Aggregation
 from connectors.tink.balances import parse_balances
+from connectors.tink.hooks import Hooks
 from connectors.tink.settings import NAME, Settings
 
 CONNECTOR = Connector(
     name=NAME,
     settings=Settings,
     aggregation=Aggregation,
+    hooks=Hooks,
     parse_balances=parse_balances,
     needs_licence=True,
 )

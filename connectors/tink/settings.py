@@ -54,6 +54,11 @@ class Settings(ConnectorSettings):
         description="Address of the Tink Link flow with continuous access that your contract has, "
         "without its parameters.",
     )
+    webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret that Tink gave when you registered the address of your webhooks. "
+        "Without it Tink's calls are refused, and connections are asked for once a day.",
+    )
     timeout_seconds: float = Field(
         default=7.0, gt=1, le=8, description="Real seconds Tink may take for one answer."
     )

@@ -15,6 +15,7 @@ from connectors._http import client
 from sandbox import psu
 from sandbox.bank_list import as_tink_toml
 from sandbox.faces.tink import LINK, ROOT
+from sandbox.faces.tink_news import HOOK_SECRET
 from sandbox.faces.tink_wire import CLIENT_ID, CLIENT_SECRET
 from sandbox.modes import BankMode
 from sandbox.people import Person
@@ -45,6 +46,7 @@ class TinkRig(BankRig):
     asks_bank_for_status = False
     lists_at_bank = False
     given_back = ConsentEnd.UNKNOWN_AT_BANK
+    secret = HOOK_SECRET
 
     def banks_as_toml(self) -> str:
         return as_tink_toml()
@@ -57,6 +59,7 @@ class TinkRig(BankRig):
             "base_url": API,
             "link_url": f"{ORIGIN}{LINK}",
             "refresh_seconds": 0.01,
+            "webhook_secret": self.secret,
         }
 
     def asked_of_banks(self) -> int:
