@@ -150,6 +150,7 @@ def _slot(
         )
     try:
         own = connector_settings(connector)
+        connectors.refuse_broken_ways(own, wire.real_now())
         port = build_port(own, wire)
         live = connectors.live_addresses(own) if connector.needs_licence else ()
     except Misconfigured as error:

@@ -8,12 +8,25 @@ from __future__ import annotations
 
 import importlib
 import pkgutil
+from datetime import datetime
 from functools import cache
 
 from pydantic import BaseModel
 
 from app.ports import Connector
-from connectors._settings import ConnectorSettings
+from connectors._settings import ConnectorSettings, WayOut, closed_ways, faults
+from connectors._tls import Fault, Grade
+
+__all__ = [
+    "Fault",
+    "Grade",
+    "WayOut",
+    "discover",
+    "faults",
+    "live_addresses",
+    "refuse_broken_ways",
+    "ways_out",
+]
 
 
 @cache
@@ -37,3 +50,17 @@ def live_addresses(settings: BaseModel) -> tuple[str, ...]:
     be read.
     """
     return settings.live_addresses() if isinstance(settings, ConnectorSettings) else ()
+
+
+def ways_out(settings: BaseModel) -> tuple[WayOut, ...]:
+    """How the connector reaches its provider. Raises Misconfigured for an unreadable list."""
+    return tuple(settings.ways_out()) if isinstance(settings, ConnectorSettings) else ()
+
+
+def refuse_broken_ways(settings: BaseModel, now: datetime) -> None:
+    """Raises Misconfigured when certificates cannot be used at `now`, which is real time.
+
+    A certificate for one bank of several that has run out closes this bank alone.
+    """
+    if isinstance(settings, ConnectorSettings):
+        closed_ways(settings, now)

@@ -8,16 +8,15 @@ failures may have reached the other side. So this transport is our own, and it p
 * one call is one request: a kept-alive connection that breaks is never retried silently.
 * no cookie is stored or sent: a shared jar would carry one borrower's session to the next.
 * the answer is bounded in bytes (after decompression) and the whole exchange in time.
-* redirects are never followed, proxies of the environment are not used.
+* redirects are never followed, proxies of the environment are not used; one of the settings is.
 """
 
 from __future__ import annotations
 
 import asyncio
 import logging
-import ssl
 from collections.abc import Callable
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
 from pathlib import Path
 from socket import AF_INET, AddressFamily
@@ -25,13 +24,17 @@ from typing import Any
 
 import aiohttp
 import httpx
+import structlog
 from aiohttp.abc import AbstractResolver, ResolveResult
 from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
 from app.domain.errors import Misconfigured
+from connectors._tls import CertifiedKey, tls_context
 
 Address = IPv4Address | IPv6Address
+
+log = structlog.get_logger("http")
 
 # aiohttp would add these by itself; a bank must see exactly the headers the connector wrote.
 _NO_AUTO_HEADERS = ("User-Agent", "Accept", "Accept-Encoding", "Content-Type")
@@ -57,7 +60,9 @@ class HttpSetup:
     the quickest servers close them: one that is closed under a request costs a spent read or an
     unclear payment. `connect_seconds` must be smaller than `total_seconds`, so that
     running out of the total always means "may have been sent". `address_allowed` is asked for
-    every address just before a connection is made to it; None allows all.
+    every address just before a connection is made to it; None allows all. `proxy` is an http
+    address, with user and password where it wants them. `setting` is what the names of the
+    settings behind this begin with, for messages about them.
     """
 
     total_seconds: float = 25.0
@@ -69,14 +74,29 @@ class HttpSetup:
     ca_file: Path | None = None
     client_cert: Path | None = None
     client_key: Path | None = None
-    client_key_password: str | None = None
+    client_key_password: str | None = field(default=None, repr=False)
+    proxy: str | None = field(default=None, repr=False)
     address_allowed: Callable[[Address], bool] | None = None
+    setting: str = ""
 
     def __post_init__(self) -> None:
         if not 0 < self.connect_seconds < self.total_seconds:
             raise Misconfigured(
                 "connect_seconds", "is not below total_seconds", "Give connecting less time."
             )
+        if self.proxy and self.address_allowed:
+            # The proxy looks names up by itself: nothing here would see where it goes.
+            raise Misconfigured(
+                "proxy", "excludes a check of addresses", "Let the proxy check them."
+            )
+
+    @property
+    def certified_key(self) -> CertifiedKey | None:
+        """The certificate we show, if any."""
+        if self.client_cert is None:
+            return None
+        name, password = f"{self.setting}CLIENT", self.client_key_password or ""
+        return CertifiedKey(name, self.client_cert, self.client_key, password)
 
 
 class BodyTooLarge(httpx.ReadError):
@@ -177,14 +197,24 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
         setup: HttpSetup = request.extensions.get(SETUP, self._setup)
         session = self._sessions.get(setup)
         if session is None:
-            session = self._sessions[setup] = self._open(setup)
+            try:
+                session = self._sessions[setup] = self._open(setup)
+            except Misconfigured as error:
+                # Its files were looked at when it was made; something happened to them since.
+                log.warning("way_out_closed", setting=error.setting, problem=error.problem)
+                raise httpx.ConnectError("no connection (settings)", request=request) from None
         url = URL(str(request.url), encoded=True)
         _check_literal(setup, url, request)
         headers = [(name.decode("ascii"), _text(value)) for name, value in request.headers.raw]
         body = await request.aread()
         try:
             answer = await session.request(
-                request.method, url, headers=headers, data=body or None, allow_redirects=False
+                request.method,
+                url,
+                headers=headers,
+                data=body or None,
+                allow_redirects=False,
+                proxy=setup.proxy,
             )
             content = await _read(answer, setup.max_body_bytes, request)
         except (aiohttp.ClientError, OSError, ValueError) as error:
@@ -266,6 +296,7 @@ def _text(value: bytes) -> str:
 # aiohttp's way of saying that no connection came about. All others came later.
 _NEVER_CONNECTED = (
     aiohttp.ClientConnectorError,  # refused, unreachable, DNS, TLS handshake, certificate
+    aiohttp.ClientHttpProxyError,  # the proxy refuses to connect to the other side
     aiohttp.InvalidURL,
     aiohttp.NonHttpUrlClientError,
 )
@@ -287,36 +318,6 @@ def _honest(error: Exception, request: httpx.Request) -> httpx.TransportError:
     if isinstance(error, (aiohttp.ServerDisconnectedError, aiohttp.ClientPayloadError)):
         return httpx.RemoteProtocolError(f"the answer broke off ({name})", request=request)
     return httpx.ReadError(f"the exchange broke ({name})", request=request)
-
-
-# ---------------------------------------------------------------- TLS
-
-
-def tls_context(setup: HttpSetup) -> ssl.SSLContext:
-    """Verification against the public authorities or the setup's own, with its certificate.
-
-    A connector that has such files calls this when it is made, so that a wrong one is
-    Misconfigured at the start and not in the first call.
-    """
-    context = httpx.create_ssl_context(trust_env=False)
-    context.minimum_version = ssl.TLSVersion.TLSv1_2
-    try:
-        if setup.ca_file:
-            context.load_verify_locations(setup.ca_file)
-    except (OSError, ssl.SSLError) as error:
-        raise _bad_file("CA_FILE", setup.ca_file, error) from None
-    try:
-        if setup.client_cert:
-            password = setup.client_key_password or ""
-            context.load_cert_chain(setup.client_cert, setup.client_key, lambda: password)
-    except (OSError, ssl.SSLError) as error:
-        raise _bad_file("CLIENT_CERT", setup.client_cert, error) from None
-    return context
-
-
-def _bad_file(setting: str, path: Path | None, error: Exception) -> Misconfigured:
-    reason = getattr(error, "reason", None) or getattr(error, "strerror", None) or "unusable"
-    return Misconfigured(setting, f"{path} cannot be used ({reason})", "Give PEM files that match.")
 
 
 # ---------------------------------------------------------------- which addresses

@@ -1,20 +1,166 @@
-"""What every connector's settings can say about themselves."""
+"""What every connector's settings can say about themselves, and the ways out they describe."""
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import datetime
+from pathlib import Path
+from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
-from pydantic_settings import BaseSettings
+import structlog
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import BaseSettings, SettingsConfigDict
 
-from connectors._http import is_loopback_host
+from connectors._http import HttpSetup, is_loopback_host
+from connectors._tls import CertifiedKey, Fault, Grade, faults_of
+
+log = structlog.get_logger("connectors")
+
+
+@dataclass(frozen=True, slots=True)
+class WayOut:
+    """One way to a provider, or to one bank: where it leads and with which files and limits.
+
+    `alone`: it leads to one bank of several, so that its end closes this bank alone.
+    """
+
+    name: str
+    setup: HttpSetup
+    addresses: tuple[str, ...]
+    seal: CertifiedKey | None = None
+    """What messages are signed with on this way, where they are signed with a certificate."""
+    alone: bool = False
 
 
 class ConnectorSettings(BaseSettings):
     """Base of the connectors' `Settings`, with the answers of the plain case."""
 
+    # What was given may be a secret in the wrong form.
+    model_config = SettingsConfigDict(hide_input_in_errors=True)
+
     def live_addresses(self) -> tuple[str, ...]:
         """Providers behind these settings that are real, not a sandbox on this machine."""
         return ()
+
+    def ways_out(self) -> Iterator[WayOut]:
+        """The ways that these settings describe. Raises Misconfigured for an unreadable list."""
+        yield from ()
+
+
+def faults(way: WayOut, now: datetime) -> list[Fault]:
+    """What is wrong with the files of a way at `now`, which is real time."""
+    return [*faults_of(way.setup, now), *(way.seal.faults(now) if way.seal else ())]
+
+
+def closed_ways(settings: ConnectorSettings, now: datetime) -> dict[str, Fault]:
+    """The ways to single banks that have ended at `now` (real time), by name.
+
+    Raises Misconfigured for everything else that is wrong: a mistake is named when Saldo starts,
+    while a certificate for one bank that ran out leaves the other banks open.
+    """
+    closed: dict[str, Fault] = {}
+    for way in settings.ways_out():
+        for fault in faults(way, now):
+            if fault.grade is Grade.WRONG or (fault.grade is Grade.ENDED and not way.alone):
+                raise fault.error()
+            if fault.grade is Grade.ENDED:
+                closed[way.name] = fault
+            else:
+                log.warning("certificate_ends_soon", setting=fault.setting, what=fault.problem)
+    return closed
+
+
+class ProviderSettings(ConnectorSettings):
+    """Settings of a connector that talks to a provider over HTTPS."""
+
+    if TYPE_CHECKING:
+        # Each connector has its own default and bounds; it stands there and not here.
+        timeout_seconds: float
+
+    client_cert: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate we show, with its chain, where the other side "
+        "demands one (mutual TLS). Restart Saldo after replacing it.",
+    )
+    client_key: Path | None = Field(
+        default=None,
+        description="PEM file of the certificate's key, if it is not in the same file. Saldo "
+        "refuses one that everybody on the machine can read.",
+    )
+    client_key_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of the key file, if it has one."
+    )
+    ca_file: Path | None = Field(
+        default=None,
+        description="PEM file of authorities to trust besides the public ones: for test systems, "
+        "and for proxies that open what passes through them.",
+    )
+    proxy: SecretStr = Field(
+        default=SecretStr(""),
+        description="Proxy to go through: http://[user:password@]host:port. The proxies of the "
+        "environment are not used.",
+    )
+    connect_seconds: float = Field(
+        default=8.0,
+        gt=0,
+        le=20,
+        description="Real seconds a connection may take to come about, at most half of the time "
+        "for the whole answer.",
+    )
+
+    @field_validator("client_cert", "client_key", "ca_file", mode="before")
+    @classmethod
+    def _empty_is_no_file(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("proxy")
+    @classmethod
+    def _safe_proxy(cls, value: SecretStr) -> SecretStr:
+        check_proxy(value)
+        return value
+
+    def http_setup(self) -> HttpSetup:
+        """Limits, files and proxy of the calls."""
+        return HttpSetup(
+            total_seconds=self.timeout_seconds,
+            connect_seconds=min(self.connect_seconds, self.timeout_seconds / 2),
+            ca_file=self.ca_file,
+            client_cert=self.client_cert,
+            client_key=self.client_key,
+            client_key_password=self.client_key_password.get_secret_value() or None,
+            proxy=self.proxy.get_secret_value() or None,
+            setting=self.setting_prefix(),
+        )
+
+    def setting_prefix(self) -> str:
+        """What the names of these settings begin with."""
+        return str(self.model_config.get("env_prefix", ""))
+
+    def addresses(self) -> tuple[str, ...]:
+        """The addresses that calls go to."""
+        found = (getattr(self, name, "") for name in ("base_url", "auth_url", "api_url"))
+        return tuple(address for address in found if address)
+
+    def ways_out(self) -> Iterator[WayOut]:
+        """One way for all calls."""
+        yield WayOut("", self.http_setup(), self.addresses())
+
+
+def check_proxy(value: SecretStr) -> None:
+    """Raises ValueError, without the address, unless it is a plain http one."""
+    address = value.get_secret_value()
+    if not address:
+        return
+    message = "must be written http://[user:password@]host:port"
+    try:
+        parts = urlsplit(address)
+        port = parts.port
+    except ValueError:
+        raise ValueError(message) from None
+    if parts.scheme != "http" or not parts.hostname or not port or parts.path.strip("/"):
+        raise ValueError(message)
 
 
 def safe_address(value: str) -> str:

@@ -11,6 +11,7 @@ from starlette.types import ASGIApp, Receive, Scope, Send
 from sandbox.banks import BY_ID
 from sandbox.faces.bank_pages import BankPages
 from sandbox.faces.berlin_group import BerlinGroup
+from sandbox.faces.bg_signature import Gate
 from sandbox.faces.control import Control
 from sandbox.faces.enable_banking import EnableBanking
 from sandbox.faces.gocardless import GoCardless
@@ -43,7 +44,7 @@ async def _front(_: Request) -> Response:
 
 def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
     """The whole sandbox over one world. Balance reads take a short way past the router."""
-    face = BerlinGroup(world)
+    face, gate = BerlinGroup(world), Gate(world)
     routes: list[BaseRoute] = [
         *face.routes(),
         *BankPages(world).routes(),
@@ -67,17 +68,22 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
 
     async def sandbox(scope: Scope, receive: Receive, send: Send) -> None:
         scope[SERVER_SEND] = send
-        if scope["type"] == "http" and scope["method"] == "GET":
-            path: str = scope["path"]
-            if path.startswith("/banks/") and path.endswith("/balances"):
-                parts = path.split("/")
-                if (
-                    len(parts) == 8
-                    and parts[2] in BY_ID
-                    and parts[3:6] == ["psd2", "v1", "accounts"]
-                ):
-                    await face.reads.asgi(scope, receive, send)
-                    return
+        path: str = scope.get("path", "")
+        if path.startswith("/banks/"):
+            passed = await gate.passed(scope, receive, send)
+            if passed is None:
+                return
+            receive = passed
+            parts = path.split("/")
+            if (
+                scope.get("method") == "GET"
+                and len(parts) == 8
+                and parts[2] in BY_ID
+                and parts[3:6] == ["psd2", "v1", "accounts"]
+                and parts[7] == "balances"
+            ):
+                await face.reads.asgi(scope, receive, send)
+                return
         await routed(scope, receive, send)
 
     return sandbox

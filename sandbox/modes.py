@@ -60,13 +60,14 @@ class Mode(StrEnum):
 
 
 class BankMode(StrEnum):
-    """A fault of a whole bank."""
+    """A fault of a whole bank, or a demand that not every bank makes."""
 
     OUTAGE_401 = "outage_401"
     OUTAGE_503 = "outage_503"
     CONSENT_ANSWER_LOST = "consent_answer_lost"
     PAYMENT_ANSWER_LOST = "payment_answer_lost"
     LIMITED_AT_ONCE = "limited_at_once"
+    SIGNED = "signed"
 
 
 MEANING: dict[Mode, str] = {
@@ -123,4 +124,5 @@ BANK_MEANING: dict[BankMode, str] = {
     BankMode.CONSENT_ANSWER_LOST: "aggregators: consents are made, answers lost (value: how often)",
     BankMode.PAYMENT_ANSWER_LOST: "payments are made, answers are lost (value: how often)",
     BankMode.LIMITED_AT_ONCE: "429 on every unattended read",
+    BankMode.SIGNED: "no fault: messages over Berlin Group have to be signed",
 }

@@ -45,8 +45,9 @@ class Paths:
 class World:
     """Everything outside Saldo. One per process; not for several threads.
 
-    `now` gives business time (aware UTC). `people` drawn persons live here besides those that
-    `town.add_person` adds. A world opened again on its file is the same world.
+    `now` gives business time, `real_now` the time that messages are dated with (aware UTC).
+    `people` drawn persons live here besides those that `town.add_person` adds. A world opened
+    again on its file is the same world.
     """
 
     def __init__(
@@ -55,12 +56,14 @@ class World:
         seed: int = 1,
         people: int = 0,
         now: Now = real_now,
+        real_now: Now = real_now,
         file: Path | None = None,
         origin: datetime | None = None,
         twilio: TwilioAccount | None = None,
         presence: Path | None = None,
     ) -> None:
         self.now = now
+        self.real_now = real_now
         self.store = Store(file)
         begin = self.store.one("world", "begin", Begin)
         if begin is None:

@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Iterable, Sequence
 from dataclasses import asdict, is_dataclass
 from datetime import datetime
 from pathlib import Path
-from typing import TYPE_CHECKING, Annotated, Any, TypeVar
+from typing import TYPE_CHECKING, Annotated, Any, NoReturn, TypeVar
 from uuid import UUID
 
 import typer
@@ -18,6 +18,7 @@ from app.domain.errors import Invalid, Misconfigured, NotFound
 from app.domain.ids import LenderId
 
 if TYPE_CHECKING:
+    from app.reports.findings import Finding
     from app.wiring import Parts
 
 T = TypeVar("T")
@@ -124,6 +125,25 @@ def as_json(value: Any) -> str:
         raise TypeError(type(one).__name__)
 
     return json.dumps(value, default=plain, indent=2)
+
+
+_SIGNS = {"ok": "ok", "note": "note", "wrong": "WRONG"}
+_COLOURS = {"ok": "green", "note": "yellow", "wrong": "red"}
+
+
+def tell_findings(found: Sequence[Finding], *, json_wanted: bool) -> NoReturn:
+    """Print what a check found and leave: with status 1 when anything is wrong."""
+    sick = sum(one.verdict == "wrong" for one in found)
+    if json_wanted:
+        typer.echo(as_json({"ok": not sick, "findings": [asdict(one) for one in found]}))
+        raise typer.Exit(1 if sick else 0)
+    for one in found:
+        sign = typer.style(f"{_SIGNS[one.verdict.value]:5}", fg=_COLOURS[one.verdict.value])
+        typer.echo(f"{sign}  {one.check}: {one.what}")
+        if one.mend:
+            typer.echo(f"       -> {one.mend}")
+    typer.echo(f"{sick} things are wrong." if sick else "Nothing is wrong.")
+    raise typer.Exit(1 if sick else 0)
 
 
 def print_table(headers: Sequence[str], rows: Iterable[Sequence[object]]) -> None:

@@ -1,7 +1,8 @@
-"""`saldo connectors ...`: which providers there are, and how a saved answer would be read."""
+"""`saldo connectors ...`: which providers there are, whether one works, how answers are read."""
 
 from __future__ import annotations
 
+import asyncio
 import json
 import sys
 from datetime import UTC
@@ -10,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.at_work import print_table
+from app.commands.at_work import AsJson, print_table, tell_findings
 from app.domain.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -18,6 +19,7 @@ if TYPE_CHECKING:
 
     from app.domain.balance import Spendable
     from app.ports import BalanceAnswer, Connector
+    from app.reports.findings import Finding
 
 NAME = "connectors"
 app = typer.Typer(help="Providers: what each can do, and how its answers are read.")
@@ -44,6 +46,41 @@ def list_connectors() -> None:
             for one in sorted(connectors.discover().values(), key=lambda one: one.name)
         ),
     )
+
+
+@app.command("check")
+def check_connector(
+    connector: Annotated[str, typer.Argument(help="Name of the connector, such as berlin_group.")],
+    live: Annotated[
+        bool,
+        typer.Option(help="Also ask each of its addresses one plain question over the network."),
+    ] = False,
+    json_wanted: AsJson = False,
+) -> None:
+    """Look at a connector's settings and certificates. Status 1 when anything is wrong.
+
+    Needs no database, reads no account and shows no secret.
+    """
+    import connectors
+    from app.commands.ways_out import look, reach
+    from app.logs import configure_logs
+    from app.settings import load_settings
+    from connectors import _http
+
+    configure_logs("error", "text", "connectors")
+    one = connectors.discover().get(connector)
+    if one is None:
+        known = ", ".join(sorted(connectors.discover()))
+        raise NotFound(f"There is no connector {connector!r}. There are: {known}.")
+    found = look(one, load_settings())
+
+    async def ask() -> list[Finding]:
+        async with _http.client() as http:
+            return await reach(one, http)
+
+    if live and not any(finding.verdict == "wrong" for finding in found):
+        found += asyncio.run(ask())
+    tell_findings(found, json_wanted=json_wanted)
 
 
 @app.command("parse")

@@ -5,14 +5,13 @@ from __future__ import annotations
 import asyncio
 import os
 import stat
-from dataclasses import asdict
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import typer
 
-from app.commands.at_work import AsJson, DataDir, as_json
+from app.commands.at_work import AsJson, DataDir, tell_findings
 from app.domain.errors import Misconfigured, NotFound
 
 if TYPE_CHECKING:
@@ -25,8 +24,6 @@ app = typer.Typer(help="Say what is wrong with this installation, and how to men
 
 # No machine that runs this was ever right about an earlier day.
 _WRITTEN_AT = datetime(2026, 1, 1, tzinfo=UTC)
-_SIGNS = {"ok": "ok", "note": "note", "wrong": "WRONG"}
-_COLOURS = {"ok": "green", "note": "yellow", "wrong": "red"}
 
 
 @app.callback(invoke_without_command=True)
@@ -39,12 +36,7 @@ def doctor(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
 
     configure_logs("error", "text", "doctor")
     found = asyncio.run(examine(data_dir))
-    sick = any(one.verdict == "wrong" for one in found)
-    if json_wanted:
-        typer.echo(as_json({"ok": not sick, "findings": [asdict(one) for one in found]}))
-    else:
-        _print(found)
-    raise typer.Exit(1 if sick else 0)
+    tell_findings(found, json_wanted=json_wanted)
 
 
 async def examine(data_dir: Path | None) -> list[Finding]:
@@ -132,6 +124,7 @@ def _connectors(settings: Settings) -> list[Finding]:
     import httpx
 
     import connectors
+    from app.commands.ways_out import certificates
     from app.ports import Wire
     from app.reports.findings import note, ok, wrong
     from app.wiring import connector_settings
@@ -157,6 +150,7 @@ def _connectors(settings: Settings) -> list[Finding]:
             continue
         try:
             own = connector_settings(connector)
+            found += certificates("certificates", name, own)
             build(own, wire)
             live = connectors.live_addresses(own) if connector.needs_licence else ()
         except Misconfigured as error:
@@ -202,13 +196,3 @@ def _keys(settings: Settings) -> tuple[Vault | None, list[Finding]]:
     if path.exists() and stat.S_IMODE(path.stat().st_mode) & 0o077:
         found.append(wrong("keys", f"{path} can be read by others", f"chmod 600 {path}"))
     return vault, found
-
-
-def _print(found: list[Finding]) -> None:
-    for one in found:
-        sign = typer.style(f"{_SIGNS[one.verdict.value]:5}", fg=_COLOURS[one.verdict.value])
-        typer.echo(f"{sign}  {one.check}: {one.what}")
-        if one.mend:
-            typer.echo(f"       -> {one.mend}")
-    sick = sum(one.verdict == "wrong" for one in found)
-    typer.echo(f"{sick} things are wrong." if sick else "Nothing is wrong.")

@@ -9,8 +9,11 @@ sandbox.
 Limits: unattended reads four times in 24 hours by default (RTS SCA art. 36(5)); banks count per
 account or endpoint, rolling or per calendar day. No answer states what is left of it.
 
-What it cannot do: the embedded and decoupled approaches, banks that want OAuth2 tokens, message
-signing (Digest, Signature) and pain.001 bodies; notifications of banks (status is asked for).
+Messages are signed (Digest, Signature, TPP-Signature-Certificate) for banks whose entry says so.
+
+What it cannot do: the embedded and decoupled approaches, banks that want OAuth2 tokens, other
+signatures than RSA (PKCS#1 v1.5), and pain.001 bodies; notifications of banks (status is asked
+for).
 
 Unverified: the table of message codes follows a certified bank's published implementation, since
 the implementation guidelines are not open; each bank's quirks are the operator's to enter in

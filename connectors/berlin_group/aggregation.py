@@ -66,6 +66,7 @@ class Aggregation:
         desk = self._desk
         route = desk.route(ask.bank_id, "begin_consent")
         call = desk.call(
+            route,
             "begin_consent",
             "POST",
             f"{route.base}/consents",
@@ -102,7 +103,7 @@ class Aggregation:
         """
         desk = self._desk
         route = desk.route(grant.bank_id, "grant_now")
-        call = desk.call("grant_now", "GET", _consent_url(route, grant, "grant_now"))
+        call = desk.call(route, "grant_now", "GET", _consent_url(route, grant, "grant_now"))
         answer = await desk.exchange(call)
         if answer.is_success:
             document = read_json(answer, call)
@@ -126,7 +127,7 @@ class Aggregation:
         desk = self._desk
         route = desk.route(grant.bank_id, "accounts")
         headers = {"Consent-ID": grant.token.reveal(), **presence_headers(route, presence)}
-        call = desk.call("accounts", "GET", route.accounts_url, headers)
+        call = desk.call(route, "accounts", "GET", route.accounts_url, headers)
         answer = await desk.exchange(call)
         if not answer.is_success:
             raise self._refused(answer, call, route)
@@ -150,7 +151,7 @@ class Aggregation:
             headers.update(presence_headers(route, presence))
         segment = path_segment(account_ref.reveal(), "balances")
         url = url_below(route.accounts_url, f"{route.accounts_path}/{segment}/balances")
-        call = desk.call("balances", "GET", url, headers)
+        call = desk.call(route, "balances", "GET", url, headers)
         answer = await desk.exchange(call)
         if not answer.is_success:
             raise self._refused(answer, call, route)
@@ -167,7 +168,7 @@ class Aggregation:
         desk = self._desk
         route = desk.route(grant.bank_id, "end_consent")
         # Repeating this does nothing twice, so a lost answer is no reason for care.
-        call = desk.call("end_consent", "DELETE", _consent_url(route, grant, "end_consent"))
+        call = desk.call(route, "end_consent", "DELETE", _consent_url(route, grant, "end_consent"))
         answer = await desk.exchange(call)
         refusal = refusals.read_refusal(answer.content)
         if answer.is_success or refusal.first(*_GONE, *_EXPIRED):

@@ -11,15 +11,22 @@ from uuid import UUID
 import httpx
 import structlog
 
-from app.domain.errors import Declined
+from app.domain.errors import Declined, Misconfigured, TryLater
 from app.domain.ids import derive_key
 from app.ports import Bank, Presence, Wire
 from connectors._exchange import Call, exchange, mask_text, read_json, unreadable
-from connectors._http import tls_context
 from connectors._presence import address_of
+from connectors._settings import WayOut, closed_ways
 from connectors._stated import page_address
 from connectors.berlin_group import refusals
-from connectors.berlin_group.profile import BankRoute, PresenceHeaders, Settings, load_banks
+from connectors.berlin_group.profile import (
+    SHARED,
+    BankRoute,
+    PresenceHeaders,
+    Settings,
+    load_banks,
+)
+from connectors.berlin_group.signing import Signer
 
 NAME = "berlin_group"
 
@@ -34,21 +41,43 @@ class Desk:
     """The banks of the settings, and how to talk to one of them. Holds no state of its own."""
 
     def __init__(self, settings: Settings, wire: Wire) -> None:
-        """Raises Misconfigured when the bank list or a TLS file cannot be used."""
+        """Raises Misconfigured when the bank list, a certificate or its key cannot be used."""
         self._routes = load_banks(settings.banks)
-        self._setup = settings.http_setup()
-        if self._setup.client_cert or self._setup.ca_file:
-            tls_context(self._setup)
+        self._closed = closed_ways(settings, wire.real_now())
+        self._ways = {way.name: way for way in settings.ways_out()}
+        self._signers = {
+            name: self._signer(route)
+            for name, route in self._routes.items()
+            if route.profile.signature and name not in self._closed
+        }
         self._redirect_preferred = settings.redirect_preferred
         self.http: httpx.AsyncClient = wire.http
         self.now = wire.now
+        self._real_now = wire.real_now
+
+    def _way(self, route: BankRoute) -> WayOut:
+        return self._ways.get(route.bank.id) or self._ways[SHARED]
+
+    def _signer(self, route: BankRoute) -> Signer:
+        seal, profile = self._way(route).seal, route.profile.signature
+        if seal is None or profile is None:
+            raise Misconfigured(
+                "SALDO_BERLIN_GROUP_SEAL_CERT",
+                f"is not set, and {route.bank.id} demands signed messages",
+                "Name your electronic seal certificate (QSealC).",
+            )
+        return Signer(seal, profile)
 
     def banks(self) -> tuple[Bank, ...]:
-        """The banks of the list; no network."""
-        return tuple(route.bank for route in self._routes.values())
+        """The banks of the list that can be reached; no network."""
+        found = self._routes.items()
+        return tuple(route.bank for name, route in found if name not in self._closed)
 
     def route(self, bank_id: str, operation: str) -> BankRoute:
-        """The bank's route. Declined when it is no longer on the list."""
+        """The bank's route. Declined when it is no longer on the list.
+
+        TryLater when our own certificate for it has run out: nobody else's fault, and mended soon.
+        """
         route = self._routes.get(bank_id)
         if route is None:
             raise Declined(
@@ -57,10 +86,19 @@ class Desk:
                 connector=NAME,
                 operation=operation,
             )
+        closed = self._closed.get(bank_id)
+        if closed is not None:
+            raise TryLater(
+                f"nothing was sent: {closed.setting}: {closed.problem}",
+                after=None,
+                connector=NAME,
+                operation=operation,
+            )
         return route
 
     def call(
         self,
+        route: BankRoute,
         operation: str,
         method: str,
         url: str | httpx.URL,
@@ -70,12 +108,20 @@ class Desk:
         writes: bool = False,
         key: UUID | None = None,
     ) -> Call:
-        """A call with its X-Request-ID: `key` where the caller has one, else a fresh one."""
+        """A call with its X-Request-ID: `key` where the caller has one, else a fresh one.
+
+        Signed where the bank demands it: over these headers and exactly this body.
+        """
         reference = str(key) if key else fresh_id()
         sent = {"X-Request-ID": reference, **(headers or {})}
         if body is not None:
             sent["Content-Type"] = "application/json"
-        return Call(NAME, operation, method, url, sent, body, writes, reference, self._setup)
+        signer = self._signers.get(route.bank.id)
+        if signer is not None:
+            at, now = httpx.URL(url), self._real_now()
+            sent.update(signer.signed(method, at, sent, body or b"", now))
+        setup = self._way(route).setup
+        return Call(NAME, operation, method, url, sent, body, writes, reference, setup)
 
     async def exchange(self, call: Call) -> httpx.Response:
         """Send it; see `connectors._exchange.exchange`."""
@@ -119,6 +165,7 @@ class Desk:
             raise unreadable("the bank's link leads to another host", cause, b"")
         passed_on = {name: value for name, value in cause.headers.items() if name != "X-Request-ID"}
         call = self.call(
+            route,
             cause.operation,
             "POST",
             url,

@@ -55,6 +55,7 @@ class Payments:
         route = desk.route(order.bank_id, "create_payment")
         body = payment_body(order, route)
         call = desk.call(
+            route,
             "create_payment",
             "POST",
             f"{route.base}/payments/{INSTANT if order.instant else PLAIN}",
@@ -85,7 +86,7 @@ class Payments:
         desk = self._desk
         route = desk.route(handle.bank_id, "payment_now")
         url = f"{_payment_url(route, handle, 'payment_now')}/status"
-        call = desk.call("payment_now", "GET", url)
+        call = desk.call(route, "payment_now", "GET", url)
         answer = await desk.exchange(call)
         if not answer.is_success:
             error = refusals.other_refusal(answer, call, desk.now())
@@ -102,7 +103,7 @@ class Payments:
         desk = self._desk
         route = desk.route(handle.bank_id, "cancel_payment")
         url = _payment_url(route, handle, "cancel_payment")
-        call = desk.call("cancel_payment", "DELETE", url, writes=True)
+        call = desk.call(route, "cancel_payment", "DELETE", url, writes=True)
         answer = await desk.exchange(call)
         if answer.status_code == 202:
             return CancelResult.NEEDS_PAYER

@@ -7,7 +7,7 @@ about one of them stands there, never in code.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime, time, timedelta
 from enum import StrEnum
@@ -21,8 +21,15 @@ from pydantic_settings import SettingsConfigDict
 
 from app.ports import Bank, PayStatus
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import HttpSetup, is_loopback_host
-from connectors._settings import ConnectorSettings, safe_address
+from connectors._http import is_loopback_host
+from connectors._settings import ProviderSettings, WayOut, safe_address
+from connectors._tls import CertifiedKey
+from connectors.berlin_group.signing import SignatureProfile
+from connectors.berlin_group.wire import BankWire, refuse_open_list
+
+SHARED = ""
+"""Name of the way out of all banks that have none of their own."""
+_LIST = "SALDO_BERLIN_GROUP_BANKS"
 
 # ISO 20022 words as the specification lists them (transactionStatus), by what they mean for the
 # payer's money where the bank's profile says nothing else. ACTC and ACCP follow the payer's
@@ -75,6 +82,8 @@ class BankProfile(ListedBank):
     presence: PresenceHeaders = PresenceHeaders.FULL
     count_window: CountWindow = CountWindow.ROLLING
     frequency_max: int = Field(default=4, ge=1)
+    wire: BankWire = BankWire()
+    signature: SignatureProfile | None = None
 
     @field_validator("base_url")
     @classmethod
@@ -140,7 +149,7 @@ class BankRoute:
         return datetime.combine(tomorrow, time(0), self.zone).astimezone(now.tzinfo)
 
 
-class Settings(ConnectorSettings):
+class Settings(ProviderSettings):
     """Direct access to banks over NextGenPSD2. Live use needs a licence and a QWAC certificate."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_BERLIN_GROUP_", frozen=True, extra="ignore")
@@ -155,16 +164,17 @@ class Settings(ConnectorSettings):
         description="PEM file of your website authentication certificate (QWAC) with its chain. "
         "Banks refuse connections without it; a sandbox on this machine needs none.",
     )
-    client_key: Path | None = Field(
+    seal_cert: Path | None = Field(
         default=None,
-        description="PEM file of the certificate's key, if it is not in the same file.",
+        description="PEM file of your electronic seal certificate (QSealC), with its chain, for "
+        "banks that demand signed messages.",
     )
-    client_key_password: SecretStr = Field(
-        default=SecretStr(""), description="Password of the key file, if it has one."
-    )
-    ca_file: Path | None = Field(
+    seal_key: Path | None = Field(
         default=None,
-        description="PEM file of further authorities to trust, for test systems of banks.",
+        description="PEM file of the seal's key, if it is not in the same file.",
+    )
+    seal_key_password: SecretStr = Field(
+        default=SecretStr(""), description="Password of that key file, if it has one."
     )
     redirect_preferred: bool = Field(
         default=True,
@@ -175,21 +185,31 @@ class Settings(ConnectorSettings):
         default=25.0, gt=1, le=28, description="Real seconds a bank may take for one answer."
     )
 
-    @field_validator("banks", "client_cert", "client_key", "ca_file", mode="before")
+    @field_validator("banks", "seal_cert", "seal_key", mode="before")
     @classmethod
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
-    def http_setup(self) -> HttpSetup:
-        """Limits and certificates of the calls to banks."""
-        return HttpSetup(
-            total_seconds=self.timeout_seconds,
-            connect_seconds=min(8.0, self.timeout_seconds / 2),
-            ca_file=self.ca_file,
-            client_cert=self.client_cert,
-            client_key=self.client_key,
-            client_key_password=self.client_key_password.get_secret_value() or None,
-        )
+    def seal(self) -> CertifiedKey | None:
+        """What messages are signed with where the bank's entry names nothing else."""
+        if self.seal_cert is None:
+            return None
+        password = self.seal_key_password.get_secret_value()
+        return CertifiedKey(f"{self.setting_prefix()}SEAL", self.seal_cert, self.seal_key, password)
+
+    def ways_out(self) -> Iterator[WayOut]:
+        """One way for all banks that share it (`SHARED`), and one by the id of each other bank."""
+        routes = load_banks(self.banks)
+        shared, seal = self.http_setup(), self.seal()
+        plain = [route for route in routes.values() if not route.profile.wire.differs]
+        signed = seal if any(route.profile.signature for route in plain) else None
+        yield WayOut(SHARED, shared, tuple(route.base for route in plain), signed)
+        for name, route in routes.items():
+            wire = route.profile.wire
+            if wire.differs:
+                prefix = f"{_LIST}, bank {name}, "
+                own = wire.seal(seal, prefix) if route.profile.signature else None
+                yield WayOut(name, wire.over(shared, prefix), (route.base,), own, alone=True)
 
     def live_addresses(self) -> tuple[str, ...]:
         """Addresses of the banks that are not on this machine."""
@@ -201,5 +221,7 @@ class Settings(ConnectorSettings):
 
 def load_banks(path: Path | None) -> dict[str, BankRoute]:
     """The file's banks by id. Raises Misconfigured naming the bank and the field."""
-    listed = read_bank_list(path, BankProfile, "SALDO_BERLIN_GROUP_BANKS")
+    listed = read_bank_list(path, BankProfile, _LIST)
+    if path is not None and any(profile.wire.secret for profile in listed.values()):
+        refuse_open_list(path, _LIST)
     return {name: BankRoute.of(profile) for name, profile in listed.items()}

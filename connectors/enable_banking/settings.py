@@ -13,8 +13,8 @@ from pydantic_settings import SettingsConfigDict
 
 from app.ports import Bank
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import HttpSetup, is_loopback_host
-from connectors._settings import ConnectorSettings, safe_address
+from connectors._http import is_loopback_host
+from connectors._settings import ProviderSettings, safe_address
 
 NAME = "enable_banking"
 
@@ -50,7 +50,7 @@ class BankRoute:
         return cls(profile, bank, ZoneInfo(profile.time_zone))
 
 
-class Settings(ConnectorSettings):
+class Settings(ProviderSettings):
     """Access to banks through Enable Banking. Live use needs a contract with the vendor."""
 
     model_config = SettingsConfigDict(
@@ -88,13 +88,6 @@ class Settings(ConnectorSettings):
     @classmethod
     def _safe_address(cls, value: str) -> str:
         return safe_address(value)
-
-    def http_setup(self) -> HttpSetup:
-        """Limits of the calls to the vendor."""
-        return HttpSetup(
-            total_seconds=self.timeout_seconds,
-            connect_seconds=min(8.0, self.timeout_seconds / 2),
-        )
 
     def live_addresses(self) -> tuple[str, ...]:
         """The vendor, once a list of banks is given, unless it is a sandbox on this machine."""

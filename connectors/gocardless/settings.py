@@ -10,8 +10,8 @@ from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import Misconfigured
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import HttpSetup, is_loopback_host
-from connectors._settings import ConnectorSettings, safe_address
+from connectors._http import is_loopback_host
+from connectors._settings import ProviderSettings, safe_address
 
 NAME = "gocardless"
 
@@ -33,7 +33,7 @@ class Institution(ListedBank):
         return min(self.max_days, LONGEST_DAYS_GB) if self.country == "GB" else self.max_days
 
 
-class Settings(ConnectorSettings):
+class Settings(ProviderSettings):
     """GoCardless Bank Account Data, for companies that have a contract already."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_GOCARDLESS_", frozen=True, extra="ignore")
@@ -66,12 +66,6 @@ class Settings(ConnectorSettings):
     @classmethod
     def _safe_address(cls, value: str) -> str:
         return safe_address(value)
-
-    def http_setup(self) -> HttpSetup:
-        """Limits of the calls."""
-        return HttpSetup(
-            total_seconds=self.timeout_seconds, connect_seconds=min(8.0, self.timeout_seconds / 2)
-        )
 
     def institutions(self) -> dict[str, Institution]:
         """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""

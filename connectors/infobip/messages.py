@@ -38,7 +38,6 @@ from connectors._exchange import (
     unreadable,
 )
 from connectors._hook_keys import check_key, fingerprint, with_key
-from connectors._http import HttpSetup
 from connectors._replies import sender_of, stop_or_start
 from connectors.infobip.settings import Settings
 from connectors.infobip.window import delivery_options
@@ -70,8 +69,7 @@ class InfobipMessages:
         settings.check()
         self._settings = settings
         self._authorization = f"App {settings.api_key.get_secret_value()}"
-        total = settings.timeout_seconds
-        self._setup = HttpSetup(total_seconds=total, connect_seconds=min(8.0, total / 2))
+        self._setup = settings.http_setup()
         self._http: httpx.AsyncClient = wire.http
         self._now = wire.now
 

@@ -10,10 +10,10 @@ from pydantic_settings import SettingsConfigDict
 from app.domain.errors import Misconfigured
 from connectors._hook_keys import SHORTEST_KEY
 from connectors._http import is_loopback_host
-from connectors._settings import ConnectorSettings, safe_address
+from connectors._settings import ProviderSettings, safe_address
 
 
-class Settings(ConnectorSettings):
+class Settings(ProviderSettings):
     """Empty settings mean that the channel is not set up."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_INFOBIP_", frozen=True, extra="ignore")

@@ -10,8 +10,8 @@ from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import Misconfigured
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import HttpSetup, is_loopback_host
-from connectors._settings import ConnectorSettings, safe_address
+from connectors._http import is_loopback_host
+from connectors._settings import ProviderSettings, safe_address
 
 NAME = "plaid"
 
@@ -23,7 +23,7 @@ class Institution(ListedBank):
     language: str = Field(pattern=r"^[a-z]{2}$")
 
 
-class Settings(ConnectorSettings):
+class Settings(ProviderSettings):
     """Access to banks in Europe through Plaid. Live use needs a contract with Plaid."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_PLAID_", frozen=True, extra="ignore")
@@ -68,12 +68,6 @@ class Settings(ConnectorSettings):
     @classmethod
     def _safe_address(cls, value: str) -> str:
         return safe_address(value)
-
-    def http_setup(self) -> HttpSetup:
-        """Limits of the calls."""
-        return HttpSetup(
-            total_seconds=self.timeout_seconds, connect_seconds=min(8.0, self.timeout_seconds / 2)
-        )
 
     def institutions(self) -> dict[str, Institution]:
         """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""

@@ -24,7 +24,6 @@ from app.ports import (
 )
 from connectors._exchange import Call, exchange, mask_text, unreadable
 from connectors._hook_keys import check_key, fingerprint, parameters, with_key
-from connectors._http import HttpSetup
 from connectors._replies import sender_of, stop_or_start
 from connectors.smsapi.refusals import USED_IDX, refusal, stated_error
 from connectors.smsapi.settings import LONGEST_PAUSE_HOURS, Settings
@@ -55,8 +54,7 @@ class SmsapiMessages:
         settings.check()
         self._settings = settings
         self._authorization = f"Bearer {settings.token.get_secret_value()}"
-        total = settings.timeout_seconds
-        self._setup = HttpSetup(total_seconds=total, connect_seconds=min(8.0, total / 2))
+        self._setup = settings.http_setup()
         self._http: httpx.AsyncClient = wire.http
         self._now = wire.now
         self._real_now = wire.real_now

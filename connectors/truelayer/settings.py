@@ -15,8 +15,8 @@ from pydantic_settings import SettingsConfigDict
 from app.domain.errors import Misconfigured
 from app.ports import Bank
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import HttpSetup, is_loopback_host
-from connectors._settings import ConnectorSettings, safe_address
+from connectors._http import is_loopback_host
+from connectors._settings import ProviderSettings, safe_address
 
 NAME = "truelayer"
 LIVE_KEYS = "https://webhooks.truelayer.com/.well-known/jwks"
@@ -61,7 +61,7 @@ class BankRoute:
         return cls(profile, bank, ZoneInfo(profile.time_zone), lasts)
 
 
-class Settings(ConnectorSettings):
+class Settings(ProviderSettings):
     """Access to banks through TrueLayer. Live use needs a contract with the vendor."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_TRUELAYER_", frozen=True, extra="ignore")
@@ -135,13 +135,6 @@ class Settings(ConnectorSettings):
             message = f"must be {LIVE_KEYS} or {SANDBOX_KEYS}"
             raise ValueError(message)
         return safe_address(value)
-
-    def http_setup(self) -> HttpSetup:
-        """Limits of the calls to the vendor."""
-        return HttpSetup(
-            total_seconds=self.timeout_seconds,
-            connect_seconds=min(8.0, self.timeout_seconds / 2),
-        )
 
     def routes(self) -> Mapping[str, BankRoute]:
         """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""

@@ -41,8 +41,8 @@ from connectors._exchange import (
     try_json,
     unreadable,
 )
-from connectors._http import HttpSetup, is_loopback_host
-from connectors._settings import ConnectorSettings
+from connectors._http import is_loopback_host
+from connectors._settings import ProviderSettings
 from connectors.twilio.hooks import Signer, event_of, verified_form
 
 NAME = "twilio"
@@ -79,7 +79,7 @@ _SID = re.compile(r"[A-Z]{2}[0-9a-f]{32}")
 log = structlog.get_logger(NAME)
 
 
-class Settings(ConnectorSettings):
+class Settings(ProviderSettings):
     """One Twilio account. Empty settings mean that the channel is not set up."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_TWILIO_", frozen=True, extra="ignore")
@@ -180,8 +180,7 @@ class TwilioMessages:
             settings.webhook_key_id,
             settings.webhook_key_secret.get_secret_value(),
         )
-        total = settings.timeout_seconds
-        self._setup = HttpSetup(total_seconds=total, connect_seconds=min(8.0, total / 2))
+        self._setup = settings.http_setup()
         self._http: httpx.AsyncClient = wire.http
         self._real_now = wire.real_now
 

@@ -21,7 +21,6 @@ from app.ports import (
     Wire,
 )
 from connectors._exchange import Call, exchange, read_json, retry_after, status_error, unreadable
-from connectors._http import HttpSetup
 from connectors.vonage.hooks import event_of, verified
 from connectors.vonage.settings import Settings
 
@@ -50,8 +49,7 @@ class VonageMessages:
         pair = f"{settings.api_key}:{settings.api_secret.get_secret_value()}".encode()
         self._authorization = "Basic " + base64.b64encode(pair).decode()
         self._settings = settings
-        total = settings.timeout_seconds
-        self._setup = HttpSetup(total_seconds=total, connect_seconds=min(8.0, total / 2))
+        self._setup = settings.http_setup()
         self._http: httpx.AsyncClient = wire.http
 
     async def send(self, sms: OutgoingSms) -> SendReceipt:

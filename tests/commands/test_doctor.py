@@ -14,6 +14,7 @@ import pytest
 from app.clock import start_warp
 from app.store.embedded_setup import DatabaseUrls
 from tests.commands.conftest import Saldo, answer, done, refusal
+from tests.connectors.authority import Authority
 
 SOL = (
     "lender", "create", "Sol", "--jurisdiction", "ES", "--time-zone", "Europe/Madrid",
@@ -61,7 +62,11 @@ def set_up(tmp_path: Path) -> dict[str, str]:
 
 def test_a_whole_set_up_lacks_only_its_processes(saldo: Saldo, tmp_path: Path) -> None:
     done(saldo(*SOL))
-    found = look(saldo, set_up(tmp_path))
+    cert, key = Authority(tmp_path).issue("qwac", days=20)
+    shown = {"SALDO_BERLIN_GROUP_CLIENT_CERT": str(cert), "SALDO_BERLIN_GROUP_CLIENT_KEY": str(key)}
+    found = look(saldo, {**set_up(tmp_path), **shown})
+    assert found["certificates"]["verdict"] == "note"
+    assert "expires on" in found["certificates"]["what"]
     wrong = {name for name, one in found.items() if one["verdict"] == "wrong"}
     assert wrong == {"scheduler", "worker"}
     for name in ("keys", "database", "row security", "clock", "invariants", "licence", "messages"):

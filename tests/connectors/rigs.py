@@ -106,7 +106,7 @@ class Scene:
     recorder: Recorder = field(init=False)
 
     def __post_init__(self) -> None:
-        self.world = World(now=self.watch.now)
+        self.world = World(now=self.watch.now, real_now=self.watch.now)
         self.recorder = Recorder(httpx.ASGITransport(create(self.world)))
 
     def wire(self, transport: httpx.AsyncBaseTransport | None = None) -> Wire:

@@ -33,6 +33,8 @@ from connectors.berlin_group.profile import (
     Settings,
     load_banks,
 )
+from connectors.berlin_group.signing import SignatureProfile
+from connectors.berlin_group.wire import BankWire
 from tests.connectors.rigs import HERE, BankRig, answering, bank, problem, tpp
 
 pytestmark = pytest.mark.anyio
@@ -414,9 +416,16 @@ def test_the_example_explains_every_field_with_its_default() -> None:
     path = Path(berlin_group.__file__).parent / "banks.example.toml"
     (route,) = load_banks(path).values()
     (table,) = tomllib.loads(path.read_text(encoding="utf-8"))["bank"]
-    assert set(table) == set(BankProfile.model_fields)
+    assert set(table) == set(BankProfile.model_fields) - {"wire", "signature"}
     needed = {name: table[name] for name in ("id", "name", "country", "base_url")}
     assert BankProfile.model_validate(needed) == route.profile
+    # What most banks do not need stands there behind a bare #.
+    lines = path.read_text(encoding="utf-8").splitlines()
+    text = "\n".join(line.removeprefix("#") if line[1:2] != " " else line for line in lines)
+    (table,) = tomllib.loads(text)["bank"]
+    assert set(table["wire"]) == set(BankWire.model_fields)
+    assert set(table["signature"]) == set(SignatureProfile.model_fields)
+    assert SignatureProfile.model_validate(table["signature"]) == SignatureProfile()
 
 
 def test_a_missing_list_is_named_at_the_start(tmp_path: Path) -> None:

@@ -19,9 +19,9 @@ from connectors._http import (
     HttpSetup,
     client,
     is_public,
-    tls_context,
     url_below,
 )
+from connectors._tls import tls_context
 from tests.connectors.rawserver import Names, Script, Talk, serving
 
 pytestmark = pytest.mark.anyio

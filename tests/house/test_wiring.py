@@ -5,6 +5,7 @@ from __future__ import annotations
 from pathlib import Path
 
 import pytest
+from structlog.testing import capture_logs
 
 from app.clock import Clock
 from app.domain.errors import Misconfigured
@@ -14,6 +15,7 @@ from app.store.embedded_setup import DatabaseUrls
 from app.store.unit import Store
 from app.wiring import make_house, refuse_dangerous_roles
 from connectors import _http
+from tests.connectors.authority import Authority
 from tests.rig import make_store
 
 pytestmark = pytest.mark.anyio
@@ -56,6 +58,22 @@ async def test_what_is_not_set_up_is_named_when_it_is_used(store: Store) -> None
         make_house(
             load_settings(message_connector="berlin_group"), store, Clock(), load_packs(), http
         )
+    await http.aclose()
+
+
+async def test_a_certificate_that_ran_out_is_named_when_it_is_used(
+    store: Store, banks: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    banks.write_text(BANK.format(url="http://127.0.0.1:8210/banks/b/psd2"))
+    cert, key = Authority(banks.parent).issue("qwac", days=-1)
+    monkeypatch.setenv("SALDO_BERLIN_GROUP_CLIENT_CERT", str(cert))
+    monkeypatch.setenv("SALDO_BERLIN_GROUP_CLIENT_KEY", str(key))
+    http = _http.client()
+    with capture_logs() as logs:
+        house = make_house(load_settings(), store, Clock(), load_packs(), http)
+    assert {line["setting"] for line in logs} >= {"SALDO_BERLIN_GROUP_CLIENT_CERT"}
+    with pytest.raises(Misconfigured):
+        house.aggregation("berlin_group")
     await http.aclose()
 
 

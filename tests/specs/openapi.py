@@ -29,6 +29,7 @@ PLAIN_HEADERS = frozenset(
         "connection",
         "content-length",
         "content-type",
+        "date",
         "host",
         "user-agent",
     ]
