@@ -20,6 +20,7 @@ from pydantic import BaseModel
 from app.domain.balance import BalanceEntry
 from app.domain.errors import ConsentEnd
 from app.domain.ids import EmailAddress, Iban, Phone, Secret
+from app.domain.maintenance import WeeklyHours
 from app.domain.money import Money
 
 if TYPE_CHECKING:
@@ -46,6 +47,7 @@ class Bank:
     """Payment initiation is refused here without the payer's own IBAN."""
     needs_payer_name: bool = False
     """The provider wants the payer's name, phone and e-mail address with an order."""
+    maintenance: tuple[WeeklyHours, ...] = ()  # of its own zone; it does not answer then
     instant_payments: bool = False
     """The bank takes SEPA instant transfers in EUR from third parties."""
 

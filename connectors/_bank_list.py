@@ -14,7 +14,8 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from app.domain.errors import Misconfigured
+from app.domain.errors import Invalid, Misconfigured
+from app.domain.maintenance import WeeklyHours
 
 
 class ListedBank(BaseModel):
@@ -29,6 +30,23 @@ class ListedBank(BaseModel):
     limits_excluded: bool = False
     booking_from: time = time(6, 0)
     booking_until: time = time(22, 0)
+    maintenance: tuple[str, ...] = ()
+    """Weekly hours like "Sat 20:00-Sun 10:00" in which the bank does not answer."""
+
+    @property
+    def weekly_rests(self) -> tuple[WeeklyHours, ...]:
+        """`maintenance`, read."""
+        return tuple(WeeklyHours.parse(text) for text in self.maintenance)
+
+    @field_validator("maintenance")
+    @classmethod
+    def _readable_hours(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        for text in value:
+            try:
+                WeeklyHours.parse(text)
+            except Invalid as error:
+                raise ValueError(error.message) from None
+        return value
 
     @field_validator("time_zone")
     @classmethod

@@ -10,6 +10,7 @@ sys.path.insert(0, str(ROOT))
 
 from app.domain import (  # noqa: E402
     approval,
+    breaker,
     bulk_file,
     case,
     consent,
@@ -34,6 +35,7 @@ LIFECYCLES = (
     placement.PLACEMENT,
     edition.EDITION,
     bulk_file.BULK,
+    breaker.BREAKER,
 )
 
 

@@ -107,7 +107,6 @@ def _ask_owner(settings: Settings, found: list[Finding]) -> list[Finding]:
 
 async def _inside(settings: Settings, url: str, vault: Vault | None) -> list[Finding]:
     """Everything behind the front door. Each look has a transaction of its own."""
-    now = datetime.now(UTC)
     found: list[Finding] = []
     async with _store(url, vault) as store:
         async with store.engine_unit() as unit:
@@ -116,7 +115,7 @@ async def _inside(settings: Settings, url: str, vault: Vault | None) -> list[Fin
             found += await checkup.check_lenders(unit, demo=settings.demo)
             found += await checkup.check_confirmations(unit)
             found += await checkup.check_work(unit)
-            found += await checkup.check_banks(unit, now)
+            found += await checkup.check_providers(unit)
         if vault is not None:
             found += await _check_keys(store)
         async with store.engine_unit() as unit:

@@ -20,6 +20,7 @@ from functools import lru_cache
 from hashlib import blake2b
 from uuid import UUID
 
+from app.domain.maintenance import Span, rests_until
 from app.domain.open_hours import zone_of
 
 # RTS (EU) 2018/389 art. 36(5)(b): "no more than four times in a 24-hour period" unattended.
@@ -35,9 +36,13 @@ LONGEST_BACK_OFF = timedelta(hours=24)
 # Ours: the end of the booking hours that slots leave free. A full allowance moves each day's reads
 # by the margin against the day before; with this room the last one is not lost at once.
 DRIFT_ROOM = timedelta(hours=1)
+# Ours: looks that a bank's pause put off stand in so much time after it.
+SPREAD = timedelta(hours=1)
 _ONE_DAY = timedelta(days=1)
 # A slot is searched this many days ahead; further away nothing is planned that could be known.
 _SEARCH_DAYS = 3
+# Rests longer than that, one after another, that a search looks behind.
+_RESTS = 3
 _JITTER_STEPS = 2**32
 
 
@@ -48,6 +53,7 @@ class PlanReason(StrEnum):
     ALLOWANCE = "allowance"
     BANK_SAID_SPENT = "bank_said_spent"
     BANK_DOWN = "bank_down"
+    MAINTENANCE = "maintenance"
     BACK_OFF = "back_off"
     WINDOW_ENDS = "window_ends"
 
@@ -67,7 +73,8 @@ class PlanQuestion:
     `attempts` are the instants of all unattended attempts of at least the last 24 hours and the
     margin, whatever came of them. `failures` counts the failed ones since the last success.
     `spent_until` is the end of a refusal by the bank, already clamped (`clamp_spent_until`).
-    `bank_down_until` comes from the bank's breaker. `window_ends_at` is the end of what the
+    `bank_down_until` comes from the bank's breaker, `resting` from its announced maintenance
+    (`app.domain.maintenance.resting`): no slot lies in it. `window_ends_at` is the end of what the
     borrower allowed. `reads_per_day` may be lower than the law's four, never higher.
     """
 
@@ -80,6 +87,7 @@ class PlanQuestion:
     failures: int = 0
     spent_until: datetime | None = None
     bank_down_until: datetime | None = None
+    resting: tuple[Span, ...] = ()
     window_ends_at: datetime | None = None
     reads_per_day: int = UNATTENDED_PER_24H
     margin: timedelta = WINDOW_MARGIN
@@ -151,6 +159,11 @@ def back_off(failures: int) -> timedelta:
     return min(FIRST_BACK_OFF * (1 << doublings), LONGEST_BACK_OFF)
 
 
+def spread_after(at: datetime, thing_id: UUID) -> datetime:
+    """A moment in the `SPREAD` after `at`, always the same for one thing: no crowd at a door."""
+    return at + SPREAD * _place_in_slot(thing_id)
+
+
 def is_overdue(due_at: datetime, now: datetime, tolerance: timedelta = OVERDUE_AFTER) -> bool:
     """Whether a planned read was missed rather than late.
 
@@ -189,6 +202,7 @@ def window_open(question: PlanQuestion) -> ReadWindow:
         (PlanReason.ALLOWANCE, free_at),
         (PlanReason.BANK_SAID_SPENT, question.spent_until),
         (PlanReason.BANK_DOWN, question.bank_down_until),
+        (PlanReason.MAINTENANCE, rests_until(question.resting, now)),
     ):
         if until is not None and until > now:
             return ReadWindow(open=False, reason=reason, next_at=until)
@@ -201,11 +215,21 @@ def _first_slot(
     earliest, reason = _brake(question, attempts)
     per_day = min(question.reads_per_day, UNATTENDED_PER_24H)
     free_at = allowance(attempts, question.now, question.margin, limit=per_day).next_free_at
-    for slot, slot_end in _slots_after(question, earliest, per_day):
-        at = max(slot, free_at)
-        if at < slot_end:
-            return at, reason if at == slot else PlanReason.ALLOWANCE
-        reason = PlanReason.ALLOWANCE
+    for _ in range(_RESTS + 1):
+        rest_ends = None
+        for slot, slot_end in _slots_after(question, earliest, per_day):
+            at = max(slot, free_at)
+            if at >= slot_end:
+                reason = PlanReason.ALLOWANCE
+                continue
+            rest_ends = rests_until(question.resting, at)
+            if rest_ends is None:
+                return at, reason if at == slot else PlanReason.ALLOWANCE
+            # Its own place in a later slot: who comes back is not met by everybody at once.
+            reason = PlanReason.MAINTENANCE
+        if rest_ends is None:
+            break
+        earliest = rest_ends
     # Only attempts from far in the future, a clock set wrong, leave no slot in reach.
     return max(earliest, free_at), PlanReason.ALLOWANCE
 

@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
+from datetime import datetime
 from typing import Final
+from uuid import UUID
 
+from app.domain.maintenance import Span, resting
 from app.flows.house import House
 from app.ports import Bank
-from app.store.bank_health import BankKey
+from app.store.health import BankKey
+from app.store.maintenance import Rests
 
 # What is assumed of a bank that the operator has taken off the list: only its hours still matter.
 _UNLISTED: Final = Bank(id="", name="", country="")
@@ -37,3 +41,17 @@ def bank_book(house: House) -> BankBook:
             for bank in port.banks()
         }
     )
+
+
+def rests_of_bank(
+    bank: Bank, connector: str, rests: Rests, lender_id: UUID, now: datetime
+) -> tuple[Span, ...]:
+    """The maintenance of this bank that is not over: its weekly hours and the lender's own notes.
+
+    `bank.id` is empty for one that is not listed any more; nothing is asked of it anyway.
+    """
+    noted = rests.get(lender_id, {})
+    if not noted and not bank.maintenance:
+        return ()
+    single = [*noted.get((connector, bank.id), ()), *noted.get((connector, ""), ())]
+    return resting(bank.maintenance, bank.time_zone, single, now)

@@ -19,6 +19,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Row, select, update
 
+from app.domain.breaker import Service
 from app.domain.errors import (
     AllowanceSpent,
     ConsentGone,
@@ -32,6 +33,7 @@ from app.domain.errors import (
 from app.domain.ids import EmailAddress, Iban, LenderId, Phone
 from app.domain.payment import PAYMENT, PaymentState
 from app.flows.actors import ROBOT
+from app.flows.hear_banks import hear_calls
 from app.flows.house import House
 from app.flows.payment_news import write_line
 from app.flows.record_payment import apply_event, next_look, record_payment
@@ -85,6 +87,7 @@ class Claim:
     """The right to ask the bank for one payment, once, from `claimed_at` (real time) on."""
 
     lender_id: LenderId
+    borrower_id: UUID
     payment_id: UUID
     connector: str
     claimed_at: datetime
@@ -110,6 +113,7 @@ async def claim_initiation(unit: Unit, house: House, now: datetime, payment: Row
     await write_line(unit, now, payment, PaymentState.CREATING, actor=ROBOT)
     return Claim(
         LenderId(payment.lender_id),
+        payment.borrower_id,
         payment.id,
         payment.connector,
         claimed_at,
@@ -125,20 +129,41 @@ async def create_initiation(house: House, now: datetime, claim: Claim) -> Initia
     if house.real_now() - claim.claimed_at > ASK_WITHIN:
         # This process slept since the claim; whoever sweeps may already be giving it up.
         return Initiation(Made.LATE)
+    answer = await _ask(house, claim)
     try:
-        begun = await house.payment(claim.connector).create_payment(claim.order)
-    except (TryLater, AllowanceSpent) as later:
-        wait = later.after if isinstance(later, TryLater) and later.after else _TRY_AGAIN
-        return await _not_made(house, now, claim, min(wait, timedelta(hours=1)))
-    except (Declined, ConsentGone, Refused) as no:
-        reason = no.reason if isinstance(no, Declined) else type(no).__name__
-        return await _end(house, now, claim, "reject", Made.REJECTED, reason)
-    except (OutcomeUnknown, Unreadable) as lost:
-        return await _end(house, now, claim, "abandon", Made.ABANDONED, type(lost).__name__)
-    except SaldoError:
-        await _not_made(house, now, claim, timedelta(minutes=10))
-        raise
-    return await _opened(house, now, claim, begun)
+        return await _record(house, now, claim, answer)
+    finally:
+        error = answer if isinstance(answer, SaldoError) else None
+        call = ((claim.connector, claim.order.bank_id), claim.borrower_id, error)
+        await hear_calls(house, now, Service.PAYMENTS, [call])
+
+
+async def _ask(house: House, claim: Claim) -> PaymentBegun | SaldoError:
+    try:
+        return await house.payment(claim.connector).create_payment(claim.order)
+    except SaldoError as error:
+        return error
+
+
+async def _record(
+    house: House, now: datetime, claim: Claim, answer: PaymentBegun | SaldoError
+) -> Initiation:
+    match answer:
+        case PaymentBegun():
+            return await _opened(house, now, claim, answer)
+        case TryLater(after=after) if after:
+            return await _not_made(house, now, claim, min(after, timedelta(hours=1)))
+        case TryLater() | AllowanceSpent():
+            return await _not_made(house, now, claim, _TRY_AGAIN)
+        case Declined(reason=reason):
+            return await _end(house, now, claim, "reject", Made.REJECTED, reason)
+        case ConsentGone() | Refused():
+            return await _end(house, now, claim, "reject", Made.REJECTED, type(answer).__name__)
+        case OutcomeUnknown() | Unreadable():
+            return await _end(house, now, claim, "abandon", Made.ABANDONED, type(answer).__name__)
+        case _:
+            await _not_made(house, now, claim, timedelta(minutes=10))
+            raise answer
 
 
 async def give_up_if_stale(unit: Unit, house: House, now: datetime, payment: Row[Any]) -> bool:

@@ -8,6 +8,7 @@ first byte leaves. Whatever dies after that leaves a row that is looked up
 from __future__ import annotations
 
 from collections import Counter
+from collections.abc import Mapping
 from dataclasses import dataclass, replace
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -17,6 +18,7 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Row, select, update
 
+from app.domain.breaker import Service
 from app.domain.errors import (
     AllowanceSpent,
     ConsentGone,
@@ -31,6 +33,7 @@ from app.domain.message import MESSAGE, CancelReason, Channel, MessageState
 from app.domain.routes import next_provider
 from app.flows.ask_owed import give_up_asking
 from app.flows.cancel_messages import cancel_messages
+from app.flows.hear_banks import Call, hear_calls
 from app.flows.house import House
 from app.flows.last_look import Later, Leave, Never, Withhold, last_look, leaving_notes
 from app.flows.open_task import open_task
@@ -122,10 +125,14 @@ async def deliver_messages(house: House, now: datetime, ids: list[UUID]) -> Mess
     async with house.store.engine_unit() as unit:
         found = await lenders_of(unit, ids)
 
+    calls: dict[Service, list[Call]] = {Service.TEXTS: [], Service.EMAILS: []}
+
     async def one(item: tuple[UUID, UUID]) -> Left:
-        return await _deliver(house, now, LenderId(item[1]), item[0])
+        return await _deliver(house, now, LenderId(item[1]), item[0], calls)
 
     came = Counter(await side_by_side(found, one))
+    for service, heard in calls.items():
+        await hear_calls(house, now, service, heard)
     return MessagesDelivered(
         sent=came[Left.SENT],
         cancelled=came[Left.CANCELLED],
@@ -136,12 +143,18 @@ async def deliver_messages(house: House, now: datetime, ids: list[UUID]) -> Mess
     )
 
 
-async def _deliver(house: House, now: datetime, lender_id: LenderId, message_id: UUID) -> Left:
+async def _deliver(
+    house: House,
+    now: datetime,
+    lender_id: LenderId,
+    message_id: UUID,
+    calls: Mapping[Service, list[Call]],
+) -> Left:
     async with house.store.unit(lender_id) as unit:
         taken = await _take(unit, house, now, message_id)
     if isinstance(taken, Left):
         return taken
-    return await _send(house, now, taken)
+    return await _send(house, now, taken, calls)
 
 
 async def _take(unit: Unit, house: House, now: datetime, message_id: UUID) -> Left | _Claim:
@@ -298,13 +311,15 @@ async def _keep_link(unit: Unit, house: House, message: Row[Any], leaves_at: dat
     )
 
 
-async def _send(house: House, now: datetime, claim: _Claim) -> Left:
+async def _send(
+    house: House, now: datetime, claim: _Claim, calls: Mapping[Service, list[Call]]
+) -> Left:
     """One attempt, with no transaction open, and the record of what came of it."""
     if house.real_now() - claim.claimed_at > SEND_WITHIN:
         # This process slept since the claim; somebody may be about to look the message up.
         return Left.UNCLEAR
     try:
-        receipt = await _hand_over(house, claim)
+        receipt = await _hand_over(house, claim, calls)
     except (TryLater, AllowanceSpent) as later:
         wait = later.after if isinstance(later, TryLater) else None
         return await _not_sent(house, now, claim, wait)
@@ -321,14 +336,28 @@ async def _send(house: House, now: datetime, claim: _Claim) -> Left:
     return Left.SENT if receipt.state is not DeliveryState.UNDELIVERED else Left.REFUSED
 
 
-async def _hand_over(house: House, claim: _Claim) -> SendReceipt:
-    match claim.outgoing:
-        case OutgoingSms() as sms:
-            return await house.message(claim.connector).send(sms)
-        case OutgoingEmail() as mail:
-            return await house.email(claim.connector).send(mail)
-        case _ as never:
-            assert_never(never)
+async def _hand_over(
+    house: House, claim: _Claim, calls: Mapping[Service, list[Call]]
+) -> SendReceipt:
+    """The one call. How the provider took it is noted in `calls`, for its health."""
+    by_email = isinstance(claim.outgoing, OutgoingEmail)
+    heard = calls[Service.EMAILS if by_email else Service.TEXTS]
+    # Numbers and mailboxes differ by message; a message is tried by one provider at a time.
+    provider, about = (claim.connector, ""), claim.message_id
+    error: SaldoError | None = None
+    try:
+        match claim.outgoing:
+            case OutgoingSms() as sms:
+                return await house.message(claim.connector).send(sms)
+            case OutgoingEmail() as mail:
+                return await house.email(claim.connector).send(mail)
+            case _ as never:
+                assert_never(never)
+    except SaldoError as raised:
+        error = raised
+        raise
+    finally:
+        heard.append((provider, about, error))
 
 
 async def _arrived(house: House, now: datetime, claim: _Claim, receipt: SendReceipt) -> None:

@@ -5,7 +5,8 @@ Asking a bank for a consent's status is not a balance read and counts in no allo
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from collections.abc import Mapping
+from dataclasses import dataclass, field
 from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
@@ -13,13 +14,16 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Row, select, text, update
 
+from app.domain.breaker import Service
 from app.domain.consent import END_EVENT, REQUEST, ConsentState
 from app.domain.errors import ConsentGone, ProviderError, Refused
 from app.domain.ids import LenderId
+from app.domain.read_planner import spread_after
 from app.flows.actors import ROBOT
 from app.flows.end_consent import end_consent
 from app.flows.finish_bank_consent import Back, confirm_consent
 from app.flows.fresh_grant import fresh_grant
+from app.flows.hear_banks import Call, hear_balances, heard_by_bank
 from app.flows.house import House
 from app.flows.side_by_side import side_by_side
 from app.ports import Grant, GrantState
@@ -27,6 +31,7 @@ from app.store import jobs, timeline
 from app.store.arrays import among
 from app.store.batches import is_behind
 from app.store.consents import lenders_of, load_consent, look_again, token_of
+from app.store.health import BankKey, down_until, win_probe
 from app.store.moves import move_all
 from app.store.tables import consent_requests, consents
 from app.store.timeline import Kind, Line
@@ -110,40 +115,114 @@ async def _expire_requests(unit: Unit, now: datetime) -> int:
 
 
 async def follow_consents(house: House, now: datetime, ids: list[UUID]) -> ConsentsFollowed:
-    """Look at each consent once."""
+    """Look at each consent once. What a bank says of all of them at once ends none."""
     async with house.store.engine_unit() as unit:
         found = await lenders_of(unit, ids)
+        down = _Down(house, now, await down_until(unit, Service.BALANCES, now, house.real_now()))
 
-    async def one(item: tuple[UUID, LenderId]) -> bool:
-        return await _follow(house, now, item[1], item[0])
+    async def one(item: tuple[UUID, LenderId]) -> _Look:
+        return await _follow(house, now, item[1], item[0], down)
 
     looks = await side_by_side(found, one)
-    return ConsentsFollowed(len(looks), sum(looks))
+    calls = [look.call for look in looks if look.call is not None]
+    heard = heard_by_bank(calls)
+    async with house.store.engine_unit() as unit:
+        health = await hear_balances(unit, house, now, heard)
+    changed = sum(look.changed for look in looks)
+    for look in looks:
+        if look.gone is not None and look.call is not None:
+            doubted = health.doubted(look.call[0])
+            changed += await _end_or_wait(house, now, look.gone, doubted=doubted)
+    return ConsentsFollowed(len(looks), changed)
 
 
-async def _follow(house: House, now: datetime, lender_id: LenderId, consent_id: UUID) -> bool:
+@dataclass(slots=True)
+class _Down:
+    """The banks that are down, each with the end of its pause, and who may ask one all the same."""
+
+    house: House
+    now: datetime
+    until: Mapping[BankKey, datetime]
+    probed: set[BankKey] = field(default_factory=set)
+
+    async def wait_of(self, bank: BankKey, consent_id: UUID) -> datetime | None:
+        """When to look again instead of asking now; None: ask. One of them is the probe.
+
+        Not all at once when the pause is over.
+        """
+        until = self.until.get(bank)
+        if until is None:
+            return None
+        if until <= self.now and bank not in self.probed:
+            self.probed.add(bank)
+            async with self.house.store.engine_unit() as unit:
+                if await win_probe(unit, Service.BALANCES, bank, self.house.real_now()):
+                    return None
+        return spread_after(max(until, self.now), consent_id)
+
+
+@dataclass(frozen=True, slots=True)
+class _Gone:
+    """A consent that its bank calls ended, before anybody believed it."""
+
+    lender_id: LenderId
+    consent: Row[Any]
+    error: ConsentGone
+
+
+@dataclass(frozen=True, slots=True)
+class _Look:
+    """What came of one look. `call`: the bank was asked."""
+
+    changed: bool = False
+    call: Call | None = None
+    gone: _Gone | None = None
+
+
+async def _end_or_wait(house: House, now: datetime, gone: _Gone, *, doubted: bool) -> bool:
+    async with house.store.unit(gone.lender_id) as unit:
+        if doubted:
+            await look_again(unit, gone.consent.id, _next_look(gone.consent, now))
+            return False
+        event, why = END_EVENT[gone.error.why], gone.error.detail
+        return (await end_consent(unit, now, gone.consent.id, event, why, "bank")).changed
+
+
+async def _follow(
+    house: House,
+    now: datetime,
+    lender_id: LenderId,
+    consent_id: UUID,
+    down: _Down,
+) -> _Look:
     async with house.store.unit(lender_id) as unit:
         consent = await load_consent(unit, consent_id)
         if consent.state not in (ConsentState.PENDING.value, ConsentState.ACTIVE.value):
-            return False
+            return _Look()
         if consent.ends_at is not None and consent.ends_at <= now:
             done = await end_consent(unit, now, consent_id, "expire", "its window ended", "saldo")
-            return done.changed
+            return _Look(changed=done.changed)
+    bank = (consent.connector, consent.bank_id)
+    wait = await down.wait_of(bank, consent_id)
+    if wait is not None:
+        async with house.store.unit(lender_id) as unit:
+            await look_again(unit, consent_id, min(wait, consent.ends_at or wait))
+        return _Look()
     try:
         if consent.state == ConsentState.PENDING.value:
-            return await _follow_pending(house, now, lender_id, consent)
-        return await _follow_active(house, now, lender_id, consent)
-    except ConsentGone as gone:
-        async with house.store.unit(lender_id) as unit:
-            done = await end_consent(
-                unit, now, consent_id, END_EVENT[gone.why], gone.detail, "bank"
-            )
-        return done.changed
+            changed = await _follow_pending(house, now, lender_id, consent)
+        else:
+            changed = await _follow_active(house, now, lender_id, consent)
+    except ConsentGone as error:
+        call = (bank, consent.borrower_id, error)
+        return _Look(call=call, gone=_Gone(lender_id, consent, error))
     except (ProviderError, Refused) as error:
         log.info("consent_not_followed", consent_id=str(consent_id), error=type(error).__name__)
         async with house.store.unit(lender_id) as unit:
             await look_again(unit, consent_id, _next_look(consent, now))
-        return False
+        return _Look(call=(bank, consent.borrower_id, error))
+    asked = consent.token_enc is not None
+    return _Look(changed, (bank, consent.borrower_id, None) if asked else None)
 
 
 async def _follow_pending(

@@ -11,13 +11,15 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Row, update
 
-from app.domain.errors import AllowanceSpent, ProviderError, TryLater
+from app.domain.breaker import Service
+from app.domain.errors import AllowanceSpent, ProviderError, SaldoError, TryLater
 from app.domain.ids import LenderId
 from app.domain.payment import LIVE_STATES, PaymentState
 from app.flows.actors import ROBOT
 from app.flows.ask_bank import ask_bank
 from app.flows.cancel_payment import still_wanted, try_to_cancel
 from app.flows.create_initiation import Claim, claim_initiation, create_initiation, give_up_if_stale
+from app.flows.hear_banks import Call, hear_calls
 from app.flows.house import House
 from app.flows.record_payment import apply_event
 from app.flows.side_by_side import side_by_side
@@ -82,10 +84,13 @@ async def follow_payments(house: House, now: datetime, ids: list[UUID]) -> Payme
     async with house.store.engine_unit() as unit:
         found = await lenders_of(unit, ids)
 
+    calls: list[Call] = []
+
     async def one(item: tuple[UUID, UUID]) -> Look:
-        return await _follow(house, now, LenderId(item[1]), item[0])
+        return await _follow(house, now, LenderId(item[1]), item[0], calls)
 
     looks = await side_by_side(found, one)
+    await hear_calls(house, now, Service.PAYMENTS, calls)
     return PaymentsFollowed(
         looked=len(looks),
         changed=looks.count(Look.CHANGED),
@@ -103,7 +108,10 @@ class _Ask:
     wanted: bool
 
 
-async def _follow(house: House, now: datetime, lender_id: LenderId, payment_id: UUID) -> Look:
+async def _follow(
+    house: House, now: datetime, lender_id: LenderId, payment_id: UUID, calls: list[Call]
+) -> Look:
+    """One look. `calls` takes up how the bank answered when it was asked for a status."""
     async with house.store.unit(lender_id) as unit:
         payment = await lock_payment(unit, payment_id)
         todo = await _look_at(unit, house, now, payment)
@@ -114,7 +122,14 @@ async def _follow(house: House, now: datetime, lender_id: LenderId, payment_id: 
         return todo
     if not todo.wanted and await try_to_cancel(house, now, lender_id, payment_id):
         return Look.CHANGED
-    return await _ask(house, now, lender_id, payment, todo)
+    error: SaldoError | None = None
+    try:
+        return await _ask(house, now, lender_id, payment, todo)
+    except ProviderError as no_answer:
+        error = no_answer
+        return await _no_answer(house, now, lender_id, payment, no_answer)
+    finally:
+        calls.append(((payment.connector, payment.bank_id), payment.borrower_id, error))
 
 
 async def _look_at(
@@ -148,10 +163,7 @@ async def _ask(
     house: House, now: datetime, lender_id: LenderId, payment: Row[Any], todo: _Ask
 ) -> Look:
     """Read the status at the bank. No transaction is open while we wait."""
-    try:
-        recorded = await ask_bank(house, now, lender_id, payment.id, todo.connector, todo.handle)
-    except ProviderError as error:
-        return await _no_answer(house, now, lender_id, payment, error)
+    recorded = await ask_bank(house, now, lender_id, payment.id, todo.connector, todo.handle)
     if not recorded.changed and recorded.after is PaymentState.AUTHORISED:
         async with house.store.unit(lender_id) as unit:
             return await _too_long(unit, now, payment.id)

@@ -11,8 +11,9 @@ from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, and_, select, update
 
+from app.domain.breaker import BreakerState, Service
 from app.domain.case import CaseState
 from app.domain.consent import ConsentState
 from app.domain.contact_policy import ContactPurpose
@@ -28,7 +29,7 @@ from app.flows.still_said import say_anew, still_said
 from app.store.brakes import silenced
 from app.store.dues import Due
 from app.store.links import load_link, works
-from app.store.tables import accounts, consents, funds_signals, messages
+from app.store.tables import accounts, consents, funds_signals, messages, provider_health
 from app.store.unit import Unit
 
 # Business times. A text that could not be delivered before its window closes waits for the next.
@@ -36,6 +37,7 @@ _SHORTEST_VALIDITY: Final = timedelta(minutes=2)
 # What was read longer ago is no reason to write to somebody today.
 _READING_LASTS: Final = timedelta(hours=24)
 _READ_AGAIN: Final = timedelta(hours=1)
+_BANK_AGAIN: Final = timedelta(minutes=15)
 _PAYING_NOW: Final = timedelta(minutes=10)
 # How long the lender's system has to say what is owed, and how often we look for its answer.
 _OWED_PATIENCE: Final = timedelta(hours=4)
@@ -213,9 +215,22 @@ def _reason_gone(person: Person, message: Row[Any], dues: tuple[Due, ...]) -> Ne
 async def _money_seen(unit: Unit, now: datetime, message: Row[Any]) -> Never | Later | None:
     """Is money still in sight, under a consent that still carries, and lately enough?"""
     rows = await unit.conn.execute(
-        select(accounts.c.last_read_at, consents.c.state, consents.c.ends_at)
+        select(
+            accounts.c.last_read_at,
+            consents.c.state,
+            consents.c.ends_at,
+            (provider_health.c.state != BreakerState.CLOSED.value).label("down"),
+        )
         .join(accounts, accounts.c.id == funds_signals.c.account_id)
         .join(consents, consents.c.id == accounts.c.consent_id)
+        .outerjoin(
+            provider_health,
+            and_(
+                provider_health.c.connector == accounts.c.connector,
+                provider_health.c.bank_id == accounts.c.bank_id,
+                provider_health.c.service == Service.BALANCES.value,
+            ),
+        )
         .where(
             funds_signals.c.borrower_id == message.borrower_id,
             funds_signals.c.ended_at.is_(None),
@@ -235,6 +250,9 @@ async def _money_seen(unit: Unit, now: datetime, message: Row[Any]) -> Never | L
     ]
     if not allowed:
         return Never(CancelReason.CONSENT_ENDED)
+    if all(row.down for row in allowed):
+        # Nobody can see whether it is still there, and he could hardly pay from it now.
+        return Later(now + _BANK_AGAIN, "The bank does not answer at the moment.")
     last = max((row.last_read_at for row in allowed if row.last_read_at), default=None)
     if last is None or now - last > _READING_LASTS:
         return Later(now + _READ_AGAIN, "The account has not been read for a day.")

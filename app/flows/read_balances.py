@@ -11,12 +11,13 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Iterator, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, field, replace
 from datetime import datetime, timedelta
 from uuid import UUID
 
 import structlog
 
+from app.domain.breaker import Service
 from app.domain.errors import Misconfigured, Refused, SaldoError, Unreadable
 from app.domain.ids import LenderId, Secret
 from app.domain.read_planner import (
@@ -24,13 +25,15 @@ from app.domain.read_planner import (
     PlanQuestion,
     window_open,
 )
-from app.flows.bank_book import BankBook, bank_book
+from app.flows.bank_book import BankBook, bank_book, rests_of_bank
 from app.flows.fresh_grant import fresh_grant
 from app.flows.house import House
 from app.flows.next_slot import next_or_end
 from app.flows.record_readings import Answer, Asked, ReadTally, record_readings
-from app.ports import Bank, Grant
+from app.ports import Grant
+from app.store.health import BankKey, win_probe
 from app.store.keys import new_ids
+from app.store.maintenance import Rests, rests_to_come
 from app.store.reads import Standing, lock_and_look, write_attempts
 from app.store.unit import Unit
 from app.store.vault import SealBroken
@@ -62,24 +65,22 @@ async def _begin(
     """Write the attempts of those that may be asked; give all others their next slot."""
     margin = timedelta(minutes=house.settings.read_window_margin_minutes)
     counted_since = now - UNATTENDED_WINDOW - margin
-    real_now = house.real_now()
     async with house.store.engine_unit() as unit:
-        found = await lock_and_look(unit, account_ids, now, real_now, counted_since)
+        found = await lock_and_look(unit, account_ids, now, counted_since)
         # Not leased: somebody else took it, this job runs for the second time or came too late.
         standings = [one for one in found if one.leased]
         if not standings:
             return [], 0
         await unit.keys({one.lender_id for one in standings})
+        desk = _Desk(unit, now, house.real_now(), margin, banks, await rests_to_come(unit, now))
         asked: list[Asked] = []
         plans: list[datetime | None] = []
         attempts: list[UUID | None] = []
         used: dict[bytes, tuple[datetime, ...]] = {}
         for one, fresh_id in zip(standings, new_ids(len(standings)), strict=True):
             before = used.get(one.iban_hash) or tuple(one.attempts or ())
-            bank = banks.of(one.connector, one.bank_id)
-            question = _question(one, now, real_now, before, margin, bank)
-            listed = banks.knows(one.connector, one.bank_id)
-            call = _call(unit, one, fresh_id) if listed and _may_ask(one, question) else None
+            question = desk.question(one, before)
+            call = _call(unit, one, fresh_id) if await desk.may_ask(one, question) else None
             if call is not None:
                 used[one.iban_hash] = (*before, now)
                 asked.append(call)
@@ -89,28 +90,48 @@ async def _begin(
         return asked, len(standings) - len(asked)
 
 
-def _question(
-    one: Standing,
-    now: datetime,
-    real_now: datetime,
-    attempts: tuple[datetime, ...],
-    margin: timedelta,
-    bank: Bank,
-) -> PlanQuestion:
-    down = one.paused_until
-    return PlanQuestion(
-        one.id,
-        now,
-        bank.time_zone,
-        bank.booking_from,
-        bank.booking_until,
-        attempts,
-        spent_until=one.blocked_until,
-        # The breaker's pause is real time: it lasts as long in business time.
-        bank_down_until=None if down is None else now + (down - real_now),
-        window_ends_at=one.ends_at,
-        margin=margin,
-    )
+@dataclass(slots=True)
+class _Desk:
+    """What a whole batch is judged by."""
+
+    unit: Unit
+    now: datetime
+    real_now: datetime
+    margin: timedelta
+    banks: BankBook
+    rests: Rests
+    probed: set[BankKey] = field(default_factory=set)
+
+    def question(self, one: Standing, attempts: tuple[datetime, ...]) -> PlanQuestion:
+        """What this account's next read depends on."""
+        bank = self.banks.of(one.connector, one.bank_id)
+        paused = one.paused_until
+        return PlanQuestion(
+            one.id,
+            self.now,
+            bank.time_zone,
+            bank.booking_from,
+            bank.booking_until,
+            attempts,
+            spent_until=one.blocked_until,
+            # The breaker's pause is real time: it lasts as long in business time.
+            bank_down_until=None if paused is None else self.now + (paused - self.real_now),
+            resting=rests_of_bank(bank, one.connector, self.rests, one.lender_id, self.now),
+            window_ends_at=one.ends_at,
+            margin=self.margin,
+        )
+
+    async def may_ask(self, one: Standing, question: PlanQuestion) -> bool:
+        """The last word before the attempt is written. Of a bank that is down, one is the probe."""
+        key = (one.connector, one.bank_id)
+        if not (self.banks.knows(*key) and _may_ask(one, question)):
+            return False
+        if one.paused_until is None:
+            return True
+        if key in self.probed:
+            return False
+        self.probed.add(key)
+        return await win_probe(self.unit, Service.BALANCES, key, self.real_now)
 
 
 def _may_ask(one: Standing, question: PlanQuestion) -> bool:

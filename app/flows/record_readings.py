@@ -11,8 +11,9 @@ from uuid import UUID
 
 import structlog
 
+from app.domain.breaker import Heard
 from app.domain.detector import QuietReason
-from app.domain.errors import ConsentGone, SaldoError, TryLater
+from app.domain.errors import SaldoError
 from app.domain.ids import Secret
 from app.domain.message import CancelReason
 from app.domain.task import TaskReason
@@ -20,13 +21,14 @@ from app.flows.bank_book import BankBook
 from app.flows.end_signals import end_signals
 from app.flows.fetch_people import PersonNeeded, fetch_people
 from app.flows.funds_rules import funds_rules
+from app.flows.hear_banks import hear_balances, heard_by_bank
 from app.flows.house import House
 from app.flows.judge_reading import Judged, judge_reading
 from app.flows.raise_signals import NewSignal, raise_signals
 from app.flows.suffer_setbacks import Trouble, suffer_setbacks
 from app.ports import BalanceAnswer, Grant
-from app.store.bank_health import Answers, BankKey, record
 from app.store.dues import dues_of
+from app.store.health import BankKey
 from app.store.reading_rows import (
     READ,
     AccountNow,
@@ -105,10 +107,15 @@ async def record_readings(
             else:
                 trouble.append(Trouble(one.attempt_id, one.standing, account, answer))
         signals, gone = await _record_fine(unit, house, now, fine, banks)
+        heard = _heard_by_bank(asked, answers)
         if trouble:
-            outcomes += await suffer_setbacks(unit, house, now, trouble, banks)
+            # Before anything is concluded about a person: is it his, or everybody's?
+            health = await hear_balances(unit, house, now, heard)
+            outcomes += await suffer_setbacks(unit, house, now, trouble, banks, health)
         await write_outcomes(unit, outcomes)
-        await record(unit, _answers_by_bank(asked, answers), house.real_now())
+        if not trouble:
+            # Last of all: whoever else reads at this bank waits for its row.
+            await hear_balances(unit, house, now, heard)
     words = Counter(outcome.word for outcome in outcomes)
     if fine:
         words[READ] = len(fine)
@@ -209,19 +216,13 @@ def _reading(unit: Unit, one: Asked, judged: Judged) -> NewReading:
     )
 
 
-def _answers_by_bank(asked: Sequence[Asked], answers: Sequence[Answer]) -> dict[BankKey, Answers]:
-    """How each bank answered. A refusal about one borrower is a fine answer of the bank."""
-    fine: Counter[BankKey] = Counter()
-    failed: Counter[BankKey] = Counter()
-    reasons: dict[BankKey, str] = {}
-    for one, answer in zip(asked, answers, strict=True):
-        bank = (one.standing.connector, one.standing.bank_id)
-        if isinstance(answer, TryLater):
-            failed[bank] += 1
-            reasons[bank] = answer.detail
-        elif not isinstance(answer, ConsentGone):
-            fine[bank] += 1
-    return {
-        bank: Answers(fine[bank], failed[bank], reasons.get(bank, ""))
-        for bank in fine.keys() | failed.keys()
-    }
+def _heard_by_bank(asked: Sequence[Asked], answers: Sequence[Answer]) -> dict[BankKey, Heard]:
+    """How each bank answered in this batch."""
+    return heard_by_bank(
+        (
+            (one.standing.connector, one.standing.bank_id),
+            one.standing.borrower_id,
+            answer if isinstance(answer, SaldoError) else None,
+        )
+        for one, answer in zip(asked, answers, strict=True)
+    )

@@ -205,17 +205,19 @@ _WORK: Final = text(
 )
 
 
-async def check_banks(unit: Unit, real_now: datetime) -> list[Finding]:
-    """Banks that are left alone because they failed too often."""
-    query = text("SELECT connector, bank_id, last_reason FROM bank_health WHERE open_until > :now")
-    rows = (await unit.conn.execute(query, {"now": real_now})).all()
+async def check_providers(unit: Unit) -> list[Finding]:
+    """Services that do not answer. Those of banks are left alone for a while and asked again."""
+    query = text(
+        "SELECT connector, bank_id, service, last_reason FROM provider_health "
+        "WHERE state <> 'closed' ORDER BY connector, bank_id, service"
+    )
     return [
         note(
-            f"bank {row.bank_id}",
+            f"{row.service} of {row.bank_id or row.connector}",
             f"{row.connector} fails: {row.last_reason or 'no reason given'}",
-            "Nothing to do: it is asked again by itself, and people have tasks meanwhile.",
+            "Nothing to do: it is asked again by itself, and nothing is held against anybody.",
         )
-        for row in rows
+        for row in (await unit.conn.execute(query)).all()
     ]
 
 

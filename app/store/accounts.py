@@ -12,6 +12,7 @@ from sqlalchemy import Row, and_, any_, case, exists, func, literal, null, or_, 
 from app.domain.case import CaseState
 from app.domain.consent import ConsentState, Purpose
 from app.store.arrays import among
+from app.store.health import BankKey
 from app.store.tables import accounts, cases, consents, funds_signals
 from app.store.unit import Unit
 
@@ -53,6 +54,26 @@ async def schedule_reads(unit: Unit, borrower_ids: Iterable[UUID], now: datetime
             ),
             leased_until=case((worth_reading, accounts.c.leased_until), else_=null()),
         )
+    )
+
+
+async def forgive_failures(unit: Unit, bank: BankKey, borrower_ids: Iterable[UUID]) -> None:
+    """Take back one failed read each: it was the bank's. Rows that are being read are left alone.
+
+    Whoever reads one now will find out the same, and waiting for him could be for ever.
+    """
+    theirs = (
+        select(accounts.c.id)
+        .where(
+            among(accounts.c.borrower_id, borrower_ids),
+            accounts.c.connector == bank[0],
+            accounts.c.bank_id == bank[1],
+            accounts.c.failures > 0,
+        )
+        .with_for_update(skip_locked=True)
+    )
+    await unit.conn.execute(
+        update(accounts).where(accounts.c.id.in_(theirs)).values(failures=accounts.c.failures - 1)
     )
 
 

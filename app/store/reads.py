@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
 
+from app.domain.breaker import BreakerState, Service
 from app.domain.consent import ConsentState, Purpose
 from app.store import driver
 from app.store.unit import Unit
@@ -83,7 +84,8 @@ class Standing(NamedTuple):
 
     `attempts` are the unattended ones of the allowance window, on any row of the same IBAN.
     `due`: a case is not closed. `askable`: one is open (no payment in flight) and not on hold.
-    `halted`: the lender's stop switch. `paused_until` (real time): the bank's breaker is open.
+    `halted`: the lender's stop switch. `paused_until` (real time) is set while the bank is down:
+    the end of its pause, after which one account may be the probe.
     """
 
     id: UUID
@@ -112,7 +114,6 @@ async def lock_and_look(
     unit: Unit,
     account_ids: Sequence[UUID],
     now: datetime,
-    real_now: datetime,
     counted_since: datetime,
 ) -> list[Standing]:
     """Lock the accounts with all rows of the same IBANs, then look at how each stands.
@@ -152,16 +153,17 @@ async def lock_and_look(
                     AND h.lifted_at IS NULL AND (h.ends_at IS NULL OR h.ends_at > %(now)b))),
             EXISTS (SELECT FROM stop_switches w WHERE w.lender_id = a.lender_id
                 AND w.channel IN ('reading', 'all') AND w.halted),
-            (SELECT b.open_until FROM bank_health b WHERE b.connector = a.connector
-                AND b.bank_id = a.bank_id AND b.open_until > %(real_now)b)
+            (SELECT h.until FROM provider_health h WHERE h.connector = a.connector
+                AND h.bank_id = a.bank_id AND h.service = %(service)b AND h.state <> %(closed)b)
         FROM accounts a JOIN consents c ON c.id = a.consent_id
         WHERE a.id = ANY(%(ids)b::uuid[])
         """,
         {
             "ids": ids,
             "now": now,
-            "real_now": real_now,
             "since": counted_since,
+            "service": Service.BALANCES.value,
+            "closed": BreakerState.CLOSED.value,
             "active": ConsentState.ACTIVE.value,
             "purpose": Purpose.REPAYMENT_MONITORING.value,
         },

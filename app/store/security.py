@@ -18,10 +18,17 @@ OWNER_ROLE = "saldo_owner"
 _BOUND = "nullif(current_setting('app.lender_id', true), '')::uuid"
 
 # What the engine alone may delete: its own bookkeeping, never a business row.
-_ENGINE_DELETES = {"slots", "inbox", "idempotency_keys", "link_sessions", "sessions"}
+_ENGINE_DELETES = {
+    "slots",
+    "inbox",
+    "idempotency_keys",
+    "link_sessions",
+    "sessions",
+    "provider_hours",
+}
 _APPEND_ONLY = {"timeline", "audit", "adjustments"}
-# Shared between lenders and read by the desk: health of banks.
-_APP_READS = {"bank_health"}
+# Shared between lenders and read by the desk: how banks and providers answer.
+_APP_READS = {"provider_health", "provider_hours"}
 
 
 def statements(table: Table) -> Iterator[str]:

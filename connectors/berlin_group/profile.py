@@ -122,6 +122,7 @@ class BankRoute:
             time_zone=profile.time_zone,
             booking_from=profile.booking_from,
             booking_until=profile.booking_until,
+            maintenance=profile.weekly_rests,
             limits_excluded=profile.limits_excluded,
             needs_debtor_iban=profile.needs_debtor_iban,
             instant_payments=profile.instant_payments,

@@ -45,6 +45,7 @@ class BankRoute:
             time_zone=profile.time_zone,
             booking_from=profile.booking_from,
             booking_until=profile.booking_until,
+            maintenance=profile.weekly_rests,
             limits_excluded=profile.limits_excluded,
         )
         return cls(profile, bank, ZoneInfo(profile.time_zone))

@@ -46,6 +46,7 @@ class Desk:
                 time_zone=one.time_zone,
                 booking_from=one.booking_from,
                 booking_until=one.booking_until,
+                maintenance=one.weekly_rests,
                 limits_excluded=one.limits_excluded,
                 attended_reads_count=True,
             )

@@ -64,7 +64,7 @@ BODIES: dict[str, Any] = {
 # Routes that name nothing of anybody: what they do to another lender is asked below.
 OWN = {"get_status", "list_switches", "put_switch", "post_borrower", "post_book_file"}
 # Read twice: bookkeeping of keys, not of business.
-NOT_BUSINESS = {"api_keys", "idempotency_keys", "bank_health", "slots", "inbox"}
+NOT_BUSINESS = {"api_keys", "idempotency_keys", "slots", "inbox"}
 
 
 def described() -> list[tuple[str, str, dict[str, Any]]]:

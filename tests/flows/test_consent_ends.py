@@ -187,14 +187,13 @@ async def test_many_consents_gone_at_one_bank_at_once_are_an_outage(lane: Lane) 
     await lane.read(*people)
     states = await lane.street.rows("SELECT DISTINCT state FROM consents")
     assert [row.state for row in states] == ["active"]
-    assert (
-        await lane.street.value(
-            "SELECT count(*) FROM consents WHERE next_check_at = :now", now=lane.now
-        )
-        == 5
-    )
-    alone = people[0]
+    asked = "SELECT count(*) FROM consents WHERE next_check_at = :now"
+    assert await lane.street.value(asked, now=lane.now) == 0, "none is even doubted"
+    alone, other = people[:2]
+    lane.bank.holds(500)
     await lane.later(hours=5)
+    await lane.read(other)
+    lane.bank.fails(ConsentGone("HTTP 401", why=ConsentEnd.UNKNOWN_AT_BANK))
     await lane.read(alone)
     assert (
         await lane.street.value("SELECT state FROM consents WHERE id = :id", id=alone.consent_id)

@@ -343,28 +343,20 @@ async def test_two_schedulers_and_two_workers_for_three_days(lane: Lane) -> None
     assert counted >= len(people) * 9
 
 
-async def test_a_bank_in_trouble_is_left_alone_and_after_three_failures_a_person_is_told(
+async def test_three_failures_of_one_account_are_a_persons_task_while_the_bank_answers_others(
     lane: Lane,
 ) -> None:
-    people = [await lane.street.neighbour() for _ in range(6)]
-    lane.bank.fails(TryLater("HTTP 503"))
-    await lane.read(*people)
-    assert len(lane.bank.reads) == 6
-    assert await lane.outcomes() == ["failed"] * 6
-    assert await lane.street.value("SELECT open_until FROM bank_health") > lane.street.hands.real
-    await lane.read(*people)
-    assert len(lane.bank.reads) == 6, "the breaker is open"
-    for _ in range(2):
+    ana, ben = [await lane.street.neighbour() for _ in range(2)]
+    for _ in range(3):
+        lane.bank.fails(TryLater("HTTP 500"))
+        await lane.read(ana)
+        lane.bank.holds(500)
+        await lane.read(ben)
         await lane.later(hours=5)
-        await lane.read(*people)
-    assert len(lane.bank.reads) == 18
-    assert await lane.street.tasks(people[0]) == ["bank_down"]
-    assert await lane.street.value("SELECT count(*) FROM consents WHERE state = 'active'") == 6
-    await lane.later(hours=14)
-    lane.bank.holds(500)
-    await lane.read(*people)
-    assert await lane.street.value("SELECT open_until FROM bank_health") is None
-    assert (await lane.account(people[0])).failures == 0
+    assert (await lane.account(ana)).failures == 3
+    assert await lane.street.tasks(ana) == ["bank_down"]
+    assert await lane.street.tasks(ben) == []
+    assert await lane.street.value("SELECT state FROM provider_health") == "closed"
 
 
 async def test_an_account_the_bank_blocks_goes_to_a_person_and_is_left_alone(lane: Lane) -> None:

@@ -43,7 +43,14 @@ from app.store.tables.contact import (
     payment_links,
     payments,
 )
-from app.store.tables.engine import bank_health, inbox, outbox, slots
+from app.store.tables.engine import (
+    inbox,
+    maintenance_windows,
+    outbox,
+    provider_health,
+    provider_hours,
+    slots,
+)
 from app.store.tables.lending import cases, instalments, loans, owed_words, repayments
 from app.store.tables.people import (
     api_keys,
@@ -66,7 +73,6 @@ __all__ = [
     "api_keys",
     "approvals",
     "audit",
-    "bank_health",
     "borrowers",
     "bulk_files",
     "bulk_rows",
@@ -87,6 +93,7 @@ __all__ = [
     "lenders",
     "link_sessions",
     "loans",
+    "maintenance_windows",
     "messages",
     "opt_outs",
     "outbox",
@@ -98,6 +105,8 @@ __all__ = [
     "placements",
     "promise_parts",
     "promises",
+    "provider_health",
+    "provider_hours",
     "read_attempts",
     "readings",
     "repayments",

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    CheckConstraint,
     Index,
     PrimaryKeyConstraint,
     Table,
@@ -10,15 +11,19 @@ from sqlalchemy import (
     text,
 )
 
+from app.domain.breaker import BREAKER, Service
 from app.store.columns import (
     count,
     key,
     metadata,
     moment,
     notes,
+    one_of,
     sealed,
+    state_of,
     tenant_table,
     uid,
+    uids,
     words,
 )
 
@@ -69,17 +74,57 @@ slots = Table(
     info={"engine": True},
 )
 
-# The breaker of each bank. Real time.
-bank_health = Table(
-    "bank_health",
+# How each service of a bank (or of a provider without banks: bank_id '') answers, and its breaker.
+# `suspected_at` and `until` are real time, the others are business time, as the desk shows them.
+provider_health = Table(
+    "provider_health",
     metadata,
     words("connector"),
     words("bank_id"),
-    count("failures"),
-    moment("open_until", optional=True),
+    words("service"),
+    one_of("service", Service),
+    *state_of(BREAKER),
+    uids("suspects"),
+    moment("suspected_at", optional=True),
+    count("pauses"),
+    moment("until", optional=True),
+    moment("since", optional=True),
     moment("last_ok_at", optional=True),
     moment("last_failure_at", optional=True),
     words("last_reason", default=""),
-    PrimaryKeyConstraint("connector", "bank_id"),
+    PrimaryKeyConstraint("connector", "bank_id", "service"),
     info={"engine": True},
+)
+
+# The calls of each hour (business time), counted a batch at a time.
+provider_hours = Table(
+    "provider_hours",
+    metadata,
+    words("connector"),
+    words("bank_id"),
+    words("service"),
+    moment("hour"),
+    count("fine"),
+    count("failed"),
+    PrimaryKeyConstraint("connector", "bank_id", "service", "hour"),
+    one_of("service", Service),
+    info={"engine": True},
+)
+
+# Announced maintenance, beside the weekly hours of a bank's profile. Business time. With bank_id ''
+# it is the provider's own, and all its banks rest.
+maintenance_windows = tenant_table(
+    "maintenance_windows",
+    key(),
+    words("connector"),
+    words("bank_id"),
+    moment("starts_at"),
+    moment("ends_at"),
+    words("reason"),
+    words("set_by"),
+    moment("set_at"),
+    moment("lifted_at", optional=True),
+    words("lifted_by", default=""),
+    CheckConstraint("starts_at < ends_at", name="has_length"),
+    Index("ix_maintenance_windows_ends", "lender_id", "ends_at"),
 )

@@ -1,0 +1,164 @@
+"""A bank goes down for hours under two hundred people, and nobody is the worse for it."""
+
+from __future__ import annotations
+
+import asyncio
+from datetime import timedelta
+from itertools import pairwise
+
+import pytest
+
+from app.domain.breaker import FIRST_PAUSE, MANY
+from app.domain.errors import ConsentEnd, ConsentGone, ProviderError, TryLater, Unreadable
+from app.flows.follow_consents import plan_consents
+from app.flows.plan_reads import plan_reads
+from app.flows.read_balances import read_balances
+from sandbox.modes import BankMode
+from tests.flows.crowd import crowd
+from tests.flows.lane import Lane
+from tests.neighbourhood import Neighbourhood
+
+pytestmark = pytest.mark.anyio
+
+STEP = 20
+MANY_PEOPLE = 200
+
+
+async def time_passes(hood: Neighbourhood, count: int) -> list[int]:
+    """Look and work every twenty minutes; how often "luz" was asked in each."""
+    asked = [await attempts(hood)]
+    for _ in range(count):
+        hood.advance(minutes=STEP)
+        # A look that comes so rarely tells the planner so: nothing is late by less than that.
+        await plan_reads(hood.house, hood.now, speed=STEP * 60 / 5)
+        await plan_consents(hood.house, hood.now)
+        await hood.work()
+        asked.append(await attempts(hood))
+    return [late - early for early, late in pairwise(asked)]
+
+
+async def attempts(hood: Neighbourhood) -> int:
+    return int(
+        await hood.value(
+            "SELECT count(*) FROM read_attempts t JOIN accounts a ON a.id = t.account_id "
+            "WHERE a.bank_id = 'luz'"
+        )
+    )
+
+
+async def nobody_is_blamed(hood: Neighbourhood) -> None:
+    for what in (
+        "consents WHERE state <> 'active'",
+        "accounts WHERE failures > 0",
+        "tasks",
+        "messages",
+        "funds_signals",
+        "accounts WHERE next_read_at IS NULL OR NOT usable",
+    ):
+        assert await hood.value(f"SELECT count(*) FROM {what}") == 0, what
+    assert hood.world.over_allowance() == []
+
+
+async def state_of(hood: Neighbourhood, bank_id: str) -> str:
+    return str(
+        await hood.value(
+            "SELECT state FROM provider_health WHERE bank_id = :bank AND service = 'balances'",
+            bank=bank_id,
+        )
+    )
+
+
+@pytest.mark.parametrize("mode", [BankMode.OUTAGE_401, BankMode.OUTAGE_503])
+async def test_a_bank_down_for_hours(hood: Neighbourhood, mode: BankMode) -> None:
+    await crowd(hood, "luz", MANY_PEOPLE)
+    await crowd(hood, "ribera", 8)
+    await plan_reads(hood.house, hood.now)  # everybody gets his own slot
+    await time_passes(hood, 1)
+    assert await state_of(hood, "luz") == "closed"
+
+    hood.world.town.set_bank_mode("luz", mode)
+    before = await attempts(hood)
+    await time_passes(hood, 9)
+    assert await state_of(hood, "luz") != "closed"
+    assert await state_of(hood, "ribera") == "closed"
+    # The first batch met it with everybody who was due; from then on one call at a time.
+    probes = await attempts(hood) - before
+    assert MANY <= probes <= 9 + 2 * MANY_PEOPLE * STEP / (4 * 60)
+    await nobody_is_blamed(hood)
+
+    hood.world.town.set_bank_mode("luz", mode, on=False)
+    per_step = await time_passes(hood, 13)
+    assert await state_of(hood, "luz") == "closed"
+    # Four reads in sixteen hours each: as many a step as on any other day, and no wave.
+    assert max(per_step) <= 3 * MANY_PEOPLE * STEP / (4 * 60)
+    assert await hood.value("SELECT count(*) FROM accounts WHERE last_read_at IS NULL") == 0
+    await nobody_is_blamed(hood)
+
+
+async def test_those_who_met_it_first_are_forgiven_and_one_call_finds_out_that_it_is_over(
+    lane: Lane,
+) -> None:
+    people = [await lane.street.neighbour() for _ in range(MANY + 1)]
+    lane.bank.fails(TryLater("HTTP 503"))
+    for who in people[: MANY - 1]:
+        await lane.read(who)
+    assert (await lane.account(people[0])).failures == 1
+    await lane.read(people[MANY - 1])
+    rows = await lane.street.rows("SELECT failures FROM accounts")
+    assert {row.failures for row in rows} == {0}
+    assert await lane.street.value("SELECT state FROM provider_health") == "open"
+    assert await lane.street.value("SELECT since FROM provider_health") == lane.now
+
+    await lane.read(*people)
+    assert len(lane.bank.reads) == MANY, "the pause holds"
+    await lane.later(seconds=FIRST_PAUSE.total_seconds())
+    await lane.due_now(*people)
+    await lane.plan()
+    jobs = [[one] for batch in await lane.batches() for one in batch]
+    await asyncio.gather(*(read_balances(lane.house, lane.now, ids) for ids in jobs))
+    assert len(lane.bank.reads) == MANY + 1, "one call finds out"
+    assert await lane.street.value("SELECT until FROM provider_health") == (
+        lane.street.hands.real + 2 * FIRST_PAUSE
+    )
+    assert await lane.street.rows("SELECT id FROM tasks") == []
+
+    lane.bank.holds(500)
+    await lane.later(hours=5)
+    await lane.read(*people)
+    row = (await lane.street.rows("SELECT * FROM provider_health"))[0]
+    assert (row.state, row.until, row.since, row.pauses) == ("closed", None, None, 0)
+    await lane.later(hours=5)
+    await lane.read(*people)
+    assert await lane.street.value("SELECT count(*) FROM accounts WHERE last_read_at = :now",
+                                   now=lane.now) == len(people)  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    "said",
+    [ConsentGone("CONSENT_EXPIRED", why=ConsentEnd.EXPIRED), Unreadable("a page of HTML")],
+)
+async def test_what_a_bank_says_to_everybody_is_about_nobody(
+    lane: Lane, said: ProviderError
+) -> None:
+    people = [await lane.street.neighbour() for _ in range(MANY)]
+    lane.bank.fails(said)
+    await lane.read(*people)
+    assert await lane.street.rows("SELECT id FROM consents WHERE state <> 'active'") == []
+    assert await lane.street.rows("SELECT id FROM consents WHERE next_check_at = :now",
+                                  now=lane.now) == []  # fmt: skip
+    assert await lane.street.rows("SELECT id FROM tasks") == []
+    rows = await lane.street.rows("SELECT failures, next_read_at FROM accounts")
+    assert all(row.failures == 0 and row.next_read_at > lane.now for row in rows)
+
+
+async def test_the_count_of_each_hour_is_kept(lane: Lane) -> None:
+    ana, ben = [await lane.street.neighbour() for _ in range(2)]
+    lane.bank.holds(500)
+    await lane.read(ana, ben)
+    lane.bank.fails(TryLater("HTTP 503"))
+    await lane.read(ana)
+    await lane.later(hours=2)
+    await lane.read(ben)
+    rows = await lane.street.rows("SELECT hour, fine, failed FROM provider_hours ORDER BY hour")
+    assert [(row.fine, row.failed > 0) for row in rows] == [(2, True), (0, True)]
+    assert rows[1].hour - rows[0].hour == timedelta(hours=2)
