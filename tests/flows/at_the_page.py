@@ -55,10 +55,20 @@ class AtThePage:
 
 async def at_the_page(street: Street, **wanted: Any) -> AtThePage:
     """Somebody with a text on his phone, its link open and the check behind him."""
+    return (await many_at_the_page(street, 1, **wanted))[0]
+
+
+async def many_at_the_page(street: Street, count: int, **wanted: Any) -> list[AtThePage]:
+    """So many of them."""
     street.hands.now = MORNING
-    who = await street.neighbour(**wanted)
-    await street.money_seen(who)
+    people = await street.neighbours(count, **wanted)
+    for who in people:
+        await street.money_seen(who)
     await street.tick()
+    return [await _checked(street, who) for who in people]
+
+
+async def _checked(street: Street, who: Neighbour) -> AtThePage:
     token = street.token_on(who)
     checked = await check_person(street.house, street.now, token, birth_date=BORN)
     return AtThePage(street, who, token, checked.session)

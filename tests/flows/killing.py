@@ -7,16 +7,21 @@ of them in turn.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any
+from itertools import count
+from typing import Any, TypeVar
 
 from sqlalchemy import event
 
 from app.store.unit import Store
 from tests.flows.outside import Carrier, PayBank
 from tests.flows.street import Street
+
+One = TypeVar("One")
+# Making people ready together costs a third; those who are left over cost something too.
+_TOGETHER = 12
 
 
 class Killed(BaseException):
@@ -77,6 +82,28 @@ async def dies(street: Street, point: int, act: Awaitable[object]) -> bool:
         if not killed(error):
             raise
     return killer.struck
+
+
+async def one_for_each_death(
+    street: Street,
+    ready: Callable[[int], Awaitable[list[One]]],
+    act: Callable[[One], Awaitable[object]],
+    *,
+    stride: int = 1,
+) -> AsyncIterator[One]:
+    """Somebody else for each point of death, in that order; only the last comes through alive.
+
+    `ready` makes so many people ready for `act`, which must concern nobody else than the one it is
+    given.
+    """
+    waiting: list[One] = []
+    for deaths in count():
+        waiting = waiting or await ready(_TOGETHER)
+        one = waiting.pop(0)
+        struck = await dies(street, deaths * stride + 1, act(one))
+        yield one
+        if not struck:
+            return
 
 
 def killed(error: BaseException) -> bool:

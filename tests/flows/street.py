@@ -137,6 +137,25 @@ class Street:
         self, *, dues: tuple[int, ...] = (12_000,), days_late: int = 5, **wanted: Any
     ) -> Neighbour:
         """A borrower with one overdue loan for each of `dues` (euro cents), oldest first."""
+        return (await self.neighbours(1, dues=dues, days_late=days_late, **wanted))[0]
+
+    async def neighbours(
+        self, count: int, *, dues: tuple[int, ...] = (12_000,), days_late: int = 5, **wanted: Any
+    ) -> list[Neighbour]:
+        """So many of them, for far less than one after another."""
+        made = [await self._newcomer(dues, days_late, **wanted) for _ in range(count)]
+        await open_cases(self.house, self.now)
+        found = await self.rows(
+            "SELECT id, case_id FROM loans WHERE id = ANY(:ids)",
+            ids=[loan_id for who in made for loan_id in who.loans],
+        )
+        case_of = {row.id: row.case_id for row in found}
+        for who in made:
+            who.cases = [case_of[loan_id] for loan_id in who.loans]
+        return made
+
+    async def _newcomer(self, dues: tuple[int, ...], days_late: int, **wanted: Any) -> Neighbour:
+        """Somebody whose loans nobody has opened a case for yet."""
         self._people += 1
         ref = wanted.pop("ref", f"B{self._people}")
         phone = wanted.pop("phone", f"+3460000{self._people:04d}")
@@ -164,9 +183,7 @@ class Street:
             await self._loan(ref, number, due, days_late + len(dues) - number)
             for number, due in enumerate(dues)
         ]
-        await open_cases(self.house, self.now)
-        case_ids = [await self._case_of(loan_id) for loan_id in loans]
-        return Neighbour(made.id, ref, phone, loans, case_ids, account_id, consent_id)
+        return Neighbour(made.id, ref, phone, loans, [], account_id, consent_id)
 
     async def _loan(self, ref: str, number: int, due: int, days_late: int) -> LoanId:
         due_on = (self.now - timedelta(days=days_late)).date()
@@ -184,11 +201,6 @@ class Street:
             ),
         )
         return made.id
-
-    async def _case_of(self, loan_id: LoanId) -> UUID:
-        return cast(
-            "UUID", await self.value("SELECT case_id FROM loans WHERE id = :id", id=loan_id)
-        )
 
     async def _account(self, borrower_id: BorrowerId) -> tuple[UUID, UUID]:
         request_id, consent_id, account_id = new_id(), new_id(), new_id()

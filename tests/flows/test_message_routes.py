@@ -4,16 +4,17 @@ from __future__ import annotations
 
 from contextlib import suppress
 from dataclasses import replace
+from functools import partial
 
 import pytest
 
 from app.boundary import guard
 from app.domain.errors import Misconfigured, OutcomeUnknown, TryLater
 from app.flows.deliver_messages import deliver_messages
-from tests.flows.killing import dies
+from tests.flows.killing import one_for_each_death
 from tests.flows.outside import Carrier, raising
 from tests.flows.street import Neighbour, Street
-from tests.flows.test_texts_never_twice import RECOVERY, message_id, queued
+from tests.flows.test_texts_never_twice import RECOVERY, deliver, many_texts, message_id, queued
 
 pytestmark = pytest.mark.anyio
 
@@ -91,14 +92,8 @@ async def test_a_fault_of_ours_gives_it_to_nobody_else(street: Street, second: C
 
 async def test_never_both_wherever_the_process_dies(street: Street, second: Carrier) -> None:
     """Somebody else for each point of death; then the first is down and shows nothing it took."""
-    dead: list[Neighbour] = []
-    while True:
-        who = await queued(street)
-        ids = [await message_id(street, who)]
-        struck = await dies(street, len(dead) + 1, deliver_messages(street.house, street.now, ids))
-        dead.append(who)
-        if not struck:
-            break
+    ready, act = partial(many_texts, street), partial(deliver, street)
+    dead = [one.who async for one in one_for_each_death(street, ready, act)]
     assert len(dead) > 30, "the killer must have had something to do"
     street.carrier.before = DOWN
     street.carrier.finds_nothing = True

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from functools import partial
+from uuid import UUID
 
 import pytest
 
@@ -22,10 +24,11 @@ from tests.flows.at_the_page import (
     RECOVERY,
     AtThePage,
     at_the_page,
+    many_at_the_page,
     payment_ids,
     settle,
 )
-from tests.flows.killing import dies
+from tests.flows.killing import dies, one_for_each_death
 from tests.flows.outside import raising
 from tests.flows.street import BORN, Street
 
@@ -34,15 +37,13 @@ pytestmark = pytest.mark.anyio
 
 async def test_one_payment_wherever_the_tapping_process_dies(street: Street) -> None:
     await street.without_webhooks()
+
     dead: list[AtThePage] = []
-    while True:
-        ana = await at_the_page(street)
-        struck = await dies(street, len(dead) + 1, ana.taps())
+    ready = partial(many_at_the_page, street)
+    async for ana in one_for_each_death(street, ready, AtThePage.taps):
         # The page hangs, he taps again at once.
         await ana.taps()
         dead.append(ana)
-        if not struck:
-            break
     assert len(dead) > 30, "the killer must have had something to do"
     await street.minutes_pass(*RECOVERY)
     for ana in dead:
@@ -63,25 +64,26 @@ async def test_one_payment_wherever_the_tapping_process_dies(street: Street) -> 
 
 async def test_money_is_booked_once_wherever_the_following_process_dies(street: Street) -> None:
     await street.without_webhooks()
-    dead: list[AtThePage] = []
-    while True:
-        ana = await at_the_page(street)
-        await ana.taps()
-        ana.says_yes_everywhere()
-        street.bank.turn(PayStatus.SETTLED)
-        ids = await payment_ids(street, ana.who)
-        struck = await dies(street, len(dead) + 1, follow_payments(street.house, street.now, ids))
-        dead.append(ana)
-        if not struck:
-            break
+
+    async def paid(count: int) -> list[tuple[AtThePage, UUID]]:
+        people = await many_at_the_page(street, count)
+        for ana in people:
+            await ana.taps()
+            ana.says_yes_everywhere()
+            street.bank.turn(PayStatus.SETTLED)
+        return [(ana, (await payment_ids(street, ana.who))[0]) for ana in people]
+
+    async def follow(paid: tuple[AtThePage, UUID]) -> None:
+        await follow_payments(street.house, street.now, [paid[1]])
+
+    dead = [one async for one in one_for_each_death(street, paid, follow)]
     assert len(dead) > 30
     await street.minutes_pass(*RECOVERY)
-    for point, ana in enumerate(dead, start=1):
+    for point, (ana, payment_id) in enumerate(dead, start=1):
         assert await ana.payments() == ["settled"], f"death at point {point}"
         assert await street.due(ana.who) == 0
         booked = "SELECT sum(applied_minor) FROM repayments WHERE payment_id = :id"
-        ids = await payment_ids(street, ana.who)
-        assert await street.value(booked, id=ids[0]) == 12_000
+        assert await street.value(booked, id=payment_id) == 12_000
         assert await street.tasks(ana.who) == []
 
 

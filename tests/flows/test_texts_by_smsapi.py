@@ -4,12 +4,12 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass, replace
+from functools import partial
 
 import httpx
 import pytest
 
 from app.boundary import guard
-from app.flows.deliver_messages import deliver_messages
 from app.ports import Wire
 from connectors._http import client
 from connectors.smsapi.messages import SmsapiMessages
@@ -18,9 +18,9 @@ from sandbox.app import create
 from sandbox.modes import Mode
 from sandbox.texts import DEFAULT_SENDER, DEFAULT_TOKEN
 from sandbox.world import World
-from tests.flows.killing import dies
+from tests.flows.killing import one_for_each_death
 from tests.flows.street import Neighbour, Street
-from tests.flows.test_texts_never_twice import RECOVERY, message_id, queued
+from tests.flows.test_texts_never_twice import RECOVERY, Text, deliver, many_texts, queued
 
 pytestmark = pytest.mark.anyio
 
@@ -50,10 +50,20 @@ class Exchange:
     async def queued(self, *modes: Mode) -> Neighbour:
         """Somebody for whom a text is queued, and what goes wrong at SMSAPI with it."""
         who = await queued(self.street)
+        self._known(who, *modes)
+        return who
+
+    async def many_texts(self, count: int) -> list[Text]:
+        """Texts of so many people, queued and due."""
+        texts = await many_texts(self.street, count)
+        for one in texts:
+            self._known(one.who)
+        return texts
+
+    def _known(self, who: Neighbour, *modes: Mode) -> None:
         person = self.world.add_person(phone=who.phone)
         for mode in modes:
             self.world.set_mode(person.id, mode)
-        return who
 
     def texts_to(self, who: Neighbour) -> int:
         return sum(sms.to == who.phone for sms in self.world.texts.all())
@@ -103,15 +113,8 @@ async def test_one_text_wherever_the_sending_process_dies(exchange: Exchange) ->
     """At every third point, since each point costs a life; the carrier's own test has them all."""
     street = exchange.street
     await street.without_webhooks()
-    dead: list[Neighbour] = []
-    while True:
-        who = await exchange.queued()
-        ids = [await message_id(street, who)]
-        point = 3 * len(dead) + 1
-        struck = await dies(street, point, deliver_messages(street.house, street.now, ids))
-        dead.append(who)
-        if not struck:
-            break
+    deaths = one_for_each_death(street, exchange.many_texts, partial(deliver, street), stride=3)
+    dead = [one.who async for one in deaths]
     assert len(dead) > 10, "the killer must have had something to do"
     await street.minutes_pass(*RECOVERY)
     for number, who in enumerate(dead):

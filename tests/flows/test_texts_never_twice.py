@@ -6,7 +6,10 @@ import asyncio
 import json
 from collections.abc import Iterator
 from contextlib import contextmanager
+from dataclasses import dataclass
+from functools import partial
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy import event
@@ -19,7 +22,7 @@ from app.flows.follow_messages import follow_messages
 from app.flows.opt_out import opt_out
 from app.flows.receive_webhook import receive_webhook
 from app.ports import OPTED_OUT, DeliveryState, InboundHttp
-from tests.flows.killing import dies
+from tests.flows.killing import dies, one_for_each_death
 from tests.flows.outside import raising
 from tests.flows.street import MORNING, Neighbour, Street
 
@@ -31,29 +34,48 @@ RECOVERY = (2, 2, 2, 6)
 
 async def queued(street: Street, **wanted: Any) -> Neighbour:
     """Somebody for whom a text is queued and due."""
+    return (await many_queued(street, 1, **wanted))[0]
+
+
+async def many_queued(street: Street, count: int, **wanted: Any) -> list[Neighbour]:
+    """So many of them."""
     street.hands.now = MORNING
-    who = await street.neighbour(**wanted)
-    await street.money_seen(who)
+    people = await street.neighbours(count, **wanted)
+    for who in people:
+        await street.money_seen(who)
     await street.work_off()
-    assert await street.states("messages", who) == ["queued"]
-    return who
+    for who in people:
+        assert await street.states("messages", who) == ["queued"]
+    return people
 
 
 async def message_id(street: Street, who: Neighbour) -> Any:
     return await street.value("SELECT id FROM messages WHERE borrower_id = :id", id=who.id)
 
 
+@dataclass(frozen=True, slots=True)
+class Text:
+    """Somebody's one text."""
+
+    who: Neighbour
+    id: UUID
+
+
+async def many_texts(street: Street, count: int) -> list[Text]:
+    """Texts of so many people, queued and due."""
+    people = await many_queued(street, count)
+    return [Text(who, await message_id(street, who)) for who in people]
+
+
+async def deliver(street: Street, one: Text) -> None:
+    await deliver_messages(street.house, street.now, [one.id])
+
+
 async def test_one_text_wherever_the_sending_process_dies(street: Street) -> None:
     """Somebody else for each point of death; then everybody's sweeps together."""
     await street.without_webhooks()
-    dead: list[Neighbour] = []
-    while True:
-        who = await queued(street)
-        ids = [await message_id(street, who)]
-        struck = await dies(street, len(dead) + 1, deliver_messages(street.house, street.now, ids))
-        dead.append(who)
-        if not struck:
-            break
+    ready, act = partial(many_texts, street), partial(deliver, street)
+    dead = [one.who async for one in one_for_each_death(street, ready, act)]
     assert len(dead) > 30, "the killer must have had something to do"
     await street.minutes_pass(*RECOVERY)
     for point, who in enumerate(dead, start=1):
@@ -75,18 +97,19 @@ async def test_one_text_wherever_the_planning_process_dies(street: Street) -> No
 
 async def test_one_text_wherever_the_looking_up_process_dies(street: Street) -> None:
     await street.without_webhooks()
-    dead: list[Neighbour] = []
-    while True:
-        who = await queued(street)
-        ids = [await message_id(street, who)]
+
+    async def lost(count: int) -> list[Text]:
+        texts = await many_texts(street, count)
         street.carrier.after = raising(OutcomeUnknown("the answer was lost"))
-        await deliver_messages(street.house, street.now, ids)
+        await deliver_messages(street.house, street.now, [one.id for one in texts])
         street.carrier.after = _nothing
         street.hands.go_on(minutes=3)
-        struck = await dies(street, len(dead) + 1, follow_messages(street.house, street.now, ids))
-        dead.append(who)
-        if not struck:
-            break
+        return texts
+
+    async def look_up(one: Text) -> None:
+        await follow_messages(street.house, street.now, [one.id])
+
+    dead = [one.who async for one in one_for_each_death(street, lost, look_up)]
     assert len(dead) > 10
     await street.minutes_pass(*RECOVERY)
     for point, who in enumerate(dead, start=1):
@@ -96,14 +119,15 @@ async def test_one_text_wherever_the_looking_up_process_dies(street: Street) -> 
 
 async def test_one_text_wherever_the_deciding_process_dies(street: Street) -> None:
     await street.without_webhooks()
-    dead: list[Neighbour] = []
-    while True:
-        who = await street.neighbour()
-        ids = [await street.money_seen(who)]
-        struck = await dies(street, len(dead) + 1, decide_signals(street.house, street.now, ids))
-        dead.append(who)
-        if not struck:
-            break
+
+    async def seen(count: int) -> list[tuple[Neighbour, UUID]]:
+        people = await street.neighbours(count)
+        return [(who, await street.money_seen(who)) for who in people]
+
+    async def decide(one: tuple[Neighbour, UUID]) -> None:
+        await decide_signals(street.house, street.now, [one[1]])
+
+    dead = [one[0] async for one in one_for_each_death(street, seen, decide)]
     assert len(dead) > 10
     await street.minutes_pass(6, *RECOVERY)
     assert [street.texts_to(who) for who in dead] == [1] * len(dead)
