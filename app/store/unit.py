@@ -18,6 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.domain.errors import NotAllowed
 from app.domain.ids import LenderId
+from app.store.idle import ping_the_rested
 from app.store.jobs import Jobs
 from app.store.vault import Vault
 
@@ -120,17 +121,17 @@ class Store:
 def connect(url: str, *, size: int = 5, name: str = "saldo") -> AsyncEngine:
     """An engine on psycopg 3 for a plain `postgresql://` URL.
 
-    `name` shows in pg_stat_activity. Connections are tested before use, since the embedded
-    server may have been restarted under us.
+    `name` shows in pg_stat_activity. Connections that lay idle are tested before use.
     """
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
-    return create_async_engine(
+    engine = create_async_engine(
         plain.replace("postgresql://", "postgresql+psycopg://", 1),
         pool_size=size,
         max_overflow=size,
-        pool_pre_ping=True,
         pool_timeout=15,
         # An error that is logged must not carry the row it was about.
         hide_parameters=True,
         connect_args={"application_name": name, "options": "-c timezone=UTC"},
     )
+    ping_the_rested(engine)
+    return engine

@@ -5,12 +5,15 @@ from __future__ import annotations
 import asyncio
 from datetime import UTC, datetime
 
+import psycopg
 import pytest
 from sqlalchemy import insert, select, text
+from sqlalchemy.exc import OperationalError
 
 from app.domain.errors import Conflict, IllegalTransition, NotFound
 from app.domain.task import TASK, TaskReason
-from app.store import jobs
+from app.store import idle, jobs
+from app.store.embedded_setup import DatabaseUrls
 from app.store.keys import new_id
 from app.store.moves import move, move_all
 from app.store.tables import tasks
@@ -101,3 +104,42 @@ async def test_a_move_of_many_leaves_other_states_alone(store: Store) -> None:
         assert await move_all(unit, tasks, [task_id], TASK, "finish") == []  # type: ignore[list-item]
         assert await move_all(unit, tasks, [task_id], TASK, "cancel") == [task_id]  # type: ignore[list-item]
         assert await move_all(unit, tasks, [task_id], TASK, "cancel") == []  # type: ignore[list-item]
+
+
+def _cut(db: DatabaseUrls) -> int:
+    """End the connections that the store keeps, as a restarted server does; returns how many."""
+    ended = (
+        "SELECT count(pg_terminate_backend(pid, 5000)) FROM pg_stat_activity "
+        "WHERE datname = current_database() AND pid <> pg_backend_pid() "
+        "AND application_name LIKE 'test %'"
+    )
+    with psycopg.connect(db.superuser, autocommit=True) as admin:
+        row = admin.execute(ended).fetchone()
+    assert row is not None
+    return int(row[0])
+
+
+async def test_a_connection_that_lay_idle_is_tested_before_use(
+    store: Store, db: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    async with store.engine_unit() as unit:
+        assert await unit.conn.scalar(text("SELECT 1")) == 1
+    monkeypatch.setattr(idle, "RESTED_S", 0.0)
+    assert _cut(db) >= 1
+    async with store.engine_unit() as unit:
+        assert await unit.conn.scalar(text("SELECT 1")) == 1
+
+
+async def test_a_connection_used_a_moment_ago_is_not(
+    store: Store, db: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(idle, "RESTED_S", 60.0)
+    async with store.engine_unit() as unit:
+        assert await unit.conn.scalar(text("SELECT 1")) == 1
+    _cut(db)
+    # As when the server goes away in the middle of a unit; the next one finds a new connection.
+    with pytest.raises(OperationalError):
+        async with store.engine_unit() as unit:
+            await unit.conn.scalar(text("SELECT 1"))
+    async with store.engine_unit() as unit:
+        assert await unit.conn.scalar(text("SELECT 1")) == 1
