@@ -59,28 +59,28 @@ def test_a_webhook_gets_its_secret_once(saldo: Saldo) -> None:
     assert "https" in refusal(plain)
 
 
-@pytest.mark.parametrize(
-    ("words", "field"),
-    [
-        (("lender", "set", "colour=red"), "colour"),
-        (("lender", "set", "language"), "language"),
-        (("lender", "set", "language=xx"), "language"),
-        (("lender", "set", "time_zone=Mars/Base"), "time_zone"),
-        (("lender", "set", "case_after_days=many"), "case_after_days"),
-        (("lender", "set", "closes_failed=perhaps"), "closes_failed"),
-        (("lender", "set", "threshold_kind=fixed"), "threshold_minor"),
-        (("lender", "set", "creditor_iban=ES00"), "creditor_iban"),
-        (("lender", "halt", "pigeons", "--reason", "x"), "channel"),
-        ((*CREATE, "--time-zone", "Mars/Base"), "time_zone"),
-        ((*CREATE, "--slug", "luna"), "Atlantic/Canary"),
-        ((*CREATE, "--time-zone", "Europe/Madrid"), "prestamos-sol"),
-        (("lender", "create", "X", "--jurisdiction", "QQ", "--creditor-iban", IBAN), "slug"),
-        (("lender", "create", "Xyz", "--jurisdiction", "QQ", "--creditor-iban", IBAN), "country"),
-    ],
-)
-def test_refusals_name_the_field(saldo: Saldo, words: tuple[str, ...], field: str) -> None:
+REFUSED = [
+    (("lender", "set", "colour=red"), "colour"),
+    (("lender", "set", "language"), "language"),
+    (("lender", "set", "language=xx"), "language"),
+    (("lender", "set", "time_zone=Mars/Base"), "time_zone"),
+    (("lender", "set", "case_after_days=many"), "case_after_days"),
+    (("lender", "set", "closes_failed=perhaps"), "closes_failed"),
+    (("lender", "set", "threshold_kind=fixed"), "threshold_minor"),
+    (("lender", "set", "creditor_iban=ES00"), "creditor_iban"),
+    (("lender", "halt", "pigeons", "--reason", "x"), "channel"),
+    ((*CREATE, "--time-zone", "Mars/Base"), "time_zone"),
+    ((*CREATE, "--slug", "luna"), "Atlantic/Canary"),
+    ((*CREATE, "--time-zone", "Europe/Madrid"), "prestamos-sol"),
+    (("lender", "create", "X", "--jurisdiction", "QQ", "--creditor-iban", IBAN), "slug"),
+    (("lender", "create", "Xyz", "--jurisdiction", "QQ", "--creditor-iban", IBAN), "country"),
+]
+
+
+def test_refusals_name_the_field(saldo: Saldo) -> None:
     done(saldo(*SOL))
-    assert field in refusal(saldo(*words))
+    for words, field in REFUSED:
+        assert field in refusal(saldo(*words)), words
 
 
 def test_one_lender_needs_no_naming_and_two_do(saldo: Saldo) -> None:

@@ -10,7 +10,7 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.errors import Conflict, Invalid, NotAllowed
-from app.domain.hold import BY_HAND, HoldKind
+from app.domain.hold import BY_HAND
 from app.domain.message import Channel
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome, TaskReason
@@ -26,7 +26,7 @@ from app.reports.hold_book import HoldBook, hold_book
 from app.store.brakes import holds_of
 from app.store.contacts import note_contact
 from app.store.locks import lock_borrower
-from tests.flows.at_the_page import at_the_page
+from tests.flows.at_the_page import at_the_page, many_at_the_page
 from tests.flows.promising import promise, state_of, to_day
 from tests.flows.street import Neighbour, Street
 from tests.flows.test_tasks_and_brakes import collector
@@ -266,12 +266,13 @@ async def test_his_dispute_is_answered_under_its_hold_and_his_wish_is_noted(
     assert noted == 0
 
 
-@pytest.mark.parametrize("kind", BY_HAND)
-async def test_whoever_wants_to_pay_may(street: Street, kind: HoldKind) -> None:
-    ana = await at_the_page(street)
-    await hold(street, ana.who, kind.value)
-    await ana.taps()
-    assert len(street.bank.payments) == 1
+async def test_whoever_wants_to_pay_may(street: Street) -> None:
+    people = await many_at_the_page(street, len(BY_HAND))
+    for ana, kind in zip(people, BY_HAND, strict=True):
+        await hold(street, ana.who, kind.value)
+        before = len(street.bank.payments)
+        await ana.taps()
+        assert len(street.bank.payments) == before + 1, kind
 
 
 async def test_a_strategy_looks_again_when_a_hold_comes_and_goes(street: Street) -> None:

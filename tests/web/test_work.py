@@ -93,33 +93,28 @@ async def test_a_promise_is_one_button_with_its_suggestion(
     assert (row.state, row.due_on.isoformat(), row.amount_minor) == ("open", "2026-04-01", 12_000)
 
 
-@pytest.mark.parametrize(
-    ("typed", "minor"),
-    [
-        ("100", 10_000),
-        ("99,50", 9_950),
-        ("99.50 €", 9_950),
-        ("1,234.56", None),
-        ("1.234,56", None),
-        ("1,234", None),
-        ("-5", None),
-        ("120.01", None),
-        ("NaN", None),
-        ("1e2", None),
-        ("", None),
-    ],
-)
-async def test_an_amount_is_read_exactly_or_refused(
-    typed: str, minor: int | None, street: Street, sign_in_as: Desk
-) -> None:
+async def test_an_amount_is_read_exactly(street: Street, sign_in_as: Desk) -> None:
+    desk: Browser = await sign_in_as(Role.COLLECTOR)
+    for typed, minor in (("100", 10_000), ("99,50", 9_950), ("99.50 €", 9_950)):
+        who = await street.neighbour()
+        page = await desk.open(f"/cases/{who.cases[0]}")
+        page = await desk.send(page, "promise", pay_on_1=day(street, 3), amount_1=typed)
+        assert (desk.status, page.problems) == (200, [])
+        part = """
+            SELECT x.amount_minor FROM promise_parts x JOIN promises p ON p.id = x.promise_id
+            WHERE p.borrower_id = :id
+        """
+        assert await street.value(part, id=who.id) == minor, typed
+
+
+async def test_an_amount_that_could_be_misread_is_refused(street: Street, sign_in_as: Desk) -> None:
     who = await street.neighbour()
     desk: Browser = await sign_in_as(Role.COLLECTOR)
-    page = await desk.open(f"/cases/{who.cases[0]}")
-    page = await desk.send(page, "promise", pay_on_1=day(street, 3), amount_1=typed)
-    assert page.problems == []
-    found = await street.value("SELECT amount_minor FROM promise_parts")
-    assert found == minor
-    assert desk.status == (200 if minor else 422)
+    for typed in ("1,234.56", "1.234,56", "1,234", "-5", "120.01", "NaN", "1e2", ""):
+        page = await desk.open(f"/cases/{who.cases[0]}")
+        page = await desk.send(page, "promise", pay_on_1=day(street, 3), amount_1=typed)
+        assert (desk.status, page.problems) == (422, []), typed
+        assert await street.value("SELECT count(*) FROM promise_parts") == 0, typed
 
 
 async def test_a_thousand_with_its_comma_is_never_one(street: Street, sign_in_as: Desk) -> None:
