@@ -17,7 +17,7 @@ from psycopg import sql
 
 from app.store.embedded_setup import DatabaseUrls
 
-MOST_LENDINGS = 150
+MOST_LENDINGS = 25
 """Rows that were deleted stay in the files until somebody sweeps."""
 
 # What was defined after the system's own objects, and the oid by which each catalog finds it.
