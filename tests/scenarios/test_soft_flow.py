@@ -26,6 +26,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.timeout(300)]
 
 MADRID = ZoneInfo("Europe/Madrid")
 DUE = date(2026, 3, 16)
+# Nothing is said before the thirteenth; the first story begins early and sees it.
+EVE = date(2026, 3, 12)
 OWED = 12_000
 Morning = Callable[[date], Awaitable[None]]
 
@@ -60,9 +62,9 @@ async def live(
         on += timedelta(days=1)
 
 
-async def borrower(street: Street) -> Neighbour:
+async def borrower(street: Street, due: date = DUE) -> Neighbour:
     """Known since the beginning of March, with a telephone and an e-mail address."""
-    days_ahead = (DUE - street.now.date()).days
+    days_ahead = (due - street.now.date()).days
     who = await street.neighbour(days_late=-days_ahead - 1)
     await give_address(street, who)
     return who
@@ -122,7 +124,7 @@ async def test_grace_notices_three_calls_and_a_proposal(street: Street) -> None:
 
 async def test_payment_on_any_day_ends_it_at_once(street: Street) -> None:
     who = await borrower(street)
-    await live(street, date(2026, 3, 4), date(2026, 3, 25), ticks=1)
+    await live(street, EVE, date(2026, 3, 25), ticks=1)
     await street.repaid(who, "paid")
     await live(street, date(2026, 3, 26), date(2026, 4, 3), ticks=1)
     assert await calendar(street, who) == NOTICES[:4]
@@ -132,7 +134,7 @@ async def test_payment_on_any_day_ends_it_at_once(street: Street) -> None:
 async def test_days_without_anybody_bring_no_burst_and_lose_no_stage(street: Street) -> None:
     who = await borrower(street)
     down = [date(2026, 3, 16) + timedelta(days=n) for n in range(11)]
-    await live(street, date(2026, 3, 4), date(2026, 4, 9), None, *down, ticks=1)
+    await live(street, EVE, date(2026, 4, 9), None, *down, ticks=1)
     assert await calendar(street, who) == [
         NOTICES[0],
         # Eleven days of silence: one message, the newest.
@@ -154,7 +156,7 @@ async def test_a_promise_that_is_kept(street: Street) -> None:
         if on == promise_on:
             await street.repaid(who, "as promised")
 
-    await live(street, date(2026, 3, 4), date(2026, 4, 22), he_promises)
+    await live(street, EVE, date(2026, 4, 22), he_promises)
     assert await calendar(street, who) == [
         *NOTICES,
         ("09.04.", "call_borrower"),
@@ -182,7 +184,7 @@ async def test_a_promise_that_is_broken_comes_to_the_top_and_the_calls_begin_ane
         elif "call_borrower" in waiting:
             await answer(street, who, TaskOutcome.NO_ANSWER)
 
-    await live(street, date(2026, 3, 4), date(2026, 4, 24), once_promised)
+    await live(street, EVE, date(2026, 4, 24), once_promised)
     assert await calendar(street, who) == [
         *NOTICES,
         ("09.04.", "call_borrower"),
@@ -202,7 +204,7 @@ async def test_a_missed_shift_is_no_attempt(street: Street) -> None:
         if on in (date(2026, 4, 9), date(2026, 4, 21)):
             await answer(street, who, TaskOutcome.NO_ANSWER)
 
-    await live(street, date(2026, 3, 4), date(2026, 4, 24), only_on_two_days, ticks=1)
+    await live(street, EVE, date(2026, 4, 24), only_on_two_days, ticks=1)
     assert (await calendar(street, who))[len(NOTICES) :] == [
         ("09.04.", "call_borrower"),
         ("10.04.", "call_borrower"),
@@ -218,9 +220,33 @@ async def test_the_setting_that_closes_the_case_as_failed(street: Street) -> Non
         if "call_borrower" in await street.tasks(who):
             await answer(street, who, TaskOutcome.NO_ANSWER)
 
-    await live(street, date(2026, 3, 4), date(2026, 4, 17), nobody_answers, ticks=1)
+    await live(street, EVE, date(2026, 4, 17), nobody_answers, ticks=1)
     case = (await street.rows("SELECT state, close_reason, closed_at FROM cases"))[0]
     assert (case.state, case.close_reason) == ("closed", "failed")
     assert case.closed_at.date() == date(2026, 4, 14)
     assert await street.due(who) == OWED
     assert await street.value("SELECT count(*) FROM approvals") == 0
+
+
+async def test_clocks_that_go_back_give_no_second_call_and_lose_none(street: Street) -> None:
+    """The weekend of 25 October, whose Sunday has twenty-five hours, lies between two call days."""
+    who = await borrower(street, due=date(2026, 9, 29))
+    sunday = date(2026, 10, 25)
+
+    async def nobody_answers(on: date) -> None:
+        if on == sunday:
+            for _ in range(13):  # to midnight, an hour at a time
+                street.hands.go_on(hours=1)
+                await plan_steps(street.house, street.now)
+                await street.tick()
+        if "call_borrower" in await street.tasks(who):
+            await answer(street, who, TaskOutcome.NO_ANSWER)
+
+    await live(street, date(2026, 10, 20), date(2026, 10, 29), nobody_answers, ticks=1)
+    told = [row for row in await calendar(street, who) if row[1] != "sms escalated"]
+    assert told == [
+        ("23.10.", "call_borrower"),
+        ("26.10.", "call_borrower"),
+        ("27.10.", "call_borrower"),
+        ("28.10.", "propose write_off"),
+    ]
