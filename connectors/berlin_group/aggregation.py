@@ -31,7 +31,7 @@ from app.ports import (
 from connectors._exchange import Call, Verdict, read_json, unreadable, verdict
 from connectors._http import url_below
 from connectors.berlin_group import refusals
-from connectors.berlin_group.balances import found_accounts, parse_balances
+from connectors.berlin_group.balances import believed, found_accounts, parse_balances
 from connectors.berlin_group.desk import Desk, alarm, path_segment, presence_headers, token
 from connectors.berlin_group.profile import BankRoute, Settings
 
@@ -161,7 +161,7 @@ class Aggregation:
             raise self._no_use(error, answer, call, route) from None
         if len(found) != 1:
             raise unreadable("the answer is not about one account", call, answer.content)
-        return found[0]
+        return believed(found[0], route.profile.balance_kinds)
 
     async def end_consent(self, grant: Grant) -> None:
         """Give the consent back to the bank. One that is gone already counts as given back."""

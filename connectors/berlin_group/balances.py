@@ -7,11 +7,13 @@ reason in `problem`. Decoded JSON comes in, and nothing but `Unreadable` goes ou
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, tzinfo
 from typing import Any
 from urllib.parse import unquote
 
-from app.domain.balance import BalanceEntry
+from app.domain.balance import PRIORITY, BalanceEntry
 from app.domain.errors import Unreadable
 from app.domain.ids import Secret
 from app.ports import BalanceAnswer, FoundAccount
@@ -45,6 +47,21 @@ def parse_balances(document: Any, zone: tzinfo = UTC) -> tuple[BalanceAnswer, ..
         found = [answer for item in document[:MOST_ACCOUNTS] for answer in _one(item, zone)]
         return tuple(found)
     return _one(document, zone)
+
+
+def believed(answer: BalanceAnswer, kinds: Collection[str]) -> BalanceAnswer:
+    """The answer of a bank of whose balances only these kinds say what can be spent.
+
+    The others keep their place under another name, so that nothing is chosen from them.
+    """
+    doubted = set(PRIORITY).difference(kinds)
+    if not doubted:
+        return answer
+    entries = tuple(
+        replace(entry, kind=f"{entry.kind} (not believed)") if entry.kind in doubted else entry
+        for entry in answer.entries
+    )
+    return replace(answer, entries=entries)
 
 
 def _one(document: Any, zone: tzinfo) -> tuple[BalanceAnswer, ...]:

@@ -50,7 +50,6 @@ class Desk:
             for name, route in self._routes.items()
             if route.profile.signature and name not in self._closed
         }
-        self._redirect_preferred = settings.redirect_preferred
         self.http: httpx.AsyncClient = wire.http
         self.now = wire.now
         self._real_now = wire.real_now
@@ -136,7 +135,7 @@ class Desk:
             "TPP-Redirect-URI": return_url,
             "TPP-Nok-Redirect-URI": refused_url,
         }
-        if self._redirect_preferred:
+        if route.profile.redirect_preferred:
             headers["TPP-Redirect-Preferred"] = "true"
         return headers
 

@@ -19,6 +19,7 @@ import httpx
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from app.domain.balance import PRIORITY
 from app.ports import Bank, PayStatus
 from connectors._bank_list import ListedBank, read_bank_list
 from connectors._http import is_loopback_host
@@ -82,6 +83,8 @@ class BankProfile(ListedBank):
     presence: PresenceHeaders = PresenceHeaders.FULL
     count_window: CountWindow = CountWindow.ROLLING
     frequency_max: int = Field(default=4, ge=1)
+    redirect_preferred: bool = True
+    balance_kinds: tuple[str, ...] = PRIORITY
     wire: BankWire = BankWire()
     signature: SignatureProfile | None = None
 
@@ -90,6 +93,15 @@ class BankProfile(ListedBank):
     def _safe_address(cls, value: str) -> str:
         value = safe_address(value)
         return value if value.endswith("/v1") else f"{value}/v1"
+
+    @field_validator("balance_kinds")
+    @classmethod
+    def _known_kinds(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [kind for kind in value if kind not in PRIORITY]
+        if wrong or not value:
+            message = f"must name some of {', '.join(PRIORITY)}"
+            raise ValueError(message)
+        return value
 
     @field_validator("settled_at", "authorised_at")
     @classmethod
@@ -176,11 +188,6 @@ class Settings(ProviderSettings):
     )
     seal_key_password: SecretStr = Field(
         default=SecretStr(""), description="Password of that key file, if it has one."
-    )
-    redirect_preferred: bool = Field(
-        default=True,
-        description="Ask banks for the redirect approach. Saldo supports no other; turn it off "
-        "only for a bank that refuses the header.",
     )
     timeout_seconds: float = Field(
         default=25.0, gt=1, le=28, description="Real seconds a bank may take for one answer."

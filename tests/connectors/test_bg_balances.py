@@ -10,10 +10,11 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.domain.balance import Spendable, Unusable, choose_spendable
 from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
-from connectors.berlin_group.balances import found_accounts, parse_balances
+from connectors.berlin_group.balances import believed, found_accounts, parse_balances
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "fixtures" / "berlin_group"
 
@@ -63,6 +64,27 @@ def test_both_available_balances_are_stated_and_none_is_chosen() -> None:
         ("interimAvailable", True),
     ]
     assert answer.entries[2].amount == Money(530_000, "EUR")
+
+
+def test_a_bank_may_be_believed_for_some_of_its_balances_only() -> None:
+    answer = only(
+        [
+            entry("interimAvailable", "9.00"),
+            entry("expected", "7.00"),
+            entry("interimBooked", "8.00"),
+        ]
+    )
+
+    def spendable(*kinds: str) -> Spendable:
+        said = believed(answer, kinds)
+        assert len(said.entries) == 3
+        return choose_spendable(said.entries, "EUR", limits_excluded=False)
+
+    assert spendable("interimAvailable", "interimBooked").amount == Money(800, "EUR")
+    assert spendable("expected", "interimBooked").amount == Money(700, "EUR")
+    # Without its booked balance nobody knows whether a limit is in it: nothing is triggered.
+    assert not spendable("interimAvailable").credit_excluded
+    assert spendable("closingBooked").unusable is Unusable.UNKNOWN_KIND
 
 
 def test_a_card_account_states_no_money() -> None:
