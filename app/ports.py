@@ -8,7 +8,7 @@ needs to find something again travels in the handle it gave out.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
@@ -405,6 +405,10 @@ class Wire:
     http: Any
     now: Callable[[], datetime]
     real_now: Callable[[], datetime]
+    called: Callable[[str, str], Awaitable[bytes | None]] | None = None
+    """The body of a verified call that came in, by connector and event id; None while none came.
+    For providers whose answers come by calls alone. Opens a transaction of its own.
+    """
 
 
 @dataclass(frozen=True, slots=True)

@@ -23,7 +23,7 @@ from app.ports import Connector, LenderHookPort, Wire
 from app.reference.packs import PackBook, load_packs
 from app.settings import Settings
 from app.side_ports import HookPort
-from app.store import embedded
+from app.store import embedded, inbox
 from app.store.jobs import Jobs
 from app.store.security import APP_ROLE, ENGINE_ROLE
 from app.store.unit import Store, connect
@@ -80,7 +80,12 @@ def make_house(
 ) -> House:
     """Fill the ports from the connectors that the settings name. Tests call this too."""
     found = connectors.discover()
-    wire = Wire(http=http, now=clock.now, real_now=clock.real_now)
+
+    async def called(source: str, event_id: str) -> bytes | None:
+        async with store.engine_unit() as unit:
+            return await inbox.raw_of(unit, source, event_id)
+
+    wire = Wire(http=http, now=clock.now, real_now=clock.real_now, called=called)
     return House(
         store=store,
         settings=settings,

@@ -9,13 +9,14 @@ from __future__ import annotations
 import tomllib
 from datetime import time
 from pathlib import Path
-from typing import TypeVar
+from typing import Any, TypeVar
 from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
 from app.domain.errors import Invalid, Misconfigured
 from app.domain.maintenance import WeeklyHours
+from app.ports import Bank
 
 
 class ListedBank(BaseModel):
@@ -47,6 +48,20 @@ class ListedBank(BaseModel):
             except Invalid as error:
                 raise ValueError(error.message) from None
         return value
+
+    def bank(self, **quirks: Any) -> Bank:
+        """It as the rest of Saldo knows it, with the quirks of this connector."""
+        return Bank(
+            id=self.id,
+            name=self.name,
+            country=self.country,
+            time_zone=self.time_zone,
+            booking_from=self.booking_from,
+            booking_until=self.booking_until,
+            limits_excluded=self.limits_excluded,
+            maintenance=self.weekly_rests,
+            **quirks,
+        )
 
     @field_validator("time_zone")
     @classmethod

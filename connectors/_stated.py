@@ -6,8 +6,10 @@ says why.
 
 from __future__ import annotations
 
+import math
 import re
 from datetime import UTC, date, datetime, time, tzinfo
+from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
@@ -51,6 +53,15 @@ def money_of(stated: Any) -> Money | str:
         if error.field == "currency":  # its message repeats the provider's text
             return "the currency is not one Saldo knows"
         return error.message
+
+
+def number_text(stated: Any) -> str | None:
+    """A JSON number as a plain decimal; None for what is none. Its own shortest spelling is what
+    is meant: 1234.56 and not the binary fraction next to it.
+    """
+    if isinstance(stated, bool) or not isinstance(stated, (int, float)):
+        return None
+    return format(Decimal(repr(stated)), "f") if math.isfinite(stated) else None
 
 
 def account_currency(account: dict[str, Any]) -> str | None:

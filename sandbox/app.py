@@ -24,6 +24,7 @@ from sandbox.faces.smsapi import Smsapi
 from sandbox.faces.tink import Tink
 from sandbox.faces.truelayer import TrueLayer
 from sandbox.faces.twilio import Twilio
+from sandbox.faces.unnax import Unnax
 from sandbox.faces.vonage import Vonage
 from sandbox.faces.wire import SERVER_SEND
 from sandbox.world import World
@@ -54,6 +55,7 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
         *Tink(world).routes(),
         *TrueLayer(world).routes(),
         *Twilio(world).routes(),
+        *Unnax(world).routes(),
         *Infobip(world).routes(),
         *Smsapi(world).routes(),
         *Vonage(world).routes(),

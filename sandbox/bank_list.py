@@ -83,6 +83,46 @@ def as_plaid_toml() -> str:
     )
 
 
+UNNAX_READ, UNNAX_TOKEN = "/api/v3/sandbox/read/", "/api/v3/sandbox/token/"
+
+
+def as_unnax_toml() -> str:
+    """The same banks for a client of Unnax."""
+    return _tables(lambda bank: {"unnax_id": bank.id})
+
+
+def as_unnax_reference() -> str:
+    """What this sandbox made up where no public text says how Unnax does it."""
+    return f"""\
+[reader.body]
+merchant_id = "{{merchant_id}}"
+merchant_signature = "{{merchant_signature}}"
+request_code = "{{request_code}}"
+callback_ok = "{{return_url}}"
+tokenization_request = true
+read_accounts = true
+bank_id = "{{bank}}"
+
+[read]
+path = "{UNNAX_READ}"
+body = {{ token = "{{token}}", request_code = "{{request_code}}" }}
+
+[end]
+method = "DELETE"
+path = "{UNNAX_TOKEN}"
+body = {{ token = "{{token}}" }}
+
+[callbacks]
+request_field = "request_code"
+token_field = "data.token"
+
+[figures]
+account_field = "account"
+current_balance = "interimBooked"
+amounts = "cents"
+"""
+
+
 _Value = str | bool | int | tuple[str, ...]
 
 

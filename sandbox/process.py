@@ -28,6 +28,7 @@ from sandbox.faces.postmaster import Postmaster
 from sandbox.faces.smtp import Smtp
 from sandbox.faces.tink_news import TinkNews
 from sandbox.faces.twilio_calls import Caller
+from sandbox.faces.unnax import Unnax
 from sandbox.lender import Lender, LenderConfig
 from sandbox.mails import BOUNCE_SECRET
 from sandbox.robots import Robots
@@ -198,12 +199,13 @@ async def _kept_alive(job: Coroutine[Any, Any, None]) -> None:
 
 async def _call_webhooks(world: World, http: httpx.AsyncClient, stop: asyncio.Event) -> None:
     caller, news = Caller(world, http), PaymentNews(world, http)
-    connections, looks = TinkNews(world, http), count()
+    connections, reads, looks = TinkNews(world, http), Unnax(world), count()
     while not stop.is_set():
         await caller.make_due_calls()
         await news.make_due_calls()
         if next(looks) % _SELDOM == 0:
             await connections.make_due_calls()
+            await reads.make_due_calls(http)
         with suppress(TimeoutError):
             await asyncio.wait_for(stop.wait(), _CALL_EVERY_S)
 

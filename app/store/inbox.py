@@ -75,6 +75,20 @@ async def waiting(unit: Unit, ids: Sequence[UUID]) -> list[Waiting]:
     return [_opened(unit, row) for row in rows]
 
 
+async def raw_of(unit: Unit, source: str, event_id: str) -> bytes | None:
+    """The body that came with an event, whether anybody has acted on it or not."""
+    found = await unit.conn.execute(
+        select(inbox.c.id, inbox.c.payload_enc).where(
+            inbox.c.source == source, inbox.c.event_id == event_id
+        )
+    )
+    row = found.first()
+    if row is None:
+        return None
+    payload = json.loads(unit.vault.open(_PLACE, row.id, row.payload_enc))
+    return str(payload["raw"]).encode()
+
+
 async def left_behind(unit: Unit, before: datetime, most: int) -> list[UUID]:
     """Events that came before then (real time) and wait still."""
     found = await unit.conn.scalars(

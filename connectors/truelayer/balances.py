@@ -7,9 +7,7 @@ stated nowhere, so a higher available figure has it taken off and the booked one
 
 from __future__ import annotations
 
-import math
 from datetime import UTC, datetime
-from decimal import Decimal
 from typing import Any
 
 from app.domain.balance import BalanceEntry
@@ -17,7 +15,14 @@ from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
 from connectors._credit import Limit, without_limit
-from connectors._stated import MOST_ACCOUNTS, account_currency, broken, instant_of, money_of
+from connectors._stated import (
+    MOST_ACCOUNTS,
+    account_currency,
+    broken,
+    instant_of,
+    money_of,
+    number_text,
+)
 
 AVAILABLE, BOOKED = "interimAvailable", "interimBooked"
 # Fields that only the balances of cards have: what is left there is credit.
@@ -81,11 +86,8 @@ def _entry(kind: str, amount: Money | str, as_of: datetime | None) -> BalanceEnt
 
 
 def _money(item: dict[str, Any], name: str) -> Money | str:
-    """An amount, or why it cannot be read. The number's own shortest spelling is what is meant."""
-    stated = item.get(name)
-    if isinstance(stated, bool) or not isinstance(stated, (int, float)):
-        return f"{name} is not a number"
-    if not math.isfinite(stated):
+    """An amount, or why it cannot be read."""
+    text = number_text(item.get(name))
+    if text is None:
         return f"{name} is not a finite number"
-    text = format(Decimal(repr(stated)), "f")
     return money_of({"amount": text, "currency": item.get("currency")})

@@ -19,6 +19,7 @@ from tests.connectors.rig_plaid import PlaidRig
 from tests.connectors.rig_smsapi import SmsapiRig
 from tests.connectors.rig_tink import TinkRig
 from tests.connectors.rig_truelayer import TrueLayerRig
+from tests.connectors.rig_unnax import UnnaxRig
 from tests.connectors.rig_vonage import VonageRig
 from tests.connectors.rigs import MONDAY, SMALL, BankRig, TwilioRig
 
@@ -31,6 +32,8 @@ BANK_RIGS: dict[str, type[BankRig]] = {
     "tink": TinkRig,
     "truelayer": TrueLayerRig,
 }
+# Of these too little is known for the whole contract; their own tests say which part applies.
+EXPERIMENTAL_RIGS: dict[str, type[BankRig]] = {"unnax": UnnaxRig}
 MESSAGE_RIGS: dict[str, type[TwilioRig]] = {
     "infobip": InfobipRig,
     "smsapi": SmsapiRig,

@@ -29,7 +29,14 @@ from app.ports import (
     PayStatus,
 )
 from sandbox.modes import Mode
-from tests.connectors.registry import BANK_RIGS, EMAIL_RIGS, HOOK_RIGS, MESSAGE_RIGS, refused
+from tests.connectors.registry import (
+    BANK_RIGS,
+    EMAIL_RIGS,
+    EXPERIMENTAL_RIGS,
+    HOOK_RIGS,
+    MESSAGE_RIGS,
+    refused,
+)
 from tests.connectors.rigs import (
     HERE,
     ORIGIN,
@@ -43,11 +50,12 @@ pytestmark = pytest.mark.anyio
 
 def test_every_connector_has_a_rig_for_every_slot() -> None:
     for name, connector in connectors.discover().items():
-        assert (name in BANK_RIGS) == bool(connector.aggregation or connector.payments)
+        of_banks = connector.aggregation or connector.payments
+        assert (name in {**BANK_RIGS, **EXPERIMENTAL_RIGS}) == bool(of_banks)
         assert (name in MESSAGE_RIGS) == bool(connector.messages)
         assert (name in HOOK_RIGS) == bool(connector.lender_hooks)
         assert (name in EMAIL_RIGS) == bool(connector.emails)
-        assert name in {**BANK_RIGS, **MESSAGE_RIGS, **EMAIL_RIGS, **HOOK_RIGS}
+        assert name in {**BANK_RIGS, **EXPERIMENTAL_RIGS, **MESSAGE_RIGS, **EMAIL_RIGS, **HOOK_RIGS}
 
 
 def test_importing_a_connector_needs_no_settings() -> None:
