@@ -1,4 +1,4 @@
-"""A provider whose answers come by calls alone: the token of a consent, and the figures of a read."""
+"""A provider whose answers come by calls alone: the token of a consent, the figures of a read."""
 
 from __future__ import annotations
 
@@ -6,7 +6,7 @@ import asyncio
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from pathlib import Path
-from urllib.parse import parse_qsl, urlsplit
+from urllib.parse import urlsplit
 
 import httpx
 import pytest
@@ -98,11 +98,11 @@ async def test_consent_and_reads_by_calls(hood: Neighbourhood) -> None:
         page = (await browser.get(link)).headers["location"]
     consent = consent_at(hood.world, f"{SANDBOX}{page}")
     hood.world.consents.approve(consent, person, [person.iban], hood.now)
-    brought = dict(parse_qsl(urlsplit(consent.redirect_url).query))
+    token_back = urlsplit(consent.redirect_url).path.rsplit("/", 1)[1]
     async with calling(hood):
         await deliver(hood)
         done = await finish_bank_consent(
-            hood.house, hood.now, return_token=brought.pop("state"), presence=HERE, returned=brought
+            hood.house, hood.now, return_token=token_back, presence=HERE, returned={}
         )
         assert (done.back, done.scoring) == (Back.ACTIVE, "stored")
         await open_cases(hood.house, hood.now)
