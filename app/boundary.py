@@ -37,6 +37,7 @@ WRITES = frozenset(
         "renew",
         "end_consent",
         "create_payment",
+        "find_payment",
         "cancel_payment",
         "send",
         "post",

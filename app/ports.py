@@ -215,6 +215,8 @@ class PaymentHandle:
 class PaymentNow:
     status: PayStatus
     raw_status: str
+    hook_ref: Secret | None = None
+    """What the provider's calls name the payment by from now on, if not by its handle's `ref`."""
 
 
 @dataclass(frozen=True, slots=True)

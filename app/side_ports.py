@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Protocol, runtime_checkable
 
-from app.ports import Grant, InboundEvent, InboundHttp
+from app.ports import Grant, InboundEvent, InboundHttp, PaymentHandle, PaymentOrder
 
 
 @runtime_checkable
@@ -36,6 +36,22 @@ class RenewingPort(Protocol):
 
     async def renew(self, grant: Grant) -> Grant:
         """Raises ConsentGone when it is over, OutcomeUnknown when the answer was lost."""
+        ...
+
+
+@runtime_checkable
+class FindingPort(Protocol):
+    """Beside `PaymentPort`, where an order is known again by its key.
+
+    For orders whose answer was lost, or whose process died: what became of them can be known.
+    """
+
+    async def find_payment(self, order: PaymentOrder) -> PaymentHandle:
+        """The payment that this order has made. Nobody must be sent to its page.
+
+        One that never arrived may be made by this; it can then be taken back. TryLater and
+        OutcomeUnknown mean that it is not known yet; Declined, that there is none.
+        """
         ...
 
 

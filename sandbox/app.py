@@ -14,6 +14,7 @@ from sandbox.faces.berlin_group import BerlinGroup
 from sandbox.faces.bg_signature import Gate
 from sandbox.faces.control import Control
 from sandbox.faces.enable_banking import EnableBanking
+from sandbox.faces.gc_pay import GoCardlessPay
 from sandbox.faces.gocardless import GoCardless
 from sandbox.faces.infobip import Infobip
 from sandbox.faces.mailboxes import Mailboxes
@@ -51,6 +52,7 @@ def create(world: World, extra: list[BaseRoute] | None = None) -> ASGIApp:
         *BankPages(world).routes(),
         *EnableBanking(world).routes(),
         *GoCardless(world).routes(),
+        *GoCardlessPay(world).routes(),
         *Plaid(world).routes(),
         *Tink(world).routes(),
         *TrueLayer(world).routes(),

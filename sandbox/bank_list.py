@@ -32,6 +32,16 @@ def as_gocardless_toml() -> str:
     )
 
 
+def as_gocardless_pay_toml() -> str:
+    """The same banks for a client that pays through the face in `faces/gc_pay.py`."""
+    return _tables(
+        lambda bank: {
+            "institution": institution_id(bank),
+            "instant_payments": bank.instant_payments,
+        }
+    )
+
+
 def as_enable_banking_toml() -> str:
     """The same banks for a client of Enable Banking."""
     return _tables(

@@ -9,17 +9,19 @@ from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 
+from app.demo.cast import CREDITOR_IBAN
 from app.domain.errors import Conflict, Invalid
 from sandbox.bank_list import (
     SECRET_ID,
     SECRET_KEY,
+    as_gocardless_pay_toml,
     as_gocardless_toml,
     as_plaid_toml,
     as_tink_toml,
     as_toml,
     as_truelayer_toml,
 )
-from sandbox.faces import plaid, plaid_wire, tink, tink_news, tink_wire, tl_wire
+from sandbox.faces import gc_wire, plaid, plaid_wire, tink, tink_news, tink_wire, tl_wire
 
 _CHOICE = "providers"
 
@@ -55,6 +57,18 @@ PROVIDERS: Mapping[str, Row] = {
         },
         lambda _: as_gocardless_toml(),
         "SALDO_GOCARDLESS_BANKS",
+    ),
+    "gocardless_pay": Row(
+        lambda sandbox: {
+            "SALDO_PAYMENT_CONNECTOR": "gocardless_pay",
+            "SALDO_GOCARDLESS_PAY_BASE_URL": f"{sandbox}{gc_wire.ROOT}",
+            "SALDO_GOCARDLESS_PAY_ACCESS_TOKEN": gc_wire.ACCESS_TOKEN,
+            "SALDO_GOCARDLESS_PAY_WEBHOOK_SECRET": gc_wire.HOOK_SECRET,
+            "SALDO_GOCARDLESS_PAY_CREDITOR_IBAN": CREDITOR_IBAN,
+            "SALDO_GOCARDLESS_PAY_CONFIRMED_IS_SETTLED": "true",
+        },
+        lambda _: as_gocardless_pay_toml(),
+        "SALDO_GOCARDLESS_PAY_BANKS",
     ),
     "plaid": Row(
         lambda sandbox: {

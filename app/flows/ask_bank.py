@@ -9,6 +9,7 @@ from app.domain.ids import LenderId
 from app.flows.house import House
 from app.flows.record_payment import Recorded, record_payment
 from app.ports import PaymentHandle
+from app.store.payments import name_ref
 
 
 async def ask_bank(
@@ -28,6 +29,8 @@ async def ask_bank(
     seen = await port.payment_now(handle)
     async with house.store.unit(lender_id) as unit:
         recorded = await record_payment(unit, now, payment_id, seen)
+        if seen.hook_ref is not None:
+            await name_ref(unit, payment_id, connector, seen.hook_ref)
     if not recorded.doubtful:
         return recorded
     seen = await port.payment_now(handle)

@@ -17,7 +17,7 @@ from typing import Any, Final
 from uuid import UUID
 
 import structlog
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select
 
 from app.domain.breaker import Service
 from app.domain.errors import (
@@ -37,15 +37,16 @@ from app.flows.hear_banks import hear_calls
 from app.flows.house import House
 from app.flows.payment_news import write_line
 from app.flows.record_payment import apply_event, next_look, record_payment
-from app.ports import Bank, PaymentBegun, PaymentOrder, PayStatus, Presence
+from app.ports import Bank, PaymentBegun, PaymentHandle, PaymentOrder, PayStatus, Presence
+from app.side_ports import FindingPort
 from app.store.accounts import payer_accounts
 from app.store.moves import move
 from app.store.outbox import OutboxKind, Outgoing, queue
 from app.store.payments import (
     amount_of,
+    handle_columns,
+    keep_handle,
     lock_payment,
-    ref_hash,
-    seal_handle,
     seal_redirect,
 )
 from app.store.tables import borrowers, lenders, loans, payment_cases, payment_links, payments
@@ -57,6 +58,8 @@ log = structlog.get_logger("payments")
 # ASK_WITHIN of the claim and the boundary ends every exchange after 30 seconds.
 ASK_WITHIN: Final = timedelta(seconds=10)
 STALE_AFTER: Final = timedelta(seconds=60)
+# The event of a row in the outbox that finds such an order at its provider.
+LOST: Final = "lost"
 # Business time after which a payment that the bank did not make is tried again.
 _TRY_AGAIN: Final = timedelta(seconds=30)
 
@@ -117,7 +120,7 @@ async def claim_initiation(unit: Unit, house: House, now: datetime, payment: Row
         payment.id,
         payment.connector,
         claimed_at,
-        await _order(unit, house, payment),
+        await order_of(unit, house, payment),
     )
 
 
@@ -156,11 +159,11 @@ async def _record(
         case TryLater() | AllowanceSpent():
             return await _not_made(house, now, claim, _TRY_AGAIN)
         case Declined(reason=reason):
-            return await _end(house, now, claim, "reject", Made.REJECTED, reason)
+            return await _end(house, now, claim, Made.REJECTED, reason)
         case ConsentGone() | Refused():
-            return await _end(house, now, claim, "reject", Made.REJECTED, type(answer).__name__)
+            return await _end(house, now, claim, Made.REJECTED, type(answer).__name__)
         case OutcomeUnknown() | Unreadable():
-            return await _end(house, now, claim, "abandon", Made.ABANDONED, type(answer).__name__)
+            return await _end(house, now, claim, Made.ABANDONED, type(answer).__name__)
         case _:
             await _not_made(house, now, claim, timedelta(minutes=10))
             raise answer
@@ -172,19 +175,27 @@ async def give_up_if_stale(unit: Unit, house: House, now: datetime, payment: Row
         return False
     if house.real_now() - payment.claimed_at <= STALE_AFTER:
         return False
-    await apply_event(unit, now, payment, "abandon", actor=ROBOT, raw_status="answer_lost")
+    await _abandon(unit, house, now, payment, "answer_lost")
     return True
+
+
+async def _abandon(
+    unit: Unit, house: House, now: datetime, payment: Row[Any], raw_status: str
+) -> None:
+    """Nobody will be sent to its page. Where the provider knows an order again, it is found and
+    taken back, so that nothing is left open there.
+    """
+    await apply_event(unit, now, payment, "abandon", actor=ROBOT, raw_status=raw_status)
+    if isinstance(house.payments.get(payment.connector), FindingPort):
+        lost = Outgoing(OutboxKind.CANCEL_PAYMENT, payment.lender_id, payment.id, LOST)
+        await queue(unit, now, [lost])
 
 
 async def _opened(house: House, now: datetime, claim: Claim, begun: PaymentBegun) -> Initiation:
     async with house.store.unit(claim.lender_id) as unit:
         payment = await lock_payment(unit, claim.payment_id)
-        handle = {
-            "handle_enc": seal_handle(unit, payment.id, begun.handle),
-            "ref_hash": ref_hash(unit, claim.connector, begun.handle.ref),
-        }
         if not _still_ours(payment, claim):
-            await _take_back_late(unit, now, payment, handle)
+            await _take_back_late(unit, now, payment, begun.handle)
             return Initiation(Made.LATE)
         await move(
             unit,
@@ -195,7 +206,7 @@ async def _opened(house: House, now: datetime, claim: Claim, begun: PaymentBegun
             raw_status=begun.now.raw_status,
             next_look_at=next_look(payment.created_at, now),
             redirect_enc=seal_redirect(unit, payment.id, begun.redirect_url),
-            **handle,
+            **handle_columns(unit, payment.id, claim.connector, begun.handle),
         )
         await write_line(
             unit, now, payment, PaymentState.OPEN, actor=ROBOT, raw_status=begun.now.raw_status
@@ -208,14 +219,11 @@ async def _opened(house: House, now: datetime, claim: Claim, begun: PaymentBegun
 
 
 async def _take_back_late(
-    unit: Unit, now: datetime, payment: Row[Any], handle: dict[str, bytes]
+    unit: Unit, now: datetime, payment: Row[Any], handle: PaymentHandle
 ) -> None:
     """The id became known too late: keep it, and have the payment cancelled at the bank."""
     log.warning("payment_answer_late", payment_id=str(payment.id), state=payment.state)
-    if payment.handle_enc is None:
-        await unit.conn.execute(
-            update(payments).where(payments.c.id == payment.id).values(**handle)
-        )
+    await keep_handle(unit, payment.id, payment.connector, handle)
     out = Outgoing(OutboxKind.CANCEL_PAYMENT, payment.lender_id, payment.id, "late")
     await queue(unit, now, [out])
 
@@ -231,14 +239,15 @@ async def _not_made(house: House, now: datetime, claim: Claim, wait: timedelta) 
     return Initiation(Made.NOT_MADE)
 
 
-async def _end(
-    house: House, now: datetime, claim: Claim, event: str, made: Made, reason: str
-) -> Initiation:
+async def _end(house: House, now: datetime, claim: Claim, made: Made, reason: str) -> Initiation:
     async with house.store.unit(claim.lender_id) as unit:
         payment = await lock_payment(unit, claim.payment_id)
         if not _still_ours(payment, claim):
             return Initiation(Made.LATE)
-        await apply_event(unit, now, payment, event, actor=ROBOT, raw_status=reason)
+        if made is Made.ABANDONED:
+            await _abandon(unit, house, now, payment, reason)
+        else:
+            await apply_event(unit, now, payment, "reject", actor=ROBOT, raw_status=reason)
     return Initiation(made)
 
 
@@ -251,7 +260,8 @@ def _still_ours(payment: Row[Any], claim: Claim) -> bool:
 # ------------------------------------------------------------------ the order
 
 
-async def _order(unit: Unit, house: House, payment: Row[Any]) -> PaymentOrder:
+async def order_of(unit: Unit, house: House, payment: Row[Any]) -> PaymentOrder:
+    """The order of a payment, the same each time as long as its borrower and lender are."""
     lender = (
         await unit.conn.execute(select(lenders).where(lenders.c.id == payment.lender_id))
     ).one()

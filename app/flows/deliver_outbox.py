@@ -31,9 +31,11 @@ from app.domain.errors import (
 )
 from app.domain.ids import LenderId, Secret
 from app.flows.cancel_payment import cancel_at_bank
+from app.flows.create_initiation import LOST
 from app.flows.fresh_grant import fresh_grant
 from app.flows.house import House
 from app.flows.side_by_side import side_by_side
+from app.flows.take_back_lost import take_back_lost
 from app.flows.tell_lender import LenderEvent
 from app.ports import Grant, LenderCall
 from app.store import jobs, outbox
@@ -204,7 +206,8 @@ async def _do(house: House, now: datetime, row: Taken) -> OutboxState | None:
         case OutboxKind.REVOKE_CONSENT:
             return await _revoke(house, row)
         case OutboxKind.CANCEL_PAYMENT:
-            done = await cancel_at_bank(house, now, LenderId(row.lender_id), row.subject_id)
+            take_back = take_back_lost if row.event == LOST else cancel_at_bank
+            done = await take_back(house, now, LenderId(row.lender_id), row.subject_id)
             return OutboxState.DONE if done else None
         case _ as never:
             assert_never(never)

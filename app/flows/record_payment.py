@@ -46,6 +46,7 @@ _EVENT: Final = {
     PayStatus.RETURNED: "return",
 }
 _MOVING: Final = (PayStatus.AUTHORISED, PayStatus.SETTLED)
+_FAILED: Final = (PayStatus.REJECTED, PayStatus.CANCELLED)
 _AT_THE_BANK: Final = (
     PaymentState.OPEN.value,
     PaymentState.AUTHORISED.value,
@@ -99,8 +100,8 @@ async def record_payment(
     """Apply the bank's word. Locks the borrower, then the payment. Raises `NotFound`.
 
     A word that our lifecycle does not allow changes nothing. When it says that money moves on a
-    payment that we hold for ended, and the asker is `sure` (he asked after that end), it becomes
-    a task: such a thing is looked at by a person.
+    payment that we hold for ended, or that one failed which we hold for paid, and the asker is
+    `sure` (he asked after that end), it becomes a task: such a thing is looked at by a person.
     """
     payment = await lock_payment(unit, payment_id)
     state = PaymentState(payment.state)
@@ -109,7 +110,8 @@ async def record_payment(
         await _look_again(unit, now, payment, seen.raw_status)
         return Recorded(state, state)
     if state not in PAYMENT.sources(event):
-        doubtful = seen.status in _MOVING and state.value in _ENDED
+        moves = seen.status in _MOVING and state.value in _ENDED
+        doubtful = moves or (seen.status in _FAILED and state is PaymentState.SETTLED)
         if doubtful and sure:
             await _contradiction(unit, now, payment, seen)
         return Recorded(state, state, doubtful=doubtful)

@@ -131,9 +131,38 @@ def open_handle(unit: Unit, payment: Row[Any]) -> PaymentHandle | None:
     return PaymentHandle(plain["bank_id"], Secret(plain["ref"]), plain["instant"])
 
 
+def handle_columns(
+    unit: Unit, payment_id: UUID, connector: str, handle: PaymentHandle
+) -> dict[str, bytes]:
+    """The columns by which a payment is found at its provider, and by its provider's calls."""
+    return {
+        "handle_enc": seal_handle(unit, payment_id, handle),
+        "ref_hash": ref_hash(unit, connector, handle.ref),
+    }
+
+
+async def keep_handle(unit: Unit, payment_id: UUID, connector: str, handle: PaymentHandle) -> None:
+    """Keep the handle of a payment that has none yet."""
+    await unit.conn.execute(
+        update(payments)
+        .where(payments.c.id == payment_id, payments.c.handle_enc.is_(None))
+        .values(**handle_columns(unit, payment_id, connector, handle))
+    )
+
+
 def ref_hash(unit: Unit, connector: str, ref: Secret) -> bytes:
     """The keyed hash by which a payment is found from what its provider calls it."""
     return unit.vault.digest(_REF_HASH, f"{connector}|{ref.reveal()}")
+
+
+async def name_ref(unit: Unit, payment_id: UUID, connector: str, ref: Secret) -> None:
+    """From now on the provider's calls name the payment by this."""
+    hashed = ref_hash(unit, connector, ref)
+    await unit.conn.execute(
+        update(payments)
+        .where(payments.c.id == payment_id, payments.c.ref_hash.is_distinct_from(hashed))
+        .values(ref_hash=hashed)
+    )
 
 
 async def find_by_ref(unit: Unit, connector: str, ref: Secret) -> tuple[LenderId, UUID] | None:

@@ -58,7 +58,7 @@ log = structlog.get_logger(NAME)
 
 
 class Payments:
-    """`PaymentPort` over the Payments API (v3)."""
+    """`PaymentPort` and `FindingPort` over the Payments API (v3)."""
 
     def __init__(self, settings: Settings, wire: Wire) -> None:
         """Raises Misconfigured when credentials, the signing key or the banks are missing."""
@@ -88,14 +88,11 @@ class Payments:
             answer, call = await self._post(operation, "/v3/payments", str(order.key), body)
         except OutcomeUnknown as lost:
             answer, call = await self._again(lost, str(order.key), body)
-        made = read_json(answer, call)
-        made = made if isinstance(made, dict) else {}
-        payment_id, token = made.get("id"), made.get("resource_token")
-        if made.get("status") == "failed":
-            raise Declined("the payment was refused", reason="FAILED", **call.where)
-        if not isinstance(payment_id, str) or not _ID.fullmatch(payment_id) or not is_token(token):
+        made, payment_id = _made(answer, call)
+        token = made.get("resource_token")
+        if not is_token(token):
             log.error("payment_without_page", reference=call.reference)
-            raise unreadable("the answer gives no payment to go to", call, answer.content)
+            raise unreadable("the answer gives no page to go to", call, answer.content)
         page = {
             "payment_id": payment_id,
             "resource_token": token,
@@ -105,6 +102,14 @@ class Payments:
         return PaymentBegun(
             handle, f"{self._hosted}/payments#{urlencode(page)}", status_of(made, route)
         )
+
+    async def find_payment(self, order: PaymentOrder) -> PaymentHandle:
+        """The payment of this order, by sending it again under its key."""
+        operation = "find_payment"
+        route = self._route(order.bank_id, operation)
+        body = orjson.dumps(payment_body(order, route))
+        answer, call = await self._post(operation, "/v3/payments", str(order.key), body)
+        return PaymentHandle(route.bank.id, Secret(_made(answer, call)[1]), order.instant)
 
     async def payment_now(self, handle: PaymentHandle) -> PaymentNow:
         """The payment's status. One the vendor does not know (yet) is TryLater, not failed."""
@@ -274,6 +279,18 @@ def problem_of(body: bytes) -> str:
     kind = decoded.get("type") if isinstance(decoded, dict) else None
     found = re.search(r"#([a-z-]{3,60})$", kind) if isinstance(kind, str) else None
     return found.group(1) if found else ""
+
+
+def _made(answer: httpx.Response, call: Call) -> tuple[dict[str, Any], str]:
+    """The new payment and its id. Declined for one that was refused at once."""
+    made = read_json(answer, call)
+    made = made if isinstance(made, dict) else {}
+    if made.get("status") == "failed":
+        raise Declined("the payment was refused", reason="FAILED", **call.where)
+    payment_id = made.get("id")
+    if not isinstance(payment_id, str) or not _ID.fullmatch(payment_id):
+        raise unreadable("the answer names no payment", call, answer.content)
+    return made, payment_id
 
 
 def _segment(handle: PaymentHandle, operation: str) -> str:

@@ -15,7 +15,7 @@ from datetime import datetime
 import httpx
 
 from sandbox.clock import Now, real_now
-from sandbox.faces import tl_news
+from sandbox.faces import gc_news, tl_news
 from sandbox.faces.gateway_calls import Prepared
 from sandbox.modes import Mode
 from sandbox.records import Payment
@@ -45,7 +45,10 @@ class Form:
     prepare: Callable[[World, Told], Prepared]
 
 
-FORMS: Mapping[str, Form] = {"truelayer": Form(tl_news.word, tl_news.prepare)}
+FORMS: Mapping[str, Form] = {
+    "gocardless_pay": Form(gc_news.word, gc_news.prepare),
+    "truelayer": Form(tl_news.word, tl_news.prepare),
+}
 
 
 class PaymentNews:

@@ -14,6 +14,7 @@ from app.ports import EmailPort, LenderHookPort, Wire
 from connectors._http import client
 from tests.connectors.rig_enable_banking import EnableBankingRig
 from tests.connectors.rig_gocardless import GoCardlessRig
+from tests.connectors.rig_gocardless_pay import GoCardlessPayRig
 from tests.connectors.rig_infobip import InfobipRig
 from tests.connectors.rig_plaid import PlaidRig
 from tests.connectors.rig_smsapi import SmsapiRig
@@ -28,6 +29,7 @@ BANK_RIGS: dict[str, type[BankRig]] = {
     "berlin_group": BankRig,
     "enable_banking": EnableBankingRig,
     "gocardless": GoCardlessRig,
+    "gocardless_pay": GoCardlessPayRig,
     "plaid": PlaidRig,
     "tink": TinkRig,
     "truelayer": TrueLayerRig,

@@ -138,6 +138,10 @@ class BankRig:
     """What a read says where the provider does not know the consent."""
     given_back = ConsentEnd.CLOSED_BY_US
     """How a consent is found ended after it was given back."""
+    some_ref = "no-such-payment"
+    """An id that could be a payment's, and is none's."""
+    refusal_ends = True
+    """The payer's no at his bank ends the payment; elsewhere its page can be paid again."""
     dates_calls = True
     """The provider signs the time of its calls to us, so that an old one can be refused."""
 
@@ -148,7 +152,8 @@ class BankRig:
         self.bank_id = bank_id
         self.bank_list = folder / "banks.toml"
         self.bank_list.write_text(self.banks_as_toml(), encoding="utf-8")
-        self.aggregation = self.aggregation_over(None)
+        if connectors.discover()[self.connector].aggregation is not None:
+            self.aggregation = self.aggregation_over(None)
         if connectors.discover()[self.connector].payments is not None:
             self.payments = self.payments_over(None)
 
@@ -200,6 +205,10 @@ class BankRig:
         watch = self.watch.now
         made = PaymentNews(self.scene.world, self.scene.wire().http, watch).calls()
         return [InboundHttp(one.url, one.headers, one.content) for one in made]
+
+    def news_refs(self, begun: PaymentBegun) -> set[str]:
+        """What its news may call a payment."""
+        return {begun.handle.ref.reveal()}
 
     # ------------------------------------------------------------ people and consents
 

@@ -18,8 +18,9 @@ import connectors
 from app.domain.errors import ProviderError, Unreadable
 from app.domain.ids import Secret
 from app.ports import BalanceAnswer, Grant, PaymentHandle
-from app.side_ports import ComingBackPort, RenewingPort
+from app.side_ports import ComingBackPort, FindingPort, RenewingPort
 from connectors._replies import stop_or_start
+from sandbox.people import Person
 from tests.connectors.registry import BANK_RIGS, MESSAGE_RIGS
 from tests.connectors.rigs import BankRig, TwilioRig
 
@@ -36,7 +37,8 @@ JSON = st.recursive(
          "https://bank.example/x", "http://127.0.0.1/y", "2026-11-21", "delivered",
          "QUEUE", "53", "0", "ITAV", "CLBD", "AUTHORIZED", "FINISHED", "REFRESHING", "FAILED",
          "UPDATED", "SESSION_EXPIRED", "es-luz-ob", "CHECKING", "depository", "-3", 110.5,
-         "failed", "executed", "canceled", "authorization_required"]
+         "failed", "executed", "canceled", "authorization_required", "BRQ01", "PM01", "fulfilled",
+         "confirmed", "paid_out", "idempotent_creation_conflict", "invalid_state"]
     ),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
@@ -60,7 +62,9 @@ JSON = st.recursive(
              "link_sessions", "item_add_results", "public_token", "access_token", "link_token",
              "hosted_link_url", "item", "error_code", "error_type", "numbers", "international",
              "overdraft", "update_timestamp", "account_type", "access_token", "refresh_token",
-             "expires_in", "resource_token", "failure_reason"]
+             "expires_in", "resource_token", "failure_reason", "billing_requests", "links",
+             "billing_request_flows", "payments", "payment_request_payment", "reason",
+             "authorisation_url", "conflicting_resource_id"]
         ),
         inner,
         max_size=6,
@@ -128,6 +132,41 @@ def texts(request: pytest.FixtureRequest) -> TwilioRig:
     return MESSAGE_RIGS[request.param]()
 
 
+def _reading(bank: BankRig, transport: httpx.AsyncBaseTransport) -> list[Awaitable[object]]:
+    aggregation, grant = bank.aggregation_over(transport), bank.any_grant(ANY_ID)
+    reading: list[Awaitable[object]] = [
+        aggregation.begin_consent(bank.ask()),
+        aggregation.grant_now(grant),
+        aggregation.accounts(grant, None),
+        aggregation.balances(grant, Secret(ANY_ID), None),
+        aggregation.end_consent(grant),
+    ]
+    if isinstance(aggregation, ComingBackPort):
+        waits = Grant(bank.bank_id, Secret('{"session": ""}'))
+        reading.append(aggregation.came_back(waits, {"code": "c"}))
+    if isinstance(aggregation, RenewingPort):
+        linking = Grant(bank.bank_id, Secret('{"link": "l"}'))
+        reading.extend([aggregation.renew(linking), aggregation.renew(grant)])
+    return reading
+
+
+def _paying(
+    bank: BankRig, transport: httpx.AsyncBaseTransport, person: Person
+) -> list[Awaitable[object]]:
+    payments, handle = (
+        bank.payments_over(transport),
+        PaymentHandle(bank.bank_id, Secret(bank.some_ref)),
+    )
+    paying: list[Awaitable[object]] = [
+        payments.create_payment(bank.order(person)),
+        payments.payment_now(handle),
+        payments.cancel_payment(handle),
+    ]
+    if isinstance(payments, FindingPort):
+        paying.append(payments.find_payment(bank.order(person)))
+    return paying
+
+
 @FUZZ
 @given(answer=ANSWERS)
 def test_banks_may_answer_anything(
@@ -135,31 +174,12 @@ def test_banks_may_answer_anything(
 ) -> None:
     people = bank.scene.world.people
     person = next(iter(people.values()), None) or bank.person()
-    grant, handle = bank.any_grant(ANY_ID), PaymentHandle(bank.bank_id, Secret("p"))
 
     def attempts(transport: httpx.AsyncBaseTransport) -> list[Awaitable[object]]:
-        aggregation = bank.aggregation_over(transport)
-        reading: list[Awaitable[object]] = [
-            aggregation.begin_consent(bank.ask()),
-            aggregation.grant_now(grant),
-            aggregation.accounts(grant, None),
-            aggregation.balances(grant, Secret(ANY_ID), None),
-            aggregation.end_consent(grant),
-        ]
-        if isinstance(aggregation, ComingBackPort):
-            waits = Grant(bank.bank_id, Secret('{"session": ""}'))
-            reading.append(aggregation.came_back(waits, {"code": "c"}))
-        if isinstance(aggregation, RenewingPort):
-            linking = Grant(bank.bank_id, Secret('{"link": "l"}'))
-            reading.extend([aggregation.renew(linking), aggregation.renew(grant)])
-        if connectors.discover()[bank.connector].payments is None:
-            return reading
-        payments = bank.payments_over(transport)
+        able = connectors.discover()[bank.connector]
         return [
-            *reading,
-            payments.create_payment(bank.order(person)),
-            payments.payment_now(handle),
-            payments.cancel_payment(handle),
+            *(_reading(bank, transport) if able.aggregation else ()),
+            *(_paying(bank, transport, person) if able.payments else ()),
         ]
 
     only_our_errors(answer, attempts)

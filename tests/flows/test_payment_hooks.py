@@ -85,6 +85,19 @@ async def test_money_that_comes_back_reopens_the_debt_at_once(street: Street) ->
     assert await ana.payments() == ["returned"]
 
 
+async def test_a_failure_after_the_money_is_put_before_a_person(street: Street) -> None:
+    ana = await at_the_page(street)
+    await ana.taps()
+    ana.says_yes_everywhere()
+    street.bank.turn(PayStatus.SETTLED)
+    await call(street, about("P1"))
+    assert await street.tasks(ana.who) == []
+    street.bank.turn(PayStatus.REJECTED)
+    await call(street, about("P1"))
+    assert await ana.payments() == ["settled"]  # nothing is taken back on such a word alone
+    assert await street.tasks(ana.who) == ["payment_unclear"]
+
+
 async def test_news_may_be_of_nothing_of_ours_and_a_bank_may_not_answer(street: Street) -> None:
     ana = await at_the_page(street)
     await ana.taps()

@@ -1,0 +1,233 @@
+"""Payments by billing request: made, its bank chosen, its page made, asked for, taken back.
+
+Only the first step makes something that money could move by, and GoCardless tells when it is
+repeated under its key: so a step whose answer is lost is taken once more. Pages may be made twice;
+a request is paid once.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from typing import Any, TypeVar
+from uuid import uuid4
+
+import structlog
+
+from app.domain.errors import Declined, OutcomeUnknown, ProviderError
+from app.domain.ids import Secret, derive_key
+from app.ports import (
+    Bank,
+    CancelResult,
+    PaymentBegun,
+    PaymentHandle,
+    PaymentNow,
+    PaymentOrder,
+    PayStatus,
+    Wire,
+)
+from connectors._stated import page_address
+from connectors.gocardless_pay.desk import AlreadyMade, Desk, declined, is_id
+from connectors.gocardless_pay.settings import NAME, Institution, Settings
+from connectors.gocardless_pay.words import FULFILLED, payment_now, request_now
+
+R = TypeVar("R")
+
+REQUESTS, FLOWS, PAYMENTS = "billing_requests", "billing_request_flows", "payments"
+_SCHEMES = {
+    ("EUR", False): "sepa_credit_transfer",
+    ("EUR", True): "sepa_instant_credit_transfer",
+    ("GBP", False): "faster_payments",
+    ("GBP", True): "faster_payments",
+}
+_LONGEST_DESCRIPTION = 100
+
+log = structlog.get_logger(NAME)
+
+
+class Payments:
+    """`PaymentPort` and `FindingPort` over billing requests. A handle's `ref` is the request."""
+
+    def __init__(self, settings: Settings, wire: Wire) -> None:
+        """Raises Misconfigured when the token, the creditor or the banks are missing."""
+        self._banks = settings.institutions()
+        self._creditor = settings.creditor()
+        self._confirmed_is_settled = settings.confirmed_is_settled
+        self._desk = Desk(settings, wire)
+
+    def banks(self) -> tuple[Bank, ...]:
+        """The banks of the operator's list."""
+        return tuple(
+            Bank(
+                id=one.id,
+                name=one.name,
+                country=one.country,
+                time_zone=one.time_zone,
+                needs_payer_name=True,
+                instant_payments=one.instant_payments,
+            )
+            for one in self._banks.values()
+        )
+
+    async def create_payment(self, order: PaymentOrder) -> PaymentBegun:
+        """Make the request and give GoCardless's page where the payer authorises it."""
+        operation = "create_payment"
+        bank = self._bank(order.bank_id, operation)
+        content = self._content(order, operation)
+        request_id = await _twice(lambda: self._made(operation, content, str(order.key)))
+        if bank.institution:
+            await _twice(lambda: self._chosen(operation, request_id, bank, order))
+        page = await self._page(operation, request_id, order)
+        handle = PaymentHandle(bank.id, Secret(request_id), order.instant)
+        return PaymentBegun(handle, page, PaymentNow(PayStatus.OPEN, "pending"))
+
+    async def find_payment(self, order: PaymentOrder) -> PaymentHandle:
+        """The request that this order has made. One that never arrived is made now, without a page,
+        so that nobody can pay it.
+        """
+        operation = "find_payment"
+        bank = self._bank(order.bank_id, operation)
+        content = self._content(order, operation)
+        request_id = await self._made(operation, content, str(order.key))
+        return PaymentHandle(bank.id, Secret(request_id), order.instant)
+
+    async def payment_now(self, handle: PaymentHandle) -> PaymentNow:
+        """The request's status, and behind a fulfilled one its payment's."""
+        operation = "payment_now"
+        self._bank(handle.bank_id, operation)
+        request_id = _segment(handle, operation)
+        request = await self._desk.read(operation, f"/{REQUESTS}/{request_id}", REQUESTS)
+        links = request.get("links")
+        payment_id = links.get("payment_request_payment") if isinstance(links, dict) else None
+        if request.get("status") != FULFILLED or not is_id(payment_id):
+            return request_now(request)
+        payment = await self._desk.read(operation, f"/{PAYMENTS}/{payment_id}", PAYMENTS)
+        settled = self._confirmed_is_settled
+        return payment_now(payment, str(payment_id), confirmed_is_settled=settled)
+
+    async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
+        """Take the request back with all its pages, and believe its own status alone."""
+        operation = "cancel_payment"
+        self._bank(handle.bank_id, operation)
+        request_id = _segment(handle, operation)
+        path = f"/{REQUESTS}/{request_id}/actions/cancel"
+        key = str(derive_key(request_id, "cancel"))
+        refused: ProviderError | None = None
+        try:
+            await self._desk.act(operation, path, REQUESTS, {}, key)
+        except AlreadyMade:
+            log.info("cancelled_before")
+        except Declined as no:
+            refused = no
+        try:
+            now = await self.payment_now(handle)
+        except ProviderError as error:
+            raise OutcomeUnknown(error.detail, connector=NAME, operation=operation) from None
+        if now.status in (PayStatus.CANCELLED, PayStatus.REJECTED):
+            return CancelResult.CANCELLED
+        if now.status is not PayStatus.OPEN:
+            return CancelResult.TOO_LATE
+        raise refused or OutcomeUnknown("it is still open", connector=NAME, operation=operation)
+
+    # ------------------------------------------------------------ the steps of an order
+
+    async def _made(self, operation: str, content: dict[str, Any], key: str) -> str:
+        """The id of the request that this key makes, or has made."""
+        try:
+            made = await self._desk.make(operation, f"/{REQUESTS}", REQUESTS, content, key)
+        except AlreadyMade as before:
+            return before.resource_id
+        if not is_id(made.get("id")):
+            where = {"connector": NAME, "operation": operation, "reference": key}
+            raise OutcomeUnknown("the answer names no request", **where)
+        return str(made["id"])
+
+    async def _chosen(
+        self, operation: str, request_id: str, bank: Institution, order: PaymentOrder
+    ) -> None:
+        path = f"/{REQUESTS}/{request_id}/actions/select_institution"
+        content = {"country_code": bank.country, "institution": bank.institution}
+        key = str(derive_key(order.key, "institution"))
+        try:
+            await self._desk.act(operation, path, REQUESTS, content, key)
+        except AlreadyMade:
+            log.info("chosen_before")
+
+    async def _page(self, operation: str, request_id: str, order: PaymentOrder) -> str:
+        content: dict[str, Any] = {
+            "redirect_uri": order.return_url,
+            "exit_uri": order.refused_url,
+            "prefilled_customer": prefilled(order),
+            "links": {"billing_request": request_id},
+        }
+
+        async def make() -> dict[str, Any]:
+            # A key of its own each time: a page that nobody has seen leads nowhere.
+            try:
+                return await self._desk.make(operation, f"/{FLOWS}", FLOWS, content, str(uuid4()))
+            except AlreadyMade:
+                raise OutcomeUnknown("its page was made before", **where) from None
+
+        where = {"connector": NAME, "operation": operation, "reference": str(order.key)}
+        page = (await _twice(make)).get("authorisation_url")
+        safe = page_address(page) if isinstance(page, str) else None
+        if safe is None:
+            raise OutcomeUnknown("there is no page to go to", **where)
+        return safe
+
+    def _content(self, order: PaymentOrder, operation: str) -> dict[str, Any]:
+        """The request of an order. Declined for what must not be asked for."""
+        scheme = _SCHEMES.get((order.amount.currency, order.instant))
+        if scheme is None or order.amount.minor <= 0:
+            raise declined("only positive amounts of EUR or GBP are paid", "AMOUNT", operation)
+        if order.creditor_iban != self._creditor:
+            raise declined("GoCardless pays out to another account", "CREDITOR", operation)
+        description = order.remittance.strip() or order.end_to_end_ref
+        return {
+            "payment_request": {
+                "amount": order.amount.minor,
+                "currency": order.amount.currency,
+                "description": description[:_LONGEST_DESCRIPTION],
+                "scheme": scheme,
+                "metadata": {"reference": order.end_to_end_ref},
+            },
+            "purpose_code": "loan",
+            "metadata": {"reference": order.end_to_end_ref},
+        }
+
+    def _bank(self, bank_id: str, operation: str) -> Institution:
+        found = self._banks.get(bank_id)
+        if found is None:
+            raise declined("the bank is not in the list of banks", "BANK_NOT_LISTED", operation)
+        return found
+
+
+async def _twice(step: Callable[[], Awaitable[R]]) -> R:
+    """Take a step that can be repeated once more when its answer is lost.
+
+    Whatever the second one says, the first may have been taken: unless it says yes it is unknown.
+    """
+    try:
+        return await step()
+    except OutcomeUnknown as lost:
+        try:
+            return await step()
+        except ProviderError as error:
+            detail = f"{lost.detail}; again: {error.detail}"
+            where = {"connector": lost.connector, "operation": lost.operation}
+            raise OutcomeUnknown(detail, reference=lost.reference, **where) from None
+
+
+def prefilled(order: PaymentOrder) -> dict[str, str]:
+    """What the page need not ask the payer for. The first word of his name is his given name."""
+    given, _, family = order.payer_name.strip().partition(" ")
+    known = {"given_name": given, "family_name": family.strip()}
+    if order.payer_email is not None:
+        known["email"] = order.payer_email.reveal()
+    return {name: value[:100] for name, value in known.items() if value}
+
+
+def _segment(handle: PaymentHandle, operation: str) -> str:
+    ref = handle.ref.reveal()
+    if not is_id(ref):
+        raise declined("the id cannot be asked for", "NO_SUCH_ID", operation)
+    return ref

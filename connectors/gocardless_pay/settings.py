@@ -1,0 +1,106 @@
+"""Settings of the connector, and the operator's list of banks."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from urllib.parse import urlsplit
+
+from pydantic import Field, SecretStr, field_validator
+from pydantic_settings import SettingsConfigDict
+
+from app.domain.errors import Misconfigured
+from app.domain.ids import Iban
+from connectors._bank_list import ListedBank, read_bank_list
+from connectors._http import is_loopback_host
+from connectors._settings import ProviderSettings, safe_address
+from connectors._stated import iban_of
+
+NAME = "gocardless_pay"
+
+
+class Institution(ListedBank):
+    """One `[[bank]]` of the file. Without `institution` the borrower chooses it at GoCardless."""
+
+    institution: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,100}$")
+    instant_payments: bool = False
+
+
+class Settings(ProviderSettings):
+    """Payments through GoCardless. Live use needs a contract with the vendor."""
+
+    model_config = SettingsConfigDict(
+        env_prefix="SALDO_GOCARDLESS_PAY_", frozen=True, extra="ignore"
+    )
+
+    access_token: SecretStr = Field(
+        default=SecretStr(""),
+        description="Access token of your organisation, with rights to read and write.",
+    )
+    creditor_iban: str = Field(
+        default="",
+        description="IBAN that GoCardless pays out to. Orders for another creditor are refused: "
+        "their money would come to this one.",
+    )
+    banks: Path | None = Field(
+        default=None,
+        description="TOML file of the banks that borrowers may pay from, one [[bank]] each. "
+        "connectors/gocardless_pay/banks.example.toml explains every field.",
+    )
+    confirmed_is_settled: bool = Field(
+        default=False,
+        description="A payment counts as paid once GoCardless has collected it (`confirmed`). Else "
+        "only once it is paid out to you, some days later.",
+    )
+    webhook_secret: SecretStr = Field(
+        default=SecretStr(""),
+        description="Secret of your webhook endpoint. Without it GoCardless's calls are refused, "
+        "and payments are asked for in a rhythm.",
+    )
+    base_url: str = Field(
+        default="https://api.gocardless.com",
+        description="Address of the API; the vendor's own sandbox is "
+        "https://api-sandbox.gocardless.com.",
+    )
+    timeout_seconds: float = Field(
+        default=6.0,
+        gt=1,
+        le=9,
+        description="Real seconds GoCardless may take for one answer. An order is up to six of "
+        "them and has to end within 30 seconds.",
+    )
+
+    @field_validator("banks", mode="before")
+    @classmethod
+    def _empty_is_none(cls, value: object) -> object:
+        return None if value == "" else value
+
+    @field_validator("base_url")
+    @classmethod
+    def _safe_address(cls, value: str) -> str:
+        return safe_address(value)
+
+    def institutions(self) -> dict[str, Institution]:
+        """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""
+        if not self.access_token.get_secret_value():
+            raise Misconfigured(
+                "SALDO_GOCARDLESS_PAY_ACCESS_TOKEN", "is not set", "Make one in the dashboard."
+            )
+        return read_bank_list(self.banks, Institution, "SALDO_GOCARDLESS_PAY_BANKS")
+
+    def creditor(self) -> Iban:
+        """Whom GoCardless pays. Raises Misconfigured, never with a piece of the IBAN."""
+        found = iban_of(self.creditor_iban)
+        if found is None:
+            raise Misconfigured(
+                "SALDO_GOCARDLESS_PAY_CREDITOR_IBAN",
+                "is not an IBAN",
+                "Give that of the account GoCardless pays out to.",
+            )
+        return found
+
+    def live_addresses(self) -> tuple[str, ...]:
+        """GoCardless, once there is a token, unless the address is a sandbox on this machine."""
+        if not self.access_token.get_secret_value():
+            return ()
+        here = is_loopback_host(urlsplit(self.base_url).hostname or "")
+        return () if here else (self.base_url,)

@@ -1,0 +1,177 @@
+"""A provider dies in the middle of an order, over the wire: one payment of it, in a known state."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field, replace
+from pathlib import Path
+from typing import Any
+from urllib.parse import parse_qsl, urlsplit
+
+import httpx
+import pytest
+
+import connectors
+from app.boundary import guard
+from app.ports import Wire
+from connectors._http import client
+from sandbox import psu
+from sandbox.app import create
+from sandbox.bank_list import as_gocardless_pay_toml, as_truelayer_toml
+from sandbox.faces.gc_wire import ACCESS_TOKEN
+from sandbox.faces.gc_wire import ROOT as GOCARDLESS
+from sandbox.faces.tl_signature import KEY_ID, customer_key
+from sandbox.faces.tl_wire import API, AUTH, CLIENT_ID, CLIENT_SECRET
+from sandbox.world import World
+from tests.connectors.rigs import ORIGIN, SMALL
+from tests.flows.at_the_page import AtThePage, at_the_page
+from tests.flows.street import Street
+
+pytestmark = pytest.mark.anyio
+
+
+@dataclass
+class Mortal(httpx.AsyncBaseTransport):
+    """A provider that dies at one point of its exchanges and answers nobody until it is back.
+
+    Each exchange has two: before it was taken, and after it was carried out. Those about tokens,
+    which are kept, do not count.
+    """
+
+    world: World
+    at: int = 0
+    passed: int = 0
+    dead: bool = False
+    alive: httpx.AsyncBaseTransport = field(init=False)
+
+    def __post_init__(self) -> None:
+        self.comes_back()
+
+    def comes_back(self) -> None:
+        """A new process on what the old one had kept."""
+        self.alive = httpx.ASGITransport(create(self.world))
+        self.dies_at(0)
+
+    def dies_at(self, point: int) -> None:
+        """At the so many-th point from now on; 0: never."""
+        self.dead, self.at, self.passed = False, point, 0
+
+    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
+        self._point(request)
+        answer = await self.alive.handle_async_request(request)
+        await answer.aread()
+        self._point(request)
+        return answer
+
+    def _point(self, request: httpx.Request) -> None:
+        if self.dead:
+            raise httpx.ConnectError("nobody is there", request=request)
+        self.passed += not request.url.path.endswith("/connect/token")
+        if self.passed == self.at:
+            self.dead = True
+            raise httpx.ReadError("it died", request=request)
+
+
+@dataclass
+class Outside:
+    """The street's bank, reached through a real connector and its wire."""
+
+    street: Street
+    provider: Mortal
+    page_of: Callable[[str], str]
+
+    async def at_bank(self, page: str) -> str:
+        """The page of the bank behind the provider's page."""
+        if self.page_of(page):
+            return self.page_of(page)
+        sent_on = await client(transport=self.provider).get(page)
+        return f"{ORIGIN}{sent_on.headers['location']}"
+
+
+def _truelayer_page(page: str) -> str:
+    said = dict(parse_qsl(urlsplit(page).fragment))
+    return f"{ORIGIN}/banks/luz/online/payments/{said['payment_id']}"
+
+
+def outside(street: Street, folder: Path, name: str) -> Outside:
+    """Let the street's people pay through this connector, from a bank of the sandbox."""
+    key, banks = folder / "key.pem", folder / "banks.toml"
+    key.write_bytes(customer_key())
+    listed = as_gocardless_pay_toml() if name == "gocardless_pay" else as_truelayer_toml()
+    banks.write_text(listed.replace('id = "luz"', 'id = "caja"'), encoding="utf-8")
+    possible: dict[str, dict[str, Any]] = {
+        "gocardless_pay": {
+            "access_token": ACCESS_TOKEN,
+            "creditor_iban": "ES7921000813610123456789",
+            "base_url": f"{ORIGIN}{GOCARDLESS}",
+        },
+        "truelayer": {
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "auth_url": f"{ORIGIN}{AUTH}",
+            "api_url": f"{ORIGIN}{API}",
+            "key_id": KEY_ID,
+            "signing_key": key,
+        },
+    }
+    world = World(now=lambda: street.now)
+    provider = Mortal(world)
+    connector = connectors.discover()[name]
+    assert connector.payments is not None
+    settings = connector.settings.model_validate({**possible[name], "banks": banks})
+    clock = lambda: street.now  # noqa: E731
+    port = connector.payments(settings, Wire(client(SMALL, transport=provider), clock, clock))
+    street.house = replace(street.house, payments={"berlin_group": guard(port, name)})
+    page = _truelayer_page if name == "truelayer" else lambda _: ""
+    return Outside(street, provider, page)
+
+
+@pytest.mark.parametrize(("name", "points"), [("gocardless_pay", 6), ("truelayer", 2)])
+async def test_one_payment_wherever_the_provider_dies(
+    street: Street, tmp_path: Path, name: str, points: int
+) -> None:
+    await street.without_webhooks()
+    out = outside(street, tmp_path, name)
+    world, deaths = out.provider.world, 0
+    while True:
+        ana = await at_the_page(street)
+        payer = world.add_person(bank_id="luz", opening_minor=100_000)
+        out.provider.dies_at(deaths + 1)
+        await ana.taps()
+        struck = out.provider.dead
+        await _tries_again(ana)  # it hangs, and he taps again at once
+        assert ana.pages == [] or not struck
+        out.provider.comes_back()
+        await street.minutes_pass(2, 2, 10)
+        if struck:
+            deaths += 1
+            await ana.taps()
+        for page in dict.fromkeys(ana.pages):
+            psu.pay(world, await out.at_bank(page), payer)
+        await street.minutes_pass(2, 60 * 24, 60 * 24)
+        states = await ana.payments()
+        assert states.count("settled") == 1, f"death at point {deaths}: {states}"
+        assert set(states) <= {"settled", "abandoned"}
+        assert await street.due(ana.who) == 0
+        assert await street.tasks(ana.who) == []
+        paid = [one for one in world.payments.all() if one.person_id == payer.id]
+        assert len(paid) == 1
+        if not struck:
+            break
+    assert deaths == points
+    # What was given up is known at the provider: nothing of it can be paid any more.
+    abandoned = "SELECT count(*) FROM payments WHERE state = 'abandoned'"
+    assert await street.value(abandoned) >= deaths - 1
+    unknown = "SELECT count(*) FROM payments WHERE state = 'abandoned' AND handle_enc IS NULL"
+    assert await street.value(unknown) == 0
+    waits = "SELECT count(*) FROM outbox WHERE kind = 'cancel_payment' AND state <> 'done'"
+    assert await street.value(waits) == 0
+    unpaid = [one for one in world.payments.all() if one.authorised_at is None]
+    assert all(one.cancelled_at is not None for one in unpaid)
+    assert world.ledger()["wrong"] == []
+
+
+async def _tries_again(ana: AtThePage) -> None:
+    before = len(ana.pages)
+    await ana.taps()
+    del ana.pages[before + 1 :]
