@@ -40,6 +40,10 @@ def status(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
     if counts["stages"]:
         rows = ((_stage(name), cases) for name, cases in counts["stages"].items())
         print_table(("Stage of the strategy", "Cases"), rows)
+    if counts["not_answering"]:
+        shown = ("connector", "bank_id", "service", "since")
+        down = ([one[name] or "" for name in shown] for one in counts["not_answering"])
+        print_table(("Does not answer", "Bank", "Service", "Since"), down)
 
 
 def _stage(name: str) -> str:
@@ -48,6 +52,7 @@ def _stage(name: str) -> str:
 
 async def count_all(parts: Parts) -> dict[str, Any]:
     """The counts of `saldo status --json`, all lenders together."""
+    from app.reports.health import down_now
     from app.reports.status import stages_of, status_of
     from app.store.invariants import broken
 
@@ -55,4 +60,10 @@ async def count_all(parts: Parts) -> dict[str, Any]:
         counts = await status_of(unit, parts.clock.now())
         stages = await stages_of(unit)
         found = await broken(unit, parts.clock.now())
-    return {**asdict(counts), "stages": stages, "invariants_broken": len(found)}
+        down = await down_now(unit)
+    return {
+        **asdict(counts),
+        "stages": stages,
+        "invariants_broken": len(found),
+        "not_answering": down,
+    }

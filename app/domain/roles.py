@@ -68,6 +68,8 @@ class Act(StrEnum):
     SEE_AGENCIES = "see_agencies"
     WRITE_AGENCY = "write_agency"
     RECALL_CASE = "recall_case"
+    SEE_HEALTH = "see_health"
+    SET_MAINTENANCE = "set_maintenance"
 
 
 _PEOPLE = frozenset(Role) - {Role.INTEGRATION}
@@ -149,6 +151,9 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.WRITE_AGENCY: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     # Taking a case back only gives back control: one person is enough.
     Act.RECALL_CASE: _LEADS,
+    Act.SEE_HEALTH: _LEADS | {Role.APPROVER, Role.AUDITOR, Role.ADMIN},
+    # Puts reads off and warns on the payment page; it stops no payment.
+    Act.SET_MAINTENANCE: _LEADS | {Role.ADMIN},
     Act.MANAGE_USERS: frozenset({Role.ADMIN}),
     Act.OWN_ACCOUNT: _PEOPLE,
 }

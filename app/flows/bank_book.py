@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Final
@@ -9,9 +10,10 @@ from uuid import UUID
 
 from app.domain.maintenance import Span, resting
 from app.flows.house import House
-from app.ports import Bank
+from app.ports import AggregationPort, Bank, PaymentPort
 from app.store.health import BankKey
-from app.store.maintenance import Rests
+from app.store.maintenance import Rests, rests_to_come
+from app.store.unit import Unit
 
 # What is assumed of a bank that the operator has taken off the list: only its hours still matter.
 _UNLISTED: Final = Bank(id="", name="", country="")
@@ -31,16 +33,51 @@ class BankBook:
         """Can this bank be reached with the present settings?"""
         return (connector, bank_id) in self._banks
 
+    def reachable(self) -> Collection[BankKey]:
+        """All of them."""
+        return self._banks.keys()
+
 
 def bank_book(house: House) -> BankBook:
-    """All banks of all connectors that are set up; no network."""
-    return BankBook(
-        {
-            (name, bank.id): bank
-            for name, port in house.aggregations.items()
-            for bank in port.banks()
-        }
-    )
+    """All banks that balances are read from, of all connectors that are set up; no network."""
+    return BankBook(_listed(house.aggregations))
+
+
+def every_bank(house: House) -> BankBook:
+    """The same, with the banks that only payments go through."""
+    return BankBook({**_listed(house.payments), **_listed(house.aggregations)})
+
+
+def _listed(
+    ports: Mapping[str, AggregationPort] | Mapping[str, PaymentPort],
+) -> dict[BankKey, Bank]:
+    return {(name, bank.id): bank for name, port in ports.items() for bank in port.banks()}
+
+
+@dataclass(frozen=True, slots=True)
+class RestBook:
+    """The maintenance of all banks as one lender knows it."""
+
+    _banks: BankBook
+    _rests: Rests
+    _lender_id: UUID
+    _now: datetime
+
+    def of(self, connector: str, bank_id: str) -> tuple[Span, ...]:
+        """What is not over; empty for a bank that answers as far as anybody announced."""
+        bank = self._banks.of(connector, bank_id)
+        return rests_of_bank(bank, connector, self._rests, self._lender_id, self._now)
+
+    def through(self, connector: str) -> Iterator[tuple[str, tuple[Span, ...]]]:
+        """The banks of one connector with something announced, by id."""
+        for name, bank_id in self._banks.reachable():
+            if name == connector and (spans := self.of(name, bank_id)):
+                yield bank_id, spans
+
+
+async def rest_book(unit: Unit, house: House, lender_id: UUID, now: datetime) -> RestBook:
+    """Read what the unit's lender has noted, beside the profiles of the banks."""
+    return RestBook(every_bank(house), await rests_to_come(unit, now), lender_id, now)
 
 
 def rests_of_bank(

@@ -3,17 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 from uuid import UUID
 
 from sqlalchemy import Row, select
 
+from app.domain.breaker import Service
 from app.domain.consent import ConsentState, Purpose, RequestState
 from app.domain.ids import LenderId
 from app.domain.message import Channel
 from app.domain.open_hours import zone_of
+from app.flows.banks_away import banks_away
 from app.flows.house import House
 from app.store.brakes import emails_stopped, opted_out
 from app.store.consents import find_request, find_returned, of_borrower
@@ -60,7 +62,8 @@ class ConsentPage:
 
     `state` says `expired` as soon as the link's time is over. `until` is the last day the
     reading may reach if he agrees today. `choices` are his latest, empty before the first.
-    `emails_stopped` is None for somebody without an e-mail address.
+    `emails_stopped` is None for somebody without an e-mail address. `time_zone` is the lender's.
+    `away` are the banks that do not answer now (`banks_away`).
     """
 
     lender: LenderSeen
@@ -77,13 +80,20 @@ class ConsentPage:
     reading_stopped: bool
     messages_stopped: bool
     emails_stopped: bool | None
+    time_zone: str
+    away: Mapping[str, datetime | None] = field(default_factory=dict)
 
 
 async def open_consent(house: House, now: datetime, token: str) -> ConsentPage:
     """The page of `/c/{token}`. Raises `NotFound`."""
     found = await find_request(house.store, token)
     async with house.store.unit(found.lender_id) as unit:
-        return await _page(unit, now, found.request_id)
+        page = await _page(unit, now, found.request_id)
+        connector = house.settings.aggregation_connector
+        away = await banks_away(
+            unit, house, connector, found.lender_id, now, services=(Service.BALANCES,)
+        )
+        return replace(page, away=away)
 
 
 async def open_return(house: House, now: datetime, return_token: str) -> ConsentPage:
@@ -135,6 +145,7 @@ async def _page(
         reading_stopped=not await of_borrower(unit, row.borrower_id, live),
         messages_stopped=bool(await opted_out(unit, (row.borrower_id,), Channel.SMS)),
         emails_stopped=await emails_stopped(unit, row.borrower_id),
+        time_zone=row.time_zone,
     )
 
 

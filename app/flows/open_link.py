@@ -6,7 +6,8 @@ is due at all.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from collections.abc import Mapping
+from dataclasses import dataclass, field, replace
 from datetime import date, datetime
 from enum import StrEnum
 from typing import Any
@@ -21,6 +22,7 @@ from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.payment import PaymentState
 from app.domain.task import TaskState
+from app.flows.banks_away import banks_away
 from app.flows.borrower_says import SAID_AS, Says
 from app.flows.cancel_payment import still_wanted
 from app.flows.check_person import TRIES
@@ -93,8 +95,9 @@ class LinkView:
     `asks_birth_date` and `asks_document` say which answers the lender has given us to compare.
     `dues` and `totals` (one per currency) are filled only after the check, and so is `coming`,
     where nothing is due. `payment` is the amount of the payment that has begun, `refused` that the
-    last one came to nothing. `bank_id` is his own bank, `banks` all he can pay from. `said` is what
-    he told us before and nobody has dealt with yet. `in_peace`: a hold keeps us from asking for any
+    last one came to nothing. `bank_id` is his own bank, `banks` all he can pay from, `away`
+    those that do not answer now (`banks_away`). `said` is what he told us before and nobody has
+    dealt with yet. `in_peace`: a hold keeps us from asking for any
     of it, and him from nothing. `expires_at` is business time.
     `emails_stopped` is None for somebody without an e-mail address.
     """
@@ -117,6 +120,7 @@ class LinkView:
     refused: bool = False
     bank_id: str | None = None
     banks: tuple[Bank, ...] = ()
+    away: Mapping[str, datetime | None] = field(default_factory=dict)
     said: tuple[Says, ...] = ()
     in_peace: bool = False
 
@@ -241,9 +245,19 @@ async def _after_the_check(
         refused=last is PaymentState.REJECTED,
         bank_id=await bank_seen(unit, connector, link.signal_id),
         banks=await payable_banks(unit, house, link),
+        away=_away(await banks_away(unit, house, connector, link.lender_id, now), page, live),
         said=await _waits_for_a_person(unit, link.borrower_id),
         in_peace=await _in_peace(unit, now, link.borrower_id, lines),
     )
+
+
+def _away(
+    away: Mapping[str, datetime | None], page: LinkPage, live: Row[Any] | None
+) -> Mapping[str, datetime | None]:
+    """With the bank that has just made nothing of his tap, whomever else it answers."""
+    if page is not LinkPage.PAY or live is None:
+        return away
+    return {live.bank_id: None, **away}
 
 
 async def _coming(unit: Unit, borrower_id: UUID) -> tuple[ComingLine, ...]:
@@ -286,6 +300,9 @@ async def _standing(unit: Unit, now: datetime, live: Row[Any]) -> tuple[LinkPage
             if await still_wanted(unit, now, live):
                 return LinkPage.TO_BANK, open_redirect(unit, live)
             return LinkPage.PREPARING, ""
+        case PaymentState.REQUESTED if live.claimed_at is not None:
+            # His bank was asked and made nothing: he may try again, or choose another one.
+            return LinkPage.PAY, ""
         case PaymentState.REQUESTED | PaymentState.CREATING:
             return LinkPage.PREPARING, ""
         case _:

@@ -41,7 +41,7 @@ from app.store.dues import Due, dues_of
 from app.store.keys import new_id, new_token
 from app.store.links import find_link, load_link, session_holds, works
 from app.store.locks import lock_borrower
-from app.store.payments import RETURN_HASH, live_payment, look_soon, open_redirect
+from app.store.payments import RETURN_HASH, amount_of, live_payment, look_soon, open_redirect
 from app.store.tables import accounts, funds_signals, lenders, payment_cases, payments
 from app.store.unit import Unit
 
@@ -125,7 +125,7 @@ async def _find_or_make(
     """Everything that is decided under the lock."""
     live = await live_payment(unit, link.borrower_id)
     if live is not None:
-        standing = await _standing(unit, house, now, live)
+        standing = await _standing(unit, house, now, live, tap)
         if standing is not None:
             return standing
     if not works(link, now):
@@ -146,7 +146,7 @@ async def _find_or_make(
 
 
 async def _standing(
-    unit: Unit, house: House, now: datetime, live: Row[Any]
+    unit: Unit, house: House, now: datetime, live: Row[Any], tap: Tap
 ) -> Started | Claim | None:
     """What the payment that has begun already means for this tap; None: make a new one."""
     match PaymentState(live.state):
@@ -160,7 +160,11 @@ async def _standing(
                 return None
             return Started(PayStep.PREPARING, live.id)
         case PaymentState.REQUESTED:
-            if now - live.created_at < REQUEST_LASTS:
+            # Its bank made nothing of it: whoever chooses anew gets what he chooses.
+            anew = tap.bank_id not in (None, live.bank_id) or (
+                tap.amount not in (None, amount_of(live))
+            )
+            if now - live.created_at < REQUEST_LASTS and not anew:
                 return await claim_initiation(unit, house, now, live)
             await apply_event(unit, now, live, "cancel", actor=ROBOT)
             return None

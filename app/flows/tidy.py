@@ -14,6 +14,7 @@ from app.store.tables import (
     idempotency_keys,
     inbox,
     link_sessions,
+    provider_hours,
     sessions,
     slots,
 )
@@ -23,6 +24,8 @@ KEEP_ANSWERS = timedelta(days=7)
 KEEP_SESSIONS = timedelta(days=30)
 KEEP_WEBHOOKS = timedelta(days=30)
 KEEP_SLOTS = timedelta(days=30)
+# Business time. The page shows a day; a month is for whoever compares.
+KEEP_HOURS = timedelta(days=30)
 # Business time. As long somebody may still ask what became of a row; then the book itself knows.
 KEEP_CELLS = timedelta(days=90)
 
@@ -57,6 +60,9 @@ async def tidy(house: House, now: datetime) -> Tidied:
             )
         )
         taken = await unit.conn.execute(delete(slots).where(slots.c.taken_at < now - KEEP_SLOTS))
+        await unit.conn.execute(
+            delete(provider_hours).where(provider_hours.c.hour < now - KEEP_HOURS)
+        )
         loaded = select(bulk_files.c.id).where(bulk_files.c.ended_at < now - KEEP_CELLS)
         cells = await unit.conn.execute(
             update(bulk_rows)

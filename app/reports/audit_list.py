@@ -21,7 +21,7 @@ AUDIT_BY: Final = (audit.c.at, audit.c.id)
 # Group -> the beginnings of its acts. What is in no group is found under everything.
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "refused": ("refused",),
-    "brakes": ("halt", "let_go_on", "set_observe_only"),
+    "brakes": ("halt", "let_go_on", "set_observe_only", "set_maintenance", "lift_maintenance"),
     "limits": ("lower_floor", "set_tiers", "set_lender", "make_lender"),
     "words_and_rules": (
         "publish", "propose_strategy", "propose_template", "propose_pack", "approved_strategy",

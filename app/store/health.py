@@ -6,7 +6,7 @@ writes what a whole batch heard; only where there is trouble do others follow.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
@@ -89,6 +89,22 @@ async def down_until(
         (connector, bank_id): now + max(until - real_now, timedelta(0))
         for connector, bank_id, until in found
     }
+
+
+async def banks_down(unit: Unit, connector: str, services: Collection[Service]) -> set[str]:
+    """The banks of a connector of which one of these does not answer. Any unit may look."""
+    found = await driver.rows(
+        unit,
+        "SELECT bank_id FROM provider_health "
+        "WHERE connector = %(connector)b AND state <> %(closed)b "
+        "AND service = ANY(%(services)b::text[])",
+        {
+            "connector": connector,
+            "services": [one.value for one in services],
+            "closed": BreakerState.CLOSED.value,
+        },
+    )
+    return {bank_id for (bank_id,) in found}
 
 
 async def win_probe(unit: Unit, service: Service, key: BankKey, real_now: datetime) -> bool:

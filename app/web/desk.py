@@ -44,6 +44,7 @@ _ITEMS: Final = (
     _Item("Texts", "/templates", "text", Act.SEE_STRATEGIES),
     _Item("Contact rules", "/rules", "clock", Act.SEE_STRATEGIES),
     _Item("Experiments", "/experiments", "lift", Act.SEE_REPORTS),
+    _Item("Banks", "/health", "bank", Act.SEE_HEALTH),
     _Item("Controls", "/controls", "controls", Act.SEE_CONTROLS),
     _Item("Book files", "/book", "files", Act.SEE_BOOK_FILES),
     _Item("Would have sent", "/observe", "eye", Act.SEE_OBSERVE_REPORT),
@@ -109,6 +110,8 @@ NOTICES: Final[Mapping[str, str]] = {
     "tiers": "The amounts are changed.",
     "agency": "Written down.",
     "recalled": "The case is back. The strategy looks at it anew.",
+    "rests": "Written down. No read is planned into it, and the payment page says so.",
+    "awake": "Taken back. The bank is asked again as ever.",
     "password": "The new password is set. All other sessions are ended.",
 }
 

@@ -13,6 +13,7 @@ from app.commands.lender import slug_of
 from app.domain.errors import Conflict
 from app.settings import MasterKey, decode_key
 from app.store.embedded_setup import DatabaseUrls
+from sandbox.bank_list import as_toml
 from tests.commands.conftest import Saldo, answer, done, refusal
 
 IBAN = "ES7921000813610123456789"
@@ -133,6 +134,22 @@ def test_switches_are_thrown_and_released(saldo: Saldo) -> None:
     assert "halted" in done(saldo("lender", "halt", "sms", "--reason", "Wrong amounts."))
     assert "already" in done(saldo("lender", "halt", "sms", "--reason", "Again."))
     assert "released" in done(saldo("lender", "release", "sms", "--reason", "Mended."))
+
+
+def test_banks_rest_and_are_awake_again(saldo: Saldo, tmp_path: Path) -> None:
+    done(saldo(*SOL))
+    listed = tmp_path / "banks.toml"
+    listed.write_text(as_toml("http://127.0.0.1:1"), encoding="utf-8")
+    env = {"SALDO_BERLIN_GROUP_BANKS": str(listed), "SALDO_DEMO": "1"}
+    when = ("--from", "2126-12-05T20:00", "--until", "2126-12-06T10:00", "--reason", "their mail")
+    done(saldo("bank", "rest", "berlin_group/luz", *when, env=env))
+    (kept,) = answer(saldo("bank", "rests", "--json", env=env))
+    assert kept["starts_at"] == "2126-12-05T19:00:00+00:00", "Madrid's own time"
+    assert "reached" in refusal(saldo("bank", "rest", "berlin_group/nobody", *when, env=env))
+    done(saldo("bank", "awake", kept["id"], env=env))
+    assert answer(saldo("bank", "rests", "--json", env=env)) == []
+    assert "no such" in refusal(saldo("bank", "awake", kept["id"], env=env))
+    assert answer(saldo("bank", "down", "--json", env=env)) == []
 
 
 def test_fresh_keys_are_settings(saldo: Saldo) -> None:

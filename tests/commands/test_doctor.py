@@ -234,6 +234,7 @@ def test_status_counts(saldo: Saldo) -> None:
     done(saldo(*SOL))
     counts = answer(saldo("status", "--json"))
     assert counts.pop("stages") == {}
+    assert counts.pop("not_answering") == []
     assert counts == dict.fromkeys(
         (
             "loans_open", "loans_recovered", "signals", "messages_sent", "payments_settled",

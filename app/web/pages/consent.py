@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 from urllib.parse import urlencode
+from zoneinfo import ZoneInfo
 
 from fastapi import APIRouter, Request
 from starlette.responses import Response
@@ -16,7 +17,7 @@ from app.flows.choose_consent import choose_consent
 from app.flows.finish_bank_consent import Back, finish_bank_consent
 from app.flows.open_consent import ConsentPage, ConsentSeen, open_consent, open_return
 from app.reference import formats
-from app.web.banks import bank_name
+from app.web.banks import bank_choices, bank_name
 from app.web.borrower import (
     ShownLender,
     borrower_page,
@@ -175,8 +176,13 @@ def _bank(
         trouble=trouble,
         title=words("returned.at_bank" if half_way else "bank.title"),
         text=words("returned.at_bank_text" if half_way else "bank.lead"),
-        banks=sorted(port.banks(), key=lambda bank: bank.name.casefold()),
-        chosen=page.consent.bank_id if page.consent else "",
+        choices=bank_choices(
+            port.banks(),
+            page.consent.bank_id if page.consent else None,
+            page.away,
+            words,
+            ZoneInfo(page.time_zone),
+        ),
         **_frame(site, request, f"/c/{token}", token, page),
     )
 

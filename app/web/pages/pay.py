@@ -18,6 +18,7 @@ from app.flows.check_person import Outcome, check_person
 from app.flows.open_link import LinkPage, LinkView, open_link
 from app.flows.start_payment import PayStep, Tap, start_payment
 from app.reference import formats
+from app.web.banks import bank_choices
 from app.web.borrower import (
     ShownLender,
     borrower_page,
@@ -143,8 +144,7 @@ def _owed(site: Site, request: Request, token: str, view: LinkView, trouble: str
         notice=words(note, lender=view.asker.name) if note else "",
         said=view.said,
         parts=parts,
-        banks=sorted(view.banks, key=lambda bank: bank.name.casefold()),
-        bank_id=view.bank_id,
+        choices=bank_choices(view.banks, view.bank_id, view.away, words, ZoneInfo(view.time_zone)),
         in_peace=view.in_peace,
         messages_stopped=view.messages_stopped,
         soonest=today + timedelta(days=1),
