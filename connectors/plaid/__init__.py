@@ -9,12 +9,13 @@ contract. A live read takes mostly under ten seconds, at times over thirty. Ther
 present payer: attended and unattended reads count alike.
 
 What it cannot do: payments (an open one cannot be taken back, see docs/providers/plaid.md);
-notifications; choosing the account by IBAN before the borrower is at his bank; ask for a last
+choosing the account by IBAN before the borrower is at his bank; ask for a last
 day, so that it is kept here; an IBAN of accounts in the UK.
 
 Unverified: no live account has been reached from this project. Whether Plaid wants the address of
 return registered; the code for a consent that the borrower took back (before the day named for
-its end a refused login counts as that); what is listed of a blocked account.
+its end a refused login counts as that); what is listed of a blocked account; the names in the
+token of its webhooks, which are those in common use (the daily look does not need them).
 """
 
 from __future__ import annotations
@@ -22,12 +23,14 @@ from __future__ import annotations
 from app.ports import Connector
 from connectors.plaid.aggregation import Aggregation
 from connectors.plaid.balances import parse_balances
+from connectors.plaid.hooks import Hooks
 from connectors.plaid.settings import NAME, Settings
 
 CONNECTOR = Connector(
     name=NAME,
     settings=Settings,
     aggregation=Aggregation,
+    hooks=Hooks,
     parse_balances=parse_balances,
     needs_licence=True,
 )

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import orjson
@@ -32,6 +33,7 @@ from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._stated import page_address
 from connectors.plaid.balances import answer_of
 from connectors.plaid.grants import Held, found_accounts, item_now, linked, token_in
+from connectors.plaid.hooks import CONSENT
 from connectors.plaid.refusals import GONE, account_refusal, other_refusal, read_refusal
 from connectors.plaid.settings import NAME, Institution, Settings
 
@@ -86,6 +88,7 @@ class Aggregation:
             "user": {"client_user_id": str(ask.key)},
             "products": _PRODUCTS,
             "institution_id": bank.institution_id,
+            **self._hook(ask),
             "hosted_link": {
                 "completion_redirect_uri": ask.return_url,
                 "url_lifetime_seconds": _PAGE_SECONDS,
@@ -100,6 +103,11 @@ class Aggregation:
             raise unreadable("the answer gives no page to go to", call, answer.content)
         held = Held(link=token, until=ask.valid_until)
         return ConsentBegun(Grant(bank.id, held.sealed()), page, _WAITS)
+
+    def _hook(self, ask: ConsentAsk) -> dict[str, str]:
+        """Where Plaid calls about the item: its calls name nothing of ours but their address."""
+        url = self._settings.webhook_url
+        return {"webhook": f"{url}?{urlencode({CONSENT: str(ask.key)})}"} if url else {}
 
     def renewal_due(self, grant: Grant) -> bool:
         """While the handle is a link token, what came of its page has to be asked."""

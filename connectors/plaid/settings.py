@@ -51,6 +51,12 @@ class Settings(ProviderSettings):
         default="https://production.plaid.com",
         description="Plaid's address: production.plaid.com, or sandbox.plaid.com for its sandbox.",
     )
+    webhook_url: str = Field(
+        default="",
+        description="Address Plaid calls when an item has trouble: "
+        "https://YOUR-ADDRESS/hooks/plaid (Saldo adds the consent's key). Empty: Plaid calls "
+        "nobody, and items are asked for once a day.",
+    )
     timeout_seconds: float = Field(
         default=26.0,
         gt=1,
@@ -68,6 +74,11 @@ class Settings(ProviderSettings):
     @classmethod
     def _safe_address(cls, value: str) -> str:
         return safe_address(value)
+
+    @field_validator("webhook_url")
+    @classmethod
+    def _safe_hook(cls, value: str) -> str:
+        return safe_address(value) if value else ""
 
     def institutions(self) -> dict[str, Institution]:
         """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""

@@ -7,22 +7,17 @@ is asked: an address out of a call that nobody has verified yet is never followe
 from __future__ import annotations
 
 import asyncio
-import re
-from base64 import urlsafe_b64decode
 from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
-from cryptography.hazmat.primitives.asymmetric.ec import (
-    SECP521R1,
-    EllipticCurvePublicKey,
-    EllipticCurvePublicNumbers,
-)
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from app.domain.errors import NotAllowed, ProviderError, TryLater
 from app.ports import Wire
 from connectors._exchange import Call, exchange, read_json, status_error
+from connectors._jws import ES512, key_of
 from connectors.truelayer.settings import NAME, Settings
 
 # Real time. A key that the vendor has withdrawn is believed for no longer than this.
@@ -32,7 +27,6 @@ ASKED_EVERY = timedelta(minutes=1)
 
 _MOST_KEYS = 50
 _OPERATION = "read_webhooks"
-_NUMBER = re.compile(r"[A-Za-z0-9_-]{1,88}")
 
 
 class HookKeys:
@@ -95,19 +89,7 @@ def keys_in(document: Any) -> dict[str, EllipticCurvePublicKey]:
     found: dict[str, EllipticCurvePublicKey] = {}
     for one in listed[:_MOST_KEYS] if isinstance(listed, list) else []:
         key_id = one.get("kid") if isinstance(one, dict) else None
-        if not isinstance(key_id, str) or (one.get("kty"), one.get("crv")) != ("EC", "P-521"):
-            continue
-        x, y = _number(one.get("x")), _number(one.get("y"))
-        if x is None or y is None:
-            continue
-        try:
-            found[key_id] = EllipticCurvePublicNumbers(x, y, SECP521R1()).public_key()
-        except ValueError:  # no point of the curve
-            continue
+        key = key_of(one, ES512)
+        if isinstance(key_id, str) and key is not None:
+            found[key_id] = key
     return found
-
-
-def _number(text: Any) -> int | None:
-    if not isinstance(text, str) or not _NUMBER.fullmatch(text):
-        return None
-    return int.from_bytes(urlsafe_b64decode(text + "=" * (-len(text) % 4)), "big")

@@ -7,33 +7,28 @@ among them the time, and the exact body. The vendor repeats a call that was not 
 from __future__ import annotations
 
 import re
-from base64 import urlsafe_b64decode, urlsafe_b64encode
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 from urllib.parse import urlsplit
 
-from cryptography.exceptions import InvalidSignature
-from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
-from cryptography.hazmat.primitives.hashes import SHA512
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from app.domain.errors import NotAllowed, Unreadable
 from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import try_json
 from connectors._hook_age import check_age
+from connectors._jws import ES512, base64, signed_by, unbase64
 from connectors.truelayer.hook_keys import HookKeys
 from connectors.truelayer.settings import NAME, Settings
-from connectors.truelayer.signing import HALF
 
 SIGNATURE, TIME = "tl-signature", "x-tl-webhook-timestamp"
 # It is not known whether a repetition is signed anew, so that the first time of signing may count.
 OLDEST = timedelta(hours=73)
 
 _ID = re.compile(r"[A-Za-z0-9-]{1,64}")
-_BASE64 = re.compile(r"[A-Za-z0-9_-]+")
 _LONGEST_SIGNATURE = 4000
 
 
@@ -51,7 +46,7 @@ class Hooks:
         headers = {name.lower(): value for name, value in call.headers.items()}
         sealed = Sealed.read(headers.get(SIGNATURE, ""))
         key = await self._keys.key(sealed.key_id, sealed.keys_url)
-        if not sealed.signed_by(key, "POST", urlsplit(call.url).path, headers, call.body):
+        if not sealed.made_by(key, "POST", urlsplit(call.url).path, headers, call.body):
             raise NotAllowed("The call's signature is wrong.")
         check_age(_instant(headers[TIME]), self._real_now(), OLDEST)
         return events_in(call.body)
@@ -74,7 +69,7 @@ class Sealed:
         attached, _, signature = rest.partition(".")
         if attached or len(text) > _LONGEST_SIGNATURE:
             raise NotAllowed("The call is not signed as it should be.")
-        stated = try_json(_unbase64(head))
+        stated = try_json(unbase64(head))
         if not isinstance(stated, dict):
             raise NotAllowed("The call is not signed.")
         key_id, names = stated.get("kid"), stated.get("tl_headers")
@@ -84,9 +79,9 @@ class Sealed:
         listed = tuple(names.split(","))
         if TIME not in [name.lower() for name in listed]:
             raise NotAllowed("The call's time is not signed.")
-        return cls(head, _unbase64(signature), key_id, stated.get("jku"), listed)
+        return cls(head, unbase64(signature), key_id, stated.get("jku"), listed)
 
-    def signed_by(
+    def made_by(
         self,
         key: EllipticCurvePublicKey,
         method: str,
@@ -98,17 +93,14 @@ class Sealed:
 
         The path counts with and without a slash at its end.
         """
-        if len(self.signature) != 2 * HALF or any(n.lower() not in headers for n in self.names):
+        if any(name.lower() not in headers for name in self.names):
             return False
-        r, s = (
-            int.from_bytes(half, "big") for half in (self.signature[:HALF], self.signature[HALF:])
-        )
-        der = encode_dss_signature(r, s)
         lines = "".join(f"{name}: {headers[name.lower()]}\n" for name in self.names)
         bare = path.rstrip("/")
+        payloads = (f"{method} {one}\n{lines}".encode() + body for one in (bare, f"{bare}/"))
         return any(
-            _verifies(key, der, self.head, f"{method} {one}\n{lines}".encode() + body)
-            for one in (bare, f"{bare}/")
+            signed_by(key, ES512, self.signature, self.head.encode() + b"." + base64(payload))
+            for payload in payloads
         )
 
 
@@ -124,22 +116,6 @@ def events_in(body: bytes) -> tuple[InboundEvent, ...]:
     if not isinstance(payment_id, str) or not _ID.fullmatch(payment_id):
         return ()
     return (InboundEvent(event_id, InboundKind.PAYMENT, payment_ref=Secret(payment_id)),)
-
-
-def _verifies(key: EllipticCurvePublicKey, der: bytes, head: str, payload: bytes) -> bool:
-    signed = head.encode() + b"." + urlsafe_b64encode(payload).rstrip(b"=")
-    try:
-        key.verify(der, signed, ECDSA(SHA512()))
-    except InvalidSignature:
-        return False
-    return True
-
-
-def _unbase64(text: str) -> bytes:
-    """Raises NotAllowed for what is none."""
-    if not _BASE64.fullmatch(text) or len(text) % 4 == 1:
-        raise NotAllowed("The call is not signed.")
-    return urlsafe_b64decode(text + "=" * (-len(text) % 4))
 
 
 def _instant(text: str) -> datetime:

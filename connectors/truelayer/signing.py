@@ -5,7 +5,6 @@ What is signed: method and path, the headers that the signature names, and the e
 
 from __future__ import annotations
 
-from base64 import urlsafe_b64encode
 from pathlib import Path
 
 import orjson
@@ -20,9 +19,10 @@ from cryptography.hazmat.primitives.hashes import SHA512
 from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.domain.errors import Misconfigured
+from connectors._jws import base64
 
 KEY_HEADER = "Idempotency-Key"
-HALF = 66  # bytes of one number of a signature on P-521
+_HALF = 66  # bytes of one number of a signature on P-521
 
 
 class Signer:
@@ -51,12 +51,12 @@ class Signer:
             "tl_version": "2",
             "tl_headers": KEY_HEADER,
         }
-        sealed = _base64(orjson.dumps(head))
+        sealed = base64(orjson.dumps(head))
         payload = f"{method} {path}\n{KEY_HEADER}: {key}\n".encode() + body
-        der = self._key.sign(sealed + b"." + _base64(payload), ECDSA(SHA512()))
+        der = self._key.sign(sealed + b"." + base64(payload), ECDSA(SHA512()))
         r, s = decode_dss_signature(der)
-        signature = r.to_bytes(HALF, "big") + s.to_bytes(HALF, "big")
-        return b"..".join((sealed, _base64(signature))).decode("ascii")
+        signature = r.to_bytes(_HALF, "big") + s.to_bytes(_HALF, "big")
+        return b"..".join((sealed, base64(signature))).decode("ascii")
 
 
 def load_key(path: Path | None) -> EllipticCurvePrivateKey:
@@ -75,7 +75,3 @@ def load_key(path: Path | None) -> EllipticCurvePrivateKey:
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP521R1):
         raise Misconfigured(setting, f"{path} is not a key on P-521", "Make one for ES512.")
     return key
-
-
-def _base64(raw: bytes) -> bytes:
-    return urlsafe_b64encode(raw).rstrip(b"=")

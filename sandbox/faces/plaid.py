@@ -22,6 +22,7 @@ from sandbox.banks import BANKS, BY_ID, LimitWord
 from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, modes_of, slowed
 from sandbox.faces.bg_requests import origin_of
+from sandbox.faces.plaid_news import public_key
 from sandbox.faces.plaid_wire import Handler, No, error_json, guarded, iso, said, translated, words
 from sandbox.faces.wire import LostResponse
 from sandbox.modes import BankMode, Mode
@@ -40,6 +41,7 @@ class Item:
     link_token: str
     created_at: datetime
     redirect: str = ""
+    webhook: str = ""
     visited: bool = False
     exchanged: bool = False
     removed: bool = False
@@ -75,6 +77,7 @@ class Plaid:
             ("/item/remove", self._remove),
             ("/auth/get", self._auth),
             ("/accounts/balance/get", self._balances),
+            ("/webhook_verification_key/get", _hook_key),
         )
         return [
             *(Route(ROOT + path, guarded(do), methods=["POST"]) for path, do in table),
@@ -107,7 +110,8 @@ class Plaid:
             request_key=str(whose),
             now=now,
         )
-        made = Item(consent.id, bank.id, f"link-sandbox-{uuid4()}", now, redirect)
+        webhook = str(content.get("webhook") or "")
+        made = Item(consent.id, bank.id, f"link-sandbox-{uuid4()}", now, redirect, webhook)
         self._keep(made)
         if self._world.town.take_bank(bank.id, BankMode.CONSENT_ANSWER_LOST):
             return LostResponse()
@@ -294,3 +298,10 @@ class Plaid:
         if item.removed:
             raise No(400, "ITEM_ERROR", "ITEM_NOT_FOUND")
         return item
+
+
+async def _hook_key(content: dict[str, Any], _: Request) -> Response:
+    found = public_key(content.get("key_id"))
+    if found is None:
+        raise No(400, "INVALID_INPUT", "INVALID_WEBHOOK_VERIFICATION_KEY_ID")
+    return said(key=found)

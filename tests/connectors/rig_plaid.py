@@ -27,6 +27,7 @@ class PlaidRig(BankRig):
     asks_bank_for_status = False
     lists_at_bank = False
     given_back = ConsentEnd.UNKNOWN_AT_BANK
+    webhook_url = "https://saldo.example/hooks/plaid"
 
     def banks_as_toml(self) -> str:
         return as_plaid_toml()
@@ -38,6 +39,7 @@ class PlaidRig(BankRig):
             "secret": SECRET,
             "client_name": "Préstamos Sol",
             "base_url": f"{ORIGIN}{ROOT}",
+            "webhook_url": self.webhook_url,
         }
 
     def asked_of_banks(self) -> int:
