@@ -7,6 +7,7 @@ connector asks about a bank; a connector adds fields of its own.
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from datetime import time
 from pathlib import Path
 from typing import Any, TypeVar
@@ -14,7 +15,7 @@ from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, field_validator
 
-from app.domain.errors import Invalid, Misconfigured
+from app.domain.errors import Declined, Invalid, Misconfigured
 from app.domain.maintenance import WeeklyHours
 from app.ports import Bank
 
@@ -75,6 +76,21 @@ class ListedBank(BaseModel):
 
 
 B = TypeVar("B", bound=ListedBank)
+
+
+R = TypeVar("R")
+
+
+def listed(found: Mapping[str, R], bank_id: str, connector: str, operation: str) -> R:
+    """What the list has of a bank by our own name for it. Declined when it is not on it."""
+    if bank_id in found:
+        return found[bank_id]
+    raise Declined(
+        "the bank is not in the list of banks",
+        reason="BANK_NOT_LISTED",
+        connector=connector,
+        operation=operation,
+    )
 
 
 def read_bank_list(path: Path | None, model: type[B], setting: str) -> dict[str, B]:

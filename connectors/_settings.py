@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
+from app.domain.errors import Misconfigured
 from connectors._http import HttpSetup, is_loopback_host
 from connectors._tls import CertifiedKey, Fault, Grade, faults_of
 
@@ -110,10 +111,30 @@ class ProviderSettings(ConnectorSettings):
         "for the whole answer.",
     )
 
-    @field_validator("client_cert", "client_key", "ca_file", mode="before")
+    @field_validator("*", mode="before")
     @classmethod
-    def _empty_is_no_file(cls, value: object) -> object:
-        return None if value == "" else value
+    def _empty_means_none(cls, value: object, info: ValidationInfo) -> object:
+        """An empty variable of the environment is none, where there may be none."""
+        return None if value == "" and cls._default_of(info) is None else value
+
+    @field_validator(
+        "base_url",
+        "auth_url",
+        "api_url",
+        "link_url",
+        "hosted_url",
+        "webhook_url",
+        check_fields=False,
+    )
+    @classmethod
+    def _addresses_are_safe(cls, value: str, info: ValidationInfo) -> str:
+        """Empty only where there is no address that everybody has."""
+        return value if value == cls._default_of(info) == "" else safe_address(value)
+
+    @classmethod
+    def _default_of(cls, info: ValidationInfo) -> object:
+        field = cls.model_fields.get(info.field_name or "")
+        return "" if field is None else field.default
 
     @field_validator("proxy")
     @classmethod
@@ -142,6 +163,23 @@ class ProviderSettings(ConnectorSettings):
         """The addresses that calls go to."""
         found = (getattr(self, name, "") for name in ("base_url", "auth_url", "api_url"))
         return tuple(address for address in found if address)
+
+    def named(self) -> bool:
+        """Is an account at the provider named, so that calls would go out?"""
+        return True
+
+    def live_addresses(self) -> tuple[str, ...]:
+        """Where calls go, once an account is named, unless it is a sandbox on this machine."""
+        found = self.addresses() if self.named() else ()
+        return tuple(one for one in found if not is_loopback_host(urlsplit(one).hostname or ""))
+
+    def need(self, mend: str, *names: str) -> None:
+        """Raises Misconfigured for the first of these settings that is empty."""
+        for name in names:
+            value = getattr(self, name)
+            if not (value.get_secret_value() if isinstance(value, SecretStr) else value):
+                setting = f"{self.setting_prefix()}{name}".upper()
+                raise Misconfigured(setting, "is not set", mend)
 
     def ways_out(self) -> Iterator[WayOut]:
         """One way for all calls."""

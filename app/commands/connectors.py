@@ -27,20 +27,19 @@ app = typer.Typer(help="Providers: what each can do, and how its answers are rea
 LARGEST_FILE = 20 * 1024 * 1024
 _DEEPEST_WRAPPING = 3
 
-_SLOTS = ("aggregation", "payments", "messages", "emails", "hooks", "lender_hooks")
-
 
 @app.command("list")
 def list_connectors() -> None:
     """Every connector and what it can do."""
     import connectors
+    from app.commands.ways_out import SLOTS
 
     print_table(
         ("connector", "can do", "needs a licence"),
         (
             (
                 one.name,
-                ", ".join(slot for slot in _SLOTS if getattr(one, slot) is not None),
+                ", ".join(slot for slot in SLOTS if getattr(one, slot) is not None),
                 "yes" if one.needs_licence else "no",
             )
             for one in sorted(connectors.discover().values(), key=lambda one: one.name)

@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from app.ports import Connector
     from app.settings import Settings
 
-_SLOTS = ("aggregation", "payments", "messages", "emails", "lender_hooks")
+SLOTS = ("aggregation", "payments", "messages", "emails", "hooks", "lender_hooks")
 
 
 def certificates(check: str, name: str, settings: BaseModel) -> Iterator[Finding]:
@@ -58,7 +58,7 @@ def look(connector: Connector, settings: Settings) -> list[Finding]:
     found = [*_given(own), *certificates("certificates", connector.name, own)]
     wire = Wire(http=httpx.AsyncClient(), now=now, real_now=now)
     used = _used(connector.name, settings)
-    for slot in _SLOTS:
+    for slot in SLOTS:
         build = getattr(connector, slot)
         if build is None:
             continue
@@ -66,7 +66,9 @@ def look(connector: Connector, settings: Settings) -> list[Finding]:
             build(own, wire)
             found.append(ok(slot, "is set up"))
         except Misconfigured as error:
-            tell = wrong if slot in used or not used else note
+            # Nobody has to be called; where nobody is, Saldo asks in a rhythm.
+            needed = slot != "hooks" and (slot in used or not used)
+            tell = wrong if needed else note
             found.append(tell(slot, f"{error.setting}: {error.problem}", error.mend))
     return found
 

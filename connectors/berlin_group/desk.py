@@ -14,6 +14,7 @@ import structlog
 from app.domain.errors import Declined, Misconfigured, TryLater
 from app.domain.ids import derive_key
 from app.ports import Bank, Presence, Wire
+from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, mask_text, read_json, unreadable
 from connectors._presence import address_of
 from connectors._settings import WayOut, closed_ways
@@ -77,14 +78,7 @@ class Desk:
 
         TryLater when our own certificate for it has run out: nobody else's fault, and mended soon.
         """
-        route = self._routes.get(bank_id)
-        if route is None:
-            raise Declined(
-                "the bank is not in the list of banks",
-                reason="BANK_NOT_LISTED",
-                connector=NAME,
-                operation=operation,
-            )
+        route = listed(self._routes, bank_id, NAME, operation)
         closed = self._closed.get(bank_id)
         if closed is not None:
             raise TryLater(

@@ -127,15 +127,7 @@ class BankRoute:
     @classmethod
     def of(cls, profile: BankProfile) -> BankRoute:
         """Derive everything from the profile."""
-        bank = Bank(
-            id=profile.id,
-            name=profile.name,
-            country=profile.country,
-            time_zone=profile.time_zone,
-            booking_from=profile.booking_from,
-            booking_until=profile.booking_until,
-            maintenance=profile.weekly_rests,
-            limits_excluded=profile.limits_excluded,
+        bank = profile.bank(
             needs_debtor_iban=profile.needs_debtor_iban,
             instant_payments=profile.instant_payments,
         )
@@ -192,11 +184,6 @@ class Settings(ProviderSettings):
     timeout_seconds: float = Field(
         default=25.0, gt=1, le=28, description="Real seconds a bank may take for one answer."
     )
-
-    @field_validator("banks", "seal_cert", "seal_key", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
 
     def seal(self) -> CertifiedKey | None:
         """What messages are signed with where the bank's entry names nothing else."""

@@ -10,7 +10,7 @@ from typing import Any
 import httpx
 import orjson
 
-from app.domain.errors import ConsentEnd, ConsentGone, Declined, TryLater, Unreadable
+from app.domain.errors import ConsentEnd, ConsentGone, TryLater, Unreadable
 from app.domain.ids import Secret
 from app.ports import (
     BalanceAnswer,
@@ -24,6 +24,7 @@ from app.ports import (
     Presence,
     Wire,
 )
+from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._presence import address_of
 from connectors._stated import page_address
@@ -215,15 +216,7 @@ class Aggregation:
         raise refusals.other_refusal(answer, call, self._now())
 
     def _route(self, bank_id: str, operation: str) -> BankRoute:
-        route = self._routes.get(bank_id)
-        if route is None:
-            raise Declined(
-                "the bank is not in the list of banks",
-                reason="BANK_NOT_LISTED",
-                connector=NAME,
-                operation=operation,
-            )
-        return route
+        return listed(self._routes, bank_id, NAME, operation)
 
     def _call(
         self,

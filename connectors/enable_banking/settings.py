@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from app.ports import Bank
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import is_loopback_host
-from connectors._settings import ProviderSettings, safe_address
+from connectors._settings import ProviderSettings
 
 NAME = "enable_banking"
 
@@ -38,16 +36,7 @@ class BankRoute:
     @classmethod
     def of(cls, profile: BankProfile) -> BankRoute:
         """Derive everything from the profile."""
-        bank = Bank(
-            id=profile.id,
-            name=profile.name,
-            country=profile.country,
-            time_zone=profile.time_zone,
-            booking_from=profile.booking_from,
-            booking_until=profile.booking_until,
-            maintenance=profile.weekly_rests,
-            limits_excluded=profile.limits_excluded,
-        )
+        bank = profile.bank()
         return cls(profile, bank, ZoneInfo(profile.time_zone))
 
 
@@ -80,20 +69,9 @@ class Settings(ProviderSettings):
         default=25.0, gt=1, le=28, description="Real seconds the vendor may take for one answer."
     )
 
-    @field_validator("private_key", "banks", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("base_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value)
-
-    def live_addresses(self) -> tuple[str, ...]:
-        """The vendor, once a list of banks is given, unless it is a sandbox on this machine."""
-        local = is_loopback_host(urlsplit(self.base_url).hostname or "")
-        return () if self.banks is None or local else (self.base_url,)
+    def named(self) -> bool:
+        """Once a list of banks is given."""
+        return self.banks is not None
 
 
 def load_banks(path: Path | None) -> Mapping[str, BankRoute]:

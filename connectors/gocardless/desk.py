@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from typing import Any
-from urllib.parse import urlsplit
 
 import httpx
 import orjson
@@ -12,8 +11,9 @@ import structlog
 
 from app.domain.errors import Declined, TryLater
 from app.ports import Bank, Wire
+from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, mask_text
-from connectors._http import is_loopback_host
+from connectors._stated import page_address
 from connectors.gocardless.refusals import token_refused
 from connectors.gocardless.settings import NAME, Institution, Settings
 from connectors.gocardless.tokens import REFUSED_WAIT, Tokens
@@ -39,15 +39,7 @@ class Desk:
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the list; no network."""
         return tuple(
-            Bank(
-                id=one.id,
-                name=one.name,
-                country=one.country,
-                time_zone=one.time_zone,
-                booking_from=one.booking_from,
-                booking_until=one.booking_until,
-                maintenance=one.weekly_rests,
-                limits_excluded=one.limits_excluded,
+            one.bank(
                 attended_reads_count=True,
             )
             for one in self._institutions.values()
@@ -55,10 +47,7 @@ class Desk:
 
     def institution(self, bank_id: str, operation: str) -> Institution:
         """The bank by our own name for it. Declined when it is no longer on the list."""
-        found = self._institutions.get(bank_id)
-        if found is None:
-            raise declined("the bank is not in the list of banks", "BANK_NOT_LISTED", operation)
-        return found
+        return listed(self._institutions, bank_id, NAME, operation)
 
     async def ask(
         self,
@@ -119,14 +108,7 @@ def safe_page(value: Any) -> str | None:
     """An address a browser may be sent to, or None: https, or this machine's sandbox."""
     if not isinstance(value, str) or not _LINK.fullmatch(value):
         return None
-    try:
-        parts = urlsplit(value)
-        host = parts.hostname or ""
-        parts.port  # noqa: B018 - a port that is no number shows only when asked for
-    except ValueError:
-        return None
-    safe = parts.scheme == "https" or (parts.scheme == "http" and is_loopback_host(host))
-    return value if safe and host and "@" not in parts.netloc else None
+    return page_address(value)
 
 
 def declined(detail: str, reason: str, operation: str) -> Declined:

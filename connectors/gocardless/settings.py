@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from app.domain.errors import Misconfigured
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import is_loopback_host
-from connectors._settings import ProviderSettings, safe_address
+from connectors._settings import ProviderSettings
 
 NAME = "gocardless"
 
@@ -57,28 +54,11 @@ class Settings(ProviderSettings):
         default=25.0, gt=1, le=28, description="Real seconds it may take for one answer."
     )
 
-    @field_validator("banks", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("base_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value)
-
     def institutions(self) -> dict[str, Institution]:
         """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""
-        for name, value in (
-            ("SECRET_ID", self.secret_id),
-            ("SECRET_KEY", self.secret_key.get_secret_value()),
-        ):
-            if not value:
-                setting = f"SALDO_GOCARDLESS_{name}"
-                raise Misconfigured(setting, "is not set", "Copy it from the portal.")
+        self.need("Copy it from the portal.", "secret_id", "secret_key")
         return read_bank_list(self.banks, Institution, "SALDO_GOCARDLESS_BANKS")
 
-    def live_addresses(self) -> tuple[str, ...]:
-        """GoCardless itself, unless the address is a sandbox on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        return () if not self.secret_id or is_loopback_host(host) else (self.base_url,)
+    def named(self) -> bool:
+        """Once there is a client."""
+        return bool(self.secret_id)

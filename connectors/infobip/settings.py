@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import Misconfigured
 from connectors._hook_keys import SHORTEST_KEY
-from connectors._http import is_loopback_host
-from connectors._settings import ProviderSettings, safe_address
+from connectors._settings import ProviderSettings
 
 
 class Settings(ProviderSettings):
@@ -38,16 +35,6 @@ class Settings(ProviderSettings):
     timeout_seconds: float = Field(
         default=20.0, gt=1, le=28, description="Real seconds Infobip may take for one answer."
     )
-
-    @field_validator("base_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value) if value else value
-
-    def live_addresses(self) -> tuple[str, ...]:
-        """Infobip itself, unless the address is a sandbox on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        return (self.base_url,) if host and not is_loopback_host(host) else ()
 
     def check(self) -> None:
         """Raises Misconfigured for the first thing that is missing."""

@@ -12,7 +12,6 @@ from app.domain.errors import (
     ConsentDoubtful,
     ConsentEnd,
     ConsentGone,
-    Declined,
     ProviderError,
     TryLater,
 )
@@ -29,6 +28,7 @@ from app.ports import (
     Presence,
     Wire,
 )
+from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._stated import page_address
 from connectors.plaid.balances import answer_of
@@ -58,15 +58,7 @@ class Aggregation:
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the operator's list."""
         return tuple(
-            Bank(
-                id=one.id,
-                name=one.name,
-                country=one.country,
-                time_zone=one.time_zone,
-                booking_from=one.booking_from,
-                booking_until=one.booking_until,
-                maintenance=one.weekly_rests,
-                limits_excluded=one.limits_excluded,
+            one.bank(
                 attended_reads_count=True,
             )
             for one in self._institutions.values()
@@ -249,15 +241,7 @@ class Aggregation:
     # ------------------------------------------------------------ parts
 
     def _bank(self, bank_id: str, operation: str) -> Institution:
-        found = self._institutions.get(bank_id)
-        if found is None:
-            raise Declined(
-                "the bank is not in the list of banks",
-                reason="BANK_NOT_LISTED",
-                connector=NAME,
-                operation=operation,
-            )
-        return found
+        return listed(self._institutions, bank_id, NAME, operation)
 
     def _access(self, grant: Grant, operation: str) -> str:
         access = Held.of(grant.token).access

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from app.domain.errors import Misconfigured
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import is_loopback_host
-from connectors._settings import ProviderSettings, safe_address
+from connectors._settings import ProviderSettings
 
 NAME = "plaid"
 
@@ -65,33 +62,11 @@ class Settings(ProviderSettings):
         "mostly under 10, at times over 30.",
     )
 
-    @field_validator("banks", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("base_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value)
-
-    @field_validator("webhook_url")
-    @classmethod
-    def _safe_hook(cls, value: str) -> str:
-        return safe_address(value) if value else ""
-
     def institutions(self) -> dict[str, Institution]:
         """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""
-        for name, value in (
-            ("CLIENT_ID", self.client_id),
-            ("SECRET", self.secret.get_secret_value()),
-            ("CLIENT_NAME", self.client_name),
-        ):
-            if not value:
-                raise Misconfigured(f"SALDO_PLAID_{name}", "is not set", "See Plaid's dashboard.")
+        self.need("See Plaid's dashboard.", "client_id", "secret", "client_name")
         return read_bank_list(self.banks, Institution, "SALDO_PLAID_BANKS")
 
-    def live_addresses(self) -> tuple[str, ...]:
-        """Plaid itself, once there is a client, unless it is a sandbox on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        return () if not self.client_id or is_loopback_host(host) else (self.base_url,)
+    def named(self) -> bool:
+        """Once there is a client."""
+        return bool(self.client_id)

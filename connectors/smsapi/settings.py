@@ -2,15 +2,12 @@
 
 from __future__ import annotations
 
-from urllib.parse import urlsplit
-
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import Misconfigured
 from connectors._hook_keys import SHORTEST_KEY
-from connectors._http import is_loopback_host
-from connectors._settings import ProviderSettings, safe_address
+from connectors._settings import ProviderSettings
 
 LONGEST_SENDER = 11
 
@@ -71,21 +68,14 @@ class Settings(ProviderSettings):
         default=20.0, gt=1, le=28, description="Real seconds SMSAPI may take for one answer."
     )
 
-    @field_validator("base_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value)
-
     @property
     def reply_fields(self) -> tuple[str, str, str]:
         """Names of an incoming text's id, number and words."""
         return (self.reply_id_field, self.reply_from_field, self.reply_text_field)
 
-    def live_addresses(self) -> tuple[str, ...]:
-        """SMSAPI itself, unless the address is a sandbox on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        configured = bool(self.token.get_secret_value())
-        return (self.base_url,) if configured and not is_loopback_host(host) else ()
+    def named(self) -> bool:
+        """Once there is a client."""
+        return bool(self.token.get_secret_value())
 
     def check(self) -> None:
         """Raises Misconfigured for the first thing that is missing."""

@@ -10,6 +10,7 @@ import orjson
 
 from app.domain.errors import Declined, TryLater
 from app.ports import Bank, Wire
+from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors.tink.refusals import other_refusal
 from connectors.tink.settings import NAME, Provider, Settings
@@ -31,15 +32,7 @@ class Desk:
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the list; no network."""
         return tuple(
-            Bank(
-                id=one.id,
-                name=one.name,
-                country=one.country,
-                time_zone=one.time_zone,
-                booking_from=one.booking_from,
-                booking_until=one.booking_until,
-                maintenance=one.weekly_rests,
-                limits_excluded=one.limits_excluded,
+            one.bank(
                 attended_reads_count=True,
             )
             for one in self._providers.values()
@@ -47,10 +40,7 @@ class Desk:
 
     def provider(self, bank_id: str, operation: str) -> Provider:
         """The bank by our own name for it. Declined when it is no longer on the list."""
-        found = self._providers.get(bank_id)
-        if found is None:
-            raise declined("the bank is not in the list of banks", "BANK_NOT_LISTED", operation)
-        return found
+        return listed(self._providers, bank_id, NAME, operation)
 
     async def made(
         self,

@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from app.domain.errors import Misconfigured
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import is_loopback_host
-from connectors._settings import ProviderSettings, safe_address
+from connectors._settings import ProviderSettings
 
 NAME = "tink"
 
@@ -69,27 +66,11 @@ class Settings(ProviderSettings):
         description="Real seconds to wait for the bank's figures once Tink was asked for them.",
     )
 
-    @field_validator("banks", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("base_url", "link_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value)
-
     def providers(self) -> dict[str, Provider]:
         """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""
-        for name, value in (
-            ("CLIENT_ID", self.client_id),
-            ("CLIENT_SECRET", self.client_secret.get_secret_value()),
-        ):
-            if not value:
-                raise Misconfigured(f"SALDO_TINK_{name}", "is not set", "Copy it from the console.")
+        self.need("Copy it from the console.", "client_id", "client_secret")
         return read_bank_list(self.banks, Provider, "SALDO_TINK_BANKS")
 
-    def live_addresses(self) -> tuple[str, ...]:
-        """Tink itself, once there is a client, unless the address is a sandbox on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        return () if not self.client_id or is_loopback_host(host) else (self.base_url,)
+    def named(self) -> bool:
+        """Once there is a client."""
+        return bool(self.client_id)

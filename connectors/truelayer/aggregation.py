@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 import httpx
 
-from app.domain.errors import ConsentEnd, ConsentGone, Declined, TryLater
+from app.domain.errors import ConsentEnd, ConsentGone, TryLater
 from app.domain.ids import Secret
 from app.ports import (
     BalanceAnswer,
@@ -22,6 +22,7 @@ from app.ports import (
     Presence,
     Wire,
 )
+from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._presence import address_of
 from connectors.truelayer.balances import answer_of
@@ -188,14 +189,7 @@ class Aggregation:
         return await exchange(self._http, call), call
 
     def _route(self, bank_id: str, operation: str) -> BankRoute:
-        route = self._routes.get(bank_id)
-        if route is None:
-            raise Declined(
-                "the bank is not in the list of banks",
-                reason="BANK_NOT_LISTED",
-                **_where(operation),
-            )
-        return route
+        return listed(self._routes, bank_id, NAME, operation)
 
 
 def _where(operation: str) -> dict[str, str]:

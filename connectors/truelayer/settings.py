@@ -12,7 +12,6 @@ from zoneinfo import ZoneInfo
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from app.domain.errors import Misconfigured
 from app.ports import Bank
 from connectors._bank_list import ListedBank, read_bank_list
 from connectors._http import is_loopback_host
@@ -45,15 +44,7 @@ class BankRoute:
     @classmethod
     def of(cls, profile: BankProfile) -> BankRoute:
         """Derive everything from the profile."""
-        bank = Bank(
-            id=profile.id,
-            name=profile.name,
-            country=profile.country,
-            time_zone=profile.time_zone,
-            booking_from=profile.booking_from,
-            booking_until=profile.booking_until,
-            maintenance=profile.weekly_rests,
-            limits_excluded=profile.limits_excluded,
+        bank = profile.bank(
             needs_payer_name=True,
             needs_debtor_iban=profile.needs_debtor_iban,
             instant_payments=profile.instant_payments,
@@ -117,16 +108,6 @@ class Settings(ProviderSettings):
         description="Real seconds the vendor may take for one answer. Some calls need two.",
     )
 
-    @field_validator("banks", "signing_key", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("auth_url", "api_url", "hosted_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value)
-
     @field_validator("webhook_keys_url")
     @classmethod
     def _known_keys(cls, value: str) -> str:
@@ -139,20 +120,10 @@ class Settings(ProviderSettings):
 
     def routes(self) -> Mapping[str, BankRoute]:
         """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""
-        for name, value in (
-            ("CLIENT_ID", self.client_id),
-            ("CLIENT_SECRET", self.client_secret.get_secret_value()),
-        ):
-            if not value:
-                raise Misconfigured(
-                    f"SALDO_TRUELAYER_{name}", "is not set", "Copy it from the Console."
-                )
+        self.need("Copy it from the Console.", "client_id", "client_secret")
         found = read_bank_list(self.banks, BankProfile, "SALDO_TRUELAYER_BANKS")
         return {bank_id: BankRoute.of(profile) for bank_id, profile in found.items()}
 
-    def live_addresses(self) -> tuple[str, ...]:
-        """The vendor, once a client is named, unless both addresses are on this machine."""
-        if not self.client_id:
-            return ()
-        hosts = (self.auth_url, self.api_url)
-        return tuple(one for one in hosts if not is_loopback_host(urlsplit(one).hostname or ""))
+    def named(self) -> bool:
+        """Once there is a client."""
+        return bool(self.client_id)

@@ -7,11 +7,11 @@ import re
 from collections.abc import Mapping
 from datetime import timedelta
 from typing import Any
-from urllib.parse import urlencode, urlsplit
+from urllib.parse import urlencode
 
 import httpx
 import structlog
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import (
@@ -41,7 +41,6 @@ from connectors._exchange import (
     try_json,
     unreadable,
 )
-from connectors._http import is_loopback_host
 from connectors._settings import ProviderSettings
 from connectors.twilio.hooks import Signer, event_of, verified_form
 
@@ -115,22 +114,9 @@ class Settings(ProviderSettings):
         default=20.0, gt=1, le=28, description="Real seconds Twilio may take for one answer."
     )
 
-    @field_validator("base_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        parts = urlsplit(value)
-        loopback = is_loopback_host(parts.hostname or "")
-        if not parts.hostname or not (
-            parts.scheme == "https" or (parts.scheme == "http" and loopback)
-        ):
-            message = "must begin with https:// (http only for a sandbox on this machine)"
-            raise ValueError(message)
-        return value.rstrip("/")
-
-    def live_addresses(self) -> tuple[str, ...]:
-        """Twilio itself, unless the address is a sandbox on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        return () if not self.account_sid or is_loopback_host(host) else (self.base_url,)
+    def named(self) -> bool:
+        """Once there is a client."""
+        return bool(self.account_sid)
 
     def check(self) -> None:
         """Raises Misconfigured for the first thing that is missing."""

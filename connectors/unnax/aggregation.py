@@ -14,7 +14,6 @@ import orjson
 from app.domain.errors import (
     ConsentEnd,
     ConsentGone,
-    Declined,
     TryLater,
     Unreadable,
 )
@@ -31,6 +30,7 @@ from app.ports import (
     Presence,
     Wire,
 )
+from connectors._bank_list import listed
 from connectors._exchange import Call, read_json, unreadable
 from connectors._stated import page_address
 from connectors.unnax.balances import answer_of, found_accounts, reference_of, summaries
@@ -225,14 +225,7 @@ class Aggregation:
         return held
 
     def _bank(self, bank_id: str, operation: str) -> Institution:
-        found = self._institutions.get(bank_id)
-        if found is None:
-            raise Declined(
-                "the bank is not in the list of banks",
-                reason="BANK_NOT_LISTED",
-                **_where(operation),
-            )
-        return found
+        return listed(self._institutions, bank_id, NAME, operation)
 
 
 def _where(operation: str) -> dict[str, str]:

@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import Misconfigured
 from connectors._bank_list import ListedBank, read_bank_list
 from connectors._hook_keys import SHORTEST_KEY
-from connectors._http import is_loopback_host
-from connectors._settings import ProviderSettings, safe_address
+from connectors._settings import ProviderSettings
 
 NAME = "unnax"
 
@@ -69,25 +67,9 @@ class Settings(ProviderSettings):
         description="Real seconds to wait for the call that brings the figures of a read.",
     )
 
-    @field_validator("banks", "reference", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("base_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value) if value else value
-
     def check(self) -> None:
         """Raises Misconfigured for the first credential that is missing."""
-        for name, value, mend in (
-            ("BASE_URL", self.base_url, "Ask Unnax for the address of your account."),
-            ("API_ID", self.api_id, "Unnax gives it with your account."),
-            ("API_CODE", self.api_code.get_secret_value(), "Unnax gives it with your account."),
-        ):
-            if not value:
-                raise Misconfigured(f"SALDO_UNNAX_{name}", "is not set", mend)
+        self.need("Unnax gives it with your account.", "base_url", "api_id", "api_code")
         if len(self.hook_key.get_secret_value()) < SHORTEST_KEY:
             raise Misconfigured(
                 "SALDO_UNNAX_HOOK_KEY",
@@ -98,8 +80,3 @@ class Settings(ProviderSettings):
     def institutions(self) -> dict[str, Institution]:
         """The banks of the list by id. Raises Misconfigured."""
         return read_bank_list(self.banks, Institution, "SALDO_UNNAX_BANKS")
-
-    def live_addresses(self) -> tuple[str, ...]:
-        """Unnax itself, unless the address is a sandbox on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        return (self.base_url,) if host and not is_loopback_host(host) else ()

@@ -3,14 +3,12 @@
 from __future__ import annotations
 
 from typing import Literal
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import Misconfigured
-from connectors._http import is_loopback_host
-from connectors._settings import ProviderSettings, safe_address
+from connectors._settings import ProviderSettings
 
 
 class Settings(ProviderSettings):
@@ -44,15 +42,9 @@ class Settings(ProviderSettings):
         default=20.0, gt=1, le=28, description="Real seconds Vonage may take for one answer."
     )
 
-    @field_validator("base_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value)
-
-    def live_addresses(self) -> tuple[str, ...]:
-        """Vonage itself, unless the address is a sandbox on this machine."""
-        host = urlsplit(self.base_url).hostname or ""
-        return (self.base_url,) if self.api_key and not is_loopback_host(host) else ()
+    def named(self) -> bool:
+        """Once there is a client."""
+        return bool(self.api_key)
 
     def check(self) -> None:
         """Raises Misconfigured for the first thing that is missing."""
