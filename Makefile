@@ -101,6 +101,7 @@ bench: setup-dev ## Measure; figures go to benchmarks/results/latest.json
 	@$(PY) -m benchmarks.tick_cost
 	@$(PY) -m benchmarks.gate
 	@$(PY) -m benchmarks.lateness
+	@$(PY) -m benchmarks.read_plan
 
 .PHONY: check
 check: lint types layers ## Style, types and the layers of the house

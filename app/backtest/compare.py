@@ -4,7 +4,8 @@
 delay) is read off at the policy's delay, straight between two neighbouring schedules, and the
 saving is what the policy stays below it. *Delay at equal reads* and *coverage at equal reads* are
 read off at the policy's reads in the same way. Where the policy is quicker than the densest
-schedule, that one is taken; where it is slower, or sparser, than the sparsest, nothing is stated.
+schedule, or takes fewer reads than the sparsest, that one is taken, which is unkind to the policy;
+where it is slower than the sparsest, nothing is stated.
 
 The 95 % intervals draw whole accounts with replacement, since the windows of one account resemble
 each other, and work out the policy's and the curve's figures anew in each draw.
@@ -27,11 +28,14 @@ RESAMPLES = 1000
 
 @dataclass(frozen=True, slots=True)
 class Figures:
-    """Means over detected windows (reads, delay in days) and the share of windows detected."""
+    """Means over detected windows (reads, delay in days), and of all windows the shares detected
+    at all and within two hours. On histories without hours the latter says "on the day".
+    """
 
     reads: float
     coverage: float
     delay: float
+    soon: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,6 +49,7 @@ class VsFixed:
     reads_saved: float | None
     delay_change: float | None
     coverage_fixed: float | None
+    soon_fixed: float | None
 
 
 class Outcome:
@@ -57,6 +62,7 @@ class Outcome:
                 tuple(one.reads for one in phase),
                 tuple(one.detected for one in phase),
                 tuple(one.waited for one in phase),
+                tuple(one.soon for one in phase),
             )
             for phase in phases
         ]
@@ -65,13 +71,14 @@ class Outcome:
         """The mean over the phases; None where some phase saw no window at all."""
         windows = _sum(self.windows, weights)
         sums = [[_sum(column, weights) for column in phase] for phase in self._phases]
-        if not windows or any(not detected for _, detected, _ in sums):
+        if not windows or any(not detected for _, detected, _, _ in sums):
             return None
         count = len(sums)
         return Figures(
-            sum(reads / detected for reads, detected, _ in sums) / count,
-            sum(detected / windows for _, detected, _ in sums) / count,
-            sum(waited / detected / MINUTES for _, detected, waited in sums) / count,
+            sum(reads / detected for reads, detected, _, _ in sums) / count,
+            sum(detected / windows for _, detected, _, _ in sums) / count,
+            sum(waited / detected / MINUTES for _, detected, waited, _ in sums) / count,
+            sum(soon / windows for _, _, _, soon in sums) / count,
         )
 
     @cached_property
@@ -114,13 +121,17 @@ class FixedCurve:
                 points[index] = self.outcome(index).figures(weights)
             return points[index]
 
-        reads = self._off(point, mine.delay, lambda one: one.delay, lambda one: one.reads)
+        reads = self._off(
+            point, mine.delay, lambda one: one.delay, lambda one: one.reads, beyond=False
+        )
         delay = self._off(point, -mine.reads, lambda one: -one.reads, lambda one: one.delay)
         covers = self._off(point, -mine.reads, lambda one: -one.reads, lambda one: one.coverage)
+        soon = self._off(point, -mine.reads, lambda one: -one.reads, lambda one: one.soon)
         return VsFixed(
             None if reads is None else 1 - mine.reads / reads,
             None if delay is None else mine.delay - delay,
             covers,
+            soon,
         )
 
     def _off(
@@ -129,14 +140,18 @@ class FixedCurve:
         at: float,
         across: Callable[[Figures], float],
         up: Callable[[Figures], float],
+        *,
+        beyond: bool = True,
     ) -> float | None:
         """The curve's `up` where its `across`, which grows along it, is `at`."""
         low, high = 0, len(self) - 1
         first, last = point(low), point(high)
         if first is not None and at <= across(first):
             return up(first)
-        if last is None or first is None or at > across(last):
+        if last is None or first is None:
             return None
+        if at > across(last):
+            return up(last) if beyond else None
         while high - low > 1:
             middle = (low + high) // 2
             found = point(middle)

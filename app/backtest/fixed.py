@@ -16,15 +16,20 @@ from app.domain.errors import Invalid
 
 _EVERY = re.compile(r"every:(\d{1,3})([dh])\Z", re.ASCII)
 _HOUR = 60
+SOON = 2 * _HOUR
 
 
 @dataclass(frozen=True, slots=True)
 class Tally:
-    """What reading one account came to. `waited` is the sum of all delays in minutes."""
+    """What reading one account came to.
+
+    `waited` is the sum of all delays in minutes, `soon` how many were of `SOON` minutes at most.
+    """
 
     reads: int = 0
     detected: int = 0
     waited: int = 0
+    soon: int = 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,7 +80,7 @@ def curve(unit: int) -> tuple[Every, ...]:
 
 def tally(track: Track, step: int, phase: int) -> Tally:
     """One account under one phase."""
-    reads = detected = waited = 0
+    reads = detected = waited = soon = 0
     following = track.begins + phase
     for window in track.windows:
         if window.counted:
@@ -87,8 +92,9 @@ def tally(track: Track, step: int, phase: int) -> Tally:
             reads += 1
             detected += 1
             waited += following - window.start
+            soon += following - window.start <= SOON
         following += _steps(following, window.end, step) * step
-    return Tally(reads + _steps(following, track.ends, step), detected, waited)
+    return Tally(reads + _steps(following, track.ends, step), detected, waited, soon)
 
 
 def _steps(following: int, until: int, step: int) -> int:

@@ -16,7 +16,7 @@ from typing import Protocol
 from uuid import UUID, uuid5
 
 from app.backtest.files import MINUTES, Entry
-from app.backtest.fixed import Tally
+from app.backtest.fixed import SOON, Tally
 from app.backtest.windows import Track
 from app.domain.balance import Spendable
 from app.domain.detector import CaseDue, DetectorState, FundsPolicy, FundsSignal, Reading, detect
@@ -30,9 +30,9 @@ _NAMES = UUID("5f3c9f0e-6a3e-5c58-9f1d-2f6b0f0e7a11")
 class Known:
     """All that a policy may know of an account when counting begins, at minute `begins`.
 
-    `daily` are the closing balances of the history days, in minor units. `entries` are the rows
-    of these days, empty unless transactions are visible. `threshold_minor` is the balance that is
-    waited for.
+    `daily` are the closing balances of the history days, in minor units. `entries` are their rows:
+    with `transactions`, and on histories with hours, whose balances tell as much. `threshold_minor`
+    is the balance that is waited for.
     """
 
     account_id: UUID
@@ -42,6 +42,7 @@ class Known:
     threshold_minor: int
     daily: tuple[int, ...]
     entries: tuple[Entry, ...]
+    transactions: bool
 
 
 class Policy(Protocol):
@@ -64,7 +65,8 @@ def known_of(track: Track, *, transactions: bool) -> Known:
     daily = tuple(
         track.balance_at(day * MINUTES + MINUTES - 1) for day in range(track.begins // MINUTES)
     )
-    shown = track.history.entries[: _until(track, track.begins - 1)] if transactions else ()
+    told = transactions or track.history.timed
+    shown = track.history.entries[: _until(track, track.begins - 1)] if told else ()
     return Known(
         account_uuid(track.history.account_id),
         track.history.begins_on,
@@ -73,6 +75,7 @@ def known_of(track: Track, *, transactions: bool) -> Known:
         track.due_minor + track.floor_minor,
         daily,
         shown,
+        transactions,
     )
 
 
@@ -87,14 +90,14 @@ def replay(track: Track, factory: Factory, *, currency: str, transactions: bool)
     judge = _Judge(track, currency)
     windows = iter(track.windows)
     window = next(windows, None)
-    reads = detected = waited = 0
+    reads = detected = waited = soon = 0
     minute, shown = track.begins, _until(track, track.begins - 1)
     if window is not None and not window.counted:
         minute, window = window.end, next(windows, None)
     while True:
         at = policy.next_read(minute)
         if at is None or at >= track.ends:
-            return Tally(reads, detected, waited)
+            return Tally(reads, detected, waited, soon)
         if at < minute:
             raise ValueError("a policy planned a read in the past")
         # On histories without hours the whole day is one moment.
@@ -110,6 +113,7 @@ def replay(track: Track, factory: Factory, *, currency: str, transactions: bool)
         if judge.money_is_there(moment, balance) and window is not None:
             detected += 1
             waited += moment - window.start
+            soon += moment - window.start <= SOON
             minute = window.end
 
 

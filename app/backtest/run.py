@@ -20,6 +20,7 @@ from app.backtest.compare import (
 )
 from app.backtest.files import History
 from app.backtest.fixed import Every, Tally
+from app.backtest.learned import USUAL, Learned, LearnedSettings
 from app.backtest.policies import Oracle, Payday
 from app.backtest.replay import Factory, replay
 from app.backtest.windows import Threshold, Track, track_of
@@ -28,7 +29,7 @@ from app.domain.errors import Invalid
 # An account with fewer days than this says too little about any policy.
 SHORTEST = 150
 VISIBLE = ("balances", "transactions")
-POLICIES = ("payday", "oracle", "daily", "every:Nd", "every:Nh")
+POLICIES = ("learned", "payday", "oracle", "daily", "every:Nd", "every:Nh")
 _CHUNK = 50
 
 Progress = Callable[[str, int, int], None]
@@ -47,6 +48,7 @@ class Request:
     resamples: int = RESAMPLES
     seed: int = 1
     processes: int = 1
+    learned: LearnedSettings = USUAL
 
 
 @dataclass(frozen=True, slots=True)
@@ -66,6 +68,7 @@ class Result:
     seen_minor: int
     missed_minor: int
     curve: tuple[tuple[str, Figures], ...]
+    timed: bool
 
 
 def run(
@@ -110,6 +113,7 @@ def run(
         seen_minor=seen,
         missed_minor=sum(track.due_minor * track.counted for track in tracks) - seen,
         curve=tuple((name, point) for name, point in points if point is not None),
+        timed=tracks[0].history.timed,
     )
 
 
@@ -156,7 +160,7 @@ def _replay_some(request: Request, tracks: Sequence[Track]) -> list[Tally]:
     return [
         replay(
             track,
-            _factory(request.policy, track),
+            _factory(request, track),
             currency=request.currency,
             transactions=request.transactions,
         )
@@ -164,11 +168,13 @@ def _replay_some(request: Request, tracks: Sequence[Track]) -> list[Tally]:
     ]
 
 
-def _factory(policy: str, track: Track) -> Factory:
+def _factory(request: Request, track: Track) -> Factory:
     """How the policy for one account is made; only the oracle is handed the future."""
-    if policy == "oracle":
+    if request.policy == "oracle":
         oracle = Oracle.of(track)
         return lambda _known: oracle
+    if request.policy == "learned":
+        return lambda known: Learned(known, request.learned)
     return Payday
 
 
@@ -193,6 +199,7 @@ def as_json(result: Result) -> dict[str, Any]:
         "coverage_ci95": ends("coverage"),
         "delay_days": short(result.figures.delay),
         "delay_days_ci95": ends("delay"),
+        "seen_within_two_hours": short(result.figures.soon) if result.timed else None,
         "seen_minor": result.seen_minor,
         "missed_minor": result.missed_minor,
         "currency": result.request.currency,
@@ -204,5 +211,8 @@ def as_json(result: Result) -> dict[str, Any]:
             "delay_change_at_equal_reads": short(result.versus.delay_change),
             "delay_ci95": ends("delay_change"),
             "coverage_fixed_at_equal_reads": short(result.versus.coverage_fixed),
+            "seen_within_two_hours_fixed_at_equal_reads": (
+                short(result.versus.soon_fixed) if result.timed else None
+            ),
         },
     }

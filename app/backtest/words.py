@@ -16,6 +16,18 @@ def rows(result: Result) -> list[tuple[str, str, str]]:
         whole, rest = divmod(minor, 10**digits)
         return f"{whole:,}" + (f".{rest:0{digits}d}" if digits else "")
 
+    hours = [
+        (
+            "Windows seen within two hours",
+            f"{figures.soon:.1%}",
+            _span(between["soon"], "{:.1%}"),
+        ),
+        (
+            "The same with even spacing, at equal reads",
+            _maybe(versus.soon_fixed, "{:.1%}"),
+            _span(between["soon_fixed"], "{:.1%}"),
+        ),
+    ]
     return [
         ("Accounts judged", f"{result.accounts:,}", ""),
         ("Accounts left out (too short, or no threshold above zero)", f"{result.left_out:,}", ""),
@@ -46,6 +58,7 @@ def rows(result: Result) -> list[tuple[str, str, str]]:
             _maybe(versus.coverage_fixed, "{:.1%}"),
             _span(between["coverage_fixed"], "{:.1%}"),
         ),
+        *(hours if result.timed else ()),
         (f"Due in windows seen, {result.request.currency}", money(result.seen_minor), ""),
         (f"Due in windows missed, {result.request.currency}", money(result.missed_minor), ""),
     ]

@@ -10,6 +10,7 @@ import typer
 
 from app.commands.at_work import AsJson, as_json, print_table
 from app.domain.errors import Invalid
+from app.domain.learned_plan import LearnedRules
 from app.domain.money import Money, currency_digits
 
 if TYPE_CHECKING:
@@ -31,7 +32,7 @@ ThresholdText = Annotated[
     str, typer.Option("--threshold", help="q75 (of the balance), instalment*2, or an amount.")
 ]
 PolicyName = Annotated[
-    str, typer.Option("--policy", help="every:7d, every:6h, daily, payday or oracle.")
+    str, typer.Option("--policy", help="learned, every:7d, every:6h, daily, payday or oracle.")
 ]
 HistoryDays = Annotated[
     int, typer.Option(min=0, help="First days of each account that are known, and not judged.")
@@ -39,6 +40,20 @@ HistoryDays = Annotated[
 Visible = Annotated[str, typer.Option(help="What a read shows: balances or transactions.")]
 Currency = Annotated[str, typer.Option(help="ISO 4217 code of the amounts.")]
 Floor = Annotated[str, typer.Option(help="Protected amount on top of an amount or instalments.")]
+Price = Annotated[
+    float | None,
+    typer.Option(
+        "--price-days",
+        min=0,
+        max=30,
+        help="learned: days of delay that a read is worth. [default: 1; on histories with hours 0]",
+    ),
+]
+BlindDays = Annotated[int, typer.Option(min=1, help="learned: no account is unread for longer.")]
+ReadsPerDay = Annotated[int, typer.Option(min=1, max=4, help="learned: the allowance.")]
+Reserve = Annotated[
+    int, typer.Option(min=0, max=3, help="learned: reads of the allowance kept for the last look.")
+]
 ReportFile = Annotated[
     Path | None, typer.Option("--report", help="Write a page with the chart here.")
 ]
@@ -52,11 +67,15 @@ def backtest(
     transactions: Transactions,
     loans: Loans = None,
     threshold: ThresholdText = "q75",
-    policy: PolicyName = "every:7d",
+    policy: PolicyName = "learned",
     history_days: HistoryDays = 0,
     visible: Visible = "balances",
     currency: Currency = "EUR",
     floor: Floor = "0",
+    price_days: Price = None,
+    blind_days: BlindDays = 14,
+    reads_per_day: ReadsPerDay = 4,
+    reserve: Reserve = 1,
     report: ReportFile = None,
     resamples: Resamples = 1000,
     seed: Seed = 1,
@@ -68,8 +87,11 @@ def backtest(
     docs/backtest.md says what the figures mean and how they compare.
     """
     from app.backtest import files, run
+    from app.backtest.learned import LearnedSettings
     from app.backtest.windows import Threshold
 
+    if reserve >= reads_per_day:
+        raise Invalid("--reserve", "leaves no read to plan.", mend="Less than --reads-per-day.")
     if visible not in run.VISIBLE:
         raise Invalid("--visible", f"{visible!r} is none.", mend="balances or transactions.")
     currency_digits(currency)
@@ -83,6 +105,7 @@ def backtest(
         resamples=resamples,
         seed=seed,
         processes=min(processes, os.cpu_count() or 1),
+        learned=LearnedSettings(price_days, LearnedRules(blind_days, reserve), reads_per_day),
     )
     if request.threshold.instalments is not None and loans is None:
         raise Invalid("--loans", "is needed for a threshold of instalments.")

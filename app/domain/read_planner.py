@@ -56,6 +56,10 @@ class PlanReason(StrEnum):
     MAINTENANCE = "maintenance"
     BACK_OFF = "back_off"
     WINDOW_ENDS = "window_ends"
+    INCOME = "income"
+    """The learned plan: money is likely to be there by then."""
+    BLIND = "blind"
+    """The learned plan: nothing is likely, but it has been long enough."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -113,4 +113,6 @@ def test_the_page_draws_the_policy_and_the_fixed_schedules(book: Path, tmp_path:
     assert "every:25d: " in html
     assert "payday: " in html
     assert "http" not in html
-    assert "cannot be written" in refusal("--transactions", book, "--report", tmp_path)
+    assert "cannot be written" in refusal(
+        "--transactions", book, "--policy", "daily", "--resamples", 20, "--report", tmp_path
+    )

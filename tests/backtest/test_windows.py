@@ -59,9 +59,9 @@ def test_a_window_begins_after_the_history_days_and_from_below() -> None:
 def test_a_fixed_schedule_by_hand() -> None:
     track = track_of(by_day(1, 1, 1, 9, 9, 9, 1, 1, 9, 1), 5, 0, history_days=0)
     # Reads on days 0, 2 and 4 (seen, a day late), rest on 5, 6 and 8 (seen at once): five.
-    assert tally(track, 2 * MINUTES, 0) == Tally(5, 2, MINUTES)
+    assert tally(track, 2 * MINUTES, 0) == Tally(5, 2, MINUTES, 1)
     # Days 1 and 3 (seen at once), rest on 5, 7 in vain; on 9 the money has gone again.
-    assert tally(track, 2 * MINUTES, MINUTES) == Tally(4, 1, 0)
+    assert tally(track, 2 * MINUTES, MINUTES) == Tally(4, 1, 0, 1)
 
 
 def grid(first: int, step: int, _known: Known) -> Grid:

@@ -1,0 +1,139 @@
+"""What a profile of income says to people: when the next one comes, and in which rhythm."""
+
+from __future__ import annotations
+
+from bisect import bisect_left
+from dataclasses import dataclass
+from datetime import date
+from enum import StrEnum
+from itertools import accumulate
+
+from app.domain.income import DAY, TUNING, IncomeProfile, minute_of
+from app.domain.read_hours import SLOT_MINUTES, shares_of
+from app.domain.rhythm import GUESSES, RHYTHMS, Rhythm
+
+SURE = 0.9
+# An income at a phase that came less often than this is none to count on.
+_COUNTED_ON = 0.4
+# Fewer incomes than this make no rhythm.
+_FEWEST = 2
+
+
+class Recurs(StrEnum):
+    """How an income recurs, in the words of payrolls."""
+
+    WEEKLY = "weekly"
+    FORTNIGHTLY = "fortnightly"
+    SEMI_MONTHLY = "semi_monthly"
+    MONTHLY = "monthly"
+    MONTH_END = "month_end"
+    """So many working days before the end of the month."""
+    INTERVAL = "interval"
+    """So many days after the last one."""
+    IRREGULAR = "irregular"
+
+
+@dataclass(frozen=True, slots=True)
+class Stream:
+    """One income that recurs. `phase` is a day of the month (1 to 31), a weekday (0 is Monday), a
+    day of the fortnight, the working days after it in the month, or the days since the last one.
+    `kept` is how often it came of the times it could have.
+    """
+
+    recurs: Recurs
+    phase: int
+    kept: float
+
+
+@dataclass(frozen=True, slots=True)
+class NextIncome:
+    """When the next income comes. It lies between `earliest` and `latest` (minutes of local time,
+    `income.minute_of`) with a probability of `SURE`; `likely_on` is the likeliest day, with `odds`.
+    """
+
+    earliest: int
+    latest: int
+    likely_on: date
+    odds: float
+
+
+def next_income(profile: IncomeProfile, after: date) -> NextIncome | None:
+    """The next income from a day on, if none has come since the last one that was seen.
+
+    None where the profile does not look that far, or where it is more likely than not that the
+    interval ends beyond what it sees.
+    """
+    skip = (after - profile.ahead_from).days
+    ahead = profile.ahead[max(skip, 0) :]
+    quiet, on = 1.0, []
+    for hazard in ahead:
+        on.append(quiet * hazard)
+        quiet *= 1 - hazard
+    edge = (1 - SURE) / 2
+    if not on or quiet > edge:
+        return None
+    clock = shares_of(profile.half_hours, TUNING.prior_hours)
+    total = list(accumulate(day * share for day in on for share in clock))
+    first = minute_of(max(after, profile.ahead_from))
+    likely = max(range(len(on)), key=on.__getitem__)
+    return NextIncome(
+        first + _minute(total, edge),
+        first + _minute(total, 1 - edge),
+        date.fromordinal(first // DAY + 1 + likely),
+        on[likely],
+    )
+
+
+def _minute(total: list[float], odds: float) -> int:
+    """The minute by which income has come with this probability."""
+    slot = bisect_left(total, odds)
+    before = total[slot - 1] if slot else 0.0
+    part = (odds - before) / (total[slot] - before)
+    return round((slot + part) * SLOT_MINUTES)
+
+
+def streams(profile: IncomeProfile) -> tuple[Stream, ...]:
+    """The incomes that recur, likeliest rhythm first; one irregular stream where none does."""
+    shares = dict.fromkeys(RHYTHMS, 0.0)
+    for guess, weight in zip(GUESSES, profile.weights, strict=True):
+        shares[guess.rhythm] += weight
+    best = max(RHYTHMS, key=lambda rhythm: shares[rhythm])
+    place = RHYTHMS.index(best)
+    mass, seen = profile.mass[place], profile.seen[place]
+    if profile.incomes < _FEWEST or best is Rhythm.ANY_DAY:
+        return (_irregular(profile),)
+    kept = [came / visits if visits else 0.0 for came, visits in zip(mass, seen, strict=True)]
+    peaks = _peaks(kept)
+    month = best in {Rhythm.MONTH_DAY, Rhythm.DAY_BEFORE, Rhythm.DAY_AFTER}
+    if not peaks or (month and len(peaks) > 2):
+        return (_irregular(profile),)
+    recurs = _RECURS.get(best, Recurs.SEMI_MONTHLY if len(peaks) == 2 else Recurs.MONTHLY)
+    return tuple(Stream(recurs, phase + month, round(share, 3)) for phase, share in peaks)
+
+
+_RECURS = {
+    Rhythm.MONTH_END: Recurs.MONTH_END,
+    Rhythm.WEEKDAY: Recurs.WEEKLY,
+    Rhythm.FORTNIGHT: Recurs.FORTNIGHTLY,
+    Rhythm.GAP: Recurs.INTERVAL,
+}
+
+
+def _irregular(profile: IncomeProfile) -> Stream:
+    return Stream(Recurs.IRREGULAR, 0, round(min(profile.incomes / max(profile.days, 1.0), 1.0), 3))
+
+
+def _peaks(kept: list[float]) -> list[tuple[int, float]]:
+    """Phases that hold, with those beside them, enough to count on; each stretch once."""
+    found: list[tuple[int, float]] = []
+    taken = [False] * len(kept)
+    for phase in sorted(range(len(kept)), key=lambda one: -kept[one]):
+        if taken[phase] or kept[phase] <= 0:
+            continue
+        near = [one for one in range(phase - 2, phase + 3) if 0 <= one < len(kept)]
+        share = sum(kept[one] for one in near if not taken[one])
+        for one in near:
+            taken[one] = True
+        if share >= _COUNTED_ON:
+            found.append((phase, min(share, 1.0)))
+    return found

@@ -1,0 +1,251 @@
+"""The next read of an account by what is known of its income: the learned twin of `next_read`.
+
+The same question, the same brakes, the same allowance; beside it the account's profile and what
+is waited for. The plan reads on the day and at the time where a read is worth most, keeps reads in
+reserve for the last look before a payment link leaves, and is never blind for longer than a number
+of days. Accounts of one bank that want the same minute are spread over half an hour after it.
+
+Deterministic. From a stored profile one plan costs some tens of microseconds.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+from datetime import UTC, date, datetime, time, timedelta
+
+from app.domain.income import DAY, ONE_IN_DAYS, IncomeProfile
+from app.domain.maintenance import rests_until
+from app.domain.money import Money
+from app.domain.open_hours import zone_of
+from app.domain.read_choice import (
+    HORIZON_DAYS,
+    cheapest_day,
+    lifting_hazards,
+    reads_worth,
+    stay_of,
+)
+from app.domain.read_planner import (
+    UNATTENDED_PER_24H,
+    PlanQuestion,
+    PlanReason,
+    _booking_hours,
+    _brake,
+    _place_in_slot,
+    allowance,
+)
+
+SPREAD = timedelta(minutes=30)
+"""Over so much time after its own best time an account may be read, by its id."""
+
+_ONE_DAY = timedelta(days=1)
+# So long ago money may have begun to be there unseen.
+_LOOK_BACK = timedelta(days=30)
+# A time that the allowance puts off by no more than this is kept; else the next one is taken.
+_SLIP = timedelta(hours=1)
+_SEARCH_DAYS = 14
+# A read worth less than this many days of delay is not told from one for nothing.
+_CHEAPEST, _DEAREST = 0.0005, 30.0
+
+
+@dataclass(frozen=True, slots=True)
+class Awaited:
+    """What is waited for on one account.
+
+    `needed_minor` is what is due and the protected floor, in minor units of the account.
+    `balance_minor` is the last balance read, at `balance_at`; None where there is none.
+    `blind_since` is until when it is known that the money is not there: the last read, or later.
+    `price_days` is what one read is worth, in days of delay (`price_of_read`).
+    """
+
+    needed_minor: int
+    balance_minor: int | None
+    balance_at: datetime | None
+    blind_since: datetime
+    price_days: float
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedRules:
+    """How a lender wants to be read for. Both come on top of the law's allowance.
+
+    `blind_days`: no account stays unread for longer, whatever is known of it. `reserve`: reads of
+    the day that no plan takes, for the last look before a payment link.
+    """
+
+    blind_days: int = 14
+    reserve: int = 1
+
+    def __post_init__(self) -> None:
+        if self.blind_days < 1 or not 0 <= self.reserve < UNATTENDED_PER_24H:
+            raise ValueError("at least one day, and at least one read that is not kept back")
+
+
+STANDARD = LearnedRules()
+
+
+@dataclass(frozen=True, slots=True)
+class LearnedPlan:
+    """The next read, or None: the window ends before there could be one.
+
+    `odds` is the probability that the money is there by then, `because` a sentence for people.
+    """
+
+    at: datetime | None
+    reason: PlanReason
+    odds: float
+    because: str
+
+
+def price_of_read(cost: Money, at_stake: Money, daily_bp: int) -> float:
+    """What one read is worth, in days of delay.
+
+    `daily_bp` is what a day's delay costs of what is at stake, in basis points: money leaves the
+    account, and the chance to be paid leaves with it. Raises `Invalid` for two currencies.
+    """
+    if cost >= at_stake or daily_bp <= 0:
+        return _DEAREST
+    per_day = at_stake.minor * daily_bp / 10_000
+    return min(max(cost.minor / per_day, _CHEAPEST), _DEAREST)
+
+
+def next_learned_read(
+    question: PlanQuestion,
+    profile: IncomeProfile,
+    awaited: Awaited,
+    *,
+    rules: LearnedRules = STANDARD,
+    reading_now: bool = False,
+) -> LearnedPlan:
+    """The next read after `question.now` that is worth it and that all brakes leave open.
+
+    `reading_now` counts an attempt at `question.now` beside those of the question. The profile
+    looks ahead from a day that is not after `awaited.blind_since` (`income_learning.look_ahead`).
+    """
+    attempts = (*question.attempts, question.now) if reading_now else question.attempts
+    earliest, brake = _brake(question, attempts)
+    limit = max(min(question.reads_per_day, UNATTENDED_PER_24H) - rules.reserve, 1)
+    free_at = allowance(attempts, question.now, question.margin, limit=limit).next_free_at
+    lag = SPREAD * _place_in_slot(question.account_id)
+    # Who was held up by his bank was so with all others of it: no two come back at once.
+    start = max(earliest if brake is PlanReason.SCHEDULE else earliest + lag, free_at)
+    zone = zone_of(question.zone)
+    choice = _choose(question, profile, awaited, rules, start.astimezone(zone), limit)
+    at = next(
+        (
+            max(moment, start)
+            for moment in _moments(question, profile, choice, limit)
+            if moment > question.now and start - moment <= _SLIP
+        ),
+        start,
+    )
+    if at > start and at - awaited.blind_since > rules.blind_days * _ONE_DAY:
+        # The floor goes before the best time, where the bank books at that moment.
+        at = _open_at(question, start + lag) or at
+    if question.window_ends_at is not None and at >= question.window_ends_at:
+        return LearnedPlan(None, PlanReason.WINDOW_ENDS, 0.0, "What was allowed ends before.")
+    if brake is not PlanReason.SCHEDULE and at == earliest + lag:
+        return LearnedPlan(at, brake, choice.odds, "As soon as it may be.")
+    if at == free_at and at > question.now:
+        return LearnedPlan(at, PlanReason.ALLOWANCE, choice.odds, "As soon as a read is left.")
+    if choice.forced:
+        because = f"Nobody has looked for {rules.blind_days} days."
+        return LearnedPlan(at, PlanReason.BLIND, choice.odds, because)
+    because = f"{choice.odds:.0%} that money for what is due is there by then."
+    return LearnedPlan(at, PlanReason.INCOME, choice.odds, because)
+
+
+@dataclass(frozen=True, slots=True)
+class _Choice:
+    """The day, how likely the money is there then, and how many reads that day is worth."""
+
+    day: date
+    odds: float
+    reads: int
+    forced: bool
+
+
+def _choose(
+    question: PlanQuestion,
+    profile: IncomeProfile,
+    awaited: Awaited,
+    rules: LearnedRules,
+    start: datetime,
+    limit: int,
+) -> _Choice:
+    """The day to read on; `start` is the first moment that may be, in local time."""
+    today = start.date()
+    seen = awaited.blind_since.astimezone(start.tzinfo)
+    first = max(min(seen.date(), today), today - _LOOK_BACK, profile.ahead_from)
+    age = 0
+    if awaited.balance_at is not None:
+        age = (first - awaited.balance_at.astimezone(start.tzinfo).date()).days
+    skip = (first - profile.ahead_from).days
+    hazards = lifting_hazards(profile, skip, awaited.needed_minor, awaited.balance_minor, age)
+    if len(hazards) < rules.blind_days:
+        hazards += [1 / ONE_IN_DAYS] * (HORIZON_DAYS - len(hazards))
+    if first == seen.date():
+        hazards[0] *= 1 - profile.passed(seen.hour * 60 + seen.minute)
+    earliest = max((today - first).days, 0)
+    if first <= today and start > _last_time(question, profile, start, limit) + _SLIP + SPREAD:
+        earliest += 1
+    latest = max(rules.blind_days, earliest + 1)
+    found = cheapest_day(hazards, stay_of(profile), awaited.price_days, latest, earliest)
+    worth = reads_worth(hazards[found.days], profile.waits[:limit], awaited.price_days)
+    day = first + found.days * _ONE_DAY
+    # Another read today was found worth it: whichever of the day's times is still to come.
+    reads = limit if day == today and seen.date() == today else worth
+    return _Choice(day, found.odds, reads, forced=found.days == latest - 1)
+
+
+def _moments(
+    question: PlanQuestion, profile: IncomeProfile, choice: _Choice, limit: int
+) -> Iterator[datetime]:
+    """The times of the chosen day and of those after it, within booking hours, in order."""
+    lag = SPREAD * _place_in_slot(question.account_id)
+    reads = choice.reads
+    for number in range(_SEARCH_DAYS):
+        day = choice.day + number * _ONE_DAY
+        last = None
+        for minute in sorted(profile.times[:reads]) or (DAY // 2,):
+            at = _after_rest(question, _within_hours(question, day, minute) + lag)
+            if last is None or at > last:
+                yield at
+                last = at
+        reads = limit
+
+
+def _open_at(question: PlanQuestion, at: datetime) -> datetime | None:
+    """This moment, if the bank books then; the hours may have begun on the day before."""
+    today = at.astimezone(zone_of(question.zone)).date()
+    for day in (today, today - _ONE_DAY):
+        opens, closes = _booking_hours(
+            question.zone, day, question.booking_from, question.booking_until
+        )
+        if opens <= at <= closes:
+            return _after_rest(question, at)
+    return None
+
+
+def _after_rest(question: PlanQuestion, at: datetime) -> datetime:
+    """This moment, or one after the bank's maintenance, each account at its own distance."""
+    ends = rests_until(question.resting, at)
+    return at if ends is None else ends + SPREAD * _place_in_slot(question.account_id)
+
+
+def _last_time(
+    question: PlanQuestion, profile: IncomeProfile, start: datetime, limit: int
+) -> datetime:
+    """The last of the best times of a day."""
+    return _within_hours(question, start.date(), max(profile.times[:limit], default=DAY // 2))
+
+
+def _within_hours(question: PlanQuestion, day: date, minute: int) -> datetime:
+    """A minute of a local day, moved into the booking hours that begin on it."""
+    opens, closes = _booking_hours(
+        question.zone, day, question.booking_from, question.booking_until
+    )
+    on = day + _ONE_DAY * (minute // DAY)
+    clock = time(minute % DAY // 60, minute % 60)
+    wished = datetime.combine(on, clock, zone_of(question.zone)).astimezone(UTC)
+    return max(min(wished, closes - SPREAD), opens)

@@ -1,0 +1,192 @@
+"""Incomes are learned from rows and from balances alike, and foretold with honest odds."""
+
+from __future__ import annotations
+
+import random
+from calendar import monthrange
+from collections.abc import Callable
+from datetime import date, timedelta
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from app.domain.income import AHEAD_DAYS, DAY, IncomeProfile, Seen, day_of, minute_of
+from app.domain.income_forecast import Recurs, Stream, next_income, streams
+from app.domain.income_learning import learn, look_ahead
+from app.domain.income_seen import Row, between_balances, between_rows
+from app.domain.read_hours import SLOTS, best_times, share_by, share_passed, shares_of
+
+BEGINS = date(2026, 1, 1)
+SALARY = 150_000
+
+
+def lived(
+    comes: Callable[[date], bool], days: int, *, at: int | None = None, begins: date = BEGINS
+) -> IncomeProfile:
+    """A profile of an account seen every day, with an income where `comes` says so."""
+    seen = []
+    for number in range(days):
+        day = begins + timedelta(days=number)
+        since = minute_of(day)
+        came = comes(day)
+        when = since + at if came and at is not None else None
+        seen.append(Seen(since, since + DAY, SALARY if came else 0, 3_000, when))
+    return learn(look_ahead(IncomeProfile(), begins), seen)
+
+
+def last_working_day(day: date) -> bool:
+    last = day.replace(day=monthrange(day.year, day.month)[1])
+    return day == last - timedelta(days=max(last.weekday() - 4, 0))
+
+
+def after_weekend(day: date) -> bool:
+    """The tenth, or the Monday after it."""
+    return (day.weekday() < 5 and day.day == 10) or (day.weekday() == 0 and day.day in (11, 12))
+
+
+@pytest.mark.parametrize(
+    ("comes", "days", "recurs"),
+    [
+        (lambda day: day.day == 12, 120, Recurs.MONTHLY),
+        (lambda day: day.day in (5, 20), 120, Recurs.SEMI_MONTHLY),
+        (lambda day: day.weekday() == 4, 120, Recurs.WEEKLY),
+        (lambda day: day.toordinal() % 14 == 5, 120, Recurs.FORTNIGHTLY),
+        (last_working_day, 190, Recurs.MONTH_END),
+        (after_weekend, 210, Recurs.MONTHLY),
+    ],
+)
+def test_a_rhythm_is_found_and_its_next_day_foretold(
+    comes: Callable[[date], bool], days: int, recurs: Recurs
+) -> None:
+    profile = lived(comes, days)
+    after = BEGINS + timedelta(days=days)
+    expected = next(filter(comes, (after + timedelta(days=number) for number in range(60))))
+    found = next_income(profile, after)
+    assert found is not None
+    assert found.likely_on == expected
+    assert found.odds > 0.6
+    assert day_of(found.earliest) <= expected <= day_of(found.latest)
+    assert streams(profile)[0].recurs is recurs
+    assert profile.usual_minor == SALARY
+
+
+def test_an_income_that_nothing_tells_has_no_rhythm() -> None:
+    chance = random.Random(3)
+    profile = lived(lambda _: chance.random() < 0.06, 150)
+    assert streams(profile)[0].recurs is Recurs.IRREGULAR
+    assert max(profile.ahead) < 0.4
+    assert streams(IncomeProfile()) == (Stream(Recurs.IRREGULAR, 0, 0.0),)
+    assert next_income(IncomeProfile(), BEGINS) is None
+
+
+def test_a_late_income_becomes_likelier_and_one_that_came_is_over() -> None:
+    drifting = {date(2026, m, 10 + (m * 3) % 4) for m in range(1, 7)}
+    profile = lived(lambda day: day in drifting, 191)  # to the tenth of July, in vain
+    ahead = dict(zip((profile.ahead_from + timedelta(days=n) for n in range(40)), profile.ahead,
+                     strict=False))  # fmt: skip
+    assert ahead[date(2026, 7, 12)] > ahead[date(2026, 8, 3)] > 0
+    came = lived(lambda day: day in drifting or day == date(2026, 7, 9), 191)
+    assert came.ahead[1] < ahead[date(2026, 7, 12)] / 2
+
+
+def test_small_money_is_no_income_and_a_windfall_does_not_hide_the_next() -> None:
+    profile = lived(lambda day: day.day == 12, 100)
+    at = minute_of(profile.ahead_from)
+    small = learn(profile, [Seen(at, at + DAY, SALARY // 5)])
+    assert (small.incomes, small.small, small.small_minor) == (profile.incomes, 1, SALARY // 5)
+    rich = learn(profile, [Seen(at, at + DAY, 50 * SALARY)])
+    assert rich.usual_minor == 3 * SALARY
+    assert learn(rich, [Seen(at + DAY, at + 2 * DAY, SALARY)]).incomes == rich.incomes + 1
+
+
+def test_an_income_between_two_far_readings_is_laid_on_its_likely_day() -> None:
+    profile = lived(lambda day: day.day == 12, 121)  # to the first of May
+    since, until = minute_of(date(2026, 5, 2)), minute_of(date(2026, 5, 15))
+    seen = learn(profile, [Seen(since, until, SALARY)])
+    assert seen.last_on == date(2026, 5, 12)
+    assert next_income(seen, date(2026, 5, 15)).likely_on == date(2026, 6, 12)  # type: ignore[union-attr]
+
+
+def test_balances_tell_what_they_can() -> None:
+    profile = lived(lambda day: day.day == 12, 100)
+    start = minute_of(date(2026, 5, 1))
+
+    def told(days: int, before: int, after: int) -> Seen | None:
+        return between_balances(profile, start, start + days * DAY, before, after)
+
+    spent = round(profile.spent_per_day * 5)
+    assert told(5, 50_000, 190_000) == Seen(start, start + 5 * DAY, 140_000 + spent, 0)
+    assert told(5, 50_000, 41_000) == Seen(start, start + 5 * DAY, 0, 9_000)
+    # After three weeks a salary may have come and gone: only a clear rise says something.
+    assert told(21, 50_000, 20_000) is None
+    assert told(21, 50_000, 180_000) is not None
+
+
+def test_rows_are_cut_into_days_and_keep_the_hour_of_the_largest() -> None:
+    start = minute_of(BEGINS, 600)
+    rows = [Row(start, -500), Row(start + 60, 900), Row(start + 70, 5000), Row(start + DAY, 300)]
+    until = minute_of(BEGINS + timedelta(days=1), 720)
+    first, second = between_rows(rows, start, until, timed=True)
+    assert first == Seen(start, minute_of(BEGINS) + DAY, 5900, 500, start + 70)
+    assert second == Seen(first.until, until, 300, 0, start + DAY)
+    assert between_rows(rows, start, until, timed=False)[0].came_at is None
+
+
+def test_hours_are_learned_exactly_and_from_readings_between() -> None:
+    exact = lived(lambda day: day.day == 12, 200, at=7 * 60 + 10)
+    assert exact.times[0] == 7 * 60 + 30
+    assert exact.passed(7 * 60 + 30) - exact.passed(7 * 60) > 0.5
+    # Two readings a day, at six and at nine: between them it comes.
+    seen = []
+    for number in range(200):
+        day = minute_of(BEGINS + timedelta(days=number))
+        came = (BEGINS + timedelta(days=number)).day == 12
+        seen += [
+            Seen(day - 15 * 60, day + 6 * 60, 0),
+            Seen(day + 6 * 60, day + 9 * 60, SALARY if came else 0),
+        ]
+    told = learn(IncomeProfile(), seen)
+    assert told.passed(9 * 60) - told.passed(6 * 60) > 0.5
+    assert told.times[0] == 9 * 60
+
+
+def test_times_of_a_day_shorten_the_wait_one_by_one() -> None:
+    counts = [0.0] * SLOTS
+    counts[14], counts[31] = 5.0, 3.0
+    shares = shares_of(counts, 1.0)
+    times, waits = best_times(shares)
+    assert set(times[:2]) == {15 * 30, 32 * 30}
+    assert list(waits) == sorted(waits, reverse=True)
+    for minute in (0, 15, 440, 1439, 1440):
+        assert share_passed(counts, 1.0, minute) == pytest.approx(share_by(shares, minute))
+
+
+stretches = st.lists(
+    st.tuples(st.integers(1, 4 * DAY), st.integers(-50_000, 200_000), st.booleans()), max_size=25
+)
+
+
+@settings(max_examples=25)
+@given(stretches)
+def test_whatever_was_seen_odds_are_odds_and_a_profile_survives_its_text(
+    lengths: list[tuple[int, int, bool]],
+) -> None:
+    at = minute_of(BEGINS)
+    seen = []
+    for length, moved, gap in lengths:
+        seen.append(Seen(at, at + length, max(moved, 0), max(-moved, 0)))
+        at += length + (DAY if gap else 0)
+    profile = learn(look_ahead(IncomeProfile(), BEGINS), seen)
+    assert len(profile.ahead) == AHEAD_DAYS
+    assert all(0 <= hazard <= 0.97 for hazard in profile.ahead)
+    assert sum(profile.weights) == pytest.approx(1, abs=1e-4)
+    assert IncomeProfile.from_json(profile.to_json()) == profile
+    # Learned at once or one by one, and again: the same but for rounding.
+    assert learn(look_ahead(IncomeProfile(), BEGINS), seen) == profile
+
+
+def test_a_text_that_is_no_profile_is_refused() -> None:
+    for text in ("{}", IncomeProfile().to_json().replace('"weights":[', '"weights":[1,')):
+        with pytest.raises(ValueError, match="profile"):
+            IncomeProfile.from_json(text)
