@@ -23,10 +23,10 @@ import uvicorn
 
 from sandbox.app import create
 from sandbox.clock import WarpClock
+from sandbox.faces.connection_news import ConnectionNews
 from sandbox.faces.payment_news import FORMS, PaymentNews
 from sandbox.faces.postmaster import Postmaster
 from sandbox.faces.smtp import Smtp
-from sandbox.faces.tink_news import TinkNews
 from sandbox.faces.twilio_calls import Caller
 from sandbox.faces.unnax import Unnax
 from sandbox.lender import Lender, LenderConfig
@@ -44,7 +44,7 @@ INBOUND_PATH = "/hooks/twilio"
 _BOUNCE_PATH = "/hooks/smtp"
 _CALL_EVERY_S = 0.1
 _SELDOM = 20
-"""So many times less often Tink looks after its users' connections."""
+"""So many times less often are connections looked after."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -199,7 +199,7 @@ async def _kept_alive(job: Coroutine[Any, Any, None]) -> None:
 
 async def _call_webhooks(world: World, http: httpx.AsyncClient, stop: asyncio.Event) -> None:
     caller, news = Caller(world, http), PaymentNews(world, http)
-    connections, reads, looks = TinkNews(world, http), Unnax(world), count()
+    connections, reads, looks = ConnectionNews(world, http), Unnax(world), count()
     while not stop.is_set():
         await caller.make_due_calls()
         await news.make_due_calls()

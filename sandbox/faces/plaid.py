@@ -7,10 +7,9 @@ seems likely and its client may not rely on it. There are no payments here.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, timedelta
 from typing import Any
-from uuid import NAMESPACE_URL, uuid4, uuid5
+from uuid import uuid4
 
 from starlette.requests import Request
 from starlette.responses import RedirectResponse, Response
@@ -22,7 +21,7 @@ from sandbox.banks import BANKS, BY_ID, LimitWord
 from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, modes_of, slowed
 from sandbox.faces.bg_requests import origin_of
-from sandbox.faces.plaid_news import public_key
+from sandbox.faces.plaid_news import Item, public_key
 from sandbox.faces.plaid_wire import Handler, No, error_json, guarded, iso, said, translated, words
 from sandbox.faces.wire import LostResponse
 from sandbox.modes import BankMode, Mode
@@ -30,33 +29,6 @@ from sandbox.records import Consent, ConsentStatus
 from sandbox.world import World
 
 ROOT = "/plaid"
-
-
-@dataclass(slots=True)
-class Item:
-    """One page of Link and the item that comes of it. Its id is the consent's at the bank."""
-
-    id: str
-    bank_id: str
-    link_token: str
-    created_at: datetime
-    redirect: str = ""
-    webhook: str = ""
-    visited: bool = False
-    exchanged: bool = False
-    removed: bool = False
-
-    @property
-    def public_token(self) -> str:
-        return f"public-sandbox-{uuid5(NAMESPACE_URL, f'public/{self.id}')}"
-
-    @property
-    def access_token(self) -> str:
-        return f"access-sandbox-{uuid5(NAMESPACE_URL, f'access/{self.id}')}"
-
-    def account_id(self, iban: str) -> str:
-        """Plaid's id of an account, new with every item."""
-        return uuid5(NAMESPACE_URL, f"{self.id}/{iban}").hex
 
 
 class Plaid:

@@ -1,12 +1,15 @@
-"""Plaid's webhooks about items whose login is no longer good, and the key they are signed with."""
+"""Plaid's items, its webhooks about those in trouble, and the key these are signed with."""
 
 from __future__ import annotations
 
 import hashlib
 from base64 import urlsafe_b64encode
+from collections.abc import Iterator
+from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
 from typing import Any
+from uuid import NAMESPACE_URL, uuid5
 
 import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import (
@@ -20,8 +23,60 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sandbox.faces.gateway_calls import Prepared
 from sandbox.faces.plaid_wire import error_json
+from sandbox.records import ConsentStatus
+from sandbox.world import World
 
 KEY_ID = "6c5516e1-92dc-479e-a8ff-5a51992e0001"
+
+
+@dataclass(slots=True)
+class Item:
+    """One page of Link and the item that comes of it. Its id is the consent's at the bank."""
+
+    id: str
+    bank_id: str
+    link_token: str
+    created_at: datetime
+    redirect: str = ""
+    webhook: str = ""
+    visited: bool = False
+    exchanged: bool = False
+    removed: bool = False
+
+    @property
+    def public_token(self) -> str:
+        return f"public-sandbox-{uuid5(NAMESPACE_URL, f'public/{self.id}')}"
+
+    @property
+    def access_token(self) -> str:
+        return f"access-sandbox-{uuid5(NAMESPACE_URL, f'access/{self.id}')}"
+
+    def account_id(self, iban: str) -> str:
+        """Plaid's id of an account, new with every item."""
+        return uuid5(NAMESPACE_URL, f"{self.id}/{iban}").hex
+
+
+class PlaidItems:
+    """The items of Plaid's one customer, by their ids."""
+
+    def __init__(self, world: World) -> None:
+        self._world = world
+
+    def troubled(self) -> Iterator[tuple[str, str]]:
+        """Items whose consent has ended at the bank, where the customer wants to be called."""
+        now = self._world.now()
+        for item in self._world.store.all_of("plaid_item", Item):
+            consent = self._world.consents.get(item.bank_id, item.id)
+            if not item.webhook or not item.exchanged or item.removed or consent is None:
+                continue
+            if self._world.consents.status(consent, now) is not ConsentStatus.VALID:
+                yield item.id, "ERROR"
+
+    def call(self, connection_id: str, word: str, at: datetime) -> Prepared:
+        """One call, to the address that came with the page of Link."""
+        items = self._world.store.all_of("plaid_item", Item)
+        item = next(one for one in items if one.id == connection_id)
+        return trouble(item.webhook, item.id, at, word)
 
 
 @cache

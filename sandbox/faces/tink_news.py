@@ -1,75 +1,46 @@
 """Tink's webhooks about connections that are no longer in order: `refresh:finished`, signed.
 
-Only what Tink's background look at the bank finds is told here; a call that reaches nobody is
-lost, as Tink's are.
+Only what Tink's background look at the bank finds is told here.
 """
 
 from __future__ import annotations
 
 import hashlib
 import hmac
-from dataclasses import dataclass
+from collections.abc import Iterator
+from datetime import datetime
 
-import httpx
 import orjson
 
-from sandbox.clock import Now, real_now
 from sandbox.faces.gateway_calls import Prepared
 from sandbox.faces.tink_reads import TinkReads, TinkUser
 from sandbox.world import World
 
 HOOK_SECRET = "sandbox-tink-hooks"  # noqa: S105 - opens nothing but this sandbox
 _TOLD = ("AUTHENTICATION_ERROR", "SESSION_EXPIRED", "PERMANENT_ERROR")
-_KIND = "tink_told"
-_PATIENCE_S = 5.0
 
 
-@dataclass(slots=True)
-class _Told:
-    """The word on a user's connection that was told last."""
+class TinkUsers:
+    """The users of Tink's one customer, by their ids."""
 
-    id: str
-    word: str
-
-
-class TinkNews:
-    """What Tink tells its customer of the connections of his users."""
-
-    def __init__(self, world: World, http: httpx.AsyncClient, real: Now = real_now) -> None:
+    def __init__(self, world: World) -> None:
         self._world = world
-        self._http = http
-        self._real = real
         self._reads = TinkReads(world)
-        self._told = {one.id: one.word for one in world.store.all_of(_KIND, _Told)}
 
-    def calls(self) -> list[Prepared]:
-        """The calls to make now, each change once."""
-        url = self._world.hooks.urls.get("tink")
-        made = []
-        for user in self._world.store.all_of("tink_user", TinkUser) if url else ():
-            word = "" if user.deleted else self._word(user)
-            if url and word in _TOLD and self._told.get(user.id) != word:
-                self._told[user.id] = word
-                self._world.store.put(_KIND, user.id, _Told(user.id, word))
-                made.append(self._call(url, user, word))
-        return made
+    def troubled(self) -> Iterator[tuple[str, str]]:
+        """Users whose connection has ended, where the customer wants to be called."""
+        if not self._world.hooks.urls.get("tink"):
+            return
+        for user in self._world.store.all_of("tink_user", TinkUser):
+            found = [] if user.deleted else self._reads.connections(user)
+            word = str(found[0]["status"]) if found else ""
+            if word in _TOLD:
+                yield user.id, word
 
-    async def make_due_calls(self) -> None:
-        """Make every call that is due, once."""
-        for made in self.calls():
-            try:
-                await self._http.post(
-                    made.url, content=made.content, headers=made.headers, timeout=_PATIENCE_S
-                )
-            except httpx.HTTPError:
-                continue
-
-    def _word(self, user: TinkUser) -> str:
-        found = self._reads.connections(user)
-        return str(found[0]["status"]) if found else ""
-
-    def _call(self, url: str, user: TinkUser, word: str) -> Prepared:
-        at = self._real()
+    def call(self, connection_id: str, word: str, at: datetime) -> Prepared:
+        """One call."""
+        users = self._world.store.all_of("tink_user", TinkUser)
+        user = next(one for one in users if one.id == connection_id)
         body = orjson.dumps(
             {
                 "context": {"userId": user.id, "externalUserId": user.external_id},
@@ -83,7 +54,7 @@ class TinkNews:
                 },
             }
         )
-        return Prepared(url, signed(body, int(at.timestamp())), body)
+        return Prepared(self._world.hooks.urls["tink"], signed(body, int(at.timestamp())), body)
 
 
 def signed(body: bytes, seconds: int, secret: str = HOOK_SECRET) -> dict[str, str]:

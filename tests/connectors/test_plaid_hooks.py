@@ -18,7 +18,8 @@ from plaid.model.webhook_verification_key_get_request import WebhookVerification
 from app.domain.errors import Misconfigured, NotAllowed, TryLater, Unreadable
 from app.ports import InboundHttp, InboundKind
 from connectors._jws import ES256, key_of
-from sandbox.faces.plaid import ROOT, Item
+from sandbox.faces.connection_news import ConnectionNews
+from sandbox.faces.plaid import ROOT
 from sandbox.faces.plaid_news import KEY_ID, public_key, signed, trouble
 from sandbox.faces.plaid_wire import CLIENT_ID, SECRET
 from tests.connectors.rig_plaid import PlaidRig
@@ -50,10 +51,13 @@ async def test_the_address_carries_the_consent_and_the_call_is_verified(rig: Pla
     begun = await rig.begin()
     rig.allow(begun, person)
     await rig.back(begun)
-    (item,) = rig.scene.world.store.all_of("plaid_item", Item)
+    news = ConnectionNews(rig.scene.world, rig.scene.wire().http, rig.watch.now)
+    assert news.calls() == []
+    rig.revoke(person)
+    (made,) = news.calls()
+    assert news.calls() == []
     (created,) = [one for one in rig.seen if one.url.endswith("/link/token/create")]
     key = orjson.loads(created.body)["user"]["client_user_id"]
-    made = trouble(item.webhook, item.id, rig.watch.at)
     hooks, theirs = rig.hooks_over(None), InboundHttp(made.url, made.headers, made.content)
     (event,) = await hooks.read_webhooks(theirs)
     assert (event.kind, event.consent_key) == (InboundKind.CONSENT, UUID(key))

@@ -14,7 +14,8 @@ import pytest
 from app.domain.errors import ConsentEnd, Misconfigured, NotAllowed, Unreadable
 from app.ports import GrantState, InboundHttp, InboundKind
 from connectors.tink.hooks import events_in, signature
-from sandbox.faces.tink_news import HOOK_SECRET, TinkNews, signed
+from sandbox.faces.connection_news import ConnectionNews
+from sandbox.faces.tink_news import HOOK_SECRET, signed
 from tests.connectors.rig_tink import TinkRig
 
 pytestmark = pytest.mark.anyio
@@ -105,7 +106,7 @@ async def test_a_connection_that_was_taken_back_is_told_once(rig: TinkRig) -> No
     person = rig.person()
     begun = await rig.begin()
     rig.allow(begun, person)
-    news = TinkNews(rig.scene.world, rig.scene.wire().http, rig.watch.now)
+    news = ConnectionNews(rig.scene.world, rig.scene.wire().http, rig.watch.now)
     assert news.calls() == []
     rig.revoke(person)
     (made,) = news.calls()
