@@ -70,17 +70,13 @@ class CertifiedKey:
 
     def load(self) -> tuple[Certificate, PrivateKeyTypes]:
         """Certificate and key. Raises Misconfigured when they cannot be used together."""
-        chain, key = self._chain(), self._private_key()
+        chain = self._chain()
+        key = private_key(self.key or self.cert, f"{self.setting}_KEY", self.password)
         if _spki(chain[0].public_key()) != _spki(key.public_key()):
             raise Misconfigured(
                 f"{self.setting}_KEY",
                 f"{self.key or self.cert} is not the key of the certificate {self.cert}",
                 "Give the two that were made together, the certificate before its chain.",
-            )
-        path = self.key or self.cert
-        if stat.S_IMODE(path.stat().st_mode) & stat.S_IROTH:
-            raise Misconfigured(
-                f"{self.setting}_KEY", f"{path} can be read by everybody", f"chmod 600 {path}"
             )
         return chain[0], key
 
@@ -119,20 +115,39 @@ class CertifiedKey:
                 setting, f"{self.cert} holds no certificate that can be read", "Give a PEM file."
             ) from None
 
-    def _private_key(self) -> PrivateKeyTypes:
-        setting, path = f"{self.setting}_KEY", self.key or self.cert
-        raw = read_file(path, setting)
-        mend = "Give a PEM file" + (", and its own password." if self.password else ".")
-        for password in (self.password.encode() or None, None):
-            try:
-                return load_pem_private_key(raw, password)
-            except TypeError:
-                # The library's word for a password that is missing, or there for nothing.
-                continue
-            except (ValueError, UnsupportedAlgorithm):
-                what = f"{path} holds no key that can be read"
-                raise Misconfigured(setting, what, mend) from None
-        raise Misconfigured(setting, f"{path} needs a password", f"Set {setting}_PASSWORD.")
+
+def private_key(path: Path | None, setting: str, password: str | None = None) -> PrivateKeyTypes:
+    """The key of a PEM file that not everybody can read.
+
+    `password` None: this setting has none. Raises Misconfigured, never with a piece of the file.
+    """
+    if path is None:
+        raise Misconfigured(setting, "is not set", "Name the PEM file of your key.")
+    raw = read_file(path, setting)
+    key = _decoded(raw, path, setting, password)
+    refuse_open(path, setting)
+    return key
+
+
+def _decoded(raw: bytes, path: Path, setting: str, password: str | None) -> PrivateKeyTypes:
+    mend = "Give a PEM file" + (", and its own password." if password else ".")
+    for tried in ((password or "").encode() or None, None):
+        try:
+            return load_pem_private_key(raw, tried)
+        except TypeError:
+            # The library's word for a password that is missing, or there for nothing.
+            continue
+        except (ValueError, UnsupportedAlgorithm):
+            what = f"{path} holds no key that can be read"
+            raise Misconfigured(setting, what, mend) from None
+    mend = "Give one without." if password is None else f"Set {setting}_PASSWORD."
+    raise Misconfigured(setting, f"{path} needs a password", mend)
+
+
+def refuse_open(path: Path, setting: str, what: str = "") -> None:
+    """Raises Misconfigured when everybody on this machine can read a file of secrets."""
+    if stat.S_IMODE(path.stat().st_mode) & stat.S_IROTH:
+        raise Misconfigured(setting, f"{path} {what}can be read by everybody", f"chmod 600 {path}")
 
 
 def _spki(key: PublicKeyTypes) -> bytes:

@@ -24,9 +24,9 @@ from app.ports import Bank, PayStatus
 from connectors._bank_list import ListedBank, read_bank_list
 from connectors._http import is_loopback_host
 from connectors._settings import ProviderSettings, WayOut, safe_address
-from connectors._tls import CertifiedKey
+from connectors._tls import CertifiedKey, refuse_open
 from connectors.berlin_group.signing import SignatureProfile
-from connectors.berlin_group.wire import BankWire, refuse_open_list
+from connectors.berlin_group.wire import BankWire
 
 SHARED = ""
 """Name of the way out of all banks that have none of their own."""
@@ -218,5 +218,5 @@ def load_banks(path: Path | None) -> dict[str, BankRoute]:
     """The file's banks by id. Raises Misconfigured naming the bank and the field."""
     listed = read_bank_list(path, BankProfile, _LIST)
     if path is not None and any(profile.wire.secret for profile in listed.values()):
-        refuse_open_list(path, _LIST)
+        refuse_open(path, _LIST, "holds passwords and ")
     return {name: BankRoute.of(profile) for name, profile in listed.items()}

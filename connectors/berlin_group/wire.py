@@ -5,13 +5,11 @@ Whatever is left out is as the settings say for all banks.
 
 from __future__ import annotations
 
-import stat
 from dataclasses import replace
 from pathlib import Path
 
 from pydantic import BaseModel, ConfigDict, Field, SecretStr, field_validator
 
-from app.domain.errors import Misconfigured
 from connectors._http import HttpSetup
 from connectors._settings import check_proxy
 from connectors._tls import CertifiedKey
@@ -76,11 +74,3 @@ class BankWire(BaseModel):
             return shared
         password = self.seal_key_password.get_secret_value()
         return CertifiedKey(f"{prefix}SEAL", self.seal_cert, self.seal_key, password)
-
-
-def refuse_open_list(path: Path, setting: str) -> None:
-    """Raises Misconfigured when a list that holds passwords can be read by everybody."""
-    if stat.S_IMODE(path.stat().st_mode) & stat.S_IROTH:
-        raise Misconfigured(
-            setting, f"{path} holds passwords and can be read by everybody", f"chmod 600 {path}"
-        )

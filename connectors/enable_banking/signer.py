@@ -12,13 +12,12 @@ from datetime import datetime, timedelta
 from pathlib import Path
 
 import orjson
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.domain.errors import Misconfigured
+from connectors._tls import private_key
 
 ISSUER = "enablebanking.com"
 AUDIENCE = "api.enablebanking.com"
@@ -71,16 +70,7 @@ class Signer:
 def load_key(path: Path | None) -> RSAPrivateKey:
     """The RSA key of a PEM file. Raises Misconfigured, never with a piece of the file."""
     setting = "SALDO_ENABLE_BANKING_PRIVATE_KEY"
-    if path is None:
-        raise Misconfigured(setting, "is not set", "Name the PEM file of your application's key.")
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        raise Misconfigured(setting, f"{path}: {error.strerror}", "Correct the path.") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Misconfigured(
-            setting, f"{path} holds no key that can be read", "Give a PEM file without a password."
-        ) from None
+    key = private_key(path, setting)
     if not isinstance(key, RSAPrivateKey) or key.key_size < _SMALLEST_KEY:
         raise Misconfigured(
             setting, f"{path} is not an RSA key of {_SMALLEST_KEY} bits", "Make a new key."

@@ -8,7 +8,6 @@ from __future__ import annotations
 from pathlib import Path
 
 import orjson
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric.ec import (
     ECDSA,
     SECP521R1,
@@ -16,10 +15,10 @@ from cryptography.hazmat.primitives.asymmetric.ec import (
 )
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.serialization import load_pem_private_key
 
 from app.domain.errors import Misconfigured
 from connectors._jws import base64
+from connectors._tls import private_key
 
 KEY_HEADER = "Idempotency-Key"
 _HALF = 66  # bytes of one number of a signature on P-521
@@ -62,16 +61,7 @@ class Signer:
 def load_key(path: Path | None) -> EllipticCurvePrivateKey:
     """The key of a PEM file. Raises Misconfigured, never with a piece of the file."""
     setting = "SALDO_TRUELAYER_SIGNING_KEY"
-    if path is None:
-        raise Misconfigured(setting, "is not set", "Name the PEM file of your signing key.")
-    try:
-        key = load_pem_private_key(path.read_bytes(), password=None)
-    except OSError as error:
-        raise Misconfigured(setting, f"{path}: {error.strerror}", "Correct the path.") from None
-    except (ValueError, TypeError, UnsupportedAlgorithm):
-        raise Misconfigured(
-            setting, f"{path} holds no key that can be read", "Give a PEM file without a password."
-        ) from None
+    key = private_key(path, setting)
     if not isinstance(key, EllipticCurvePrivateKey) or not isinstance(key.curve, SECP521R1):
         raise Misconfigured(setting, f"{path} is not a key on P-521", "Make one for ES512.")
     return key

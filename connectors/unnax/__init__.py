@@ -7,7 +7,7 @@ is encrypted. Everything else is a required entry of the operator's `reference` 
 his own copy of Unnax's documentation; nothing is guessed, and nothing works while one is missing.
 
 Reads are asynchronous: Saldo asks, and the figures come by a callback, for which one read waits
-some seconds. A result that comes later is not used.
+some seconds (docs/adr/0017). A result that comes later is not used.
 
 What it cannot do: payments. No way is known to take a pay-in back or to ask for its state, so that
 one whose link is still open could be paid when nothing is owed any more. Callbacks about pay-ins

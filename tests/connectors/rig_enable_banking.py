@@ -27,6 +27,7 @@ class EnableBankingRig(BankRig):
 
     def __init__(self, folder: Path, bank_id: str = "luz") -> None:
         self.key = folder / "application.pem"
+        self.key.touch(0o600)
         self.key.write_bytes(customer_key())
         self.brought: dict[str, str] = {}
         super().__init__(folder, bank_id)

@@ -107,6 +107,7 @@ class TrueLayerRig(BankRig):
 
     def __init__(self, folder: Path, bank_id: str = "luz") -> None:
         self.key = folder / "signing.pem"
+        self.key.touch(0o600)
         self.key.write_bytes(customer_key())
         self.kept: dict[Secret, Grant] = {}
         self.brought: dict[str, str] = {}

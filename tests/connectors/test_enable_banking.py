@@ -169,9 +169,9 @@ async def test_a_limit_of_the_linking_day_is_taken_off_and_not_trusted(tmp_path:
 
 
 def test_the_token_is_what_the_vendor_asks_for(tmp_path: Path) -> None:
-    file = tmp_path / "key.pem"
+    file, at = tmp_path / "key.pem", MONDAY
+    file.touch(0o600)
     file.write_bytes(customer_key())
-    at = MONDAY
     signer = Signer(APP_ID, file, lambda: at)
     scheme, _, token = signer.header().partition(" ")
     assert scheme == "Bearer"
@@ -199,6 +199,7 @@ def test_the_token_is_what_the_vendor_asks_for(tmp_path: Path) -> None:
 
 def test_a_key_that_cannot_sign_is_refused_at_the_start(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
+    file.touch(0o600)
     other = ec_key(SECP256R1()).private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for content in (b"secret words", other):
         file.write_bytes(content)

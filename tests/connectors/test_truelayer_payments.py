@@ -62,6 +62,7 @@ def _public() -> str:
 
 def test_the_vendors_library_verifies_what_we_sign(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
+    file.touch(0o600)
     file.write_bytes(customer_key())
     signer = Signer(KEY_ID, file)
     body, key = '{"currency":"EUR","name":"Ñandú"}'.encode(), str(uuid4())
@@ -126,7 +127,10 @@ def test_the_published_vectors() -> None:
 
 def test_we_sign_as_the_published_key_would(tmp_path: Path) -> None:
     folder = _vectors()
-    signer = Signer("45fc75cf-5649-4134-84b3-192c2c78e990", folder / "ec512-private.pem")
+    key = tmp_path / "key.pem"
+    key.touch(0o600)
+    key.write_bytes((folder / "ec512-private.pem").read_bytes())
+    signer = Signer("45fc75cf-5649-4134-84b3-192c2c78e990", key)
     theirs = (folder / "tl-signature.txt").read_text().strip()
     ours = signer.sign("POST", "/x", "k", b"")
     assert ours.split(".")[0] == theirs.split(".")[0]  # the same header, letter by letter
@@ -134,6 +138,7 @@ def test_we_sign_as_the_published_key_would(tmp_path: Path) -> None:
 
 def test_a_key_that_cannot_sign_is_refused_at_the_start(tmp_path: Path) -> None:
     file = tmp_path / "key.pem"
+    file.touch(0o600)
     small = generate_private_key(SECP256R1())
     pem = small.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
     for content in (b"secret words", pem):
@@ -141,7 +146,12 @@ def test_a_key_that_cannot_sign_is_refused_at_the_start(tmp_path: Path) -> None:
         with pytest.raises(Misconfigured) as caught:
             Signer(KEY_ID, file)
         assert "secret words" not in str(caught.value)
-    for key_id, path in (("", file), (KEY_ID, None), (KEY_ID, tmp_path / "none.pem")):
+    file.write_bytes(customer_key())
+    Signer(KEY_ID, file)
+    file.chmod(0o644)
+    for key_id, path in (
+        ("", file), (KEY_ID, file), (KEY_ID, None), (KEY_ID, tmp_path / "none.pem"),
+    ):  # fmt: skip
         with pytest.raises(Misconfigured):
             Signer(key_id, path)
 

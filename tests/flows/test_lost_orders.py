@@ -96,6 +96,7 @@ def _truelayer_page(page: str) -> str:
 def outside(street: Street, folder: Path, name: str) -> Outside:
     """Let the street's people pay through this connector, from a bank of the sandbox."""
     key, banks = folder / "key.pem", folder / "banks.toml"
+    key.touch(0o600)
     key.write_bytes(customer_key())
     listed = as_gocardless_pay_toml() if name == "gocardless_pay" else as_truelayer_toml()
     banks.write_text(listed.replace('id = "luz"', 'id = "caja"'), encoding="utf-8")

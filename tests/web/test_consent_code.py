@@ -39,6 +39,7 @@ async def asked(
     """Ana, asked for both purposes by a lender that reads through Enable Banking."""
     banks, key = tmp_path / "eb.toml", tmp_path / "application.pem"
     banks.write_text(as_enable_banking_toml(), encoding="utf-8")
+    key.touch(0o600)
     key.write_bytes(customer_key())
     for name, value in (
         ("APP_ID", APP_ID),
