@@ -6,11 +6,13 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
+from sqlalchemy import Row
+
 from app.domain.consent import CONSENT, END_EVENT, ConsentState
-from app.domain.errors import ConsentEnd, ConsentGone, ProviderError
+from app.domain.errors import AllowanceSpent, ConsentEnd, ConsentGone, ProviderError
 from app.domain.ids import LenderId
 from app.flows.activate_consent import activate_consent, still_meant
 from app.flows.bank_book import bank_book
@@ -31,6 +33,10 @@ from app.store.outbox import OutboxKind, Outgoing, queue
 
 # Business time until we ask the bank ourselves, when it had not decided yet.
 NEXT_LOOK: Final = timedelta(minutes=2)
+# Business time for which a consent is left alone whose list of accounts the bank's allowance did
+# not permit: refused reads count as well, and there are four in 24 hours.
+REST: Final = timedelta(hours=8)
+_RESTS: Final = timedelta(hours=1)
 
 
 class Back(StrEnum):
@@ -67,19 +73,39 @@ async def finish_bank_consent(
     The borrower's return is only a hint: pressing again, a reloaded page or a forged address ask
     the bank once more and change nothing by themselves. A bank that cannot be reached leaves the
     consent pending. Raises `NotFound` for an unknown link.
+
+    Where his presence cannot be stated and the allowance is spent, pressing again asks nobody.
     """
     lender_id, consent_id = await find_returned(house.store, return_token)
+    async with house.store.unit(lender_id) as unit:
+        resting = _rests(house, now, await load_consent(unit, consent_id))
     try:
-        await confirm_consent(house, now, lender_id, consent_id, presence, returned or {})
-    except ProviderError:
+        if not resting:
+            await confirm_consent(house, now, lender_id, consent_id, presence, returned or {})
+    except ProviderError as error:
         async with house.store.unit(lender_id) as unit:
-            await look_again(unit, consent_id, now + NEXT_LOOK)
+            await look_again(unit, consent_id, look_after(error, now, now + NEXT_LOOK))
     async with house.store.unit(lender_id) as unit:
         consent = await load_consent(unit, consent_id)
     state = ConsentState(consent.state)
     return BankConsentFinished(
         _back(state), lender_id, consent.request_id, consent_id, state, consent.scoring
     )
+
+
+def look_after(error: Exception, now: datetime, usual: datetime) -> datetime:
+    """When to ask again about a consent after this error: later than usual for an allowance."""
+    if not isinstance(error, AllowanceSpent):
+        return usual
+    return max(usual, now + REST, error.until or usual)
+
+
+def _rests(house: House, now: datetime, consent: Row[Any]) -> bool:
+    """Does this consent wait for the allowance, at a bank where his reads count as well?"""
+    if consent.state != ConsentState.PENDING.value or consent.next_check_at is None:
+        return False
+    bank = bank_book(house).of(consent.connector, consent.bank_id)
+    return bank.attended_reads_count and consent.next_check_at > now + _RESTS
 
 
 async def confirm_consent(

@@ -21,7 +21,7 @@ from app.domain.ids import LenderId
 from app.domain.read_planner import spread_after
 from app.flows.actors import ROBOT
 from app.flows.end_consent import end_consent
-from app.flows.finish_bank_consent import Back, confirm_consent
+from app.flows.finish_bank_consent import Back, confirm_consent, look_after
 from app.flows.fresh_grant import fresh_grant
 from app.flows.hear_banks import Call, hear_balances, heard_by_bank
 from app.flows.house import House
@@ -219,7 +219,8 @@ async def _follow(
     except (ProviderError, Refused) as error:
         log.info("consent_not_followed", consent_id=str(consent_id), error=type(error).__name__)
         async with house.store.unit(lender_id) as unit:
-            await look_again(unit, consent_id, _next_look(consent, now))
+            again = look_after(error, now, _next_look(consent, now))
+            await look_again(unit, consent_id, min(again, consent.ends_at or again))
         return _Look(call=(bank, consent.borrower_id, error))
     asked = consent.token_enc is not None
     return _Look(changed, (bank, consent.borrower_id, None) if asked else None)

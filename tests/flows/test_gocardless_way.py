@@ -9,10 +9,11 @@ import pytest
 
 from app.demo import providers
 from app.domain.consent import Purpose
-from app.flows.finish_bank_consent import Back
+from app.flows.finish_bank_consent import Back, finish_bank_consent
 from app.flows.open_cases import open_cases
 from app.store.embedded_setup import DatabaseUrls
-from tests.flows.test_bank_modes import agrees, hours_pass, moved_in
+from sandbox.modes import Mode
+from tests.flows.test_bank_modes import HERE, agrees, hours_pass, moved_in
 from tests.neighbourhood import SANDBOX, Neighbourhood, neighbourhood
 
 pytestmark = pytest.mark.anyio
@@ -45,3 +46,20 @@ async def test_a_read_for_scoring_counts_where_presence_cannot_be_stated(
     assert hood.world.ledger()["wrong"] == []
     (consent,) = await hood.rows("SELECT connector, state FROM consents")
     assert (consent.connector, consent.state) == ("gocardless", "active")
+
+
+async def test_a_spent_allowance_is_waited_for_whoever_presses(hood: Neighbourhood) -> None:
+    person = await moved_in(hood)
+    hood.world.set_mode(person.id, Mode.LIMITED_AT_ONCE)
+    done, token = await agrees(hood, person)
+    assert done.back is Back.WAITING
+    for _ in range(20):
+        hood.advance(minutes=5)
+        done = await finish_bank_consent(hood.house, hood.now, return_token=token, presence=HERE)
+        assert done.back is Back.WAITING
+    await hours_pass(hood, 20)
+    assert hood.world.ledger()["wrong"] == []
+    hood.world.set_mode(person.id, Mode.LIMITED_AT_ONCE, on=False)
+    await hours_pass(hood, 10)
+    (consent,) = await hood.rows("SELECT state FROM consents")
+    assert consent.state == "active"
