@@ -200,6 +200,14 @@ class Settings(BaseSettings):
         "delayed requests keep the bank's count too.",
     )
 
+    read_price_days: float = Field(
+        default=1.0,
+        ge=0.001,
+        le=30,
+        description="Where accounts are read when income is likely: what one read is worth, in days "
+        "by which money is seen sooner. Smaller reads more often.",
+    )
+
     delinquency_buckets: str = Field(
         default="1-30, 31-60, 61-90, 91+",
         description="Buckets of days past due for monitoring, without gap or overlap, the last "

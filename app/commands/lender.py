@@ -31,7 +31,7 @@ app = typer.Typer(help="Lenders: create, change, list.", no_args_is_help=True)
 _SETTABLE = (
     "name, language, time_zone, contact_phone, contact_url, creditor_name, creditor_iban, "
     "signals_act, threshold_kind, threshold_minor, threshold_basis_points, case_after_days, "
-    "closes_failed, webhook_url, push_url, push_fallback_minutes"
+    "closes_failed, reading_way, webhook_url, push_url, push_fallback_minutes"
 )
 _CHANNELS = "sms, email, push, payment, reading, webhook or all"
 _WHOLE = {

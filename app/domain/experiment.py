@@ -2,7 +2,8 @@
 
 A case is drawn once, when it opens, and stays in its arm. In a *holdout* the drawn cases are the
 control: for a time Saldo asks nothing of them by itself. In a *challenger* the drawn cases are
-treated: they follow another strategy. What is measured is fixed before the first case is drawn:
+treated: they follow another strategy. In one about *reading* the drawn cases are treated: their
+accounts are read when income is likely, the others' evenly. What is measured is fixed before the first case is drawn:
 the share of what was due at the opening that came within so many days.
 """
 
@@ -21,10 +22,14 @@ LONGEST_DAYS: Final = 120
 
 
 class ExperimentKind(StrEnum):
-    """`holdout`: treated against left alone. `challenger`: another strategy against the usual."""
+    """`holdout`: treated against left alone. `challenger`: another strategy against the usual.
+
+    `reading`: read when income is likely against read evenly.
+    """
 
     HOLDOUT = "holdout"
     CHALLENGER = "challenger"
+    READING = "reading"
 
 
 class Arm(StrEnum):
@@ -47,7 +52,11 @@ class Withheld(StrEnum):
 
 
 # Shares in basis points. More than half of all cases is no holdout but a change of policy.
-LARGEST_SHARE: Final = {ExperimentKind.HOLDOUT: 5_000, ExperimentKind.CHALLENGER: 9_000}
+LARGEST_SHARE: Final = {
+    ExperimentKind.HOLDOUT: 5_000,
+    ExperimentKind.CHALLENGER: 9_000,
+    ExperimentKind.READING: 9_000,
+}
 SMALLEST_SHARE: Final = 100
 
 

@@ -63,17 +63,9 @@ def judge_reading(
     limits_excluded: bool,
     now: datetime,
 ) -> Judged:
-    """Choose the spendable balance and ask the detector.
-
-    Only cases that are open count: what a payment in flight covers is not asked for again. An
-    account of several currencies is looked at in the currency of the debt.
-    """
-    asked = [due for due in dues if due.case_id is not None and due.case_state is CaseState.OPEN]
-    currency = account.currency if account.currency not in ("", SEVERAL) else None
-    if currency is None and asked:
-        currency = asked[0].amount.currency
+    """Choose the spendable balance and ask the detector."""
+    wanted, currency = wanted_of(account, dues)
     spendable = choose_spendable(answer.entries, currency, limits_excluded=limits_excluded)
-    wanted = _in_one_currency(asked, currency)
     state = DetectorState(
         account.armed,
         account.last_signal_at,
@@ -83,6 +75,19 @@ def judge_reading(
     detection = detect(Reading(spendable, now), wanted, policy, state, now)
     gone = account.live_signal_id is not None and not state.armed and detection.state.armed
     return Judged(spendable, detection, gone)
+
+
+def wanted_of(account: AccountNow, dues: Sequence[Due]) -> tuple[list[CaseDue], str | None]:
+    """What is asked for on this account, and the currency in which it is looked at.
+
+    Only cases that are open count: what a payment in flight covers is not asked for again. An
+    account of several currencies is looked at in the currency of the debt.
+    """
+    asked = [due for due in dues if due.case_id is not None and due.case_state is CaseState.OPEN]
+    currency = account.currency if account.currency not in ("", SEVERAL) else None
+    if currency is None and asked:
+        currency = asked[0].amount.currency
+    return _in_one_currency(asked, currency), currency
 
 
 def _in_one_currency(dues: Sequence[Due], currency: str | None) -> list[CaseDue]:

@@ -80,7 +80,9 @@ async def _begin(
         for one, fresh_id in zip(standings, new_ids(len(standings)), strict=True):
             before = used.get(one.iban_hash) or tuple(one.attempts or ())
             question = desk.question(one, before)
-            call = _call(unit, one, fresh_id) if await desk.may_ask(one, question) else None
+            call = (
+                _call(unit, one, fresh_id, question) if await desk.may_ask(one, question) else None
+            )
             if call is not None:
                 used[one.iban_hash] = (*before, now)
                 asked.append(call)
@@ -151,7 +153,7 @@ def _next_slot(one: Standing, question: PlanQuestion, *, reading_now: bool) -> d
     return next_or_end(question, reading_now=reading_now)
 
 
-def _call(unit: Unit, one: Standing, attempt_id: UUID) -> Asked | None:
+def _call(unit: Unit, one: Standing, attempt_id: UUID, question: PlanQuestion) -> Asked | None:
     """What the call needs, decrypted. None for a row that cannot be opened: it asks nobody."""
     if one.token_enc is None:
         return None
@@ -161,7 +163,7 @@ def _call(unit: Unit, one: Standing, attempt_id: UUID) -> Asked | None:
     except SealBroken as error:
         log.warning("account_cannot_be_opened", account_id=str(one.id), error=str(error))
         return None
-    return Asked(attempt_id, one, Grant(one.bank_id, Secret(token)), Secret(ref))
+    return Asked(attempt_id, one, Grant(one.bank_id, Secret(token)), Secret(ref), question)
 
 
 # ------------------------------------------------------------------ the calls

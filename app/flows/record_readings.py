@@ -16,6 +16,7 @@ from app.domain.detector import QuietReason
 from app.domain.errors import SaldoError
 from app.domain.ids import Secret
 from app.domain.message import CancelReason
+from app.domain.read_planner import PlanQuestion
 from app.domain.task import TaskReason
 from app.flows.bank_book import BankBook
 from app.flows.end_signals import end_signals
@@ -24,6 +25,7 @@ from app.flows.funds_rules import funds_rules
 from app.flows.hear_banks import hear_balances, heard_by_bank
 from app.flows.house import House
 from app.flows.judge_reading import Judged, judge_reading
+from app.flows.learn_income import Look, learn_income
 from app.flows.raise_signals import NewSignal, raise_signals
 from app.flows.suffer_setbacks import Trouble, suffer_setbacks
 from app.ports import BalanceAnswer, Grant
@@ -53,12 +55,13 @@ Answer: TypeAlias = BalanceAnswer | SaldoError
 
 @dataclass(slots=True)
 class Asked:
-    """One call: its attempt, how the account stood, and what the call needs."""
+    """One call: its attempt, how the account stood, what the call needs, and what was planned from."""
 
     attempt_id: UUID
     standing: Standing
     grant: Grant
     ref: Secret
+    question: PlanQuestion
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,6 +142,7 @@ async def _record_fine(
     raised: list[NewSignal] = []
     gone: list[UUID] = []
     people: list[PersonNeeded] = []
+    looks: list[Look] = []
     for one, account, answer in fine:
         standing = one.standing
         bank = banks.of(standing.connector, standing.bank_id)
@@ -151,6 +155,7 @@ async def _record_fine(
             now=now,
         )
         readings.append(_reading(unit, one, judged))
+        looks.append(Look(one.standing, account, one.question, judged))
         if judged.signal is not None:
             raised.append(
                 NewSignal(
@@ -166,6 +171,7 @@ async def _record_fine(
             gone.append(standing.id)
         elif judged.verdict in _NEEDS_PERSON:
             people.append(_person(one, judged))
+    await learn_income(unit, house, now, looks, dues, rules)
     erase_at = now + timedelta(days=house.settings.reading_expiry_days)
     await write_readings(unit, readings, now, erase_at)
     if gone:

@@ -11,7 +11,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, any_, literal, select
+from sqlalchemy import Row, and_, any_, literal, select
 
 from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState
@@ -31,6 +31,7 @@ from app.store.tables import (
     cases,
     consents,
     funds_signals,
+    income_profiles,
     instalments,
     lenders,
     loans,
@@ -93,6 +94,9 @@ class AccountLine:
     why_unusable: str
     last_read_at: datetime | None
     next_read_at: datetime | None
+    next_read_reason: str
+    """A word of `PlanReason` where the account is read by its income; else empty."""
+    next_read_odds: float
     reads_left: int
     read_free_at: datetime
 
@@ -264,8 +268,22 @@ async def _accounts(
 ) -> tuple[AccountLine, ...]:
     rows = (
         await unit.conn.execute(
-            select(accounts, consents.c.state.label("consent_state"), consents.c.ends_at)
+            select(
+                accounts,
+                consents.c.state.label("consent_state"),
+                consents.c.ends_at,
+                income_profiles.c.reason,
+                income_profiles.c.odds_basis_points,
+            )
             .join(consents, consents.c.id == accounts.c.consent_id)
+            # What it said counts only for the read that is planned.
+            .outerjoin(
+                income_profiles,
+                and_(
+                    income_profiles.c.account_id == accounts.c.id,
+                    income_profiles.c.planned_at == accounts.c.next_read_at,
+                ),
+            )
             .where(accounts.c.borrower_id == borrower_id)
             .order_by(accounts.c.created_at, accounts.c.id)
         )
@@ -300,6 +318,8 @@ def _account(
         last_read_at=row.last_read_at,
         # The planner's mark for "not placed in the day yet" is no time for people.
         next_read_at=row.next_read_at if row.next_read_at and row.next_read_at > now else None,
+        next_read_reason=row.reason or "",
+        next_read_odds=(row.odds_basis_points or 0) / 10_000,
         reads_left=left.left,
         read_free_at=left.next_free_at,
     )

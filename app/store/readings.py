@@ -1,4 +1,7 @@
-"""Balance figures and their end: the encrypted column is the only place that holds one."""
+"""Balance figures and their end: the encrypted column is the only place that holds one.
+
+What was learned from figures of an account's income ends with them.
+"""
 
 from __future__ import annotations
 
@@ -7,7 +10,8 @@ from uuid import UUID
 
 from sqlalchemy import exists, or_, select, update
 
-from app.store.tables import accounts, consents, read_attempts, readings
+from app.store.income_profiles import forget
+from app.store.tables import accounts, consents, income_profiles, read_attempts, readings
 from app.store.unit import Unit
 
 
@@ -21,6 +25,10 @@ async def erase_of_consent(unit: Unit, consent_id: UUID, now: datetime) -> int:
     read_under_it = exists().where(
         read_attempts.c.id == readings.c.id, read_attempts.c.consent_id == consent_id
     )
+    under_it = accounts.c.id.in_(
+        select(read_attempts.c.account_id).where(read_attempts.c.consent_id == consent_id)
+    )
+    await forget(unit, or_(accounts.c.consent_id == consent_id, under_it))
     result = await unit.conn.execute(
         update(readings)
         .where(
@@ -36,6 +44,7 @@ async def erase_of_consent(unit: Unit, consent_id: UUID, now: datetime) -> int:
 
 async def erase_of_borrower(unit: Unit, borrower_id: UUID, now: datetime) -> int:
     """Erase every figure of the borrower's accounts. Returns how many were left to erase."""
+    await forget(unit, accounts.c.borrower_id == borrower_id)
     result = await unit.conn.execute(
         update(readings)
         .where(

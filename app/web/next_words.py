@@ -11,8 +11,9 @@ from app.domain.case import CaseState
 from app.domain.hold import PRESSURE, HoldKind
 from app.domain.message import Channel, MessageState
 from app.domain.payment import LinkState
+from app.domain.read_planner import PlanReason
 from app.domain.stage_plan import Step, StepKind, WaitsFor
-from app.reports.case_file import CaseFile
+from app.reports.case_file import AccountLine, CaseFile
 from app.reports.next_step import StrategyLine
 
 WAITS: Final[Mapping[WaitsFor, str]] = {
@@ -52,9 +53,10 @@ def next_steps(
     steps = _brakes(file, zone) + _on_its_way(file, now, zone)
     if strategy is not None:
         steps += _strategy(strategy)
-    planned = [account.next_read_at for account in file.accounts if account.next_read_at]
+    planned = [(one.next_read_at, one) for one in file.accounts if one.next_read_at]
     if planned:
-        steps.append(f"Next reading planned for {_when(min(planned), zone)}.")
+        at, account = min(planned, key=lambda one: one[0])
+        steps.append(f"Next reading planned for {_when(at, zone)}{_why_then(account)}.")
     if any(task.not_before is None or task.not_before <= now for task in file.tasks):
         steps.append("A person is needed: see the task.")
     return steps or ["Nothing is planned by itself."]
@@ -106,6 +108,15 @@ def _strategy(strategy: StrategyLine) -> list[str]:
     if plan.coming is not None:
         steps.append(f"Next, on {_day(plan.coming.on_day)}: {_step(plan.coming, strategy)}.")
     return steps
+
+
+def _why_then(account: AccountLine) -> str:
+    """Why the account is read at that time and not at another."""
+    if account.next_read_reason == PlanReason.INCOME.value:
+        return f": {account.next_read_odds:.0%} that the money is there by then"
+    if account.next_read_reason == PlanReason.BLIND.value:
+        return ": little is expected, but nobody has looked for long enough"
+    return ""
 
 
 def _step(step: Step, strategy: StrategyLine) -> str:

@@ -169,6 +169,21 @@ readings = tenant_table(
     Index("ix_readings_erasable", "erase_at", postgresql_where=text("figure_enc IS NOT NULL")),
 )
 
+# What is known of an account's income, and what it said about the next read. A pattern of somebody's
+# life: sealed, and erased with the figures it was learned from.
+income_profiles = tenant_table(
+    "income_profiles",
+    ref("account_id", "accounts"),
+    sealed("profile_enc", optional=True),
+    moment("learned_at"),
+    moment("planned_at", optional=True),  # the next read as it was planned
+    words("reason", default=""),
+    small("odds_basis_points", 0),  # that the money is there by then
+    PrimaryKeyConstraint("account_id"),
+    Index("ix_income_profiles_kept", "learned_at", postgresql_where=text(
+        "profile_enc IS NOT NULL")),
+)  # fmt: skip
+
 funds_signals = tenant_table(
     "funds_signals",
     key(),

@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 
 from app.domain.message import Channel
+from app.domain.reading_way import ReadingWay
 from app.domain.roles import Role
 from app.store.columns import (
     currency,
@@ -56,6 +57,7 @@ lenders = Table(
     currency("floor_currency", optional=True),
     words("floor_reason", optional=True),
     small("case_after_days", 0),
+    words("reading_way", default="even"),  # an experiment may overrule it for its cases
     # Tiers of amount for decisions of two people; {} means the defaults of app/domain/approval.py.
     notes("approval_tiers"),
     # A case that ends without a promise is closed as failed by itself; a write-off never is.
@@ -65,6 +67,7 @@ lenders = Table(
     words("webhook_url", default=""),
     sealed("webhook_secret_enc", optional=True),
     moment("created_at"),
+    one_of("reading_way", ReadingWay),
     info={"tenant": True},
 )
 

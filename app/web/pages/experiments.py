@@ -33,6 +33,7 @@ router = APIRouter()
 KINDS: Final = {
     ExperimentKind.HOLDOUT.value: "Holdout: leave some cases alone",
     ExperimentKind.CHALLENGER.value: "Challenger: another strategy for some cases",
+    ExperimentKind.READING.value: "Reading: when income is likely, against evenly through the day",
 }
 WITHHOLDS: Final = {
     Withheld.ASK.value: "Payment links and calls because money was seen",

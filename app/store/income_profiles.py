@@ -1,0 +1,160 @@
+"""What is known of accounts' income as rows: whose account is read by it, keeping it, erasing it."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, select, update
+
+from app.domain.case import CaseState
+from app.domain.experiment import Arm, ExperimentKind
+from app.domain.reading_way import ReadingWay, way_of
+from app.store import driver
+from app.store.tables import accounts, income_profiles
+from app.store.unit import Unit
+
+
+class Learner(NamedTuple):
+    """An account that is read when income is likely, and what is known of it so far.
+
+    The figure is that of the last reading that showed one and is not erased: `figure_enc` stands
+    under `reading_id`.
+    """
+
+    account_id: UUID
+    profile_enc: bytes | None
+    reading_id: UUID | None
+    figure_enc: bytes | None
+    read_at: datetime | None
+
+
+async def learners(unit: Unit, account_ids: Sequence[UUID], now: datetime) -> dict[UUID, Learner]:
+    """Those of the accounts that are read by their income; of most lenders there are none."""
+    choosing = await driver.rows(
+        unit,
+        """
+        SELECT l.id FROM lenders l
+        WHERE l.id IN (SELECT lender_id FROM accounts WHERE id = ANY(%(ids)b::uuid[])) AND (
+            l.reading_way = %(learned)b OR EXISTS (SELECT FROM experiments x
+                WHERE x.lender_id = l.id AND x.kind = %(kind)b AND x.ended_at IS NULL))
+        """,
+        {
+            "ids": list(account_ids),
+            "learned": ReadingWay.LEARNED.value,
+            "kind": ExperimentKind.READING.value,
+        },
+    )
+    if not choosing:
+        return {}
+    found = await driver.rows(
+        unit,
+        """
+        SELECT a.id, p.profile_enc, r.id, r.figure_enc, r.read_at, l.reading_way, e.arm
+        FROM accounts a
+        JOIN lenders l ON l.id = a.lender_id
+        LEFT JOIN income_profiles p ON p.account_id = a.id
+        LEFT JOIN LATERAL (
+            SELECT ca.arm FROM cases k
+            JOIN case_arms ca ON ca.case_id = k.id
+            JOIN experiments x ON x.id = ca.experiment_id
+            WHERE k.borrower_id = a.borrower_id AND k.state <> %(closed)b
+                AND x.kind = %(kind)b AND x.ended_at IS NULL
+                AND ca.drawn_at + make_interval(days => x.horizon_days) > %(now)b
+            ORDER BY ca.drawn_at, ca.case_id LIMIT 1
+        ) e ON true
+        LEFT JOIN LATERAL (
+            SELECT id, figure_enc, read_at FROM readings
+            WHERE account_id = a.id AND figure_enc IS NOT NULL
+            ORDER BY read_at DESC LIMIT 1
+        ) r ON true
+        WHERE a.id = ANY(%(ids)b::uuid[]) AND a.lender_id = ANY(%(lenders)b::uuid[])
+        """,
+        {
+            "ids": list(account_ids),
+            "lenders": [row[0] for row in choosing],
+            "kind": ExperimentKind.READING.value,
+            "closed": CaseState.CLOSED.value,
+            "now": now,
+        },
+    )
+    return {
+        row[0]: Learner(*row[:5])
+        for row in found
+        if way_of(ReadingWay(row[5]), row[6] and Arm(row[6])) is ReadingWay.LEARNED
+    }
+
+
+class Learned(NamedTuple):
+    """One account after a reading. `planned_at` None: nothing is planned, its reading ends.
+
+    `reason` is a word of `PlanReason`; `odds_basis_points`, that the money is there by then.
+    """
+
+    account_id: UUID
+    lender_id: UUID
+    profile_enc: bytes
+    planned_at: datetime | None
+    reason: str
+    odds_basis_points: int
+
+
+_COLUMNS = ("uuid", "uuid", "bytea", "timestamptz", "text", "smallint")
+_ARRAYS = ", ".join(
+    f"%({name})b::{kind}[]" for name, kind in zip(Learned._fields, _COLUMNS, strict=True)
+)
+_KEEP = f"""
+    WITH n AS (
+        SELECT * FROM unnest({_ARRAYS}) AS n ({", ".join(Learned._fields)})
+    ), kept AS (
+        INSERT INTO income_profiles AS p (account_id, lender_id, profile_enc, planned_at, reason,
+            odds_basis_points, learned_at)
+        SELECT n.*, %(now)b FROM n
+        ON CONFLICT (account_id) DO UPDATE SET profile_enc = excluded.profile_enc,
+            planned_at = excluded.planned_at, reason = excluded.reason,
+            odds_basis_points = excluded.odds_basis_points, learned_at = excluded.learned_at
+    )
+    UPDATE accounts AS a SET next_read_at = n.planned_at
+    FROM n WHERE a.id = n.account_id AND a.next_read_at IS NOT NULL
+"""  # noqa: S608 - made of the names above, nothing from outside
+
+
+async def keep(unit: Unit, now: datetime, learned: Sequence[Learned]) -> None:
+    """Keep what was learned and give the accounts their next read, if they are to be read at all.
+
+    The caller holds the accounts' locks.
+    """
+    if learned:
+        arrays = dict(zip(Learned._fields, map(list, zip(*learned, strict=True)), strict=True))
+        await driver.run(unit, _KEEP, {**arrays, "now": now})
+
+
+async def forget(unit: Unit, which: ColumnElement[bool]) -> None:
+    """Erase what is known of the income of the accounts for which `which` holds."""
+    await unit.conn.execute(
+        update(income_profiles)
+        .where(
+            income_profiles.c.profile_enc.is_not(None),
+            income_profiles.c.account_id.in_(select(accounts.c.id).where(which)),
+        )
+        .values(profile_enc=None, planned_at=None, reason="", odds_basis_points=0)
+    )
+
+
+async def forget_old(unit: Unit, before: datetime, *, limit: int) -> int:
+    """Erase at most `limit` profiles that nothing was added to since `before`. Returns how many."""
+    old = (
+        select(income_profiles.c.account_id)
+        .where(income_profiles.c.profile_enc.is_not(None), income_profiles.c.learned_at <= before)
+        .order_by(income_profiles.c.learned_at)
+        .limit(limit)
+        .with_for_update(skip_locked=True)
+    )
+    result = await unit.conn.execute(
+        update(income_profiles)
+        .where(income_profiles.c.account_id.in_(old))
+        .values(profile_enc=None, planned_at=None, reason="", odds_basis_points=0)
+    )
+    return result.rowcount

@@ -1,0 +1,153 @@
+"""Reading when income is likely: learned from readings, planned by it, and forgotten with them."""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from typing import Any
+from zoneinfo import ZoneInfo
+
+import pytest
+
+from app.domain.experiment import ExperimentKind, ExperimentTerms
+from app.domain.income import IncomeProfile
+from app.flows.end_consent import end_consent
+from app.flows.erase_figures import erase_figures
+from app.flows.run_experiment import end_experiment, start_experiment
+from app.store.unit import Store
+from tests.flows.lane import Lane, make_lane
+from tests.flows.street import Neighbour
+
+pytestmark = pytest.mark.anyio
+
+MADRID = ZoneInfo("Europe/Madrid")
+POOR, RICH = 2_000, 150_000
+
+
+@pytest.fixture
+async def learning(store: Store) -> Lane:
+    """A lender who reads when income is likely."""
+    return await make_lane(store, reading_way="learned")
+
+
+async def account(lane: Lane, who: Neighbour) -> Any:
+    """His account's place on the plan, and what is known of its income."""
+    query = """
+        SELECT a.next_read_at, a.last_read_at, p.profile_enc, p.planned_at, p.reason,
+            p.odds_basis_points AS odds
+        FROM accounts a LEFT JOIN income_profiles p ON p.account_id = a.id WHERE a.id = :id
+    """
+    return (await lane.street.rows(query, id=who.account_id))[0]
+
+
+async def days_pass(lane: Lane, who: Neighbour, days: float) -> list[datetime]:
+    """Live from read to read; his wages come on each Friday at nine and are gone on Sunday."""
+    end, times = lane.now + timedelta(days=days), []
+    while (at := (await account(lane, who)).next_read_at) is not None and at < end:
+        lane.street.hands.go_on(seconds=max((at - lane.now).total_seconds(), 0.0))
+        local = lane.now.astimezone(MADRID)
+        there = (local.weekday(), local.hour) >= (4, 9) and local.weekday() < 6
+        lane.bank.holds(RICH if there else POOR)
+        await lane.plan()
+        await lane.work()
+        times.append(lane.now)
+    return times
+
+
+async def opened(lane: Lane, who: Neighbour) -> IncomeProfile:
+    """What is known of his income."""
+    sealed = (await account(lane, who)).profile_enc
+    async with lane.house.store.engine_unit() as unit:
+        await unit.keys((lane.street.lender_id,))
+        return IncomeProfile.from_json(
+            unit.open("income_profiles.profile_enc", who.account_id, sealed)
+        )
+
+
+async def test_it_learns_a_payday_and_plans_by_it(learning: Lane) -> None:
+    who = await learning.street.neighbour(dues=(100_000,))
+    await learning.due_now(who)
+    times = await days_pass(learning, who, 40)
+    now = await account(learning, who)
+    assert now.planned_at == now.next_read_at
+    assert (await opened(learning, who)).incomes >= 5
+    assert len(times) < 40, "evenly it would have been four times as many, and more"
+    read_on = {at.astimezone(MADRID).date() for at in times}
+    paydays = [on for on in read_on if on.weekday() == 4]
+    assert len(paydays) >= 5, "each Friday is read on"
+    signals = await learning.street.value("SELECT count(*) FROM funds_signals")
+    assert signals >= 5
+
+
+async def test_others_are_read_evenly_and_nothing_is_known_of_them(lane: Lane) -> None:
+    who = await lane.street.neighbour(dues=(900_000,))
+    await lane.due_now(who)
+    assert len(await days_pass(lane, who, 2)) >= 7
+    assert (await account(lane, who)).profile_enc is None
+
+
+async def test_while_the_money_is_there_one_look_a_day_is_enough(learning: Lane) -> None:
+    who = await learning.street.neighbour(dues=(12_000,))
+    learning.bank.holds(RICH)
+    await learning.read(who)
+    assert len(await learning.live_signals()) == 1
+    waits = (await account(learning, who)).next_read_at - learning.now
+    assert timedelta(hours=6) < waits <= timedelta(hours=49)
+
+
+async def test_an_answer_without_an_amount_keeps_the_even_slot(learning: Lane) -> None:
+    who = await learning.street.neighbour()
+    learning.bank.balances_now["a1"] = ()
+    await learning.read(who)
+    now = await account(learning, who)
+    assert (now.profile_enc, now.next_read_at > learning.now) == (None, True)
+
+
+async def test_what_was_learned_is_erased_with_the_figures(learning: Lane) -> None:
+    ana = await learning.street.neighbour(dues=(900_000,))
+    learning.bank.holds(POOR)
+    await learning.read(ana)
+    assert (await account(learning, ana)).profile_enc is not None
+    async with learning.house.store.engine_unit() as unit:
+        await end_consent(unit, learning.now, ana.consent_id, "withdraw", "he said so", "page")
+    forgotten = await account(learning, ana)
+    assert (forgotten.profile_enc, forgotten.planned_at, forgotten.odds) == (None, None, 0)
+
+    eva = await learning.street.neighbour(dues=(900_000,))
+    await learning.read(eva)
+    await learning.later(days=learning.house.settings.reading_expiry_days + 1)
+    assert (await erase_figures(learning.house, learning.now)).forgotten == 1
+    assert (await account(learning, eva)).profile_enc is None
+
+
+async def test_a_profile_that_nobody_can_read_is_begun_anew(learning: Lane) -> None:
+    who = await learning.street.neighbour(dues=(900_000,))
+    learning.bank.holds(POOR)
+    await learning.read(who)
+    await learning.street.rows("UPDATE income_profiles SET profile_enc = 'rubbish' RETURNING 1")
+    await learning.later(hours=12)
+    await learning.read(who)
+    assert (await opened(learning, who)).incomes == 0
+
+
+async def test_an_experiment_decides_for_the_cases_it_drew(lane: Lane) -> None:
+    terms = ExperimentTerms("Paydays", ExperimentKind.READING, "", 5_000, 30)
+    given: dict[str, Any] = {"lender_id": lane.street.lender_id, "actor": "ana@sol.example"}
+    experiment_id = await start_experiment(
+        lane.house, lane.now, terms=terms, strategy_id=None, **given
+    )
+    people = await lane.street.neighbours(8, dues=(900_000,))
+    lane.bank.holds(POOR)
+    await lane.read(*people)
+    rows = await lane.street.rows("SELECT case_id, arm FROM case_arms")
+    treated = {row.case_id for row in rows if row.arm == "treated"}
+    assert 0 < len(treated) < len(people) == len(rows)
+    for who in people:
+        known = (await account(lane, who)).profile_enc is not None
+        assert known is (who.cases[0] in treated)
+    await end_experiment(
+        lane.house, lane.now, experiment_id=experiment_id, reason="Enough is known.", **given
+    )
+    before = await lane.street.value("SELECT max(learned_at) FROM income_profiles")
+    await lane.later(hours=8)
+    await lane.read(*people)
+    assert await lane.street.value("SELECT max(learned_at) FROM income_profiles") == before
