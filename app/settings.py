@@ -204,8 +204,8 @@ class Settings(BaseSettings):
         default=1.0,
         ge=0.001,
         le=30,
-        description="Where accounts are read when income is likely: what one read is worth, in days "
-        "by which money is seen sooner. Smaller reads more often.",
+        description="Where accounts are read when income is likely: what one read is worth, in "
+        "days by which money is seen sooner. Smaller reads more often.",
     )
 
     delinquency_buckets: str = Field(

@@ -3,8 +3,8 @@
 A case is drawn once, when it opens, and stays in its arm. In a *holdout* the drawn cases are the
 control: for a time Saldo asks nothing of them by itself. In a *challenger* the drawn cases are
 treated: they follow another strategy. In one about *reading* the drawn cases are treated: their
-accounts are read when income is likely, the others' evenly. What is measured is fixed before the first case is drawn:
-the share of what was due at the opening that came within so many days.
+accounts are read when income is likely, the others' evenly. What is measured is fixed before the
+first case is drawn: the share of what was due at the opening that came within so many days.
 """
 
 from __future__ import annotations

@@ -107,7 +107,7 @@ def _taught(
 
 
 def _opened(unit: Unit, learner: Learner) -> IncomeProfile:
-    """The profile as it was kept; a new one where there is none, or one nobody can read any more."""
+    """The profile as it was kept; a new one where there is none, or none that can be read."""
     if learner.profile_enc is None:
         return IncomeProfile()
     try:

@@ -55,7 +55,7 @@ Answer: TypeAlias = BalanceAnswer | SaldoError
 
 @dataclass(slots=True)
 class Asked:
-    """One call: its attempt, how the account stood, what the call needs, and what was planned from."""
+    """One call: its attempt, how the account stood, what the call and the plan were made from."""
 
     attempt_id: UUID
     standing: Standing

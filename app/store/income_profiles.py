@@ -1,4 +1,4 @@
-"""What is known of accounts' income as rows: whose account is read by it, keeping it, erasing it."""
+"""What is known of accounts' income, as rows: who is read by it, keeping it, erasing it."""
 
 from __future__ import annotations
 

@@ -11,7 +11,7 @@ from uuid import UUID
 from sqlalchemy import exists, or_, select, update
 
 from app.store.income_profiles import forget
-from app.store.tables import accounts, consents, income_profiles, read_attempts, readings
+from app.store.tables import accounts, consents, read_attempts, readings
 from app.store.unit import Unit
 
 

@@ -169,8 +169,8 @@ readings = tenant_table(
     Index("ix_readings_erasable", "erase_at", postgresql_where=text("figure_enc IS NOT NULL")),
 )
 
-# What is known of an account's income, and what it said about the next read. A pattern of somebody's
-# life: sealed, and erased with the figures it was learned from.
+# What is known of an account's income, and what it said about the next read. A pattern of a life:
+# sealed, and erased with the figures it was learned from.
 income_profiles = tenant_table(
     "income_profiles",
     ref("account_id", "accounts"),
