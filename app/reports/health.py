@@ -16,7 +16,7 @@ from sqlalchemy import Row, func, select
 from app.domain.breaker import BreakerState, Service
 from app.domain.message import Channel, MessageState
 from app.domain.payment import LIVE_STATES
-from app.store.health import BankKey
+from app.flows.house import House
 from app.store.tables import accounts, messages, payments, provider_health, provider_hours
 from app.store.unit import Unit
 
@@ -71,17 +71,16 @@ class ServiceHealth:
         return sum(hour.failed for hour in seen) / calls if calls else None
 
 
-async def health_report(
-    unit: Unit, now: datetime, real_now: datetime, senders: Mapping[Service, tuple[str, ...]]
-) -> tuple[ServiceHealth, ...]:
+async def health_report(unit: Unit, house: House, now: datetime) -> tuple[ServiceHealth, ...]:
     """Every service that the unit's lender uses: banks of his people, and who carries his messages.
 
-    `senders` are the connectors that are set up for texts and e-mails. Those that do not answer
-    come first.
+    Those that do not answer come first.
     """
     waiting = await _waiting(unit)
     keys = set(waiting)
-    keys |= {(name, "", service) for service, names in senders.items() for name in names}
+    keys |= {(name, "", Service.TEXTS) for name in house.messages}
+    keys |= {(name, "", Service.EMAILS) for name in house.emails}
+    real_now = house.real_now()
     found = (await unit.conn.execute(select(provider_health))).all()
     rows = {(row.connector, row.bank_id, Service(row.service)): row for row in found}
     hours = await _hours(unit, now)
@@ -184,8 +183,3 @@ async def _waiting(unit: Unit) -> dict[_Key, int]:
     for row in await unit.conn.execute(unsent):
         counts[row.connector, "", _SERVICE_OF[row.channel]] = int(row.waits)
     return counts
-
-
-def keys_of(report: tuple[ServiceHealth, ...]) -> tuple[BankKey, ...]:
-    """The banks of a report, each once."""
-    return tuple(sorted({(one.connector, one.bank_id) for one in report if one.bank_id}))

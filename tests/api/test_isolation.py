@@ -62,7 +62,14 @@ BODIES: dict[str, Any] = {
 }  # fmt: skip
 
 # Routes that name nothing of anybody: what they do to another lender is asked below.
-OWN = {"get_status", "list_switches", "put_switch", "post_borrower", "post_book_file"}
+OWN = {
+    "get_status",
+    "list_providers",
+    "list_switches",
+    "put_switch",
+    "post_borrower",
+    "post_book_file",
+}
 # Read twice: bookkeeping of keys, not of business.
 NOT_BUSINESS = {"api_keys", "idempotency_keys", "slots", "inbox"}
 
@@ -159,6 +166,18 @@ async def test_its_owner_finds_it(sol: System, house: House) -> None:
         assert answer.status_code in {200, 201, 204}, (name, answer.text)
         if name.startswith("list_") and "items" in answer.text:
             assert len(answer.json()["items"]) == 1, name
+
+
+async def test_whose_bank_answers_is_told_to_whoever_has_people_there(
+    sol: System, luna: System, house: House
+) -> None:
+    await plant(sol, house)
+    own = (await sol.http.get("/v1/providers")).json()
+    found = {(one["bank_id"], one["service"]): one for one in own}
+    assert found["sol", "balances"]["answers"] is True
+    assert found["sol", "balances"]["failed_share_day"] is None
+    others = (await luna.http.get("/v1/providers")).json()
+    assert not [one for one in others if one["bank_id"]]
 
 
 async def test_nobody_gets_in_without_a_key(bare: httpx.AsyncClient) -> None:

@@ -5,21 +5,28 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from itertools import pairwise
+from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
-from app.domain.breaker import FIRST_PAUSE, MANY
+from app.domain.breaker import FIRST_PAUSE, MANY, Heard, Service
 from app.domain.errors import ConsentEnd, ConsentGone, ProviderError, TryLater, Unreadable
 from app.flows.follow_consents import plan_consents
 from app.flows.plan_reads import plan_reads
 from app.flows.read_balances import read_balances
+from app.flows.set_maintenance import lift_maintenance, set_maintenance
+from app.reports.health import health_report
+from app.store.health import record_heard
 from sandbox.modes import BankMode
 from tests.flows.crowd import crowd
 from tests.flows.lane import Lane
+from tests.flows.street import Street
 from tests.neighbourhood import Neighbourhood
 
 pytestmark = pytest.mark.anyio
 
+CAJA = ("berlin_group", "caja")
 STEP = 20
 MANY_PEOPLE = 200
 
@@ -85,6 +92,11 @@ async def test_a_bank_down_for_hours(hood: Neighbourhood, mode: BankMode) -> Non
     probes = await attempts(hood) - before
     assert MANY <= probes <= 9 + 2 * MANY_PEOPLE * STEP / (4 * 60)
     await nobody_is_blamed(hood)
+    async with hood.store.unit(hood.lender_id) as unit:
+        shown = {one.bank_id: one for one in await health_report(unit, hood.house, hood.now)}
+    assert (shown["luz"].down, shown["luz"].waiting) == (True, MANY_PEOPLE)
+    assert (shown["ribera"].down, shown["ribera"].waiting) == (False, 8)
+    assert (shown["luz"].failed_share(2), shown["ribera"].failed_share(24)) == (1.0, 0.0)
 
     hood.world.town.set_bank_mode("luz", mode, on=False)
     per_step = await time_passes(hood, 13)
@@ -149,6 +161,76 @@ async def test_what_a_bank_says_to_everybody_is_about_nobody(
     assert await lane.street.rows("SELECT id FROM tasks") == []
     rows = await lane.street.rows("SELECT failures, next_read_at FROM accounts")
     assert all(row.failures == 0 and row.next_read_at > lane.now for row in rows)
+
+
+async def test_no_text_leaves_about_money_at_a_bank_that_does_not_answer(street: Street) -> None:
+    who = await street.neighbour()
+    await street.money_seen(who)
+    await falls_silent(street)
+    await street.tick()
+    assert street.texts_to(who) == 0
+    assert await street.states("messages", who) == ["queued"]
+    async with street.store.engine_unit() as unit:
+        one = {CAJA: Heard(fine=1)}
+        await record_heard(unit, street.now, street.hands.real, Service.BALANCES, one)
+    await street.minutes_pass(20)
+    assert street.texts_to(who) == 1
+
+
+async def falls_silent(street: Street) -> None:
+    people = frozenset(UUID(int=number) for number in range(MANY))
+    async with street.store.engine_unit() as unit:
+        one = {CAJA: Heard(0, MANY, people, "HTTP 503")}
+        await record_heard(unit, street.now, street.hands.real, Service.BALANCES, one)
+
+
+async def test_consents_are_not_asked_about_while_the_bank_is_down_but_for_one(
+    lane: Lane,
+) -> None:
+    people = [await lane.street.neighbour() for _ in range(4)]
+    await falls_silent(lane.street)
+
+    async def look() -> int:
+        async with lane.house.store.engine_unit() as unit:
+            await unit.conn.execute(text("UPDATE consents SET next_check_at = :at"),
+                                    {"at": lane.now})  # fmt: skip
+        before = lane.bank.status_calls
+        await lane.follow()
+        return lane.bank.status_calls - before
+
+    lane.bank.refuses = ConsentGone("HTTP 401", why=ConsentEnd.UNKNOWN_AT_BANK)
+    assert await look() == 0
+    rows = await lane.street.rows("SELECT DISTINCT next_check_at FROM consents")
+    assert len(rows) == len(people), "not all at once when the pause is over"
+    await lane.later(seconds=FIRST_PAUSE.total_seconds())
+    assert await look() == 1
+    assert await lane.street.value("SELECT count(*) FROM consents WHERE state = 'active'") == 4
+
+
+async def test_no_read_in_announced_maintenance_and_none_is_made_up_for(lane: Lane) -> None:
+    people = [await lane.street.neighbour() for _ in range(3)]
+    lane.bank.holds(500)
+    rest_id = await set_maintenance(
+        lane.house,
+        lane.now,
+        lender_id=lane.street.lender_id,
+        bank=CAJA,
+        span=(lane.now + timedelta(hours=1), lane.now + timedelta(hours=7)),
+        reason="its mail",
+        actor="desk",
+    )
+    await lane.later(hours=2)
+    await lane.read(*people)
+    assert lane.bank.reads == []
+    ends = lane.now + timedelta(hours=5)
+    planned = {(await lane.account(who)).next_read_at for who in people}
+    assert min(planned) > ends
+    assert len(planned) == len(people)
+    await lift_maintenance(
+        lane.house, lane.now, lender_id=lane.street.lender_id, rest_id=rest_id, actor="desk"
+    )
+    await lane.read(*people)
+    assert len(lane.bank.reads) == len(people)
 
 
 async def test_the_count_of_each_hour_is_kept(lane: Lane) -> None:

@@ -8,9 +8,10 @@ from fastapi import APIRouter, Path
 
 from app.api.caller import ByKey
 from app.api.route import SaldoRoute
-from app.api.schemas.work import StatusShown, SwitchGiven, SwitchShown
+from app.api.schemas.work import ProviderShown, StatusShown, SwitchGiven, SwitchShown
 from app.flows.stop_switch import set_switch
 from app.reports import book
+from app.reports.health import HOURS, health_report
 from app.reports.status import status_of
 from app.store.brakes import Brake
 
@@ -38,6 +39,29 @@ async def get_status(caller: ByKey) -> StatusShown:
         reads_refused=counts.reads_refused,
         business_time=caller.now,
     )
+
+
+@router.get("/providers", summary="Who answers")
+async def list_providers(caller: ByKey) -> list[ProviderShown]:
+    """The banks of your borrowers and the providers of texts and e-mails; who is down comes first.
+
+    While one does not answer nothing is held against anybody, and it is asked again by itself.
+    """
+    async with caller.house.store.unit(caller.lender_id) as unit:
+        report = await health_report(unit, caller.house, caller.now)
+    return [
+        ProviderShown(
+            connector=one.connector,
+            bank_id=one.bank_id,
+            service=one.service,
+            answers=not one.down,
+            since=one.since,
+            last_answer_at=one.last_ok_at,
+            failed_share_day=one.failed_share(HOURS),
+            waiting=one.waiting,
+        )
+        for one in report
+    ]
 
 
 @router.get("/stop-switches", summary="Read the stop switches")

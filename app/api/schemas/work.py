@@ -8,6 +8,7 @@ from uuid import UUID
 from pydantic import ConfigDict, Field
 
 from app.api.wire import Given, Id, Instant, Line, MoneyShown, Shown
+from app.domain.breaker import Service
 from app.store.brakes import Brake
 
 
@@ -198,3 +199,23 @@ class StatusShown(Shown):
         int, Field(description="Reads that a bank refused because its allowance was spent.")
     ]
     business_time: Instant
+
+
+class ProviderShown(Shown):
+    """How one service of a bank or provider answers."""
+
+    connector: str
+    bank_id: Annotated[str, Field(description="Empty for a provider of texts or e-mails.")]
+    service: Service
+    answers: Annotated[bool, Field(description="False while it is taken for down.")]
+    since: Annotated[
+        Instant | None, Field(description="It has not answered since; null while it does.")
+    ]
+    last_answer_at: Instant | None
+    failed_share_day: Annotated[
+        float | None,
+        Field(description="Of the calls of the last 24 hours, from 0 to 1; null: there were none."),
+    ]
+    waiting: Annotated[
+        int, Field(description="Your accounts to be read, payments under way, or messages with it.")
+    ]

@@ -9,7 +9,6 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from app.domain.breaker import Service
 from app.domain.errors import Invalid, NotFound
 from app.domain.maintenance import rests_until
 from app.domain.roles import Act
@@ -41,13 +40,9 @@ async def _health(request: Request, seat: Seat, trouble: str = "") -> Response:
     site = site_of(request)
     now, zone = site.now(), zone_of_seat(seat)
     house = site.house
-    senders = {
-        Service.TEXTS: tuple(house.messages),
-        Service.EMAILS: tuple(house.emails),
-    }
     async with house.store.unit(seat.lender_id) as unit:
         banners = await brakes_in_force(unit)
-        report = await health_report(unit, now, site.clock.real_now(), senders)
+        report = await health_report(unit, house, now)
         rests = await rest_book(unit, house, seat.lender_id, now)
         announced = await rests_of_lender(unit, now)
     lines: dict[bool, list[HealthLine]] = {True: [], False: []}
