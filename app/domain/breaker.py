@@ -110,6 +110,10 @@ class Breaker:
         """Nobody but the probe is to be asked for."""
         return self.state is not BreakerState.CLOSED
 
+    def lately_down(self, real_now: datetime) -> bool:
+        """Is it down, as far as anybody has asked lately? Where nobody asks it stays open."""
+        return self.down and self.until is not None and real_now - self.until <= WINDOW
+
     @property
     def suspected(self) -> bool:
         """What this bank says about a single person need not be about him."""
@@ -127,7 +131,11 @@ def hear(breaker: Breaker, heard: Heard, real_now: datetime) -> Breaker:
         if breaker.down:
             BREAKER.step(breaker.state, "recover")
         return Breaker()
-    if not heard.troubled or breaker.state is BreakerState.OPEN:
+    if not heard.troubled:
+        return breaker
+    # Somebody's own call after the pause finds out as well as one of ours.
+    breaker = take_probe(breaker, real_now) or breaker
+    if breaker.state is BreakerState.OPEN:
         return breaker
     if breaker.state is BreakerState.HALF_OPEN:
         return _pause(breaker, "fail_again", real_now)

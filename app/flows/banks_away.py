@@ -33,7 +33,9 @@ async def banks_away(
 
     A bank whose balances cannot be read is away for payments too: it is one door.
     """
-    away: dict[str, datetime | None] = dict.fromkeys(await banks_down(unit, connector, services))
+    away: dict[str, datetime | None] = dict.fromkeys(
+        await banks_down(unit, connector, services, house.real_now())
+    )
     rests = await rest_book(unit, house, lender_id, now)
     for bank_id, spans in rests.through(connector):
         end = rests_until(spans, now)

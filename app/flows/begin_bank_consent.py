@@ -10,12 +10,14 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import insert, update
 
+from app.domain.breaker import Service
 from app.domain.consent import REQUEST, ConsentState, Purpose, RequestState
 from app.domain.errors import Invalid, NotAllowed, ProviderError
 from app.domain.ids import LenderId, Secret
 from app.domain.read_planner import UNATTENDED_PER_24H
 from app.flows.actors import BORROWER
 from app.flows.end_consent import end_consent
+from app.flows.hear_banks import hear_calls
 from app.flows.house import House
 from app.ports import Bank, ConsentAsk, Presence
 from app.store import timeline
@@ -46,6 +48,7 @@ class _Begun:
 
     consent_id: UUID
     lender_id: LenderId
+    borrower_id: UUID
     request_id: UUID
     return_token: str
     valid_until: date
@@ -78,15 +81,18 @@ async def begin_bank_consent(
         refused_url=back,
         presence=presence,
     )
+    at = (connector, bank_id)
     try:
         answer = await port.begin_consent(ask)
     except ProviderError as error:
+        await hear_calls(house, now, Service.BALANCES, [(at, begun.borrower_id, error)])
         async with house.store.unit(begun.lender_id) as unit:
             why = f"the bank did not answer as expected ({type(error).__name__})"
             await end_consent(unit, now, begun.consent_id, "abandon", why, "saldo", may_go_on=True)
         raise
     async with house.store.unit(begun.lender_id) as unit:
         overtaken = await _keep_token(unit, now, begun, answer.grant.token)
+    await hear_calls(house, now, Service.BALANCES, [(at, begun.borrower_id, None)])
     if overtaken:
         raise NotAllowed("You started again in another window. Please go on there.")
     return answer.redirect_url
@@ -116,6 +122,7 @@ async def _write_down(
         begun = _Begun(
             consent_id=new_id(),
             lender_id=found.lender_id,
+            borrower_id=found.borrower_id,
             request_id=found.request_id,
             return_token=new_token(),
             # One look needs no window; a day of room for an authentication round midnight.

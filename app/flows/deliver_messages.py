@@ -101,6 +101,7 @@ class _Claim:
     """The right to send one message once, from `claimed_at` (real time) on."""
 
     lender_id: LenderId
+    borrower_id: UUID
     message_id: UUID
     claimed_at: datetime
     connector: str
@@ -266,7 +267,10 @@ async def _claim(
         )
         ready = replace(sms, to=Phone(address))
     only_one = not message.bound
-    return _Claim(LenderId(message.lender_id), message.id, claimed_at, connector, only_one, ready)
+    lender_id = LenderId(message.lender_id)
+    return _Claim(
+        lender_id, message.borrower_id, message.id, claimed_at, connector, only_one, ready
+    )
 
 
 def _connector(house: House, message: Row[Any], address: str) -> str:
@@ -342,8 +346,7 @@ async def _hand_over(
     """The one call. How the provider took it is noted in `calls`, for its health."""
     by_email = isinstance(claim.outgoing, OutgoingEmail)
     heard = calls[Service.EMAILS if by_email else Service.TEXTS]
-    # Numbers and mailboxes differ by message; a message is tried by one provider at a time.
-    provider, about = (claim.connector, ""), claim.message_id
+    provider = (claim.connector, "")
     error: SaldoError | None = None
     try:
         match claim.outgoing:
@@ -357,7 +360,7 @@ async def _hand_over(
         error = raised
         raise
     finally:
-        heard.append((provider, about, error))
+        heard.append((provider, claim.borrower_id, error))
 
 
 async def _arrived(house: House, now: datetime, claim: _Claim, receipt: SendReceipt) -> None:

@@ -13,7 +13,7 @@ from typing import Any, Final
 
 from sqlalchemy import Row, func, select
 
-from app.domain.breaker import BreakerState, Service
+from app.domain.breaker import WINDOW, BreakerState, Service
 from app.domain.message import Channel, MessageState
 from app.domain.payment import LIVE_STATES
 from app.flows.house import House
@@ -59,6 +59,8 @@ class ServiceHealth:
     last_reason: str
     hours: tuple[Hour, ...]
     waiting: int
+    lately: bool = True
+    """Somebody has asked lately; else nobody knows how it would answer now."""
 
     @property
     def down(self) -> bool:
@@ -137,6 +139,7 @@ def _health(
         last_reason="" if row is None else row.last_reason,
         hours=tuple(hours.get(begin, Hour()) for begin in begins),
         waiting=waiting,
+        lately=row is None or row.until is None or real_now - row.until <= WINDOW,
     )
 
 

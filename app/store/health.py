@@ -91,11 +91,13 @@ async def down_until(
     }
 
 
-async def banks_down(unit: Unit, connector: str, services: Collection[Service]) -> set[str]:
-    """The banks of a connector of which one of these does not answer. Any unit may look."""
+async def banks_down(
+    unit: Unit, connector: str, services: Collection[Service], real_now: datetime
+) -> set[str]:
+    """The banks of a connector of which one of these did not answer lately. Any unit may look."""
     found = await driver.rows(
         unit,
-        "SELECT bank_id FROM provider_health "
+        f"SELECT bank_id, {_STANDING} FROM provider_health "  # noqa: S608 - our own columns
         "WHERE connector = %(connector)b AND state <> %(closed)b "
         "AND service = ANY(%(services)b::text[])",
         {
@@ -104,7 +106,7 @@ async def banks_down(unit: Unit, connector: str, services: Collection[Service]) 
             "closed": BreakerState.CLOSED.value,
         },
     )
-    return {bank_id for (bank_id,) in found}
+    return {bank_id for bank_id, *standing in found if _breaker(*standing).lately_down(real_now)}
 
 
 async def win_probe(unit: Unit, service: Service, key: BankKey, real_now: datetime) -> bool:

@@ -104,10 +104,12 @@ def _state(
         if one.last_ok_at
         else "No answer yet."
     )
+    said = f" It says: {one.last_reason}." if one.last_reason else ""
+    if one.down and not one.lately:
+        return Mark("Did not answer", "warn"), f"Nobody has asked since. {last}{said}"
     if one.down:
         since = near_time(one.since, now, zone, DESK_LANGUAGE) if one.since else "long ago"
         again = _again(one, now, zone)
-        said = f" It says: {one.last_reason}." if one.last_reason else ""
         return Mark("Does not answer", "bad"), f"Since {since}. {last}{again}{said}"
     if rests_until is not None:
         until = near_time(rests_until, now, zone, DESK_LANGUAGE)
@@ -115,7 +117,6 @@ def _state(
     if one.last_ok_at is None and one.last_failure_at is None:
         return Mark("Not asked yet"), "Nothing is known."
     if (one.failed_share(1) or 0.0) >= _BAD:
-        said = f" It says: {one.last_reason}." if one.last_reason else ""
         return Mark("Answers some", "warn"), f"{last}{said}"
     return Mark("Answers", "good"), last
 

@@ -111,6 +111,23 @@ def test_late_failures_of_the_same_outage_make_no_pause_longer() -> None:
     assert hear(breaker, trouble(7, 8), NOW + timedelta(seconds=5)) == breaker
 
 
+def test_somebodys_own_call_after_the_pause_finds_out_too() -> None:
+    breaker, later = opened(), NOW + 2 * FIRST_PAUSE
+    after = hear(breaker, trouble(9), later)
+    assert (after.state, after.pauses, after.until) == (
+        BreakerState.OPEN, 2, later + 2 * FIRST_PAUSE,
+    )  # fmt: skip
+
+
+def test_where_nobody_asks_any_more_nobody_says_that_it_is_down() -> None:
+    breaker = opened()
+    assert breaker.until is not None
+    assert breaker.lately_down(NOW)
+    assert breaker.lately_down(breaker.until + WINDOW)
+    assert not breaker.lately_down(breaker.until + WINDOW + timedelta(seconds=1))
+    assert not Breaker().lately_down(NOW)
+
+
 @given(
     st.lists(
         st.tuples(st.integers(0, 90), st.integers(0, 8), st.sets(st.integers(0, 11))), max_size=40

@@ -175,6 +175,8 @@ async def test_no_text_leaves_about_money_at_a_bank_that_does_not_answer(street:
         await record_heard(unit, street.now, street.hands.real, Service.BALANCES, one)
     await street.minutes_pass(20)
     assert street.texts_to(who) == 1
+    (row,) = await street.rows("SELECT * FROM provider_health WHERE service = 'texts'")
+    assert (row.bank_id, row.state, row.last_ok_at) == ("", "closed", street.now)
 
 
 async def falls_silent(street: Street) -> None:

@@ -52,6 +52,9 @@ async def test_who_answers_since_when_not_and_what_waits(street: Street, sign_in
     assert "Asked in 2 hours of the last 24; in 1 of them half or more failed." in boss.answer.text
     street.hands.go_on(minutes=10)
     assert "The next account whose time comes finds out." in (await boss.open("/health")).text
+    street.hands.real += timedelta(hours=3)
+    boss = await sign_in_as(Role.COMPLIANCE)
+    assert "Nobody has asked since." in (await boss.open("/health")).text
 
 
 async def test_maintenance_is_written_down_and_taken_back(street: Street, sign_in_as: Desk) -> None:
