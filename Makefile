@@ -102,6 +102,7 @@ bench: setup-dev ## Measure; figures go to benchmarks/results/latest.json
 	@$(PY) -m benchmarks.gate
 	@$(PY) -m benchmarks.lateness
 	@$(PY) -m benchmarks.read_plan
+	@$(PY) -m benchmarks.paydays
 
 .PHONY: check
 check: lint types layers ## Style, types and the layers of the house

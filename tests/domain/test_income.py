@@ -5,6 +5,7 @@ from __future__ import annotations
 import random
 from calendar import monthrange
 from collections.abc import Callable
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -78,6 +79,8 @@ def test_an_income_that_nothing_tells_has_no_rhythm() -> None:
     assert max(profile.ahead) < 0.4
     assert streams(IncomeProfile()) == (Stream(Recurs.IRREGULAR, 0, 0.0),)
     assert next_income(IncomeProfile(), BEGINS) is None
+    hopeless = look_ahead(replace(IncomeProfile(), days=900.0), BEGINS)
+    assert next_income(hopeless, BEGINS) is None
 
 
 def test_a_late_income_becomes_likelier_and_one_that_came_is_over() -> None:
