@@ -150,7 +150,7 @@ def _connectors(settings: Settings) -> list[Finding]:
             continue
         try:
             own = connector_settings(connector)
-            found += certificates("certificates", name, own)
+            found += [one for one in certificates("certificates", name, own) if one not in found]
             build(own, wire)
             live = connectors.live_addresses(own) if connector.needs_licence else ()
         except Misconfigured as error:

@@ -25,6 +25,7 @@ from app.ports import (
     PayStatus,
     Wire,
 )
+from connectors._bank_list import listed
 from connectors._stated import page_address
 from connectors.gocardless_pay.desk import AlreadyMade, Desk, declined, is_id
 from connectors.gocardless_pay.settings import NAME, Institution, Settings
@@ -57,14 +58,7 @@ class Payments:
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the operator's list."""
         return tuple(
-            Bank(
-                id=one.id,
-                name=one.name,
-                country=one.country,
-                time_zone=one.time_zone,
-                needs_payer_name=True,
-                instant_payments=one.instant_payments,
-            )
+            one.bank(needs_payer_name=True, instant_payments=one.instant_payments)
             for one in self._banks.values()
         )
 
@@ -195,10 +189,7 @@ class Payments:
         }
 
     def _bank(self, bank_id: str, operation: str) -> Institution:
-        found = self._banks.get(bank_id)
-        if found is None:
-            raise declined("the bank is not in the list of banks", "BANK_NOT_LISTED", operation)
-        return found
+        return listed(self._banks, bank_id, NAME, operation)
 
 
 async def _twice(step: Callable[[], Awaitable[R]]) -> R:

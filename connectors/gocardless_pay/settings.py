@@ -3,16 +3,14 @@
 from __future__ import annotations
 
 from pathlib import Path
-from urllib.parse import urlsplit
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import Misconfigured
 from app.domain.ids import Iban
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._http import is_loopback_host
-from connectors._settings import ProviderSettings, safe_address
+from connectors._settings import ProviderSettings
 from connectors._stated import iban_of
 
 NAME = "gocardless_pay"
@@ -69,22 +67,9 @@ class Settings(ProviderSettings):
         "them and has to end within 30 seconds.",
     )
 
-    @field_validator("banks", mode="before")
-    @classmethod
-    def _empty_is_none(cls, value: object) -> object:
-        return None if value == "" else value
-
-    @field_validator("base_url")
-    @classmethod
-    def _safe_address(cls, value: str) -> str:
-        return safe_address(value)
-
     def institutions(self) -> dict[str, Institution]:
         """The banks of the list by id. Raises Misconfigured for the first thing that is missing."""
-        if not self.access_token.get_secret_value():
-            raise Misconfigured(
-                "SALDO_GOCARDLESS_PAY_ACCESS_TOKEN", "is not set", "Make one in the dashboard."
-            )
+        self.need("Make one in the dashboard.", "access_token")
         return read_bank_list(self.banks, Institution, "SALDO_GOCARDLESS_PAY_BANKS")
 
     def creditor(self) -> Iban:
@@ -98,9 +83,6 @@ class Settings(ProviderSettings):
             )
         return found
 
-    def live_addresses(self) -> tuple[str, ...]:
-        """GoCardless, once there is a token, unless the address is a sandbox on this machine."""
-        if not self.access_token.get_secret_value():
-            return ()
-        here = is_loopback_host(urlsplit(self.base_url).hostname or "")
-        return () if here else (self.base_url,)
+    def named(self) -> bool:
+        """Once there is a token."""
+        return bool(self.access_token.get_secret_value())

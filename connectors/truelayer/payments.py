@@ -26,6 +26,7 @@ from app.ports import (
     PayStatus,
     Wire,
 )
+from connectors._bank_list import listed
 from connectors._exchange import (
     Call,
     exchange,
@@ -195,10 +196,7 @@ class Payments:
         return status_error(answer, call, reason=kind, now=self._now())
 
     def _route(self, bank_id: str, operation: str) -> BankRoute:
-        route = self._routes.get(bank_id)
-        if route is None:
-            raise _declined("the bank is not in the list of banks", "BANK_NOT_LISTED", operation)
-        return route
+        return listed(self._routes, bank_id, NAME, operation)
 
 
 def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
