@@ -5,7 +5,7 @@ is waited for. The plan reads on the day and at the time where a read is worth m
 reserve for the last look before a payment link leaves, and is never blind for longer than a number
 of days. Accounts of one bank that want the same minute are spread over half an hour after it.
 
-Deterministic. From a stored profile one plan costs some tens of microseconds.
+Deterministic. What a plan costs from a stored profile says `benchmarks/read_plan.py`.
 """
 
 from __future__ import annotations
