@@ -34,6 +34,7 @@ def upgrade() -> None:
         sa.Column("profile_enc", sa.LargeBinary(), nullable=True),
         sa.Column("learned_at", sa.DateTime(timezone=True), nullable=False),
         sa.Column("planned_at", sa.DateTime(timezone=True), nullable=True),
+        sa.Column("due_minor", sa.BigInteger(), server_default=sa.text("0"), nullable=False),
         sa.Column("reason", sa.Text(), server_default="", nullable=False),
         sa.Column(
             "odds_basis_points", sa.SmallInteger(), server_default=sa.text("0"), nullable=False

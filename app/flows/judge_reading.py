@@ -64,7 +64,7 @@ def judge_reading(
     now: datetime,
 ) -> Judged:
     """Choose the spendable balance and ask the detector."""
-    wanted, currency = wanted_of(account, dues)
+    wanted, currency = wanted_of(account.currency, dues)
     spendable = choose_spendable(answer.entries, currency, limits_excluded=limits_excluded)
     state = DetectorState(
         account.armed,
@@ -77,14 +77,14 @@ def judge_reading(
     return Judged(spendable, detection, gone)
 
 
-def wanted_of(account: AccountNow, dues: Sequence[Due]) -> tuple[list[CaseDue], str | None]:
-    """What is asked for on this account, and the currency in which it is looked at.
+def wanted_of(account_currency: str, dues: Sequence[Due]) -> tuple[list[CaseDue], str | None]:
+    """What is asked for on an account, and the currency in which it is looked at.
 
     Only cases that are open count: what a payment in flight covers is not asked for again. An
     account of several currencies is looked at in the currency of the debt.
     """
     asked = [due for due in dues if due.case_id is not None and due.case_state is CaseState.OPEN]
-    currency = account.currency if account.currency not in ("", SEVERAL) else None
+    currency = account_currency if account_currency not in ("", SEVERAL) else None
     if currency is None and asked:
         currency = asked[0].amount.currency
     return _in_one_currency(asked, currency), currency

@@ -15,7 +15,7 @@ from uuid import UUID
 
 import structlog
 
-from app.domain.detector import threshold_of
+from app.domain.detector import CaseDue, threshold_of
 from app.domain.income import IncomeProfile, minute_of
 from app.domain.income_learning import learn, look_ahead
 from app.domain.income_seen import between_balances
@@ -72,7 +72,8 @@ async def learn_income(
         if learner is None or amount is None or not look.judged.spendable.credit_excluded:
             continue
         profile = _taught(unit, learner, look, amount, now)
-        needed = _needed(look, dues.get(look.standing.borrower_id, ()), rules)
+        wanted, _ = wanted_of(look.account.currency, dues.get(look.standing.borrower_id, ()))
+        needed = _needed(wanted, rules[look.standing.lender_id])
         plan = _plan(house, look, profile, amount, needed, now)
         sealed = unit.seal(
             _PROFILE, look.standing.id, profile.to_json(), lender_id=look.standing.lender_id
@@ -83,6 +84,7 @@ async def learn_income(
                 look.standing.lender_id,
                 sealed,
                 plan.at or look.question.window_ends_at,
+                sum(one.amount.minor for one in wanted),
                 plan.reason.value,
                 round(plan.odds * 10_000),
             )
@@ -125,17 +127,13 @@ def _figure(unit: Unit, learner: Learner) -> Money | None:
     return Money(int(minor), currency)
 
 
-def _needed(look: Look, dues: Sequence[Due], rules: Mapping[UUID, FundsRules]) -> Money | None:
+def _needed(wanted: Sequence[CaseDue], rules: FundsRules) -> Money | None:
     """The balance that is waited for: what triggers, above the floor. None: nothing triggers."""
-    wanted, _ = wanted_of(look.account, dues)
     if not wanted:
         return None
-    currency = wanted[0].amount.currency
-    policy = rules[look.standing.lender_id].of(currency)
-    due = Money(sum(one.amount.minor for one in wanted), currency)
-    if policy.floor is None:
-        return None
-    return threshold_of(policy, due) + policy.floor
+    due = Money(sum(one.amount.minor for one in wanted), wanted[0].amount.currency)
+    policy = rules.of(due.currency)
+    return None if policy.floor is None else threshold_of(policy, due) + policy.floor
 
 
 def _plan(

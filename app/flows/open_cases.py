@@ -22,6 +22,7 @@ from app.flows.flag_cases import ask_segments
 from app.flows.house import House
 from app.flows.install_strategies import install_strategies
 from app.flows.open_task import open_task
+from app.flows.plan_anew import plan_anew
 from app.flows.tell_lender import LenderEvent, Told, tell_lenders
 from app.store import timeline
 from app.store.accounts import rearm, schedule_reads, unread_borrowers
@@ -73,6 +74,7 @@ async def open_cases_for(
     opened = await _insert(unit, now, due, versions)
     people = {loan.borrower_id for loan in due}
     await schedule_reads(unit, people, now)
+    await plan_anew(unit, now, people)
     await rearm(unit, people)
     await ask_segments(unit, now, list(opened.values()))
     await draw_arms(unit, now, opened, versions)

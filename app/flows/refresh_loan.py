@@ -14,6 +14,7 @@ from app.domain.message import CancelReason
 from app.flows.actors import ROBOT
 from app.flows.end_placement import end_with_case
 from app.flows.judge_promises import judge_promises
+from app.flows.plan_anew import plan_anew
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.flows.withdraw_waiting import withdraw_waiting
@@ -61,6 +62,7 @@ async def refresh_loan(
     if closed is None:
         await judge_promises(unit, now, loan_id)
     await schedule_reads(unit, (loan.borrower_id,), now)
+    await plan_anew(unit, now, (loan.borrower_id,))
     return Refreshed(due, closed)
 
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from datetime import datetime
 from typing import NamedTuple
 from uuid import UUID
@@ -90,18 +90,20 @@ async def learners(unit: Unit, account_ids: Sequence[UUID], now: datetime) -> di
 class Learned(NamedTuple):
     """One account after a reading. `planned_at` None: nothing is planned, its reading ends.
 
-    `reason` is a word of `PlanReason`; `odds_basis_points`, that the money is there by then.
+    `due_minor` is what is due on the account in its currency. `reason` is a word of `PlanReason`;
+    `odds_basis_points`, that the money is there by then.
     """
 
     account_id: UUID
     lender_id: UUID
     profile_enc: bytes
     planned_at: datetime | None
+    due_minor: int
     reason: str
     odds_basis_points: int
 
 
-_COLUMNS = ("uuid", "uuid", "bytea", "timestamptz", "text", "smallint")
+_COLUMNS = ("uuid", "uuid", "bytea", "timestamptz", "bigint", "text", "smallint")
 _ARRAYS = ", ".join(
     f"%({name})b::{kind}[]" for name, kind in zip(Learned._fields, _COLUMNS, strict=True)
 )
@@ -109,12 +111,13 @@ _KEEP = f"""
     WITH n AS (
         SELECT * FROM unnest({_ARRAYS}) AS n ({", ".join(Learned._fields)})
     ), kept AS (
-        INSERT INTO income_profiles AS p (account_id, lender_id, profile_enc, planned_at, reason,
-            odds_basis_points, learned_at)
+        INSERT INTO income_profiles AS p (account_id, lender_id, profile_enc, planned_at, due_minor,
+            reason, odds_basis_points, learned_at)
         SELECT n.*, %(now)b FROM n
         ON CONFLICT (account_id) DO UPDATE SET profile_enc = excluded.profile_enc,
-            planned_at = excluded.planned_at, reason = excluded.reason,
-            odds_basis_points = excluded.odds_basis_points, learned_at = excluded.learned_at
+            planned_at = excluded.planned_at, due_minor = excluded.due_minor,
+            reason = excluded.reason, odds_basis_points = excluded.odds_basis_points,
+            learned_at = excluded.learned_at
     )
     UPDATE accounts AS a SET next_read_at = n.planned_at
     FROM n WHERE a.id = n.account_id AND a.next_read_at IS NOT NULL
@@ -129,6 +132,30 @@ async def keep(unit: Unit, now: datetime, learned: Sequence[Learned]) -> None:
     if learned:
         arrays = dict(zip(Learned._fields, map(list, zip(*learned, strict=True)), strict=True))
         await driver.run(unit, _KEEP, {**arrays, "now": now})
+
+
+class Planned(NamedTuple):
+    """The next read of an account as it was planned by its income."""
+
+    account_id: UUID
+    borrower_id: UUID
+    currency: str
+    due_minor: int
+
+
+async def planned(unit: Unit, borrower_ids: Iterable[UUID], now: datetime) -> list[Planned]:
+    """The accounts of these borrowers whose next read, still to come, was planned by income."""
+    found = await driver.rows(
+        unit,
+        """
+        SELECT a.id, a.borrower_id, a.currency, p.due_minor
+        FROM accounts a JOIN income_profiles p ON p.account_id = a.id
+        WHERE a.borrower_id = ANY(%(borrowers)b::uuid[]) AND p.planned_at = a.next_read_at
+            AND a.next_read_at > %(now)b AND a.leased_until IS NULL
+        """,
+        {"borrowers": list(borrower_ids), "now": now},
+    )
+    return [Planned(*row) for row in found]
 
 
 async def forget(unit: Unit, which: ColumnElement[bool]) -> None:

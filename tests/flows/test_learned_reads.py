@@ -8,10 +8,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
+from app.domain.case import CaseClose
 from app.domain.experiment import ExperimentKind, ExperimentTerms
 from app.domain.income import IncomeProfile
 from app.flows.end_consent import end_consent
 from app.flows.erase_figures import erase_figures
+from app.flows.refresh_loan import refresh_loan
 from app.flows.run_experiment import end_experiment, start_experiment
 from app.store.unit import Store
 from tests.flows.lane import Lane, make_lane
@@ -127,6 +129,27 @@ async def test_a_profile_that_nobody_can_read_is_begun_anew(learning: Lane) -> N
     await learning.later(hours=12)
     await learning.read(who)
     assert (await opened(learning, who)).incomes == 0
+
+
+async def test_another_amount_needs_another_plan(learning: Lane) -> None:
+    who = await learning.street.neighbour(dues=(120_000,))
+    learning.bank.holds(POOR)
+    await learning.read(who)
+    planned = (await account(learning, who)).next_read_at
+    assert planned > learning.now + timedelta(days=1)
+    await learning.street.rows("UPDATE loans SET owed_as_of = :now RETURNING 1", now=learning.now)
+    # Something that changes nothing leaves the plan alone.
+    async with learning.house.store.engine_unit() as unit:
+        await refresh_loan(unit, learning.now, who.loans[0], because=CaseClose.NOT_DUE)
+    assert (await account(learning, who)).next_read_at == planned
+    await learning.street.repaid(who, "a part", minor=119_000)
+    await learning.plan()
+    now = await account(learning, who)
+    assert now.next_read_at < learning.now + timedelta(days=1), "the rest may be there today"
+    learning.street.hands.go_on(seconds=(now.next_read_at - learning.now).total_seconds())
+    await learning.plan()
+    await learning.work()
+    assert len(await learning.live_signals()) == 1
 
 
 async def test_an_experiment_decides_for_the_cases_it_drew(lane: Lane) -> None:

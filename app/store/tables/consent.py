@@ -177,6 +177,7 @@ income_profiles = tenant_table(
     sealed("profile_enc", optional=True),
     moment("learned_at"),
     moment("planned_at", optional=True),  # the next read as it was planned
+    count("due_minor"),  # what was waited for then: another amount needs another plan
     words("reason", default=""),
     small("odds_basis_points", 0),  # that the money is there by then
     PrimaryKeyConstraint("account_id"),
