@@ -160,9 +160,11 @@ QUIRKS: dict[Mode, tuple[str, set[str]]] = {
 
 
 async def test_a_quirk_of_one_person_ends_where_it_must(hood: Neighbourhood) -> None:
+    # Trouble of a whole bank is seen in its customers: these have a bank to themselves. Two whose
+    # consents end one after the other make their bank's word doubtful.
+    alone = {Mode.BALANCE_ERROR_500: "foerde", Mode.EXPIRED_AS_401: "ribera"}
     for mode in QUIRKS:
-        # Trouble of a whole bank is seen in its customers: this one has a bank to himself.
-        bank_id = "foerde" if mode is Mode.BALANCE_ERROR_500 else "luz"
+        bank_id = alone.get(mode, "luz")
         life = {"bank_id": bank_id, "opening_minor": 5_000_000, "limit_minor": 100_000}
         person = await monitored(hood, mode.value, **life)
         hood.world.set_mode(person.id, mode)
