@@ -231,7 +231,9 @@ async def test_wherever_the_loading_process_dies_each_row_counts_once(
     await release(street, await load(street, book))
     deaths = 0
     # Each life is a little longer than the one before, so every point is died at.
-    while await dies(street, deaths * 7 + 1, apply_books(street.house, street.now)):
+    while await dies(
+        street, deaths * 7 + 1, apply_books(street.house, street.now), every_statement=True
+    ):
         deaths += 1
         assert deaths < 200
     assert deaths > 10, "the killer must have had something to do"

@@ -66,7 +66,7 @@ async def test_a_no_and_then_a_yes_that_is_read_once(
     assert said == "gave a consent"
     assert await asked.state() == "completed"
     rows = await asked.hood.rows(
-        "SELECT state, scoring, connector, valid_until FROM consents ORDER BY created_at"
+        "SELECT state, scoring, connector, valid_until FROM consents ORDER BY created_at, id"
     )
     name = request.node.callspec.params["asked"]
     assert [row[:3] for row in map(tuple, rows)][-1] == ("active", "stored", name)
