@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import fcntl
 import gc
+import itertools
 import os
 import shutil
 import tempfile
@@ -43,9 +44,10 @@ settings.register_profile(
 )
 settings.load_profile("saldo")
 
-# Thousands of tests and their libraries stay alive to the end: looking through all of them again
-# and again for what may go took a tenth of the time.
-gc.set_threshold(50_000, 50, 100)
+# Thousands of tests and their libraries stay alive to the end. Looking through all of them again
+# and again for what may go took a tenth of the time; what goes in circles goes now and then.
+_COLLECT_EVERY = 100
+_run = itertools.count(1)
 
 _FOLDER = "SALDO_TEST_RUN_DIR"
 _TEMPLATE = "saldo_template"
@@ -65,6 +67,19 @@ def pytest_configure(config: pytest.Config) -> None:
 def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
     """The longest first: nobody waits for one that began last."""
     items.sort(key=lambda item: item.get_closest_marker("storm") is None)
+
+
+def pytest_collection_finish() -> None:
+    """What is there now stays."""
+    gc.collect()
+    gc.freeze()
+    gc.disable()
+
+
+def pytest_runtest_logfinish() -> None:
+    """Collect the rubbish of many tests at once."""
+    if next(_run) % _COLLECT_EVERY == 0:
+        gc.collect()
 
 
 def pytest_unconfigure(config: pytest.Config) -> None:

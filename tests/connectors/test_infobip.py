@@ -10,10 +10,6 @@ from typing import Any
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from infobip_api_client import ApiClient, Configuration
-from infobip_api_client.api.sms_api import SmsApi
-from infobip_api_client.exceptions import UnauthorizedException
-from infobip_api_client.models.sms_request import SmsRequest
 from structlog.testing import capture_logs
 
 from app.domain.errors import (
@@ -287,6 +283,12 @@ def test_live_is_told_from_sandbox_and_secrets_show_nowhere() -> None:
 
 
 async def test_the_vendors_own_client_understands_the_sandbox_and_our_requests() -> None:
+    # Four seconds to import: only for whoever runs this.
+    from infobip_api_client import ApiClient, Configuration
+    from infobip_api_client.api.sms_api import SmsApi
+    from infobip_api_client.exceptions import UnauthorizedException
+    from infobip_api_client.models.sms_request import SmsRequest
+
     rig = InfobipRig()
     person, landline = rig.person(), rig.person()
     rig.fault(landline, Mode.SMS_LANDLINE)
