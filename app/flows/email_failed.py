@@ -15,6 +15,7 @@ from app.domain.task import TaskReason
 from app.flows.actors import CARRIER
 from app.flows.open_task import open_task
 from app.store import timeline
+from app.store.brakes import in_peace
 from app.store.locks import lock_borrower
 from app.store.tables import borrowers
 from app.store.timeline import Kind, Line
@@ -42,7 +43,8 @@ async def email_failed(
         line = Line(person.id, Kind.EMAIL_DEAD, CARRIER, details, lender_id=person.lender_id)
         await timeline.write(unit, now, [line])
     texted = person.phone_enc is not None and person.phone_doubted_at is None
-    if not texted and message.case_ids:
+    held = [await in_peace(unit, now, person.id, case_id) for case_id in message.case_ids]
+    if not texted and not all(held):
         await open_task(
             unit,
             now,

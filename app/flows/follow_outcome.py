@@ -31,6 +31,7 @@ from app.flows.set_hold import set_hold
 from app.flows.stop_pressure import stop_pressure
 from app.flows.take_promise import write_promise
 from app.flows.tell_lender import LenderEvent, tell_lender
+from app.store.brakes import in_peace
 from app.store.locks import lock_borrower
 from app.store.strategies import wake_cases
 from app.store.tables import borrowers, cases
@@ -246,7 +247,8 @@ async def _wrong_number(unit: Unit, now: datetime, person: Row[Any], about: Cont
     """Whoever answers there must not be written to again: wrong numbers block at once.
 
     The lender's system brings the right number; the hash of the wrong one stays, so that the same
-    one is not taken back from its next delivery.
+    one is not taken back from its next delivery. While a hold leaves him in peace nobody looks for
+    another way to him; when it is over, the strategy asks for one.
     """
     await unit.conn.execute(
         update(borrowers)
@@ -262,12 +264,14 @@ async def _wrong_number(unit: Unit, now: datetime, person: Row[Any], about: Cont
         end_signals=False,
         withdraw_links=True,
     )
-    if person.email_enc is None and not person.has_app:
+    case_id = about.case_id
+    held = case_id is not None and await in_peace(unit, now, about.borrower_id, case_id)
+    if person.email_enc is None and not person.has_app and not held:
         await open_task(
             unit,
             now,
             borrower_id=about.borrower_id,
-            case_id=about.case_id,
+            case_id=case_id,
             reason=TaskReason.NO_WAY_TO_REACH,
             cause=about.cause,
             situation={"because": "The telephone number is wrong, and no other is known."},

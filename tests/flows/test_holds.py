@@ -322,3 +322,28 @@ async def test_a_no_of_his_bank_or_to_our_texts_brings_nobody_to_call_while_a_ho
     async with street.store.unit(street.lender_id) as unit:
         await opt_out(unit, street.now, borrower_id=ana.who.id, channel=Channel.SMS, source="page")
     assert not {"payment_rejected", "opted_out"} & set(await street.tasks(ana.who))
+
+
+async def test_a_wrong_number_during_a_hold_brings_nobody_to_look_for_another(
+    street: Street,
+) -> None:
+    who = await street.neighbour()
+    await hold(street, who, "dispute")
+    async with street.store.unit(street.lender_id) as unit:
+        reason = TaskReason.BORROWER_DISPUTES
+        await open_task(
+            unit, street.now, borrower_id=who.id, case_id=who.cases[0], reason=reason, cause=who.id
+        )
+    given: dict[str, Any] = {
+        "lender_id": street.lender_id, "user_id": await collector(street, "eva"), "actor": "eva",
+    }  # fmt: skip
+    street.hands.go_on(minutes=5)
+    served = await next_case(street.house, street.now, **given)
+    assert served is not None
+    assert served.task_id is not None
+    await finish_task(
+        street.house, street.now, task_id=served.task_id, outcome=TaskOutcome.WRONG_NUMBER,
+        called=True, **given,
+    )  # fmt: skip
+    assert "no_way_to_reach" not in await street.tasks(who)
+    assert await street.value("SELECT phone_enc FROM borrowers") is None
