@@ -120,10 +120,17 @@ def _opened(unit: Unit, learner: Learner) -> IncomeProfile:
 
 
 def _figure(unit: Unit, learner: Learner) -> Money | None:
-    """The amount of the reading before this one."""
+    """The amount of the reading before this one. One that cannot be opened teaches nothing.
+
+    It must not take the readings of everybody else in the batch with it.
+    """
     if learner.figure_enc is None or learner.reading_id is None:
         return None
-    minor, currency = unit.open(_FIGURE, learner.reading_id, learner.figure_enc).split()
+    try:
+        minor, currency = unit.open(_FIGURE, learner.reading_id, learner.figure_enc).split()
+    except SealBroken as error:
+        log.warning("figure_left_out", account_id=str(learner.account_id), error=str(error))
+        return None
     return Money(int(minor), currency)
 
 

@@ -131,6 +131,18 @@ async def test_a_profile_that_nobody_can_read_is_begun_anew(learning: Lane) -> N
     assert (await opened(learning, who)).incomes == 0
 
 
+async def test_a_figure_that_nobody_can_read_costs_the_others_nothing(learning: Lane) -> None:
+    people = await learning.street.neighbours(2, dues=(900_000,))
+    learning.bank.holds(POOR)
+    await learning.read(*people)
+    spoil = "UPDATE readings SET figure_enc = 'rubbish' WHERE account_id = :id RETURNING 1"
+    await learning.street.rows(spoil, id=people[0].account_id)
+    await learning.later(hours=12)
+    await learning.read(*people)
+    assert await learning.street.value("SELECT count(*) FROM readings") == 4
+    assert await learning.street.value("SELECT count(*) FROM income_profiles") == 2
+
+
 async def test_another_amount_needs_another_plan(learning: Lane) -> None:
     who = await learning.street.neighbour(dues=(120_000,))
     learning.bank.holds(POOR)
@@ -158,7 +170,11 @@ async def test_an_experiment_decides_for_the_cases_it_drew(lane: Lane) -> None:
     experiment_id = await start_experiment(
         lane.house, lane.now, terms=terms, strategy_id=None, **given
     )
-    people = await lane.street.neighbours(8, dues=(900_000,))
+    people: list[Neighbour] = []
+    arms = "SELECT count(DISTINCT arm) FROM case_arms"
+    while await lane.street.value(arms) < 2:  # chance draws, and may take its time
+        people += await lane.street.neighbours(4, dues=(900_000,))
+        assert len(people) < 100
     lane.bank.holds(POOR)
     await lane.read(*people)
     rows = await lane.street.rows("SELECT case_id, arm FROM case_arms")
