@@ -48,6 +48,8 @@ class Bank:
     needs_payer_name: bool = False
     """The provider wants the payer's name, phone and e-mail address with an order."""
     maintenance: tuple[WeeklyHours, ...] = ()  # of its own zone; it does not answer then
+    longest_reference: int = 35
+    """How many letters and digits of our reference reach the lender's statement (SEPA: 35)."""
     instant_payments: bool = False
     """The bank takes SEPA instant transfers in EUR from third parties."""
 
@@ -217,6 +219,12 @@ class PaymentNow:
     raw_status: str
     hook_ref: Secret | None = None
     """What the provider's calls name the payment by from now on, if not by its handle's `ref`."""
+    again: tuple[PaymentHandle, ...] = ()
+    """Further payments that were made on the same page, each with a handle of its own."""
+    repeats: bool = False
+    """Its page can be paid again whatever came of it, so that a no before any yes ends nothing."""
+    ours: Secret | None = None
+    """Which of the payments on such a page this is about, as in the `ref` of those in `again`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -224,18 +232,19 @@ class PaymentBegun:
     """The payment exists and waits for the borrower at `redirect_url`."""
 
     handle: PaymentHandle
-    redirect_url: str
+    redirect_url: str = field(repr=False)
     now: PaymentNow
 
 
 class CancelResult(StrEnum):
     """cancelled: final. needs_payer: the bank wants the payer's authorisation for it.
-    too_late: it can no longer be cancelled.
+    too_late: it can no longer be cancelled. impossible: the provider takes nothing back.
     """
 
     CANCELLED = "cancelled"
     NEEDS_PAYER = "needs_payer"
     TOO_LATE = "too_late"
+    IMPOSSIBLE = "impossible"
 
 
 class PaymentPort(Protocol):

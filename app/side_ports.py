@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import timedelta
 from typing import Protocol, runtime_checkable
 
 from app.ports import Grant, InboundEvent, InboundHttp, PaymentHandle, PaymentOrder
@@ -53,6 +55,28 @@ class FindingPort(Protocol):
         OutcomeUnknown mean that it is not known yet; Declined, that there is none.
         """
         ...
+
+
+@dataclass(frozen=True, slots=True)
+class Stay:
+    """How an open payment stays where nobody can take it back. All in business time.
+
+    `free_after`: so long after the borrower was last sent to its page another one may be made.
+    `page_lasts`: so long after it was made its page is over; None: it never ends.
+    """
+
+    free_after: timedelta
+    page_lasts: timedelta | None = None
+
+
+@runtime_checkable
+class StayingPort(Protocol):
+    """Beside `PaymentPort`, where an open payment cannot be taken back.
+
+    Its `cancel_payment` says `CancelResult.IMPOSSIBLE` and asks nobody.
+    """
+
+    def stay(self) -> Stay: ...
 
 
 class HookPort(Protocol):

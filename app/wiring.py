@@ -142,7 +142,8 @@ def _slot(
 ) -> dict[str, Any]:
     """The named connector's port for one slot, guarded. Empty when it is not configured.
 
-    Raises `Misconfigured` when it would reach real banks without a stated licence.
+    Raises `Misconfigured` when it would reach real banks without a stated licence, or begin
+    payments that cannot be taken back and nobody has accepted that.
     """
     connector = found.get(name)
     build_port: Callable[[Any, Wire], object] | None = getattr(connector, slot, None)
@@ -155,13 +156,16 @@ def _slot(
         )
     try:
         own = connector_settings(connector)
+    except Misconfigured as error:
+        return _not_set_up(name, slot, error)
+    if slot == "payments":
+        connectors.refuse_open_payments(name, own)
+    try:
         connectors.refuse_broken_ways(own, wire.real_now())
         port = build_port(own, wire)
         live = connectors.live_addresses(own) if connector.needs_licence else ()
     except Misconfigured as error:
-        # Reading, deciding and the desk work without it; whoever calls it is told the same.
-        log.warning("connector_not_set_up", connector=name, slot=slot, setting=error.setting)
-        return {}
+        return _not_set_up(name, slot, error)
     if live and not settings.tpp_basis.strip():
         raise Misconfigured(
             "SALDO_TPP_BASIS",
@@ -169,6 +173,12 @@ def _slot(
             "Name the licence or agent agreement under which you access accounts.",
         )
     return {name: guard(port, name)}
+
+
+def _not_set_up(name: str, slot: str, error: Misconfigured) -> dict[str, Any]:
+    """Reading, deciding and the desk work without it; whoever calls it is told the same."""
+    log.warning("connector_not_set_up", connector=name, slot=slot, setting=error.setting)
+    return {}
 
 
 def _hooks(found: Mapping[str, Connector], settings: Settings, wire: Wire) -> dict[str, HookPort]:

@@ -13,8 +13,15 @@ from functools import cache
 
 from pydantic import BaseModel
 
+from app.domain.errors import Misconfigured
 from app.ports import Connector
-from connectors._settings import ConnectorSettings, WayOut, closed_ways, faults
+from connectors._settings import (
+    ConnectorSettings,
+    StayingSettings,
+    WayOut,
+    closed_ways,
+    faults,
+)
 from connectors._tls import Fault, Grade
 
 __all__ = [
@@ -25,6 +32,7 @@ __all__ = [
     "faults",
     "live_addresses",
     "refuse_broken_ways",
+    "refuse_open_payments",
     "ways_out",
 ]
 
@@ -64,3 +72,15 @@ def refuse_broken_ways(settings: BaseModel, now: datetime) -> None:
     """
     if isinstance(settings, ConnectorSettings):
         closed_ways(settings, now)
+
+
+def refuse_open_payments(name: str, settings: BaseModel) -> None:
+    """Raises Misconfigured where payments could not be taken back and nobody has accepted that."""
+    if not isinstance(settings, StayingSettings) or settings.accept_open_payments:
+        return
+    setting = f"{settings.setting_prefix()}accept_open_payments".upper()
+    raise Misconfigured(
+        "SALDO_PAYMENT_CONNECTOR",
+        f"{name} cannot take back a payment that has begun: it could be paid after the loan was",
+        f"Read docs/providers/{name}.md. To use it all the same, set {setting}=true.",
+    )

@@ -122,6 +122,7 @@ class ProviderSettings(ConnectorSettings):
         "auth_url",
         "api_url",
         "link_url",
+        "pay_link_url",
         "hosted_url",
         "webhook_url",
         check_fields=False,
@@ -184,6 +185,17 @@ class ProviderSettings(ConnectorSettings):
     def ways_out(self) -> Iterator[WayOut]:
         """One way for all calls."""
         yield WayOut("", self.http_setup(), self.addresses())
+
+
+class StayingSettings(ProviderSettings):
+    """Settings of a connector at whose provider an open payment cannot be taken back."""
+
+    accept_open_payments: bool = Field(
+        default=False,
+        description="Take payments although one that has begun cannot be taken back: its page "
+        "could be paid after the loan was. The connector's page in docs/providers says what "
+        "contains that risk. Needed for payments alone.",
+    )
 
 
 def check_proxy(value: SecretStr) -> None:

@@ -64,6 +64,9 @@ def as_tink_toml() -> str:
         lambda bank: {
             "provider_name": tink_name(bank),
             "locale": f"{bank.country.lower()}_{bank.country}",
+            # As an operator writes it who believes a bank that says no more.
+            "settled_at": ("SENT",) if bank.id == "foerde" else ("SETTLED_PAYEE", "SETTLED"),
+            "instant_payments": bank.instant_payments,
         }
     )
 

@@ -117,7 +117,7 @@ def _world(arguments: Arguments) -> World:
     )
     world.hooks.origin = f"http://{arguments.host}:{arguments.port}"
     if arguments.saldo:
-        world.hooks.urls = {name: f"{arguments.saldo}/hooks/{name}" for name in (*FORMS, "tink")}
+        world.hooks.urls = {name: f"{arguments.saldo}/hooks/{name}" for name in FORMS}
     return world
 
 

@@ -84,8 +84,11 @@ PROVIDERS: Mapping[str, Row] = {
     "tink": Row(
         lambda sandbox: {
             "SALDO_AGGREGATION_CONNECTOR": "tink",
+            "SALDO_PAYMENT_CONNECTOR": "tink",
+            "SALDO_TINK_ACCEPT_OPEN_PAYMENTS": "true",
             "SALDO_TINK_BASE_URL": f"{sandbox}{tink.ROOT}",
             "SALDO_TINK_LINK_URL": f"{sandbox}{tink.LINK}",
+            "SALDO_TINK_PAY_LINK_URL": f"{sandbox}{tink.PAY_LINK}",
             "SALDO_TINK_CLIENT_ID": tink_wire.CLIENT_ID,
             "SALDO_TINK_CLIENT_SECRET": tink_wire.CLIENT_SECRET,
             "SALDO_TINK_WEBHOOK_SECRET": tink_news.HOOK_SECRET,

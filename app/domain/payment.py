@@ -2,7 +2,9 @@
 
 At most one initiation per case is open. `abandoned` is an initiation whose answer was lost:
 nobody ever saw the bank's redirect, so nobody can authorise it, and a new one may be made.
-`unclear` is one whose end we cannot learn from the bank: a person looks.
+`unclear` is one whose end we cannot learn from the bank: a person looks. `left_open` is one at a
+provider that cannot take it back: nobody is sent to its page any more, another one may be made, and
+it is watched, because whoever still has the page could pay.
 """
 
 from __future__ import annotations
@@ -21,6 +23,7 @@ class PaymentState(StrEnum):
     REJECTED = "rejected"
     CANCELLED = "cancelled"
     ABANDONED = "abandoned"
+    LEFT_OPEN = "left_open"
     UNCLEAR = "unclear"
     RETURNED = "returned"
 
@@ -46,6 +49,7 @@ PAYMENT = Lifecycle(
             "settle": PaymentState.SETTLED,
             "reject": PaymentState.REJECTED,
             "cancel": PaymentState.CANCELLED,
+            "leave": PaymentState.LEFT_OPEN,
             "lose_sight": PaymentState.UNCLEAR,
         },
         PaymentState.AUTHORISED: {
@@ -64,6 +68,12 @@ PAYMENT = Lifecycle(
         PaymentState.REJECTED: {"reject": PaymentState.REJECTED},
         PaymentState.CANCELLED: {"cancel": PaymentState.CANCELLED},
         PaymentState.ABANDONED: {},
+        PaymentState.LEFT_OPEN: {
+            "authorise": PaymentState.AUTHORISED,
+            "settle": PaymentState.SETTLED,
+            "reject": PaymentState.REJECTED,
+            "cancel": PaymentState.CANCELLED,
+        },
         PaymentState.UNCLEAR: {
             "authorise": PaymentState.AUTHORISED,
             "settle": PaymentState.SETTLED,
@@ -85,6 +95,11 @@ LIVE_STATES = (
     PaymentState.AUTHORISED,
     PaymentState.UNCLEAR,
 )
+
+
+# Nobody is to pay these any more. Where a provider takes nothing back, somebody still could: they
+# are looked at for as long as they have a next look.
+WATCHED_STATES = (PaymentState.LEFT_OPEN, PaymentState.SETTLED, PaymentState.REJECTED)
 
 
 class LinkState(StrEnum):

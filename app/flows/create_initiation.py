@@ -205,6 +205,7 @@ async def _opened(house: House, now: datetime, claim: Claim, begun: PaymentBegun
             "opened",
             raw_status=begun.now.raw_status,
             next_look_at=next_look(payment.created_at, now),
+            sent_at=now,
             redirect_enc=seal_redirect(unit, payment.id, begun.redirect_url),
             **handle_columns(unit, payment.id, claim.connector, begun.handle),
         )

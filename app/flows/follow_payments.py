@@ -14,21 +14,22 @@ from sqlalchemy import Row, update
 from app.domain.breaker import Service
 from app.domain.errors import AllowanceSpent, ProviderError, SaldoError, TryLater
 from app.domain.ids import LenderId
-from app.domain.payment import LIVE_STATES, PaymentState
+from app.domain.payment import LIVE_STATES, WATCHED_STATES, PaymentState
 from app.flows.actors import ROBOT
 from app.flows.ask_bank import ask_bank
 from app.flows.cancel_payment import still_wanted, try_to_cancel
 from app.flows.create_initiation import Claim, claim_initiation, create_initiation, give_up_if_stale
 from app.flows.hear_banks import Call, hear_calls
 from app.flows.house import House
-from app.flows.record_payment import apply_event
+from app.flows.leave_open import leave_open, stay_of
+from app.flows.record_payment import apply_event, watch_look
 from app.flows.side_by_side import side_by_side
 from app.flows.start_payment import REQUEST_LASTS
 from app.ports import PaymentHandle
 from app.store import jobs
 from app.store.batches import is_behind, lease_due
 from app.store.links import load_link, works
-from app.store.payments import lenders_of, lock_payment, open_handle
+from app.store.payments import lenders_of, lock_payment, open_handle, watch
 from app.store.tables import payments
 from app.store.unit import Unit
 
@@ -73,7 +74,8 @@ async def plan_payments(house: House, now: datetime) -> PaymentsPlanned:
     async with house.store.engine_unit() as unit:
         if await is_behind(unit, jobs.FOLLOW_PAYMENTS):
             return PaymentsPlanned(0)
-        due = await lease_due(unit, payments, LIVE_STATES, now, until=now + LEASE)
+        states = (*LIVE_STATES, *WATCHED_STATES)
+        due = await lease_due(unit, payments, states, now, until=now + LEASE)
         for batch in due.in_batches(BATCH):
             await unit.defer(jobs.FOLLOW_PAYMENTS, ids=batch)
     return PaymentsPlanned(len(due.ids))
@@ -101,11 +103,15 @@ async def follow_payments(house: House, now: datetime, ids: list[UUID]) -> Payme
 
 @dataclass(frozen=True, slots=True)
 class _Ask:
-    """The payment stands at the bank: cancel it if it is not wanted, else ask for its status."""
+    """The payment stands at the bank: cancel it if it is not wanted, else ask for its status.
+
+    `stays`: it cannot be cancelled, and is left open once the borrower has had time to finish.
+    """
 
     connector: str
     handle: PaymentHandle
     wanted: bool
+    stays: bool
 
 
 async def _follow(
@@ -120,16 +126,19 @@ async def _follow(
         return Look.CHANGED
     if isinstance(todo, Look):
         return todo
-    if not todo.wanted and await try_to_cancel(house, now, lender_id, payment_id):
+    if not (todo.wanted or todo.stays) and await try_to_cancel(house, now, lender_id, payment_id):
         return Look.CHANGED
     error: SaldoError | None = None
     try:
-        return await _ask(house, now, lender_id, payment, todo)
+        look = await _ask(house, now, lender_id, payment, todo)
     except ProviderError as no_answer:
         error = no_answer
         return await _no_answer(house, now, lender_id, payment, no_answer)
     finally:
         calls.append(((payment.connector, payment.bank_id), payment.borrower_id, error))
+    if not todo.wanted and todo.stays and await leave_open(house, now, lender_id, payment_id):
+        return Look.CHANGED
+    return look
 
 
 async def _look_at(
@@ -148,15 +157,21 @@ async def _look_at(
             await apply_event(unit, now, payment, "cancel", actor=ROBOT)
             return Look.GIVEN_UP
         case PaymentState.OPEN:
-            wanted = await still_wanted(unit, now, payment)
-        case PaymentState.AUTHORISED | PaymentState.UNCLEAR:
+            wanted = await still_wanted(unit, house, now, payment)
+        case (
+            PaymentState.AUTHORISED
+            | PaymentState.UNCLEAR
+            | PaymentState.LEFT_OPEN
+            | PaymentState.SETTLED
+            | PaymentState.REJECTED
+        ):
             wanted = True
         case _:
             return Look.NOTHING_NEW
     handle = open_handle(unit, payment)
     if handle is None:
         return Look.NOTHING_NEW
-    return _Ask(payment.connector, handle, wanted)
+    return _Ask(payment.connector, handle, wanted, stay_of(house, payment) is not None)
 
 
 async def _ask(
@@ -180,6 +195,10 @@ async def _no_answer(
         wait = error.after
     elif isinstance(error, AllowanceSpent) and error.until is not None:
         wait = error.until - now
+    if PaymentState(payment.state) in WATCHED_STATES:
+        async with house.store.unit(lender_id) as unit:
+            await watch(unit, payment.id, watch_look(payment.created_at, now))
+        return Look.NO_ANSWER
     async with house.store.unit(lender_id) as unit:
         if await _too_long(unit, now, payment.id) is Look.CHANGED:
             return Look.CHANGED

@@ -27,6 +27,7 @@ from app.flows.borrower_says import SAID_AS, Says
 from app.flows.cancel_payment import still_wanted
 from app.flows.check_person import TRIES
 from app.flows.house import House
+from app.flows.leave_open import free_at, stay_of
 from app.flows.start_payment import bank_seen, payable_banks
 from app.ports import Bank
 from app.store.brakes import emails_stopped, holds_of, opted_out
@@ -41,7 +42,8 @@ class LinkPage(StrEnum):
     """Which page stands behind the link now.
 
     check: prove who you are. locked: too many wrong answers. pay: choose an amount and go on.
-    to_bank: a payment has begun, go on at the bank. preparing: look again in a moment.
+    to_bank: a payment has begun, go on at the bank. preparing: look again in a moment. stays: one
+    that is no longer wanted and cannot be taken back has begun; wait until `free_at`.
     on_its_way: authorised, not arrived yet. paid: nothing is due any more, thanks to him.
     coming: nothing is due yet, something will be. nothing_due: nothing is and nothing will be.
     over: the link's time has passed.
@@ -52,6 +54,7 @@ class LinkPage(StrEnum):
     PAY = "pay"
     TO_BANK = "to_bank"
     PREPARING = "preparing"
+    STAYS = "stays"
     ON_ITS_WAY = "on_its_way"
     PAID = "paid"
     COMING = "coming"
@@ -98,7 +101,9 @@ class LinkView:
     last one came to nothing. `bank_id` is his own bank, `banks` all he can pay from, `away`
     those that do not answer now (`banks_away`). `said` is what he told us before and nobody has
     dealt with yet. `in_peace`: a hold keeps us from asking for any
-    of it, and him from nothing. `expires_at` is business time.
+    of it, and him from nothing. `expires_at` is business time. `free_at`, too: from then on he may
+    begin another payment than the one that has begun, which nobody can take back; None where
+    somebody can.
     `emails_stopped` is None for somebody without an e-mail address.
     """
 
@@ -117,6 +122,7 @@ class LinkView:
     coming: tuple[ComingLine, ...] = ()
     payment: Money | None = None
     redirect_url: str = ""
+    free_at: datetime | None = None
     refused: bool = False
     bank_id: str | None = None
     banks: tuple[Bank, ...] = ()
@@ -226,8 +232,12 @@ async def _after_the_check(
     connector = house.settings.payment_connector
     page, redirect_url = LinkPage.PAY, ""
     coming: tuple[ComingLine, ...] = ()
+    free: datetime | None = None
     if live is not None:
-        page, redirect_url = await _standing(unit, now, live)
+        stay = stay_of(house, live)
+        if stay is not None and live.state == PaymentState.OPEN.value:
+            free = free_at(live, stay)
+        page, redirect_url = await _standing(unit, house, now, live, free)
     elif not lines:
         coming = await _coming(unit, link.borrower_id)
         page = LinkPage.COMING if coming else LinkPage.NOTHING_DUE
@@ -242,6 +252,7 @@ async def _after_the_check(
         coming=coming,
         payment=amount_of(live) if live is not None else None,
         redirect_url=redirect_url,
+        free_at=free,
         refused=last is PaymentState.REJECTED,
         bank_id=await bank_seen(unit, connector, link.signal_id),
         banks=await payable_banks(unit, house, link),
@@ -294,11 +305,15 @@ async def _in_peace(
 _GOOD = (PaymentState.AUTHORISED, PaymentState.SETTLED)
 
 
-async def _standing(unit: Unit, now: datetime, live: Row[Any]) -> tuple[LinkPage, str]:
+async def _standing(
+    unit: Unit, house: House, now: datetime, live: Row[Any], free: datetime | None
+) -> tuple[LinkPage, str]:
     match PaymentState(live.state):
         case PaymentState.OPEN:
-            if await still_wanted(unit, now, live):
+            if await still_wanted(unit, house, now, live):
                 return LinkPage.TO_BANK, open_redirect(unit, live)
+            if free is not None and now < free:
+                return LinkPage.STAYS, ""
             return LinkPage.PREPARING, ""
         case PaymentState.REQUESTED if live.claimed_at is not None:
             # His bank was asked and made nothing: he may try again, or choose another one.

@@ -18,7 +18,7 @@ from sqlalchemy import Row, select, update
 from app.domain.case import CASE, CaseClose
 from app.domain.message import CancelReason
 from app.domain.money import Money
-from app.domain.payment import LINK, PAYMENT, LinkState, PaymentState
+from app.domain.payment import IN_FLIGHT_STATES, LINK, PAYMENT, LinkState, PaymentState
 from app.domain.task import TaskReason
 from app.flows.actors import BANK
 from app.flows.book_repayment import book_repayment
@@ -32,7 +32,7 @@ from app.store.brakes import in_peace
 from app.store.dues import dues_of
 from app.store.moves import move, move_all
 from app.store.payments import CasePart, let_cases_go, lock_payment, parts_of
-from app.store.tables import cases, payment_links, payments
+from app.store.tables import cases, payment_cases, payment_links, payments
 from app.store.unit import Unit
 
 log = structlog.get_logger("payments")
@@ -51,7 +51,11 @@ _AT_THE_BANK: Final = (
     PaymentState.OPEN.value,
     PaymentState.AUTHORISED.value,
     PaymentState.UNCLEAR.value,
+    PaymentState.LEFT_OPEN.value,
 )
+_ACCEPTED: Final = [*(state.value for state in IN_FLIGHT_STATES), PaymentState.SETTLED.value]
+# Nobody has authorised it yet.
+_UNANSWERED: Final = (PaymentState.OPEN, PaymentState.LEFT_OPEN)
 _ENDED: Final = (
     PaymentState.REJECTED.value,
     PaymentState.CANCELLED.value,
@@ -66,6 +70,9 @@ _RHYTHM: Final = (
     (timedelta(days=1), timedelta(minutes=15)),
 )
 _SELDOM: Final = timedelta(hours=1)
+# One that nobody is to pay any more: how often, and for how long after the tap.
+_WATCHED_EVERY: Final = timedelta(days=1)
+WATCHED_FOR: Final = timedelta(days=90)
 
 
 @dataclass(frozen=True, slots=True)
@@ -94,6 +101,13 @@ def next_look(created_at: datetime, now: datetime) -> datetime:
     return now + _SELDOM
 
 
+def watch_look(created_at: datetime, now: datetime) -> datetime | None:
+    """When to ask about one again that nobody is to pay any more; None: no more."""
+    if now - created_at >= WATCHED_FOR:
+        return None
+    return now + (_SELDOM if now - created_at < _WATCHED_EVERY else _WATCHED_EVERY)
+
+
 async def record_payment(
     unit: Unit, now: datetime, payment_id: UUID, seen: PaymentNow, *, sure: bool = False
 ) -> Recorded:
@@ -102,11 +116,12 @@ async def record_payment(
     A word that our lifecycle does not allow changes nothing. When it says that money moves on a
     payment that we hold for ended, or that one failed which we hold for paid, and the asker is
     `sure` (he asked after that end), it becomes a task: such a thing is looked at by a person.
+    A no on a page that can be paid again ends nothing that nobody has said yes to.
     """
     payment = await lock_payment(unit, payment_id)
     state = PaymentState(payment.state)
     event = _EVENT.get(seen.status)
-    if event is None:
+    if event is None or (seen.repeats and seen.status in _FAILED and state in _UNANSWERED):
         await _look_again(unit, now, payment, seen.raw_status)
         return Recorded(state, state)
     if state not in PAYMENT.sources(event):
@@ -150,6 +165,8 @@ async def apply_event(
         **_times(payment, after, now),
     )
     await write_line(unit, now, payment, after, actor=actor, raw_status=raw_status)
+    if before is PaymentState.LEFT_OPEN and after.value in _ACCEPTED:
+        log.warning("payment_left_open_moves", payment_id=str(payment.id), state=after.value)
     if after is PaymentState.AUTHORISED:
         await _accept(unit, now, payment)
         await tell(unit, now, payment, LenderEvent.PAYMENT_AUTHORISED)
@@ -157,6 +174,8 @@ async def apply_event(
         await _settled(unit, now, payment)
     elif after is PaymentState.UNCLEAR:
         await ask_a_person(unit, now, payment, TaskReason.PAYMENT_UNCLEAR, raw_status=raw_status)
+    elif after is PaymentState.LEFT_OPEN:
+        await let_cases_go(unit, payment.id)
     elif after.value in _ENDED:
         await _came_to_nothing(unit, now, payment, after, raw_status)
     return Recorded(before, after)
@@ -176,19 +195,23 @@ def _times(payment: Row[Any], after: PaymentState, now: datetime) -> dict[str, A
         }
     if after.value in _ENDED:
         return {"ended_at": now, "next_look_at": None}
+    if after is PaymentState.LEFT_OPEN:
+        return {"left_at": now, "next_look_at": watch_look(payment.created_at, now)}
     return {"next_look_at": next_look(payment.created_at, now)}
 
 
 async def _look_again(unit: Unit, now: datetime, payment: Row[Any], raw_status: str) -> None:
     """Nothing new, or a word that the connector does not know: ask again later."""
     if payment.state in _AT_THE_BANK:
+        left = payment.state == PaymentState.LEFT_OPEN.value
+        look = watch_look if left else next_look
         await unit.conn.execute(
             update(payments)
             .where(payments.c.id == payment.id)
             .values(
                 raw_status=raw_status or payment.raw_status,
                 looks=payments.c.looks + 1,
-                next_look_at=next_look(payment.created_at, now),
+                next_look_at=look(payment.created_at, now),
             )
         )
 
@@ -251,7 +274,7 @@ async def _settled(unit: Unit, now: datetime, payment: Row[Any]) -> None:
         await _accept(unit, now, payment)
     await let_cases_go(unit, payment.id)
     parts = await parts_of(unit, payment.id)
-    await move_all(unit, cases, [part.case_id for part in parts], CASE, "payment_ended")
+    await _end_flight(unit, payment, parts)
     overpaid = Money.zero(payment.currency)
     for part in parts:
         booked = await book_repayment(
@@ -283,15 +306,35 @@ async def _came_to_nothing(
     """
     await let_cases_go(unit, payment.id)
     parts = await parts_of(unit, payment.id)
-    await move_all(unit, cases, [part.case_id for part in parts], CASE, "payment_ended")
+    await _end_flight(unit, payment, parts)
     works = await _revive_link(unit, now, payment)
     tries_again = works and payment.state == PaymentState.OPEN.value
     taken_back = payment.state == PaymentState.AUTHORISED.value
-    held = await in_peace(unit, now, payment.borrower_id, parts[0].case_id)
+    held = payment.state == PaymentState.LEFT_OPEN.value or await in_peace(
+        unit, now, payment.borrower_id, parts[0].case_id
+    )
     if not held and (taken_back or (after is PaymentState.REJECTED and not tries_again)):
         await ask_a_person(unit, now, payment, TaskReason.PAYMENT_REJECTED, raw_status=raw_status)
     if after is PaymentState.REJECTED or payment.state in _AT_THE_BANK:
         await tell(unit, now, payment, LenderEvent.PAYMENT_FAILED)
+
+
+async def _end_flight(unit: Unit, payment: Row[Any], parts: tuple[CasePart, ...]) -> None:
+    """Nothing of this payment is on its way any more; of another one of the case something may be:
+    one that was left open is authorised all the same at times.
+    """
+    busy = await unit.conn.scalars(
+        select(payment_cases.c.case_id)
+        .join(payments, payments.c.id == payment_cases.c.payment_id)
+        .where(
+            payments.c.borrower_id == payment.borrower_id,
+            payments.c.id != payment.id,
+            payments.c.state.in_([state.value for state in IN_FLIGHT_STATES]),
+        )
+    )
+    still = set(busy)
+    over = [part.case_id for part in parts if part.case_id not in still]
+    await move_all(unit, cases, over, CASE, "payment_ended")
 
 
 async def _revive_link(unit: Unit, now: datetime, payment: Row[Any]) -> bool:
@@ -304,6 +347,22 @@ async def _revive_link(unit: Unit, now: datetime, payment: Row[Any]) -> bool:
     if now >= link.expires_at:
         return False
     if link.state == LinkState.SPENT.value:
+        if await _paid_otherwise(unit, payment):
+            return False
         await move(unit, payment_links, link.id, LINK, "revive", ended_at=None)
         return True
     return bool(link.state == LinkState.LIVE.value)
+
+
+async def _paid_otherwise(unit: Unit, payment: Row[Any]) -> bool:
+    """Has another payment been accepted for the same link?"""
+    found = await unit.conn.scalar(
+        select(payments.c.id)
+        .where(
+            payments.c.link_id == payment.link_id,
+            payments.c.id != payment.id,
+            payments.c.state.in_(_ACCEPTED),
+        )
+        .limit(1)
+    )
+    return found is not None

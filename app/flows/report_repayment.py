@@ -18,7 +18,9 @@ from app.flows.book_repayment import book_repayment
 from app.flows.house import House
 from app.flows.refresh_loan import refresh_loan
 from app.flows.register_borrower import check_ref
+from app.flows.settle_reported import settle_reported
 from app.store.loans import find_loan, lock_loan
+from app.store.payments import find_by_reference
 from app.store.tables import payments
 from app.store.unit import Unit
 
@@ -56,7 +58,8 @@ async def report_repayment(
 ) -> RepaymentReported:
     """Book the money and close the case when nothing is due any more.
 
-    What no instalment takes is a task for a person: it may be owed back.
+    A Saldo payment whose whole money was reported has settled, whatever its bank says. What no
+    instalment takes is a task for a person: it may be owed back.
 
     The same report again changes nothing. Raises `NotFound` for an unknown loan, `Invalid`
     naming the field (a payment that is not this borrower's, too), and `Conflict` for a known
@@ -81,6 +84,8 @@ async def report_repayment(
         ours = payment_id is not None
         because = CaseClose.PAID_THROUGH_SALDO if ours else CaseClose.PAID_ELSEWHERE
         after = await refresh_loan(unit, now, loan.id, because=because)
+        if payment_id is not None:
+            await settle_reported(unit, now, payment_id)
         await ask_for_refund(
             unit,
             now,
@@ -102,14 +107,15 @@ async def report_repayment(
 async def _payment(unit: Unit, borrower_id: UUID, wanted: RepaymentWanted) -> UUID | None:
     """The Saldo payment that the report speaks of; None when it speaks of none."""
     named = wanted.payment_id is not None or wanted.end_to_end_ref is not None
+    if not named:
+        return await find_by_reference(unit, borrower_id, wanted.external_ref)
     query = select(payments.c.id).where(payments.c.borrower_id == borrower_id)
     if wanted.payment_id is not None:
         query = query.where(payments.c.id == wanted.payment_id)
-    if wanted.end_to_end_ref is not None or not named:
-        reference = wanted.end_to_end_ref or wanted.external_ref
-        query = query.where(payments.c.end_to_end_ref == reference)
+    if wanted.end_to_end_ref is not None:
+        query = query.where(payments.c.end_to_end_ref == wanted.end_to_end_ref)
     found: UUID | None = await unit.conn.scalar(query)
-    if named and found is None:
+    if found is None:
         field = "payment_id" if wanted.payment_id is not None else "end_to_end_ref"
         raise Invalid(field, "is not a payment of this borrower.")
     return found

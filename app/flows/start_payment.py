@@ -9,9 +9,11 @@ the first one's payment and gets the same page of the bank.
 from __future__ import annotations
 
 import json
+from base64 import b32encode
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
+from hashlib import sha256
 from typing import Any, Final
 from uuid import UUID
 
@@ -41,7 +43,14 @@ from app.store.dues import Due, dues_of
 from app.store.keys import new_id, new_token
 from app.store.links import find_link, load_link, session_holds, works
 from app.store.locks import lock_borrower
-from app.store.payments import RETURN_HASH, amount_of, live_payment, look_soon, open_redirect
+from app.store.payments import (
+    RETURN_HASH,
+    amount_of,
+    live_payment,
+    look_soon,
+    note_sent,
+    open_redirect,
+)
 from app.store.tables import accounts, funds_signals, lenders, payment_cases, payments
 from app.store.unit import Unit
 
@@ -151,7 +160,8 @@ async def _standing(
     """What the payment that has begun already means for this tap; None: make a new one."""
     match PaymentState(live.state):
         case PaymentState.OPEN:
-            if await still_wanted(unit, now, live):
+            if await still_wanted(unit, house, now, live):
+                await note_sent(unit, now, live.id)
                 return Started(PayStep.TO_BANK, live.id, open_redirect(unit, live))
             await look_soon(unit, now, live.id)
             return Started(PayStep.CHECKING, live.id)
@@ -204,8 +214,7 @@ async def _insert(
                 currency=paid.currency,
                 # SEPA instant knows euros only.
                 instant=bank.instant_payments and paid.currency == "EUR",
-                # "S" and 32 hexadecimal digits: unique, and within the 35 characters of SEPA.
-                end_to_end_ref=f"S{payment_id.hex.upper()}",
+                end_to_end_ref=reference_of(payment_id, bank.longest_reference),
                 return_hash=unit.vault.digest(RETURN_HASH, back),
                 return_enc=unit.seal("payments.return_enc", payment_id, back),
                 payer_enc=unit.seal(
@@ -233,6 +242,18 @@ async def _insert(
         ],
     )
     return row
+
+
+def reference_of(payment_id: UUID, longest: int) -> str:
+    """Our reference of a payment, letters and digits: what the lender's statement knows it by.
+
+    "S" and 32 hexadecimal digits, unique by themselves. Where the provider takes fewer characters,
+    a digest of them: 85 bits in 18 characters, so that none is met twice.
+    """
+    whole = f"S{payment_id.hex.upper()}"
+    if len(whole) <= longest:
+        return whole
+    return f"S{b32encode(sha256(payment_id.bytes).digest()).decode()}"[:longest]
 
 
 def _parts(dues: tuple[Due, ...], wanted: Money | None) -> tuple[Money, list[tuple[Due, Money]]]:

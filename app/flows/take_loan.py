@@ -19,8 +19,10 @@ from app.flows.check_book import IN_THE_BOOK
 from app.flows.read_book import BookRow, Reading, read_row, schedule_of
 from app.flows.refresh_loan import refresh_loan
 from app.flows.register_loan import LoanWanted, put_loan
+from app.flows.settle_reported import settle_reported
 from app.store.keys import new_id
 from app.store.loans import lock_loan, paid
+from app.store.payments import find_by_reference
 from app.store.tables import loans, repayments
 from app.store.unit import Unit
 
@@ -91,11 +93,15 @@ async def take_repayments(
             if record.paid_at <= loan.owed_as_of:
                 applied = min(record.amount.minor, left)
                 left -= applied
-                await _history(unit, loan.id, record, applied)
+                await _history(unit, loan, record, applied)
         for record in sorted(records, key=lambda one: one.paid_at):
             if record.paid_at > loan.owed_as_of:
                 await _newer(unit, now, loan, record)
         await refresh_loan(unit, now, loan.id, because=CaseClose.PAID_ELSEWHERE)
+        for record in records:
+            payment_id = await find_by_reference(unit, borrower_id, record.ref)
+            if payment_id is not None:
+                await settle_reported(unit, now, payment_id)
 
 
 async def _newer(unit: Unit, now: datetime, loan: Row[Any], record: RepaymentRow) -> None:
@@ -108,6 +114,7 @@ async def _newer(unit: Unit, now: datetime, loan: Row[Any], record: RepaymentRow
         external_ref=record.ref,
         source="lender",
         paid_at=record.paid_at,
+        payment_id=await find_by_reference(unit, loan.borrower_id, record.ref),
     )
     await ask_for_refund(
         unit,
@@ -120,10 +127,10 @@ async def _newer(unit: Unit, now: datetime, loan: Row[Any], record: RepaymentRow
     )
 
 
-async def _history(unit: Unit, loan_id: UUID, record: RepaymentRow, applied: int) -> None:
+async def _history(unit: Unit, loan: Row[Any], record: RepaymentRow, applied: int) -> None:
     known = await unit.conn.scalar(
         select(repayments.c.id).where(
-            repayments.c.loan_id == loan_id, repayments.c.external_ref == record.ref
+            repayments.c.loan_id == loan.id, repayments.c.external_ref == record.ref
         )
     )
     if known is not None:
@@ -132,8 +139,9 @@ async def _history(unit: Unit, loan_id: UUID, record: RepaymentRow, applied: int
         insert(repayments).values(
             id=new_id(),
             lender_id=unit.lender_id,
-            loan_id=loan_id,
+            loan_id=loan.id,
             external_ref=record.ref,
+            payment_id=await find_by_reference(unit, loan.borrower_id, record.ref),
             source="lender",
             amount_minor=record.amount.minor,
             applied_minor=applied,

@@ -92,6 +92,7 @@ INVARIANTS: Final = (
             JOIN payments q ON q.id = y.payment_id
         WHERE p.authorised_at < coalesce(q.settled_at, q.ended_at, 'infinity')
             AND q.authorised_at < coalesce(p.settled_at, p.ended_at, 'infinity')
+            AND p.left_at IS NULL AND q.left_at IS NULL
         """,
     ),
     Invariant(

@@ -14,7 +14,7 @@ from sqlalchemy import Row, select, update
 from app.domain.errors import NotFound
 from app.domain.ids import LenderId, Secret
 from app.domain.money import Money
-from app.domain.payment import LIVE_STATES
+from app.domain.payment import IN_FLIGHT_STATES, LIVE_STATES, WATCHED_STATES
 from app.ports import PaymentHandle
 from app.store.locks import lock_borrower
 from app.store.tables import payment_cases, payments
@@ -22,6 +22,7 @@ from app.store.unit import Unit
 
 RETURN_HASH: Final = "payment_return"
 _REF_HASH: Final = "payment_ref"
+_IN_FLIGHT: Final = [state.value for state in IN_FLIGHT_STATES]
 
 
 @dataclass(frozen=True, slots=True)
@@ -37,7 +38,8 @@ async def live_payment(unit: Unit, borrower_id: UUID) -> Row[Any] | None:
     """The borrower's payment that may still become money; the caller holds his lock.
 
     There is at most one: start_payment makes no second while one is live, and the unique index
-    on live cases would refuse it.
+    on live cases would refuse it. One that was left open may be authorised all the same: then there
+    are two, and the one that moves counts.
     """
     return (
         await unit.conn.execute(
@@ -46,10 +48,23 @@ async def live_payment(unit: Unit, borrower_id: UUID) -> Row[Any] | None:
                 payments.c.borrower_id == borrower_id,
                 payments.c.state.in_([state.value for state in LIVE_STATES]),
             )
-            .order_by(payments.c.created_at.desc())
+            .order_by(
+                payments.c.state.in_(_IN_FLIGHT).desc(),
+                payments.c.created_at.desc(),
+            )
             .limit(1)
         )
     ).one_or_none()
+
+
+async def in_flight(unit: Unit, borrower_id: UUID) -> bool:
+    """Has he authorised a payment that has not ended yet?"""
+    found = await unit.conn.scalar(
+        select(payments.c.id)
+        .where(payments.c.borrower_id == borrower_id, payments.c.state.in_(_IN_FLIGHT))
+        .limit(1)
+    )
+    return found is not None
 
 
 async def load_payment(unit: Unit, payment_id: UUID) -> Row[Any]:
@@ -100,6 +115,23 @@ async def look_soon(unit: Unit, now: datetime, payment_id: UUID) -> None:
     await unit.conn.execute(
         update(payments).where(payments.c.id == payment_id).values(next_look_at=now)
     )
+
+
+async def watch(unit: Unit, payment_id: UUID, until: datetime | None) -> None:
+    """Look at a payment that has ended once more; None: no more."""
+    await unit.conn.execute(
+        update(payments)
+        .where(
+            payments.c.id == payment_id,
+            payments.c.state.in_([state.value for state in WATCHED_STATES]),
+        )
+        .values(next_look_at=until)
+    )
+
+
+async def note_sent(unit: Unit, now: datetime, payment_id: UUID) -> None:
+    """The borrower is sent to the bank's page once more."""
+    await unit.conn.execute(update(payments).where(payments.c.id == payment_id).values(sent_at=now))
 
 
 async def lenders_of(unit: Unit, payment_ids: Sequence[UUID]) -> list[tuple[UUID, UUID]]:
@@ -176,6 +208,16 @@ async def find_by_ref(unit: Unit, connector: str, ref: Secret) -> tuple[LenderId
         )
     ).one_or_none()
     return None if row is None else (LenderId(row.lender_id), row.id)
+
+
+async def find_by_reference(unit: Unit, borrower_id: UUID, reference: str) -> UUID | None:
+    """The borrower's payment with this end-to-end reference, as a bank statement shows it."""
+    found: UUID | None = await unit.conn.scalar(
+        select(payments.c.id).where(
+            payments.c.borrower_id == borrower_id, payments.c.end_to_end_ref == reference
+        )
+    )
+    return found
 
 
 def seal_redirect(unit: Unit, payment_id: UUID, url: str) -> bytes:

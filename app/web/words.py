@@ -295,6 +295,7 @@ PAYMENT_STATES: Final[Mapping[PaymentState, Mark]] = {
     PaymentState.REJECTED: Mark("Refused by the bank", "warn"),
     PaymentState.CANCELLED: Mark("Cancelled"),
     PaymentState.ABANDONED: Mark("Never left the house"),
+    PaymentState.LEFT_OPEN: Mark("Left open at the bank; nobody is sent there any more"),
     PaymentState.UNCLEAR: Mark("Unclear", "bad"),
     PaymentState.RETURNED: Mark("Sent back", "bad"),
 }

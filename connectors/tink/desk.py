@@ -14,19 +14,22 @@ from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors.tink.refusals import other_refusal
 from connectors.tink.settings import NAME, Provider, Settings
-from connectors.tink.tokens import FORM, READ_SCOPE, REFUSED_WAIT, Tokens
+from connectors.tink.tokens import APP_SCOPE, FORM, READ_SCOPE, REFUSED_WAIT, Tokens
 
 
 class Desk:
     """The banks of the settings and the ways to ask Tink about them."""
 
-    def __init__(self, settings: Settings, wire: Wire) -> None:
-        """Raises Misconfigured when credentials or the list of banks are missing."""
+    def __init__(self, settings: Settings, wire: Wire, *, scope: str = APP_SCOPE) -> None:
+        """`scope` is what our own application asks for.
+
+        Raises Misconfigured when credentials or the list of banks are missing.
+        """
         self._providers = settings.providers()
         self._base = settings.base_url
         self._setup = settings.http_setup()
         self._http: httpx.AsyncClient = wire.http
-        self.tokens = Tokens(settings, wire)
+        self.tokens = Tokens(settings, wire, scope)
         self.now = wire.now
 
     def banks(self) -> tuple[Bank, ...]:
@@ -53,17 +56,35 @@ class Desk:
         """The answer to a POST of our own application, as a form or as JSON."""
         body = orjson.dumps(content) if content is not None else urlencode(fields or {}).encode()
         kind = {"Content-Type": "application/json"} if content is not None else FORM
-        token = await self.tokens.app(operation)
-        answer, call = await self._send(operation, "POST", path, token, body, kind, writes=True)
-        if answer.status_code == 401:
-            token = await self.tokens.app(operation, refused=token)
-            answer, call = await self._send(operation, "POST", path, token, body, kind, writes=True)
+        answer, call = await self.by_app(operation, "POST", path, body, kind, writes=True)
         if not answer.is_success:
             raise other_refusal(answer, call, self.now())
-        made = read_json(answer, call)
-        if not isinstance(made, dict):
-            raise unreadable("the answer is not an object", call, answer.content)
-        return made, call
+        return object_in(answer, call), call
+
+    async def by_app(
+        self,
+        operation: str,
+        method: str,
+        path: str,
+        body: bytes | None = None,
+        kind: dict[str, str] | None = None,
+        *,
+        writes: bool = False,
+    ) -> tuple[httpx.Response, Call]:
+        """The answer to our own application, whatever its status, and the call it answers.
+
+        A token that is refused is renewed once: what was refused at the door was not done.
+        """
+        token = await self.tokens.app(operation)
+        answer, call = await self._send(
+            operation, method, path, token, body, kind or {}, writes=writes
+        )
+        if answer.status_code == 401:
+            token = await self.tokens.app(operation, refused=token)
+            answer, call = await self._send(
+                operation, method, path, token, body, kind or {}, writes=writes
+            )
+        return answer, call
 
     async def ask(
         self,
@@ -107,6 +128,14 @@ class Desk:
         url = f"{self._base}{path}"
         call = Call(NAME, operation, method, url, headers, body, writes, setup=self._setup)
         return await exchange(self._http, call), call
+
+
+def object_in(answer: httpx.Response, call: Call) -> dict[str, Any]:
+    """The answer as an object. Raises Unreadable, or OutcomeUnknown for a write."""
+    made = read_json(answer, call)
+    if not isinstance(made, dict):
+        raise unreadable("the answer is not an object", call, answer.content)
+    return made
 
 
 def declined(detail: str, reason: str, operation: str) -> Declined:

@@ -1,4 +1,5 @@
-"""Tink's calls: verified, and reduced to the consent whose connection is no longer in order.
+"""Tink's calls: verified, and reduced to the payment request that changed, or to the consent whose
+connection is no longer in order.
 
 X-Tink-Signature is `t=SECONDS,v1=HEX`, an HMAC-SHA256 over the seconds, a point and the exact body,
 under the secret that Tink gave when the address was registered. Events have no id: equal bodies are
@@ -16,15 +17,18 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.errors import Misconfigured, NotAllowed, Unreadable
+from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import try_json
 from connectors._hook_age import check_age
+from connectors.tink.grants import is_id
 from connectors.tink.settings import NAME, Settings
 
 SIGNATURE = "x-tink-signature"
 # Tink repeats a call up to three times. When is not published, nor whether it signs anew.
 OLDEST = timedelta(days=1)
 _REFRESHED = "refresh:finished"
+_PAID = "payment:updated"
 _IN_ORDER = ("UPDATED", "UPDATING")
 _SECONDS = re.compile(r"[0-9]{1,11}")
 _LONGEST_HEADER = 2000
@@ -46,7 +50,7 @@ class Hooks:
         return "Hooks(…)"
 
     async def read_webhooks(self, call: InboundHttp) -> tuple[InboundEvent, ...]:
-        """The consent that the call names; nothing for what Saldo does not use Tink for."""
+        """What the call is about; nothing for what Saldo does not use Tink for."""
         headers = {name.lower(): value for name, value in call.headers.items()}
         check_age(self._signed_at(headers.get(SIGNATURE, ""), call.body), self._real_now(), OLDEST)
         return events_in(call.body)
@@ -75,12 +79,17 @@ def events_in(body: bytes) -> tuple[InboundEvent, ...]:
     event, context, content = said.get("event"), said.get("context"), said.get("content")
     if not isinstance(event, str) or not isinstance(context, dict):
         raise Unreadable("the call names no event", connector=NAME, operation="read_webhooks")
-    if event != _REFRESHED or not isinstance(content, dict):
+    if not isinstance(content, dict):
+        return ()
+    event_id = hashlib.sha256(body).hexdigest()
+    if event == _PAID and is_id(content.get("paymentRequestId")):
+        ref = Secret(str(content["paymentRequestId"]))
+        return (InboundEvent(event_id, InboundKind.PAYMENT, payment_ref=ref),)
+    if event != _REFRESHED:
         return ()
     consent = _uuid(context.get("externalUserId"))
     if consent is None or content.get("credentialsStatus") in _IN_ORDER:
         return ()
-    event_id = hashlib.sha256(body).hexdigest()
     return (InboundEvent(event_id, InboundKind.CONSENT, consent_key=consent),)
 
 

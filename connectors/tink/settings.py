@@ -4,13 +4,18 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._settings import ProviderSettings
+from connectors._settings import StayingSettings
 
 NAME = "tink"
+
+
+# The words of a transfer that a bank has taken. Whether money has arrived with the last of them is
+# known of a bank, not of the word.
+TAKEN = ("SENT", "SETTLED_PAYER", "SETTLED_PAYEE", "SETTLED")
 
 
 class Provider(ListedBank):
@@ -18,9 +23,20 @@ class Provider(ListedBank):
 
     provider_name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,120}$")
     locale: str = Field(pattern=r"^[a-z]{2}_[A-Z]{2}$")
+    settled_at: tuple[str, ...] = ("SETTLED_PAYEE", "SETTLED")
+    instant_payments: bool = False
+
+    @field_validator("settled_at")
+    @classmethod
+    def _known_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [word for word in value if word not in TAKEN]
+        if wrong:
+            message = f"must be some of {', '.join(TAKEN)}"
+            raise ValueError(message)
+        return value
 
 
-class Settings(ProviderSettings):
+class Settings(StayingSettings):
     """Access to banks through Tink (Visa). Live use needs a contract with Tink."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_TINK_", frozen=True, extra="ignore")
@@ -51,10 +67,23 @@ class Settings(ProviderSettings):
         description="Address of the Tink Link flow with continuous access that your contract has, "
         "without its parameters.",
     )
+    pay_link_url: str = Field(
+        default="https://link.tink.com/1.0/pay",
+        description="Address of the Tink Link flow for one-time payments, without its parameters.",
+    )
+    free_after_minutes: int = Field(
+        default=60,
+        ge=15,
+        le=10_080,
+        description="Minutes after the borrower was last sent to Tink's payment page until he may "
+        "begin another payment (another amount, another bank). Tink's page never ends: shorter "
+        "means that he may pay twice, longer that he waits.",
+    )
     webhook_secret: SecretStr = Field(
         default=SecretStr(""),
         description="Secret that Tink gave when you registered the address of your webhooks. "
-        "Without it Tink's calls are refused, and connections are asked for once a day.",
+        "Without it Tink's calls are refused: connections are asked for once a day, and payments "
+        "in a rhythm.",
     )
     timeout_seconds: float = Field(
         default=7.0, gt=1, le=8, description="Real seconds Tink may take for one answer."

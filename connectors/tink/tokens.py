@@ -28,6 +28,7 @@ READ_SCOPE = (
     "provider-consents:read"
 )
 DELETE_SCOPE = "user:delete"
+PAY_SCOPE = "payment:write,payment:read"
 # A token that ends in the middle of a read is refused.
 _MARGIN = timedelta(minutes=1)
 # Wrong credentials are mended by a person, not by asking again.
@@ -49,8 +50,9 @@ class _Token:
 class Tokens:
     """The tokens of these settings in this process."""
 
-    def __init__(self, settings: Settings, wire: Wire) -> None:
+    def __init__(self, settings: Settings, wire: Wire, scope: str = APP_SCOPE) -> None:
         self._settings = settings
+        self._scope = scope
         self._wire = wire
         self._setup = settings.http_setup()
         self._app: _Token | None = None
@@ -70,7 +72,7 @@ class Tokens:
             if self._shut_until and now < self._shut_until:
                 wait = self._shut_until - now
                 raise TryLater("no token for now", after=wait, connector=NAME, operation=operation)
-            fields = {"grant_type": "client_credentials", "scope": APP_SCOPE}
+            fields = {"grant_type": "client_credentials", "scope": self._scope}
             self._app = await self._made(fields, operation, shuts=True)
             self._shut_until = None
             return self._app.value

@@ -2,7 +2,7 @@
 
 Under `/tink`. Facts come from Tink's published reference and its own examples; where they are
 silent (the status of a connection that was taken back, the place of a 429) this face does what
-seems likely and its client may not rely on it. There are no payments here.
+seems likely and its client may not rely on it. Payments are in `tink_pay`.
 """
 
 from __future__ import annotations
@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from sandbox.bank_list import tink_name
 from sandbox.banks import BANKS, Bank
+from sandbox.faces.tink_pay import TinkPay
 from sandbox.faces.tink_reads import TinkReads, TinkUser
 from sandbox.faces.tink_wire import (
     CLIENT_ID,
@@ -34,6 +35,7 @@ from sandbox.world import World
 
 ROOT = "/tink"
 LINK = f"{ROOT}/link/1.0/account-check/connect"
+PAY_LINK = f"{ROOT}/link/1.0/pay"
 Handler = Callable[[Request], Awaitable[Response]]
 
 _MARKETS = frozenset(bank.country for bank in BANKS)
@@ -47,6 +49,7 @@ class Tink:
         self._rights = Rights(world)
         self._users = {one.id: one for one in world.store.all_of("tink_user", TinkUser)}
         self._reads = TinkReads(world)
+        self._pay = TinkPay(world, self._rights)
 
     def routes(self) -> list[Route]:
         """Everything below /tink."""
@@ -61,10 +64,14 @@ class Tink:
             ("GET", "/api/v1/balance-refresh/{id}", self._refresh_state),
             ("GET", "/data/v2/accounts", self._accounts),
             ("GET", "/data/v2/accounts/{id}/balances", self._balances),
+            ("POST", "/api/v1/payments/requests", self._pay.create),
+            ("GET", "/api/v1/payments/requests/{id}", self._pay.request),
+            ("GET", "/api/v1/payments/requests/{id}/transfers", self._pay.transfers),
         )
         return [
             *(Route(ROOT + path, _guarded(do), methods=[verb]) for verb, path, do in table),
             Route(LINK, _guarded(self._link), methods=["GET"]),
+            Route(f"{PAY_LINK}/", _guarded(self._pay.page), methods=["GET"]),
         ]
 
     # ------------------------------------------------------------ users

@@ -1,6 +1,6 @@
-"""Tink's webhooks about connections that are no longer in order: `refresh:finished`, signed.
+"""Tink's webhooks, signed: `payment:updated`, and `refresh:finished` about connections.
 
-Only what Tink's background look at the bank finds is told here.
+Of connections only what Tink's background look at the bank finds is told here.
 """
 
 from __future__ import annotations
@@ -9,12 +9,18 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from datetime import datetime
+from typing import TYPE_CHECKING
 
 import orjson
 
 from sandbox.faces.gateway_calls import Prepared
+from sandbox.faces.tink_pay import PaymentRequest, transfer, word_of
 from sandbox.faces.tink_reads import TinkReads, TinkUser
+from sandbox.records import Payment
 from sandbox.world import World
+
+if TYPE_CHECKING:
+    from sandbox.faces.payment_news import Told
 
 HOOK_SECRET = "sandbox-tink-hooks"  # noqa: S105 - opens nothing but this sandbox
 _TOLD = ("AUTHENTICATION_ERROR", "SESSION_EXPIRED", "PERMANENT_ERROR")
@@ -55,6 +61,31 @@ class TinkUsers:
             }
         )
         return Prepared(self._world.hooks.urls["tink"], signed(body, int(at.timestamp())), body)
+
+
+def word(payment: Payment, now: datetime) -> str:
+    """What is told of a transfer: only its ends."""
+    stands = word_of(payment, now)
+    return "" if stands == "AWAITING_CREDENTIALS" else stands
+
+
+def prepare(world: World, told: Told) -> Prepared:
+    """One call about a transfer: signed, signed by somebody else, or not at all."""
+    found = world.store.all_of("tink_request", PaymentRequest)
+    request = next(one for one in found if told.payment.id in one.payments)
+    about = transfer(request, told.payment, world.now())
+    body = orjson.dumps(
+        {
+            "context": {"userId": "", "externalUserId": ""},
+            "event": "payment:updated",
+            "content": {**about, "status": told.word},
+        }
+    )
+    secret = HOOK_SECRET if told.signature == "good" else "guessed"
+    headers = signed(body, int(told.signed_at.timestamp()), secret)
+    if told.signature == "none":
+        del headers["X-Tink-Signature"]
+    return Prepared(world.hooks.urls["tink"], headers, body)
 
 
 def signed(body: bytes, seconds: int, secret: str = HOOK_SECRET) -> dict[str, str]:

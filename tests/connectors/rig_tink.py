@@ -9,17 +9,27 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from app.domain.errors import ConsentEnd, ConsentGone
-from app.ports import AggregationPort, ConsentBegun, Grant, GrantNow, GrantState
+from app.ports import (
+    AggregationPort,
+    ConsentBegun,
+    Grant,
+    GrantNow,
+    GrantState,
+    PaymentBegun,
+    PaymentOrder,
+    PaymentPort,
+)
 from app.side_ports import ComingBackPort
 from connectors._http import client
 from sandbox import psu
 from sandbox.bank_list import as_tink_toml
-from sandbox.faces.tink import LINK, ROOT
+from sandbox.faces.tink import LINK, PAY_LINK, ROOT
 from sandbox.faces.tink_news import HOOK_SECRET
+from sandbox.faces.tink_pay import KIND, PaymentRequest
 from sandbox.faces.tink_wire import CLIENT_ID, CLIENT_SECRET
 from sandbox.modes import BankMode
 from sandbox.people import Person
-from tests.connectors.rigs import ORIGIN, BankRig
+from tests.connectors.rigs import ORIGIN, BankRig, visiting
 
 API = f"{ORIGIN}{ROOT}"
 
@@ -46,6 +56,9 @@ class TinkRig(BankRig):
     asks_bank_for_status = False
     lists_at_bank = False
     given_back = ConsentEnd.UNKNOWN_AT_BANK
+    takes_back = False
+    pays_again = True
+    some_ref = "nosuchrequest"
     secret = HOOK_SECRET
 
     def banks_as_toml(self) -> str:
@@ -58,6 +71,7 @@ class TinkRig(BankRig):
             "client_secret": CLIENT_SECRET,
             "base_url": API,
             "link_url": f"{ORIGIN}{LINK}",
+            "pay_link_url": f"{ORIGIN}{PAY_LINK}",
             "refresh_seconds": 0.01,
             "webhook_secret": self.secret,
         }
@@ -106,3 +120,30 @@ class TinkRig(BankRig):
 
     def lose_consent_answer(self, person: Person) -> None:
         self.scene.world.town.set_bank_mode(person.bank_id, BankMode.CONSENT_ANSWER_LOST)
+
+    # ------------------------------------------------------------ payments
+
+    def payments_over(self, transport: httpx.AsyncBaseTransport | None) -> PaymentPort:
+        return visiting(super().payments_over(transport and BehindTokens(transport)), self.visit)
+
+    def order(self, person: Person, **changes: Any) -> PaymentOrder:
+        back = {"return_url": "https://saldo.example/paid/t0k3n", "debtor_iban": None}
+        return super().order(person, **{**back, **changes})
+
+    def made_orders(self) -> int:
+        return len(list(self.scene.world.store.all_of(KIND, PaymentRequest)))
+
+    def lose_payment_answer(self, person: Person) -> None:
+        self.scene.world.town.set_bank_mode(person.bank_id, BankMode.PAYMENT_ANSWER_LOST)
+
+    async def visit(self, begun: PaymentBegun) -> None:
+        """The payer opens Tink's page, which sends him on to his bank."""
+        answer = await client(transport=self.scene.recorder).get(begun.redirect_url)
+        self.at_bank = f"{ORIGIN}{answer.headers['location']}"
+
+    def pay(self, begun: PaymentBegun, person: Person) -> None:  # noqa: ARG002 - it is open
+        back = psu.pay(self.scene.world, self.at_bank, person)
+        assert back.startswith("https://saldo.example/paid?payment_request_id=")
+
+    def refuse_to_pay(self, begun: PaymentBegun, person: Person) -> None:  # noqa: ARG002
+        psu.refuse_to_pay(self.scene.world, self.at_bank, person)

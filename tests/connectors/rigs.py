@@ -7,7 +7,7 @@ rig. Every exchange is recorded, so that it can be held against the provider's s
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, date, datetime, timedelta
 from pathlib import Path
@@ -142,6 +142,10 @@ class BankRig:
     """An id that could be a payment's, and is none's."""
     refusal_ends = True
     """The payer's no at his bank ends the payment; elsewhere its page can be paid again."""
+    takes_back = True
+    """An open payment can be taken back; elsewhere it stays."""
+    pays_again = False
+    """A payment page can be paid more than once."""
     dates_calls = True
     """The provider signs the time of its calls to us, so that an old one can be refused."""
 
@@ -296,6 +300,10 @@ class BankRig:
         }
         return PaymentOrder(**{**plain, **changes})
 
+    def made_orders(self) -> int:
+        """How many orders the provider has taken."""
+        return len(self.scene.world.payments.all())
+
     def pay(self, begun: PaymentBegun, person: Person) -> None:
         assert psu.pay(self.scene.world, begun.redirect_url, person).endswith("/paid")
 
@@ -388,6 +396,19 @@ class TwilioRig:
             }
             made.append(InboundHttp(callback.url, headers, b"", tuple(map(tuple, callback.params))))  # type: ignore[arg-type]
         return made
+
+
+def visiting(port: PaymentPort, visit: Callable[[PaymentBegun], Awaitable[None]]) -> PaymentPort:
+    """The port of a provider whose page leads to the bank: each payer goes there at once."""
+    create = port.create_payment
+
+    async def create_and_visit(order: PaymentOrder) -> PaymentBegun:
+        begun = await create(order)
+        await visit(begun)
+        return begun
+
+    setattr(port, "create_payment", create_and_visit)  # noqa: B010 - mypy takes no other
+    return port
 
 
 def answering(status: int, body: Any, **headers: str) -> httpx.MockTransport:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from pathlib import Path
 from uuid import uuid4
 
@@ -28,6 +29,7 @@ from app.ports import (
     PaymentHandle,
     PayStatus,
 )
+from app.side_ports import StayingPort
 from sandbox.modes import Mode
 from tests.connectors.registry import (
     BANK_RIGS,
@@ -286,7 +288,8 @@ async def test_a_payment_from_the_order_to_the_money(payer: BankRig, instant: bo
     payer.pay(begun, person)
     payer.watch.on(days=1)
     assert (await payer.payments.payment_now(begun.handle)).status is PayStatus.SETTLED
-    assert await payer.payments.cancel_payment(begun.handle) is CancelResult.TOO_LATE
+    too_late = CancelResult.TOO_LATE if payer.takes_back else CancelResult.IMPOSSIBLE
+    assert await payer.payments.cancel_payment(begun.handle) is too_late
 
 
 async def test_a_payment_refused_at_the_bank(payer: BankRig) -> None:
@@ -296,13 +299,20 @@ async def test_a_payment_refused_at_the_bank(payer: BankRig) -> None:
     now = await payer.payments.payment_now(begun.handle)
     if payer.refusal_ends:
         assert now.status in (PayStatus.REJECTED, PayStatus.CANCELLED)
+        assert now.repeats is payer.pays_again
     else:
         assert now.status is PayStatus.OPEN
         assert await payer.payments.cancel_payment(begun.handle) is CancelResult.CANCELLED
 
 
-async def test_an_open_payment_is_taken_back(payer: BankRig) -> None:
+async def test_an_open_payment_is_taken_back_where_that_can_be_done(payer: BankRig) -> None:
     begun = await payer.payments.create_payment(payer.order(payer.person()))
+    assert isinstance(payer.payments, StayingPort) is not payer.takes_back
+    if isinstance(payer.payments, StayingPort):
+        assert payer.payments.stay().free_after > timedelta(0)
+        assert await payer.payments.cancel_payment(begun.handle) is CancelResult.IMPOSSIBLE
+        assert (await payer.payments.payment_now(begun.handle)).status is PayStatus.OPEN
+        return
     assert await payer.payments.cancel_payment(begun.handle) is CancelResult.CANCELLED
     assert (await payer.payments.payment_now(begun.handle)).status is PayStatus.CANCELLED
 
@@ -312,7 +322,7 @@ async def test_a_lost_answer_to_a_payment_is_unknown(payer: BankRig) -> None:
     payer.lose_payment_answer(person)
     error = await refused(payer.payments.create_payment(payer.order(person)))
     assert isinstance(error, OutcomeUnknown)
-    assert len(payer.scene.world.payments.all()) == 1  # it exists, and its page is known to nobody
+    assert payer.made_orders() == 1  # it exists, and its page is known to nobody
 
 
 async def test_a_payment_the_bank_does_not_know_yet_is_not_failed(payer: BankRig) -> None:
@@ -337,7 +347,8 @@ async def test_a_payment_whose_answer_is_lost_is_unknown_and_its_status_is_not(
     handle = PaymentHandle(payer.bank_id, Secret(payer.some_ref))
     payments = payer.payments_over(failing(error))
     assert isinstance(await refused(payments.create_payment(order)), OutcomeUnknown)
-    assert isinstance(await refused(payments.cancel_payment(handle)), OutcomeUnknown)
+    if payer.takes_back:
+        assert isinstance(await refused(payments.cancel_payment(handle)), OutcomeUnknown)
     assert isinstance(await refused(payments.payment_now(handle)), TryLater)
 
 

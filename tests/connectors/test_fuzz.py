@@ -38,7 +38,8 @@ JSON = st.recursive(
          "QUEUE", "53", "0", "ITAV", "CLBD", "AUTHORIZED", "FINISHED", "REFRESHING", "FAILED",
          "UPDATED", "SESSION_EXPIRED", "es-luz-ob", "CHECKING", "depository", "-3", 110.5,
          "failed", "executed", "canceled", "authorization_required", "BRQ01", "PM01", "fulfilled",
-         "confirmed", "paid_out", "idempotent_creation_conflict", "invalid_state"]
+         "confirmed", "paid_out", "idempotent_creation_conflict", "invalid_state", "SENT",
+         "SETTLED_PAYEE", "FAILED", "PAYMENT_STATUS_INITIATED", "PAYMENT_STATUS_SETTLED", "ACSC"]
     ),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
@@ -64,7 +65,8 @@ JSON = st.recursive(
              "overdraft", "update_timestamp", "account_type", "access_token", "refresh_token",
              "expires_in", "resource_token", "failure_reason", "billing_requests", "links",
              "billing_request_flows", "payments", "payment_request_payment", "reason",
-             "authorisation_url", "conflicting_resource_id"]
+             "authorisation_url", "conflicting_resource_id", "paymentRequestCreatedTransfers",
+             "created", "payment_id", "recipient_id", "final_status"]
         ),
         inner,
         max_size=6,

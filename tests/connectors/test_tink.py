@@ -15,7 +15,6 @@ import pytest
 import structlog
 from hypothesis import given, settings
 
-import connectors
 from app.domain.balance import choose_spendable
 from app.domain.errors import (
     AllowanceSpent,
@@ -443,7 +442,3 @@ async def test_nothing_that_can_be_spent(rig: TinkRig, mode: Mode) -> None:
     rig.scene.world.set_mode(person.id, mode)
     answer = await rig.aggregation.balances(grant, account.ref, None)
     assert choose_spendable(answer.entries, "EUR", limits_excluded=False).amount is None
-
-
-def test_tink_is_no_payment_provider() -> None:
-    assert connectors.discover()["tink"].payments is None

@@ -10,6 +10,7 @@ from __future__ import annotations
 import json
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
+from datetime import timedelta
 from itertools import count
 from uuid import UUID
 
@@ -35,6 +36,7 @@ from app.ports import (
     PayStatus,
     SendReceipt,
 )
+from app.side_ports import Stay
 
 Gate = Callable[[], Awaitable[None]]
 
@@ -126,6 +128,34 @@ class PayBank:
         """Payments that the borrower has authorised: money of his that moves."""
         moving = (PayStatus.AUTHORISED, PayStatus.SETTLED)
         return [payment for payment in self.payments.values() if payment.status in moving]
+
+
+@dataclass(slots=True)
+class StayingBank(PayBank):
+    """`StayingPort` beside it: nothing is taken back, and a page may be paid once more."""
+
+    free_after: timedelta = timedelta(hours=1)
+    page_lasts: timedelta | None = None
+    pays_twice: bool = False
+    second: dict[str, PayStatus] = field(default_factory=dict)
+    """What became of the second payment on the page of a payment."""
+
+    def stay(self) -> Stay:
+        return Stay(self.free_after, self.page_lasts)
+
+    async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
+        del handle
+        return CancelResult.IMPOSSIBLE
+
+    async def payment_now(self, handle: PaymentHandle) -> PaymentNow:
+        await self.before_now()
+        ref, _, second = handle.ref.reveal().partition("/")
+        if second:
+            status = self.second[ref]
+            return PaymentNow(status, status.value.upper())
+        more = (PaymentHandle(handle.bank_id, Secret(f"{ref}/2")),) if ref in self.second else ()
+        status = self.payments[ref].status
+        return PaymentNow(status, status.value.upper(), again=more, repeats=self.pays_twice)
 
 
 @dataclass(slots=True)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
 from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any
@@ -17,17 +17,21 @@ from app.ports import Wire
 from connectors._http import client
 from sandbox import psu
 from sandbox.app import create
-from sandbox.bank_list import as_gocardless_pay_toml, as_truelayer_toml
+from sandbox.bank_list import as_gocardless_pay_toml, as_tink_toml, as_truelayer_toml
+from sandbox.faces import tink, tink_wire
 from sandbox.faces.gc_wire import ACCESS_TOKEN
 from sandbox.faces.gc_wire import ROOT as GOCARDLESS
 from sandbox.faces.tl_signature import KEY_ID, customer_key
 from sandbox.faces.tl_wire import API, AUTH, CLIENT_ID, CLIENT_SECRET
+from sandbox.people import Person
 from sandbox.world import World
 from tests.connectors.rigs import ORIGIN, SMALL
 from tests.flows.at_the_page import AtThePage, at_the_page
 from tests.flows.street import Street
 
 pytestmark = pytest.mark.anyio
+
+_TOKENS = ("/connect/token", "/oauth/token")
 
 
 @dataclass
@@ -66,7 +70,7 @@ class Mortal(httpx.AsyncBaseTransport):
     def _point(self, request: httpx.Request) -> None:
         if self.dead:
             raise httpx.ConnectError("nobody is there", request=request)
-        self.passed += not request.url.path.endswith("/connect/token")
+        self.passed += not request.url.path.endswith(_TOKENS)
         if self.passed == self.at:
             self.dead = True
             raise httpx.ReadError("it died", request=request)
@@ -97,29 +101,14 @@ def outside(street: Street, folder: Path, name: str) -> Outside:
     """Let the street's people pay through this connector, from a bank of the sandbox."""
     key, banks = folder / "key.pem", folder / "banks.toml"
     key.touch(0o600)
-    key.write_bytes(customer_key())
-    listed = as_gocardless_pay_toml() if name == "gocardless_pay" else as_truelayer_toml()
-    banks.write_text(listed.replace('id = "luz"', 'id = "caja"'), encoding="utf-8")
-    possible: dict[str, dict[str, Any]] = {
-        "gocardless_pay": {
-            "access_token": ACCESS_TOKEN,
-            "creditor_iban": "ES7921000813610123456789",
-            "base_url": f"{ORIGIN}{GOCARDLESS}",
-        },
-        "truelayer": {
-            "client_id": CLIENT_ID,
-            "client_secret": CLIENT_SECRET,
-            "auth_url": f"{ORIGIN}{AUTH}",
-            "api_url": f"{ORIGIN}{API}",
-            "key_id": KEY_ID,
-            "signing_key": key,
-        },
-    }
+    given, listed, key_bytes = PAID_THROUGH[name]
+    key.write_bytes(key_bytes())
+    banks.write_text(listed().replace('id = "luz"', 'id = "caja"'), encoding="utf-8")
     world = World(now=lambda: street.now)
     provider = Mortal(world)
     connector = connectors.discover()[name]
     assert connector.payments is not None
-    settings = connector.settings.model_validate({**possible[name], "banks": banks})
+    settings = connector.settings.model_validate({**given(key), "banks": banks})
     clock = lambda: street.now  # noqa: E731
     port = connector.payments(settings, Wire(client(SMALL, transport=provider), clock, clock))
     street.house = replace(street.house, payments={"berlin_group": guard(port, name)})
@@ -127,14 +116,51 @@ def outside(street: Street, folder: Path, name: str) -> Outside:
     return Outside(street, provider, page)
 
 
-@pytest.mark.parametrize(("name", "points"), [("gocardless_pay", 6), ("truelayer", 2)])
-async def test_one_payment_wherever_the_provider_dies(
-    street: Street, tmp_path: Path, name: str, points: int
-) -> None:
+Given = Callable[[Path], dict[str, Any]]
+# How each connector is led to the sandbox: its settings, its list of banks, its signing key.
+PAID_THROUGH: dict[str, tuple[Given, Callable[[], str], Callable[[], bytes]]] = {
+    "gocardless_pay": (
+        lambda _: {
+            "access_token": ACCESS_TOKEN,
+            "creditor_iban": "ES7921000813610123456789",
+            "base_url": f"{ORIGIN}{GOCARDLESS}",
+        },
+        as_gocardless_pay_toml,
+        bytes,
+    ),
+    "tink": (
+        lambda _: {
+            "client_id": tink_wire.CLIENT_ID,
+            "client_secret": tink_wire.CLIENT_SECRET,
+            "base_url": f"{ORIGIN}{tink.ROOT}",
+            "pay_link_url": f"{ORIGIN}{tink.PAY_LINK}",
+        },
+        as_tink_toml,
+        bytes,
+    ),
+    "truelayer": (
+        lambda key: {
+            "client_id": CLIENT_ID,
+            "client_secret": CLIENT_SECRET,
+            "auth_url": f"{ORIGIN}{AUTH}",
+            "api_url": f"{ORIGIN}{API}",
+            "key_id": KEY_ID,
+            "signing_key": key,
+        },
+        as_truelayer_toml,
+        customer_key,
+    ),
+}
+
+
+async def each_death(street: Street, out: Outside) -> AsyncIterator[tuple[AtThePage, Person, bool]]:
+    """Somebody for each point at which the provider may die while he taps, and one for none.
+
+    He taps again at once, the provider comes back, and he pays on every page he was ever given.
+    """
     await street.without_webhooks()
-    out = outside(street, tmp_path, name)
-    world, deaths = out.provider.world, 0
-    while True:
+    world, deaths, struck = out.provider.world, 0, True
+    while struck:
         ana = await at_the_page(street)
         payer = world.add_person(bank_id="luz", opening_minor=100_000)
         out.provider.dies_at(deaths + 1)
@@ -150,26 +176,47 @@ async def test_one_payment_wherever_the_provider_dies(
         for page in dict.fromkeys(ana.pages):
             psu.pay(world, await out.at_bank(page), payer)
         await street.minutes_pass(2, 60 * 24, 60 * 24)
+        yield ana, payer, struck
+
+
+async def _paid_once(street: Street, out: Outside, points: int) -> None:
+    deaths = 0
+    async for ana, payer, struck in each_death(street, out):
+        deaths += struck
         states = await ana.payments()
         assert states.count("settled") == 1, f"death at point {deaths}: {states}"
         assert set(states) <= {"settled", "abandoned"}
         assert await street.due(ana.who) == 0
         assert await street.tasks(ana.who) == []
-        paid = [one for one in world.payments.all() if one.person_id == payer.id]
+        paid = [one for one in out.provider.world.payments.all() if one.person_id == payer.id]
         assert len(paid) == 1
-        if not struck:
-            break
     assert deaths == points
-    # What was given up is known at the provider: nothing of it can be paid any more.
     abandoned = "SELECT count(*) FROM payments WHERE state = 'abandoned'"
     assert await street.value(abandoned) >= deaths - 1
-    unknown = "SELECT count(*) FROM payments WHERE state = 'abandoned' AND handle_enc IS NULL"
-    assert await street.value(unknown) == 0
     waits = "SELECT count(*) FROM outbox WHERE kind = 'cancel_payment' AND state <> 'done'"
     assert await street.value(waits) == 0
-    unpaid = [one for one in world.payments.all() if one.authorised_at is None]
+    assert out.provider.world.ledger()["wrong"] == []
+
+
+@pytest.mark.parametrize(("name", "points"), [("gocardless_pay", 6), ("truelayer", 2)])
+async def test_one_payment_wherever_the_provider_dies(
+    street: Street, tmp_path: Path, name: str, points: int
+) -> None:
+    out = outside(street, tmp_path, name)
+    await _paid_once(street, out, points)
+    # What was given up is known at the provider: nothing of it can be paid any more.
+    unknown = "SELECT count(*) FROM payments WHERE state = 'abandoned' AND handle_enc IS NULL"
+    assert await street.value(unknown) == 0
+    unpaid = [one for one in out.provider.world.payments.all() if one.authorised_at is None]
     assert all(one.cancelled_at is not None for one in unpaid)
-    assert world.ledger()["wrong"] == []
+
+
+@pytest.mark.parametrize(("name", "points"), [("tink", 2)])
+async def test_one_payment_wherever_a_provider_dies_that_takes_nothing_back(
+    street: Street, tmp_path: Path, name: str, points: int
+) -> None:
+    """What was given up cannot be found again, and nobody ever had its page."""
+    await _paid_once(street, outside(street, tmp_path, name), points)
 
 
 async def _tries_again(ana: AtThePage) -> None:

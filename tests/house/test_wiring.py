@@ -7,6 +7,7 @@ from pathlib import Path
 import pytest
 from structlog.testing import capture_logs
 
+import connectors
 from app.clock import Clock
 from app.domain.errors import Misconfigured
 from app.reference.packs import load_packs
@@ -15,10 +16,17 @@ from app.store.embedded_setup import DatabaseUrls
 from app.store.unit import Store
 from app.wiring import make_house, refuse_dangerous_roles
 from connectors import _http
+from connectors._settings import StayingSettings
 from tests.connectors.authority import Authority
 from tests.rig import make_store
 
 pytestmark = pytest.mark.anyio
+
+STAYING = [
+    name
+    for name, connector in connectors.discover().items()
+    if issubclass(connector.settings, StayingSettings)
+]
 
 BANK = '[[bank]]\nid = "b"\nname = "B"\ncountry = "ES"\nbase_url = "{url}"\n'
 
@@ -46,6 +54,23 @@ async def test_a_sandbox_needs_no_licence(store: Store, banks: Path) -> None:
     http = _http.client()
     house = make_house(load_settings(), store, Clock(), load_packs(), http)
     assert house.payment("berlin_group").banks()
+    await http.aclose()
+
+
+@pytest.mark.parametrize("name", STAYING)
+async def test_payments_that_cannot_be_taken_back_have_to_be_accepted(
+    store: Store, monkeypatch: pytest.MonkeyPatch, name: str
+) -> None:
+    http, settings = _http.client(), load_settings(payment_connector=name)
+    with pytest.raises(Misconfigured) as caught:
+        make_house(settings, store, Clock(), load_packs(), http)
+    setting = f"SALDO_{name.upper()}_ACCEPT_OPEN_PAYMENTS"
+    for told in (f"docs/providers/{name}.md", f"{setting}=true"):
+        assert told in str(caught.value)
+    # Reading through it needs nobody's word.
+    make_house(load_settings(aggregation_connector=name), store, Clock(), load_packs(), http)
+    monkeypatch.setenv(setting, "true")
+    make_house(settings, store, Clock(), load_packs(), http)
     await http.aclose()
 
 

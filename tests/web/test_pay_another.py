@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
+from typing import cast
+from zoneinfo import ZoneInfo
+
 import pytest
 
+from app.boundary import guard
 from app.domain.errors import TryLater
-from app.ports import CancelResult, PayStatus
+from app.ports import CancelResult, PaymentPort, PayStatus
+from app.reference.formats import clock_time
+from tests.flows.outside import StayingBank
 from tests.flows.street import Street
 from tests.web.conftest import Browser, OpenBrowser
 from tests.web.reading import Page
@@ -97,6 +104,42 @@ async def test_only_the_browser_that_answered_the_check_may_give_up(
     assert answer.status_code == 403
     assert (await stranger.http.get(f"{address}/another")).status_code == 404
     assert await street.value("SELECT state FROM payments") == "open"
+
+
+def an_hour_from(street: Street) -> str:
+    return clock_time(street.now + timedelta(hours=1), ZoneInfo("Europe/Madrid"))
+
+
+async def test_a_payment_that_nobody_can_take_back(street: Street, browser: OpenBrowser) -> None:
+    bank = StayingBank()
+    street.bank = bank
+    cast(dict[str, PaymentPort], street.house.payments)["berlin_group"] = guard(bank, "")
+    phone = browser()
+    who, address = await texted(street)
+    await phone.send(await proved(phone, address), "pay", follow=False)
+    page = await phone.open(f"{address}?lang=en")
+    assert f"From {an_hour_from(street)} you can choose another amount" in page.text
+    assert not page.has("another")
+    assert page.problems == []
+    await phone.send(page, "pay", follow=False)
+    assert len(bank.payments) == 1
+    street.hands.now += timedelta(minutes=60)
+    page = await phone.open(f"{address}?lang=en")
+    assert "or you would pay twice" in page.text
+    assert page.problems == []
+    page = await phone.send(page, "another")
+    assert "Do not confirm the payment that had begun any more" in page.text
+    await phone.send(page, "pay", amount="30", follow=False)
+    assert len(bank.payments) == 2
+    free = an_hour_from(street)
+    # Less is due now than this one would pay: nobody is sent to it, and no other can begin.
+    await street.repaid(who, "cash", minor=10_000)
+    page = await phone.open(f"{address}?lang=en")
+    assert "Please do not confirm this payment any more" in page.text
+    assert f"From {free} you can choose" in page.text
+    assert not page.has("pay")
+    assert not page.has("another")
+    assert page.problems == []
 
 
 @pytest.mark.parametrize(

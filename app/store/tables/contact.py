@@ -145,6 +145,8 @@ payments = tenant_table(
     words("raw_status", default=""),
     moment("created_at"),
     moment("claimed_at", optional=True),  # real time: when a process began to create it
+    moment("sent_at", optional=True),  # when the borrower was last sent to the bank's page
+    moment("left_at", optional=True),  # from when on nobody was to pay it, and somebody could
     moment("authorised_at", optional=True),
     moment("settled_at", optional=True),
     moment("ended_at", optional=True),
@@ -160,8 +162,7 @@ payments = tenant_table(
         postgresql_where=text("settled_at IS NOT NULL"),
     ),
     Index(None, "ref_hash"),
-    Index("ix_payments_due", "next_look_at", postgresql_where=text(
-        "state IN ('requested', 'creating', 'open', 'authorised', 'unclear')")),
+    Index("ix_payments_due", "next_look_at", postgresql_where=text("next_look_at IS NOT NULL")),
 )  # fmt: skip
 
 payment_cases = tenant_table(

@@ -19,11 +19,13 @@ router = APIRouter(prefix="/p")
 # What the payment page says afterwards, by the code in the address.
 FREE: Final = "free"
 KEPT: Final = "kept"
+LEFT: Final = "left"
 
 
 @router.post("/{token}/another")
 async def another(request: Request, token: str) -> Response:
-    """Take back the payment nobody has authorised; the page then asks for an amount anew.
+    """Take back the payment nobody has authorised; the page then asks for an amount anew. One that
+    nobody can take back is left open, once he has had time to finish it.
 
     Only the bank's word frees the way. Where it says anything else, or he has authorised it in the
     meantime, the page shows the payment as it stands, and no second one can begin.
@@ -40,4 +42,5 @@ async def another(request: Request, token: str) -> Response:
             return onward(f"/p/{token}", words)
         except ProviderError:
             return onward(f"/p/{token}", words, note=KEPT)
-    return onward(f"/p/{token}", words, note=FREE if free else KEPT)
+    gone = FREE if view.free_at is None else LEFT
+    return onward(f"/p/{token}", words, note=gone if free else KEPT)

@@ -284,6 +284,7 @@ def _said(
         also=more.get("also", ""),
         look_again="",
         again_to_bank=False,
+        another="",
         ways=ways,
         **_frame(site, request, f"/c/{token}", token, page, stop="" if not token else None),
     )

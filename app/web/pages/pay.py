@@ -39,7 +39,7 @@ from app.web.linkpass import (
     pass_of,
     remember_link,
 )
-from app.web.pages.another import FREE, KEPT
+from app.web.pages.another import FREE, KEPT, LEFT
 from app.web.pages.paid import paid_page
 from app.web.render import see_other
 from app.web.site import Site, site_of
@@ -57,6 +57,7 @@ _NOTES: Final = {
     "stale": "owed.stale",
     "halted": "owed.halted",
     FREE: "paying.free_text",
+    LEFT: "paying.left_text",
 }
 
 
@@ -157,7 +158,13 @@ def _message(site: Site, request: Request, token: str, view: LinkView) -> Respon
     """One sentence where there is nothing to fill in."""
     words = words_for(request, view.language)
     lender, here = view.asker.name, f"/p/{token}?lang={words.language}"
-    text: dict[str, Any] = {"look_again": "", "also": "", "ways": [], "again_to_bank": False}
+    text: dict[str, Any] = {
+        "look_again": "",
+        "also": "",
+        "ways": [],
+        "again_to_bank": False,
+        "another": "",
+    }
     match view.page:
         case LinkPage.LOCKED:
             text |= _said(words, "check.locked", "lock", "warn", lender=lender)
@@ -168,8 +175,14 @@ def _message(site: Site, request: Request, token: str, view: LinkView) -> Respon
                 "also": words("paying.kept_text") if kept else "",
                 "begun": view.payment,
                 "again_to_bank": True,
+                "another": "paying.another_text",
                 "ways": [way(words("paying.look"), here, plain=True)],
+                **_stays(site, words, view),
             }
+        case LinkPage.STAYS:
+            text |= _said(words, "paying.stays", "info", "warn")
+            text |= {"begun": view.payment, "ways": [way(words("paying.look"), here, plain=True)]}
+            text |= _stays(site, words, view)
         case LinkPage.PREPARING:
             text |= _said(words, "paying.preparing", "clock", "wait")
             text["look_again"] = looks_again(request, words, f"/p/{token}")
@@ -181,6 +194,16 @@ def _message(site: Site, request: Request, token: str, view: LinkView) -> Respon
     return borrower_page(
         site, request, "borrower/message.html", words, **text, **_frame(site, request, token, view)
     )
+
+
+def _stays(site: Site, words: Wording, view: LinkView) -> dict[str, Any]:
+    """From when on he can choose anew, where nobody can take back the payment he has begun."""
+    if view.free_at is None:
+        return {}
+    if site.now() >= view.free_at:
+        return {"also": "", "another": "paying.another_left_text"}
+    at = formats.near_time(view.free_at, site.now(), ZoneInfo(view.time_zone), words.language)
+    return {"also": words("paying.free_at_text", at=at), "another": ""}
 
 
 def _said(words: Wording, key: str, sign: str, tone: str, **values: object) -> dict[str, Any]:
@@ -205,6 +228,7 @@ def _thanks(site: Site, request: Request, token: str, view: LinkView, said: Says
         look_again="",
         also="",
         again_to_bank=False,
+        another="",
         ways=[way(words("frame.back"), f"/p/{token}?lang={words.language}", plain=True)],
         **_frame(site, request, token, view),
     )
