@@ -82,9 +82,15 @@ demo: setup ## Run the demo until Ctrl-C (FRESH=1 starts it anew, PROVIDER=gocar
 
 # ---------------------------------------------------------------- checking
 
+PYTEST = $(BIN)/pytest -q -n 3 --dist worksteal
+
 .PHONY: test
-test: setup-dev ## Run all tests, in three processes
-	@$(BIN)/pytest -q -n 3 --dist worksteal
+test: setup-dev ## Run the tests, in three processes
+	@$(PYTEST) -m "not long"
+
+.PHONY: test-long
+test-long: setup-dev ## Run the rest: each goes on where a shorter test of the same thing ends
+	@$(PYTEST) -m long
 
 .PHONY: storm
 storm: setup-dev ## Kill processes of a demo at random moments (KILLS=50 SEED=n)

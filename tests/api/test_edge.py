@@ -285,7 +285,7 @@ async def test_cut_connections_are_made_anew(sol: System, db: DatabaseUrls) -> N
     assert (await sol.http.get("/v1/tasks")).status_code == 200
     with psycopg.connect(db.superuser, autocommit=True) as admin:
         admin.execute(
-            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity "
+            "SELECT pg_terminate_backend(pid, 5000) FROM pg_stat_activity "
             "WHERE datname = current_database() AND pid <> pg_backend_pid()"
         )
     assert (await sol.http.get("/v1/tasks")).status_code == 200

@@ -72,7 +72,9 @@ async def test_a_stop_reaches_both_sides(front: Front) -> None:
     assert front.pages.alerts.stopping.is_set()
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 async def test_the_process_starts_serves_and_stops(
     db: DatabaseUrls, tmp_path: Path, number: signal.Signals
 ) -> None:

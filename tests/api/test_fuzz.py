@@ -37,7 +37,7 @@ from tests.api.planting import plant
 
 pytestmark = pytest.mark.anyio
 
-EXAMPLES = 6
+FEW, MANY = 3, 9
 CHECKS = [
     not_a_server_error,
     status_code_conformance,
@@ -83,14 +83,17 @@ async def running(app: FastAPI) -> AsyncIterator[Running]:
     await serving
 
 
-async def test_made_up_calls_break_nothing(running: Running, sol: System, house: House) -> None:
+@pytest.mark.parametrize("examples", [FEW, pytest.param(MANY, marks=pytest.mark.long)])
+async def test_made_up_calls_break_nothing(
+    running: Running, sol: System, house: House, examples: int
+) -> None:
     await plant(sol, house)
     described = {**running.description, "servers": [{"url": running.url}]}
-    called = await anyio.to_thread.run_sync(_try_everything, described, sol.token)
-    assert called >= EXAMPLES * 20
+    called = await anyio.to_thread.run_sync(_try_everything, described, sol.token, examples)
+    assert called >= examples * 20
 
 
-def _try_everything(description: dict[str, Any], token: str) -> int:
+def _try_everything(description: dict[str, Any], token: str, examples: int) -> int:
     """Call every operation with made-up values; returns how many calls were made."""
     schema = schemathesis.openapi.from_dict(description)
     called = 0
@@ -103,7 +106,7 @@ def _try_everything(description: dict[str, Any], token: str) -> int:
 
         @seed(20260302)
         @settings(
-            max_examples=EXAMPLES,
+            max_examples=examples,
             deadline=None,
             database=None,
             phases=[Phase.generate],

@@ -129,6 +129,7 @@ async def open_tasks(hood: Neighbourhood, ref: str = "%") -> set[str]:
     return {row.reason for row in await hood.rows(query, ref=ref)}
 
 
+@pytest.mark.long
 async def test_six_days_of_reading_are_never_a_fifth_in_the_banks_own_count(
     hood: Neighbourhood,
 ) -> None:
@@ -159,6 +160,7 @@ QUIRKS: dict[Mode, tuple[str, set[str]]] = {
 """Each with the outcome that attempts must have, and the tasks that must wait for a person."""
 
 
+@pytest.mark.long
 async def test_a_quirk_of_one_person_ends_where_it_must(hood: Neighbourhood) -> None:
     # Trouble of a whole bank is seen in its customers: these have a bank to themselves. Two whose
     # consents end one after the other make their bank's word doubtful.

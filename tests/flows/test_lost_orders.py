@@ -198,7 +198,10 @@ async def _paid_once(street: Street, out: Outside, points: int) -> None:
     assert out.provider.world.ledger()["wrong"] == []
 
 
-@pytest.mark.parametrize(("name", "points"), [("gocardless_pay", 6), ("truelayer", 2)])
+@pytest.mark.parametrize(
+    ("name", "points"),
+    [pytest.param("gocardless_pay", 6, marks=pytest.mark.long), ("truelayer", 2)],
+)
 async def test_one_payment_wherever_the_provider_dies(
     street: Street, tmp_path: Path, name: str, points: int
 ) -> None:

@@ -217,7 +217,7 @@ async def test_who_cannot_be_taken_over_now_is_left_out_whole(street: Street) ->
     assert {row.external_ref for row in refs} == {"Other", "B2"}
 
 
-@pytest.mark.parametrize("people", [1, 3])
+@pytest.mark.parametrize("people", [1, pytest.param(3, marks=pytest.mark.long)])
 async def test_wherever_the_loading_process_dies_each_row_counts_once(
     street: Street, people: int, monkeypatch: pytest.MonkeyPatch
 ) -> None:

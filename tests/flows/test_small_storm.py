@@ -33,7 +33,10 @@ from tests.flows.street import BORN, HERE, Neighbour, Street
 
 pytestmark = [pytest.mark.anyio, pytest.mark.storm]
 
-SEEDS = [int(seed) for seed in os.environ.get("STORM_SEEDS", "1 6").split()]
+SEEDS = [int(seed) for seed in os.environ.get("STORM_SEEDS", "").split()] or [
+    1,
+    pytest.param(6, marks=pytest.mark.long),
+]
 STEPS = 75
 
 

@@ -199,7 +199,9 @@ def given_consent(sandbox: Sandbox, person: dict[str, Any]) -> tuple[str, str]:
     return f"/banks/{bank}/psd2/v1/accounts/{resource}/balances", made["consentId"]
 
 
-@pytest.mark.parametrize("number", [signal.SIGTERM, signal.SIGINT])
+@pytest.mark.parametrize(
+    "number", [signal.SIGTERM, pytest.param(signal.SIGINT, marks=pytest.mark.long)]
+)
 def test_it_ends_quickly_with_a_stream_open(tmp_path: Path, number: int) -> None:
     with running(tmp_path) as sandbox:
         _, person = sandbox.ask("POST", "/_sandbox/people", {"name": "Kim", "bank": "luz"})

@@ -14,6 +14,7 @@ SEED = 3
 
 @pytest.mark.anyio
 @pytest.mark.timeout(300)
+@pytest.mark.long
 async def test_ten_days_in_a_small_town(store: Store, db: DatabaseUrls) -> None:
     _, found = await live_in_town(store, db.superuser, SEED, people=7, days=10)
     assert found.wrong == []

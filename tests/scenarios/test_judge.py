@@ -88,6 +88,7 @@ async def court(store: Store, db: DatabaseUrls) -> AsyncIterator[Court]:
     watchman.close()
 
 
+@pytest.mark.long
 async def test_it_cries_at_rows_and_contacts_that_must_not_be(court: Court) -> None:
     town = court.town
     left = next(one for one in town.made if one.key is not None)
@@ -140,6 +141,7 @@ async def _judged_wrong(court: Court) -> None:
     assert "promise misjudged" in await court.at_the_end_of_the_day()
 
 
+@pytest.mark.long
 async def test_it_cries_when_the_flows_are_careless(
     court: Court, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -166,6 +166,7 @@ async def test_a_promise_that_is_kept(street: Street) -> None:
     assert await street.value("SELECT state FROM cases") == "closed"
 
 
+@pytest.mark.long
 async def test_a_promise_that_is_broken_comes_to_the_top_and_the_calls_begin_anew(
     street: Street,
 ) -> None:
@@ -197,6 +198,7 @@ async def test_a_promise_that_is_broken_comes_to_the_top_and_the_calls_begin_ane
     ]
 
 
+@pytest.mark.long
 async def test_a_missed_shift_is_no_attempt(street: Street) -> None:
     who = await borrower(street)
 
@@ -212,6 +214,7 @@ async def test_a_missed_shift_is_no_attempt(street: Street) -> None:
     ]
 
 
+@pytest.mark.long
 async def test_the_setting_that_closes_the_case_as_failed(street: Street) -> None:
     who = await borrower(street)
     await street.rows("UPDATE lenders SET closes_failed = true RETURNING 1")
@@ -228,6 +231,7 @@ async def test_the_setting_that_closes_the_case_as_failed(street: Street) -> Non
     assert await street.value("SELECT count(*) FROM approvals") == 0
 
 
+@pytest.mark.long
 async def test_clocks_that_go_back_give_no_second_call_and_lose_none(street: Street) -> None:
     """The weekend of 25 October, whose Sunday has twenty-five hours, lies between two call days."""
     who = await borrower(street, due=date(2026, 9, 29))

@@ -132,6 +132,7 @@ async def story(street: Street) -> AsyncIterator[Story]:
             await one.aclose()
 
 
+@pytest.mark.long
 async def test_the_soft_flow_from_the_first_notice_to_the_last_word(story: Story) -> None:
     clara = await story.desk(Role.COLLECTOR)
     await story.register()

@@ -119,6 +119,7 @@ def test_a_killed_server_is_noticed_and_started_again(place: Path) -> None:
     assert one(urls.owner, "SELECT n FROM kept") == 7
 
 
+@pytest.mark.long
 def test_a_busy_orphan_of_a_killed_server_does_not_stop_the_next(place: Path) -> None:
     server = make(place)
     urls = server.ensure_started()
@@ -141,6 +142,7 @@ def test_a_busy_orphan_of_a_killed_server_does_not_stop_the_next(place: Path) ->
     assert one(urls.owner, "SELECT 1") == 1
 
 
+@pytest.mark.long
 def test_a_stale_pid_file_that_names_a_stranger_is_no_server(place: Path) -> None:
     server = make(place)
     urls = server.ensure_started()
@@ -172,6 +174,7 @@ def test_whoever_stops_it_it_stops_and_twice_does_no_harm(place: Path) -> None:
         psycopg.connect(urls.app)
 
 
+@pytest.mark.long
 def test_a_frozen_server_is_stopped_all_the_same(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -188,6 +191,7 @@ def test_a_frozen_server_is_stopped_all_the_same(
     assert server.alive()
 
 
+@pytest.mark.long
 def test_an_interrupted_making_is_begun_anew(place: Path) -> None:
     draft = place / "data" / "postgres.draft"
     draft.mkdir(parents=True)
@@ -197,6 +201,7 @@ def test_an_interrupted_making_is_begun_anew(place: Path) -> None:
     assert not draft.exists()
 
 
+@pytest.mark.long
 def test_a_long_path_gets_a_short_private_socket(place: Path) -> None:
     deep = place / ("d" * 60) / ("e" * 60)
     server = EmbeddedServer(place / "data", postgres_dir=deep / "postgres", tuning=TEST_TUNING)
@@ -291,6 +296,7 @@ def test_the_programs_of_the_wheel_run(place: Path) -> None:
     assert b"(PostgreSQL) 18" in said.stdout
 
 
+@pytest.mark.long
 def test_lost_passwords_are_said_not_replaced(place: Path) -> None:
     server = make(place)
     server.ensure_started()

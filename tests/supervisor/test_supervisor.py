@@ -28,7 +28,9 @@ from tests.supervisor.conftest import House, until
 MONDAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
 
 
-@pytest.mark.parametrize("sign", [signal.SIGTERM, signal.SIGINT, signal.SIGHUP])
+@pytest.mark.parametrize(
+    "sign", [signal.SIGTERM, signal.SIGINT, pytest.param(signal.SIGHUP, marks=pytest.mark.long)]
+)
 def test_a_signal_stops_everything_cleanly(house: House, sign: signal.Signals) -> None:
     process = house.start()
     assert house.answers()
@@ -91,6 +93,7 @@ def test_a_new_start_right_after_a_kill_takes_over(house: House) -> None:
     assert house.is_swept()
 
 
+@pytest.mark.long
 def test_a_start_during_the_keepers_work_waits_for_it(house: House) -> None:
     first = house.start()
     first.kill()
@@ -149,6 +152,7 @@ def test_ready_means_that_the_port_accepts(house: House, free_port: int) -> None
         pass
 
 
+@pytest.mark.long
 def test_a_port_held_by_the_killed_run_is_waited_for(house: House, free_port: int) -> None:
     first = house.start("--port", str(free_port))
     first.kill()
@@ -156,6 +160,7 @@ def test_a_port_held_by_the_killed_run_is_waited_for(house: House, free_port: in
     house.start("--port", str(free_port))
 
 
+@pytest.mark.long
 def test_a_second_signal_does_not_wait_for_a_stubborn_child(house: House) -> None:
     process = house.start("--stubborn")
     until(lambda: len(house.marks("started")) == 3)
@@ -201,6 +206,7 @@ def test_a_database_of_ones_own_is_used_and_left_alone(house: House) -> None:
     assert house.is_swept()
 
 
+@pytest.mark.long
 def test_business_time_runs_only_while_the_house_runs(house: House) -> None:
     house.data_dir.mkdir()
     house.data_dir.chmod(0o711)
@@ -267,6 +273,7 @@ def test_the_house_of_the_working_folder_comes_before_a_later_one(
         file.close()
 
 
+@pytest.mark.long
 def test_a_small_storm_leaves_nothing_behind(house: House) -> None:
     """Whoever dies, in whatever order: it comes back, and one stop still stops everything."""
     chance = random.Random(1)

@@ -319,6 +319,7 @@ async def test_every_form_needs_its_token(asked: Asked) -> None:
     assert await asked.choices() == {}
 
 
+@pytest.mark.long
 async def test_from_the_consent_to_the_receipt_by_a_robot(asked: Asked) -> None:
     """The demo's people live on the marks in our forms; this is where they break first."""
     hood = asked.hood
