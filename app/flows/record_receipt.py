@@ -20,7 +20,7 @@ from app.flows.open_task import open_task
 from app.flows.opt_out import opt_out
 from app.ports import ADDRESS_INVALID, OPTED_OUT, DeliveryState, SendReceipt
 from app.store import timeline
-from app.store.contacts import OUTCOME_UNKNOWN
+from app.store.contacts import OUTCOME_UNKNOWN, taken_for_sending_at
 from app.store.moves import move, move_all
 from app.store.tables import messages, payment_links
 from app.store.timeline import Kind, Line
@@ -61,7 +61,13 @@ async def record_receipt(
     if before not in MESSAGE.sources(event):
         return before
     after = MESSAGE.step(before, event)
-    sent_at = message.sent_at or now
+    sent_at = message.sent_at
+    if sent_at is None and before is MessageState.UNKNOWN:
+        # Known only now, but it left when it was taken; he may have said stop since.
+        sent_at = await taken_for_sending_at(
+            unit, lender_id=message.lender_id, message_id=message.id
+        )
+    sent_at = sent_at or now
     values: dict[str, Any] = {
         "connector": connector,
         "provider_ref": receipt.ref or message.provider_ref,

@@ -88,6 +88,15 @@ async def note_message(
     )
 
 
+async def taken_for_sending_at(unit: Unit, *, lender_id: UUID, message_id: UUID) -> datetime | None:
+    """The business time at which a message was last taken for sending; None: it never was."""
+    return await unit.conn.scalar(
+        select(contacts.c.made_at).where(
+            contacts.c.lender_id == lender_id, contacts.c.message_id == message_id
+        )
+    )
+
+
 async def note_contact(
     unit: Unit,
     made_at: datetime,

@@ -168,9 +168,12 @@ async def test_an_answer_lost_after_the_carrier_took_it(street: Street) -> None:
     await street.tick()
     assert await street.states("messages", who) == ["unknown"]
     assert street.texts_to(who) == 1
+    left = street.now
     await street.minutes_pass(*RECOVERY)
     assert await street.states("messages", who) == ["sent"]
     assert street.texts_to(who) == 1
+    # It left when it was taken, not when somebody found out: a stop in between is no breach.
+    assert await street.value("SELECT sent_at FROM messages") == left
 
 
 async def test_an_answer_lost_before_the_carrier_took_it(street: Street) -> None:
