@@ -228,6 +228,15 @@ async def test_a_planted_violation_is_counted(name: str, store: Store, db: Datab
     assert found == {}, "the planted rows break other rules too"
 
 
+async def test_a_notice_that_the_law_demands_breaks_no_stop(store: Store, db: DatabaseUrls) -> None:
+    planter = Planter(db.superuser)
+    planter.put("opt_outs", stopped_at=NOW - 2 * HOUR)
+    planter.put("messages", sent_at=NOW, verdict=Jsonb({}), state="sent", purpose="required_notice")
+    planter.close()
+    async with store.engine_unit() as unit:
+        assert await broken(unit, NOW) == []
+
+
 NEXT_ACTIONS: tuple[tuple[str, dict[str, Any]], ...] = (
     ("tasks", {"case_id": CASE, "state": "open", "borrower_id": BORROWER}),
     ("messages", {"state": "queued"}),
