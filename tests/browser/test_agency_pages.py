@@ -13,6 +13,7 @@ from tests.flows.desk_people import Desk as People
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 
+@pytest.mark.long
 async def test_ticked_cases_are_proposed_together(site: Site) -> None:
     people = People(site.street)
     who, *_others = [await site.street.neighbour() for _ in range(3)]

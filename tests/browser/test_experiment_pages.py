@@ -14,6 +14,7 @@ from tests.browser.test_pages import look_over
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 
+@pytest.mark.long
 async def test_an_experiment_is_started_and_its_interval_drawn(site: Site) -> None:
     desk = await site.signed_in(Role.SUPERVISOR, width=390)
     await desk.goto(f"{site.url}/experiments")

@@ -28,6 +28,7 @@ async def shoot(page: Page, name: str) -> None:
         await page.screenshot(path=Path(folder or "") / f"{name}-{width}.png", full_page=True)
 
 
+@pytest.mark.long
 async def test_a_bank_that_does_not_answer(site: Site) -> None:
     _who, link = await site.texted()
     street = site.street

@@ -31,6 +31,7 @@ async def test_a_case_is_served_and_ended_with_two_keys(site: Site) -> None:
     assert site.complaints == []
 
 
+@pytest.mark.long
 async def test_the_pages_of_peoples_work_fit_a_phone(site: Site) -> None:
     who = await site.street.neighbour()
     await some_task(site.street, who, reason=TaskReason.CALL_BORROWER)

@@ -12,6 +12,7 @@ from tests.browser.test_pages import look_over
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 
+@pytest.mark.long
 async def test_own_rules_are_written_and_looser_ones_refused(site: Site) -> None:
     await site.street.neighbour()
     desk = await site.signed_in(Role.SUPERVISOR, width=390)

@@ -17,6 +17,7 @@ TEXT = "/templates/text?name=follow_up&channel=email&language=es"
 BAD = "Debe pagar {{iban}} o hablaremos: avisar a su jefe de la lista negra. YA MISMO"
 
 
+@pytest.mark.long
 async def test_reading_and_writing_a_text(site: Site) -> None:
     await site.street.neighbour()
     desk = await site.signed_in(Role.SUPERVISOR, width=390)

@@ -86,6 +86,7 @@ def test_a_real_difference_is_found() -> None:
     assert alarms(0.5, yes_or_no(0.4), yes_or_no(0.6), differ, runs=200) > 0.95
 
 
+@pytest.mark.long
 def test_the_interval_covers_the_truth_at_all_looks_together() -> None:
     missed = 0
     for seed in range(20):

@@ -90,6 +90,7 @@ async def test_a_fault_of_ours_gives_it_to_nobody_else(street: Street, second: C
     assert copies(street, second, who) == (1, 0)
 
 
+@pytest.mark.long
 async def test_never_both_wherever_the_process_dies(street: Street, second: Carrier) -> None:
     """Somebody else for each point of death; then the first is down and shows nothing it took."""
     ready, act = partial(many_texts, street), partial(deliver, street)

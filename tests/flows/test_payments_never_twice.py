@@ -87,6 +87,7 @@ async def test_money_is_booked_once_wherever_the_following_process_dies(street: 
         assert await street.tasks(ana.who) == []
 
 
+@pytest.mark.long
 async def test_one_payment_wherever_the_planning_process_dies(street: Street) -> None:
     ana = await at_the_page(street)
     await ana.taps()

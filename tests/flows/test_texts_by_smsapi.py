@@ -109,6 +109,7 @@ async def test_without_a_known_memory_a_person_is_told(exchange: Exchange) -> No
     assert await street.tasks(who) == ["sms_outcome_unknown"]
 
 
+@pytest.mark.long
 async def test_one_text_wherever_the_sending_process_dies(exchange: Exchange) -> None:
     street = exchange.street
     await street.without_webhooks()

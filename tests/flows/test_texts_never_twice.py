@@ -96,6 +96,7 @@ async def test_one_text_wherever_the_planning_process_dies(street: Street) -> No
     assert [street.texts_to(who) for who in dead] == [1] * len(dead)
 
 
+@pytest.mark.long
 async def test_one_text_wherever_the_looking_up_process_dies(street: Street) -> None:
     await street.without_webhooks()
 
@@ -118,6 +119,7 @@ async def test_one_text_wherever_the_looking_up_process_dies(street: Street) -> 
         assert await street.states("messages", who) == ["sent"], f"death at point {point}"
 
 
+@pytest.mark.long
 async def test_one_text_wherever_the_deciding_process_dies(street: Street) -> None:
     await street.without_webhooks()
 

@@ -50,7 +50,12 @@ PEOPLE = 100
 # Loans fall due again, cases close and new ones open: a borrower makes so many case histories.
 CASES_A_PERSON = 1.6
 MOST_STORIES = 5
-MOST_TOLD = 40
+MOST_TOLD = 200
+
+_WRITTEN = """
+    SELECT at, kind, case_id, details FROM timeline
+    WHERE borrower_id = :who AND at <= :until ORDER BY at DESC LIMIT 40
+"""
 
 
 @dataclass(slots=True)
@@ -147,7 +152,7 @@ async def live_in_town(
     finally:
         watchman.close()
     found = Findings(seed, days=days, did=town.did, judged=judge.judged, refused=town.refused)
-    found.wrong = tell(town, judge)
+    found.wrong = await tell(town, judge)
     for row in await town.rows(
         "SELECT coalesce(close_reason, state) AS how, count(*) AS many FROM cases GROUP BY 1"
     ):
@@ -158,9 +163,14 @@ async def live_in_town(
     return story, found
 
 
-def tell(town: Town, judge: Judge) -> list[str]:
-    """Every complaint in a line, the first of each rule with the story of its person."""
-    lines, told = [], Counter[str]()
+async def tell(town: Town, judge: Judge) -> list[str]:
+    """Every complaint in a line, the first of each rule with the story of its person.
+
+    The story is what he did, and what Saldo wrote down about him until somebody complained: the
+    same seed does not always bring the same again, for several things happen at once.
+    """
+    lines: list[str] = []
+    told = Counter[str]()
     for one in judge.complaints:
         whose = town.people[one.who].ref if one.who in town.people else "-"
         lines.append(f"{one.at:%d.%m. %H:%M} {whose} {one.rule}: {one.words}")
@@ -169,6 +179,10 @@ def tell(town: Town, judge: Judge) -> list[str]:
             who = town.people[one.who]
             lines += [f"      {who.wanted.country} {who.country} {who.zone} {who.temper}"]
             lines += [f"      {line}" for line in who.log[-12:]]
+            lines += [
+                f"      | {row.at:%d.%m. %H:%M} {row.kind} {str(row.case_id)[-4:]} {row.details}"
+                for row in reversed(await town.rows(_WRITTEN, who=one.who, until=one.at))
+            ]
     return lines
 
 
