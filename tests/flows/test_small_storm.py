@@ -13,6 +13,7 @@ from collections import Counter
 from collections.abc import Awaitable, Callable
 from dataclasses import dataclass, field
 from datetime import timedelta
+from typing import Any
 
 import pytest
 from sqlalchemy import text
@@ -33,11 +34,9 @@ from tests.flows.street import BORN, HERE, Neighbour, Street
 
 pytestmark = [pytest.mark.anyio, pytest.mark.storm]
 
-SEEDS = [int(seed) for seed in os.environ.get("STORM_SEEDS", "").split()] or [
-    1,
-    pytest.param(6, marks=pytest.mark.long),
-]
-STEPS = 75
+SEEDS: list[Any] = [int(seed) for seed in os.environ.get("STORM_SEEDS", "").split()]
+if not SEEDS:
+    SEEDS = [1, pytest.param(6, marks=pytest.mark.long)]
 
 
 async def _fine() -> None:
