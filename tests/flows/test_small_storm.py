@@ -37,6 +37,7 @@ pytestmark = [pytest.mark.anyio, pytest.mark.storm]
 SEEDS: list[Any] = [int(seed) for seed in os.environ.get("STORM_SEEDS", "").split()]
 if not SEEDS:
     SEEDS = [1, pytest.param(6, marks=pytest.mark.long)]
+STEPS = 75
 
 
 async def _fine() -> None:
