@@ -439,6 +439,10 @@ class Connector:
     hooks: Callable[[Any, Wire], HookPort] | None = None
     lender_hooks: Callable[[Any, Wire], LenderHookPort] | None = None
     parse_balances: Callable[[Any], tuple[BalanceAnswer, ...]] | None = None
+    try_out: Callable[[Any, Wire], Awaitable[None]] | None = None
+    """One question that needs the access data and does nothing. Raises ProviderError: refused."""
+    by_lender: bool = True
+    """A lender may bring a contract of his own; else its settings name things of this machine."""
     needs_licence: bool = False
     """Live use needs the operator's own authorisation (SALDO_TPP_BASIS)."""
     notes: Mapping[str, str] = field(default_factory=dict)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
 from app.ports import Grant, InboundEvent, InboundHttp, PaymentHandle, PaymentOrder
@@ -92,3 +93,41 @@ class HookPort(Protocol):
         cannot be read, TryLater while the keys to verify it with cannot be had.
         """
         ...
+
+
+# ---------------------------------------------------------------- a lender's own contract
+
+
+class FieldKind(StrEnum):
+    """How a field is filled in."""
+
+    TEXT = "text"
+    SECRET = "secret"  # noqa: S105 - the name of a kind
+    FILE = "file"
+    TICK = "tick"
+    CHOICE = "choice"
+
+
+@dataclass(frozen=True, slots=True)
+class OwnField:
+    """One setting that a lender fills in. `usual` is what counts where it is left empty."""
+
+    name: str
+    kind: FieldKind
+    description: str
+    usual: str = ""
+    choices: tuple[str, ...] = ()
+    is_list: bool = False
+    """The operator's file serves where none is given."""
+
+
+@dataclass(frozen=True, slots=True)
+class Offer:
+    """A connector that a lender can set up for himself, for one job."""
+
+    connector: str
+    fields: tuple[OwnField, ...]
+    known_at_the_door: bool
+    """Access data can be tried without doing anything; else only whether anybody answers."""
+    takes_calls: bool
+    """The provider may call us about what changed."""

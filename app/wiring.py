@@ -9,7 +9,6 @@ from uuid import UUID
 
 import httpx
 import structlog
-from pydantic import BaseModel, ValidationError
 from sqlalchemy import text
 
 import connectors
@@ -18,6 +17,7 @@ from app.clock import Clock
 from app.domain.errors import Misconfigured
 from app.domain.ids import LenderId
 from app.flows.house import House
+from app.flows.port_book import PortBook
 from app.keyring import load_keys
 from app.ports import Connector, LenderHookPort, Wire
 from app.reference.packs import PackBook, load_packs
@@ -28,6 +28,7 @@ from app.store.jobs import Jobs
 from app.store.security import APP_ROLE, ENGINE_ROLE
 from app.store.unit import Store, connect
 from app.store.vault import Vault
+from app.workshop import LenderWorkshop
 from connectors import _http
 
 log = structlog.get_logger("wiring")
@@ -46,6 +47,8 @@ class Parts:
     async def close(self) -> None:
         """Close pools and connections. Safe to call once, at the end of the process."""
         await self.http.aclose()
+        if self.house.book is not None:
+            await self.house.book.close()
         await self.house.store.close()
 
 
@@ -76,9 +79,18 @@ async def build(settings: Settings, *, name: str = "saldo") -> Parts:
 
 
 def make_house(
-    settings: Settings, store: Store, clock: Clock, packs: PackBook, http: httpx.AsyncClient
+    settings: Settings,
+    store: Store,
+    clock: Clock,
+    packs: PackBook,
+    http: httpx.AsyncClient,
+    *,
+    open_http: Callable[[], httpx.AsyncClient] = _http.client,
 ) -> House:
-    """Fill the ports from the connectors that the settings name. Tests call this too."""
+    """Fill the ports from the connectors that the settings name. Tests call this too.
+
+    `open_http` makes the connections of a lender's own provider: they are his alone.
+    """
     found = connectors.discover()
 
     async def called(source: str, event_id: str) -> bytes | None:
@@ -101,6 +113,7 @@ def make_house(
         hooks=_hooks(found, settings, wire),
         lender_hooks=_lender_hooks(found, wire),
         real_now=clock.real_now,
+        book=PortBook(store, LenderWorkshop(settings, store, wire, open_http), clock.real_now),
     )
 
 
@@ -155,7 +168,7 @@ def _slot(
             f"Choose one of: {', '.join(able)}.",
         )
     try:
-        own = connector_settings(connector)
+        own = connectors.settings_of(connector)
     except Misconfigured as error:
         return _not_set_up(name, slot, error)
     if slot == "payments":
@@ -189,7 +202,7 @@ def _hooks(found: Mapping[str, Connector], settings: Settings, wire: Wire) -> di
         if connector is None or connector.hooks is None:
             continue
         try:
-            port = connector.hooks(connector_settings(connector), wire)
+            port = connector.hooks(connectors.settings_of(connector), wire)
         except Misconfigured as error:
             # Nothing is lost but time: states are asked for anyway.
             log.info("hooks_not_set_up", connector=name, setting=error.setting)
@@ -202,16 +215,4 @@ def _lender_hooks(found: Mapping[str, Connector], wire: Wire) -> LenderHookPort:
     connector = found["lender_webhook"]
     if connector.lender_hooks is None:
         raise Misconfigured("connectors", "lender_webhook fills no slot", "Restore the file.")
-    return guard(connector.lender_hooks(connector_settings(connector), wire), connector.name)
-
-
-def connector_settings(connector: Connector) -> BaseModel:
-    """The connector's own settings from the environment. Raises `Misconfigured`."""
-    try:
-        return connector.settings()
-    except ValidationError as error:
-        first = error.errors(include_url=False, include_input=False)[0]
-        field = "_".join(str(part) for part in first["loc"]) or "…"
-        raise Misconfigured(
-            f"SALDO_{connector.name}_{field}".upper(), str(first["msg"]), "See .env.example."
-        ) from None
+    return guard(connector.lender_hooks(connectors.settings_of(connector), wire), connector.name)

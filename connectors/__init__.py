@@ -11,10 +11,12 @@ import pkgutil
 from datetime import datetime
 from functools import cache
 
-from pydantic import BaseModel
+from pydantic import BaseModel, ValidationError
 
 from app.domain.errors import Misconfigured
 from app.ports import Connector
+from connectors._own import own_fields, own_settings
+from connectors._probe import probe
 from connectors._settings import (
     ConnectorSettings,
     StayingSettings,
@@ -25,14 +27,19 @@ from connectors._settings import (
 from connectors._tls import Fault, Grade
 
 __all__ = [
+    "ConnectorSettings",
     "Fault",
     "Grade",
     "WayOut",
     "discover",
     "faults",
     "live_addresses",
+    "own_fields",
+    "own_settings",
+    "probe",
     "refuse_broken_ways",
     "refuse_open_payments",
+    "settings_of",
     "ways_out",
 ]
 
@@ -48,6 +55,18 @@ def discover() -> dict[str, Connector]:
         if isinstance(connector, Connector):
             found[connector.name] = connector
     return found
+
+
+def settings_of(connector: Connector) -> BaseModel:
+    """The connector's own settings from the environment. Raises `Misconfigured`."""
+    try:
+        return connector.settings()
+    except ValidationError as error:
+        first = error.errors(include_url=False, include_input=False)[0]
+        field = "_".join(str(part) for part in first["loc"]) or "…"
+        raise Misconfigured(
+            f"SALDO_{connector.name}_{field}".upper(), str(first["msg"]), "See .env.example."
+        ) from None
 
 
 def live_addresses(settings: BaseModel) -> tuple[str, ...]:

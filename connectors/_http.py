@@ -15,6 +15,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import ssl
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from ipaddress import IPv4Address, IPv6Address, ip_address, ip_network
@@ -78,6 +79,8 @@ class HttpSetup:
     proxy: str | None = field(default=None, repr=False)
     address_allowed: Callable[[Address], bool] | None = None
     setting: str = ""
+    tls: ssl.SSLContext | None = field(default=None, repr=False)
+    """Made already, of files that may be gone; None: made of the files above with the first call"""
 
     def __post_init__(self) -> None:
         if not 0 < self.connect_seconds < self.total_seconds:
@@ -242,7 +245,7 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
                 limit=setup.max_connections,
                 limit_per_host=setup.max_per_host,
                 keepalive_timeout=setup.keep_alive_seconds,
-                ssl=tls_context(setup),
+                ssl=setup.tls or tls_context(setup),
                 resolver=resolver,
                 ttl_dns_cache=30,
             ),

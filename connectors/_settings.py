@@ -3,19 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 from pathlib import Path
 from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 import structlog
-from pydantic import Field, SecretStr, ValidationInfo, field_validator
+from pydantic import Field, PrivateAttr, SecretStr, ValidationInfo, field_validator
 from pydantic_settings import BaseSettings, SettingsConfigDict
 
 from app.domain.errors import Misconfigured
-from connectors._http import HttpSetup, is_loopback_host
-from connectors._tls import CertifiedKey, Fault, Grade, faults_of
+from connectors._http import HttpSetup, is_loopback_host, is_public
+from connectors._tls import CertifiedKey, Fault, Grade, faults_of, tls_context
 
 log = structlog.get_logger("connectors")
 
@@ -40,6 +40,21 @@ class ConnectorSettings(BaseSettings):
 
     # What was given may be a secret in the wrong form.
     model_config = SettingsConfigDict(hide_input_in_errors=True)
+
+    _public_only: bool = PrivateAttr(default=False)
+    _files_go: bool = PrivateAttr(default=False)
+
+    def lent(self, *, public_only: bool) -> None:
+        """They are a lender's and not the operator's: their files last until the port is made.
+
+        `public_only`: he has named an address himself, so that none leads into this house.
+        """
+        self._files_go, self._public_only = True, public_only
+
+    @property
+    def public_only(self) -> bool:
+        """May calls go to public addresses alone?"""
+        return self._public_only
 
     def live_addresses(self) -> tuple[str, ...]:
         """Providers behind these settings that are real, not a sandbox on this machine."""
@@ -145,7 +160,7 @@ class ProviderSettings(ConnectorSettings):
 
     def http_setup(self) -> HttpSetup:
         """Limits, files and proxy of the calls."""
-        return HttpSetup(
+        setup = HttpSetup(
             total_seconds=self.timeout_seconds,
             connect_seconds=min(self.connect_seconds, self.timeout_seconds / 2),
             ca_file=self.ca_file,
@@ -154,7 +169,11 @@ class ProviderSettings(ConnectorSettings):
             client_key_password=self.client_key_password.get_secret_value() or None,
             proxy=self.proxy.get_secret_value() or None,
             setting=self.setting_prefix(),
+            address_allowed=is_public if self._public_only else None,
         )
+        if not self._files_go or self.client_cert is None:
+            return setup
+        return replace(setup, tls=tls_context(setup))
 
     def setting_prefix(self) -> str:
         """What the names of these settings begin with."""

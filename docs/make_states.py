@@ -19,6 +19,7 @@ from app.domain import (  # noqa: E402
     payment,
     placement,
     promise,
+    provider_setup,
     task,
 )
 
@@ -36,6 +37,7 @@ LIFECYCLES = (
     edition.EDITION,
     bulk_file.BULK,
     breaker.BREAKER,
+    provider_setup.SETUP,
 )
 
 

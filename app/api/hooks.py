@@ -30,7 +30,9 @@ _MOST_FIELDS = 200
     },
 )
 async def post_hook(
-    connector: Annotated[str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}$", examples=["twilio"])],
+    connector: Annotated[
+        str, Path(pattern=r"^[a-z][a-z0-9_]{0,39}(-[a-z2-7]{12})?$", examples=["twilio"])
+    ],
     request: Request,
 ) -> Response:
     """For providers, not for you. The address that was signed is built from SALDO_PUBLIC_URL."""

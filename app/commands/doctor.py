@@ -127,7 +127,6 @@ def _connectors(settings: Settings) -> list[Finding]:
     from app.commands.ways_out import certificates
     from app.ports import Wire
     from app.reports.findings import note, ok, wrong
-    from app.wiring import connector_settings
 
     def now() -> datetime:
         return datetime.now(UTC)
@@ -149,7 +148,7 @@ def _connectors(settings: Settings) -> list[Finding]:
             found.append(wrong(slot, what, f"Set one of: {able}."))
             continue
         try:
-            own = connector_settings(connector)
+            own = connectors.settings_of(connector)
             found += [one for one in certificates("certificates", name, own) if one not in found]
             build(own, wire)
             live = connectors.live_addresses(own) if connector.needs_licence else ()

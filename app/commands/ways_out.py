@@ -45,14 +45,14 @@ def look(connector: Connector, settings: Settings) -> list[Finding]:
     """
     import httpx
 
+    import connectors
     from app.ports import Wire
-    from app.wiring import connector_settings
 
     def now() -> datetime:
         return datetime.now(UTC)
 
     try:
-        own = connector_settings(connector)
+        own = connectors.settings_of(connector)
     except Misconfigured as error:
         return [wrong("settings", f"{error.setting}: {error.problem}", error.mend)]
     found = [*_given(own), *certificates("certificates", connector.name, own)]
@@ -92,16 +92,35 @@ def _given(own: BaseModel) -> Iterator[Finding]:
 
 
 async def reach(connector: Connector, http: httpx.AsyncClient) -> list[Finding]:
-    """One question to each address, over its own way. Only the certificate is shown."""
-    import connectors
-    from app.wiring import connector_settings
-    from connectors._probe import probe
+    """One question to each address, over its own way, then one that needs the access data.
 
+    Nothing is read of anybody and nothing done there.
+    """
+    import connectors
+
+    own = connectors.settings_of(connector)
     found = []
-    for way in connectors.ways_out(connector_settings(connector)):
+    for way in connectors.ways_out(own):
         for address in way.addresses:
-            reached, what = await probe(http, way, address)
+            reached, what = await connectors.probe(http, way, address)
             tell = ok("reached", f"{address}: {what}")
             mend = "Look at address, proxy, certificates and the provider's own status."
             found.append(tell if reached else wrong("reached", f"{address}: {what}", mend))
-    return found
+    return [*found, *await _let_in(connector, own, http)]
+
+
+async def _let_in(connector: Connector, own: BaseModel, http: httpx.AsyncClient) -> list[Finding]:
+    from app.domain.errors import ProviderError
+    from app.ports import Wire
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    if connector.try_out is None:
+        return []
+    try:
+        await connector.try_out(own, Wire(http=http, now=now, real_now=now))
+    except ProviderError as error:
+        mend = "Copy the access data anew from the provider's own pages."
+        return [wrong("let_in", f"it is refused: {error.detail}", mend)]
+    return [ok("let_in", "the provider takes the access data")]

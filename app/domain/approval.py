@@ -46,6 +46,7 @@ class ApprovalKind(StrEnum):
     PACK = "pack"
     PLACEMENT = "placement"
     IMPORT = "import"
+    PROVIDER = "provider"
 
 
 # Acts about one debt; all others put something that people wrote into force.

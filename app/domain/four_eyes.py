@@ -30,6 +30,7 @@ _PROPOSES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.PACK: Act.WRITE_RULES,
     ApprovalKind.PLACEMENT: Act.PROPOSE_RELIEF,
     ApprovalKind.IMPORT: Act.LOAD_BOOK,
+    ApprovalKind.PROVIDER: Act.SET_UP_PROVIDER,
 }
 _DECIDES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.WRITE_OFF: Act.DECIDE_MONEY,
@@ -41,6 +42,7 @@ _DECIDES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.PACK: Act.PUBLISH_RULES,
     ApprovalKind.PLACEMENT: Act.DECIDE_MONEY,
     ApprovalKind.IMPORT: Act.RELEASE_BOOK,
+    ApprovalKind.PROVIDER: Act.APPROVE_PROVIDER,
 }
 
 

@@ -70,6 +70,9 @@ class Act(StrEnum):
     RECALL_CASE = "recall_case"
     SEE_HEALTH = "see_health"
     SET_MAINTENANCE = "set_maintenance"
+    SEE_PROVIDERS = "see_providers"
+    SET_UP_PROVIDER = "set_up_provider"
+    APPROVE_PROVIDER = "approve_provider"
 
 
 _PEOPLE = frozenset(Role) - {Role.INTEGRATION}
@@ -91,6 +94,8 @@ WATCHED: frozenset[Act] = frozenset(
         Act.LOWER_FLOOR,
         Act.MANAGE_USERS,
         Act.CONFIRM_ACCESS,
+        Act.SET_UP_PROVIDER,
+        Act.APPROVE_PROVIDER,
     }
 )
 
@@ -155,6 +160,11 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     # Puts reads off and warns on the payment page; it stops no payment.
     Act.SET_MAINTENANCE: _LEADS | {Role.ADMIN},
     Act.MANAGE_USERS: frozenset({Role.ADMIN}),
+    # Never a secret: which providers there are, since when, and who set them up.
+    Act.SEE_PROVIDERS: frozenset({Role.ADMIN, Role.COMPLIANCE, Role.APPROVER, Role.AUDITOR}),
+    Act.SET_UP_PROVIDER: frozenset({Role.ADMIN}),
+    # Through whom money goes: whoever hands out access does not say alone that it is right.
+    Act.APPROVE_PROVIDER: frozenset({Role.COMPLIANCE, Role.APPROVER}),
     Act.OWN_ACCOUNT: _PEOPLE,
 }
 

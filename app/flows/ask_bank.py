@@ -32,6 +32,7 @@ async def ask_bank(
     Two who ask at once may record in the other order: "on its way" after "refused". An answer
     that contradicts what we hold is therefore asked for again before anybody is alarmed.
     """
+    house = await house.of(lender_id)
     port = house.payment(connector)
     seen = await port.payment_now(handle)
     async with house.store.unit(lender_id) as unit:

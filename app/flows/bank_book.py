@@ -9,7 +9,7 @@ from typing import Final
 from uuid import UUID
 
 from app.domain.maintenance import Span, resting
-from app.flows.house import House
+from app.flows.house import House, Houses
 from app.ports import AggregationPort, Bank, PaymentPort
 from app.store.health import BankKey
 from app.store.maintenance import Rests, rests_to_come
@@ -38,9 +38,10 @@ class BankBook:
         return self._banks.keys()
 
 
-def bank_book(house: House) -> BankBook:
+def bank_book(house: House | Houses) -> BankBook:
     """All banks that balances are read from, of all connectors that are set up; no network."""
-    return BankBook(_listed(house.aggregations))
+    ports = house.all_aggregations() if isinstance(house, Houses) else house.aggregations
+    return BankBook(_listed(ports))
 
 
 def every_bank(house: House) -> BankBook:

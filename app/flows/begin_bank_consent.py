@@ -23,6 +23,7 @@ from app.ports import Bank, ConsentAsk, Presence
 from app.store import timeline
 from app.store.consents import (
     RETURN_HASH,
+    FoundRequest,
     find_request,
     keep_token,
     latest_choices,
@@ -64,12 +65,14 @@ async def begin_bank_consent(
     which is abandoned. Raises `NotFound`, `NotAllowed` (link over), `IllegalTransition`,
     `Invalid` for a bank that cannot be reached, and the bank's own `ProviderError`.
     """
-    connector = house.settings.aggregation_connector
+    found = await find_request(house.store, token)
+    house = await house.of(found.lender_id)
+    connector = house.aggregation_name
     port = house.aggregation(connector)
     bank = next((one for one in port.banks() if one.id == bank_id), None)
     if bank is None:
         raise Invalid("bank_id", "is not a bank that can be reached.", mend="Choose from the list.")
-    begun = await _write_down(house, now, token, connector, bank)
+    begun = await _write_down(house, now, found, connector, bank)
     back = f"{house.settings.public_url}/c/back/{begun.return_token}"
     ask = ConsentAsk(
         key=begun.consent_id,
@@ -99,9 +102,8 @@ async def begin_bank_consent(
 
 
 async def _write_down(
-    house: House, now: datetime, token: str, connector: str, bank: Bank
+    house: House, now: datetime, found: FoundRequest, connector: str, bank: Bank
 ) -> _Begun:
-    found = await find_request(house.store, token)
     async with house.store.unit(found.lender_id) as unit:
         await lock_borrower(unit, found.borrower_id)
         request = await load_request(unit, found.request_id, lock=True)

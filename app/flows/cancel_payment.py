@@ -76,6 +76,7 @@ async def cancel_at_bank(
     for the status, and that is recorded. Raises the `ProviderError` of a call that brought no
     answer.
     """
+    house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         payment = await load_payment(unit, payment_id)
         handle = open_handle(unit, payment)

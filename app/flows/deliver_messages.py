@@ -151,6 +151,7 @@ async def _deliver(
     message_id: UUID,
     calls: Mapping[Service, list[Call]],
 ) -> Left:
+    house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         taken = await _take(unit, house, now, message_id)
     if isinstance(taken, Left):
@@ -276,7 +277,7 @@ async def _claim(
 def _connector(house: House, message: Row[Any], address: str) -> str:
     """Who carries it: whoever may have it already, else the next on the way to this number."""
     if message.channel == Channel.EMAIL.value:
-        return message.connector if message.bound else house.settings.email_connector
+        return message.connector if message.bound else house.email_name
     return next_provider(
         house.route_to(Phone(address)),
         bound_to=message.connector if message.bound else None,

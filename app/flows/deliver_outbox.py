@@ -270,6 +270,7 @@ async def _post(house: House, row: Taken) -> OutboxState:
 
 async def _revoke(house: House, row: Taken) -> OutboxState:
     """Give the consent back to the bank, then forget its token."""
+    house = await house.of(LenderId(row.lender_id))
     async with house.store.unit(LenderId(row.lender_id)) as unit:
         consent: Row[Any] = (
             await unit.conn.execute(select(consents).where(consents.c.id == row.subject_id))

@@ -77,6 +77,7 @@ async def finish_bank_consent(
     Where his presence cannot be stated and the allowance is spent, pressing again asks nobody.
     """
     lender_id, consent_id = await find_returned(house.store, return_token)
+    house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         resting = _rests(house, now, await load_consent(unit, consent_id))
     try:
@@ -121,6 +122,7 @@ async def confirm_consent(
     Without `presence` nothing is read: only the status and the list of accounts are asked for.
     Raises the bank's `ProviderError`; a consent that the bank calls gone ends here.
     """
+    house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         consent = await load_consent(unit, consent_id)
         token = token_of(unit, consent) if await still_meant(unit, consent) else None

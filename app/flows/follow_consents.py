@@ -195,6 +195,7 @@ async def _follow(
     consent_id: UUID,
     down: _Down,
 ) -> _Look:
+    house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         consent = await load_consent(unit, consent_id)
         if consent.state not in (ConsentState.PENDING.value, ConsentState.ACTIVE.value):

@@ -124,6 +124,7 @@ async def follow_messages(house: House, now: datetime, ids: list[UUID]) -> Messa
 
 
 async def _follow(house: House, now: datetime, lender_id: LenderId, message_id: UUID) -> Seen:
+    house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         message = await lock_message(unit, message_id)
         ask = await _look_at(unit, house, now, message)

@@ -118,6 +118,7 @@ async def _follow(
     house: House, now: datetime, lender_id: LenderId, payment_id: UUID, calls: list[Call]
 ) -> Look:
     """One look. `calls` takes up how the bank answered when it was asked for a status."""
+    house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         payment = await lock_payment(unit, payment_id)
         todo = await _look_at(unit, house, now, payment)

@@ -17,8 +17,9 @@ from sqlalchemy import select
 
 from app.domain.case import CaseState
 from app.domain.errors import ProviderError
-from app.domain.ids import LenderId, Phone
+from app.domain.ids import LenderId
 from app.domain.message import Channel
+from app.domain.provider_setup import is_own
 from app.domain.task import TaskReason
 from app.flows.actors import BORROWER
 from app.flows.follow_hint import Hinted, follow_hint
@@ -35,6 +36,7 @@ from app.store.contacts import note_contact
 from app.store.inbox import Waiting, left_behind, mark_handled, waiting
 from app.store.locks import lock_borrower
 from app.store.messages import find_by_ref, lock_message
+from app.store.provider_setups import owner_of
 from app.store.tables import borrowers, cases
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -128,6 +130,7 @@ async def _status(house: House, now: datetime, item: Waiting) -> str:
         return NO_SUCH_MESSAGE if late else NOT_YET
     message_id, lender_id = found
     try:
+        house = await house.of(LenderId(lender_id))
         receipt = item.event.receipt or await house.message(item.source).message_now(
             item.event.message_ref
         )
@@ -152,11 +155,14 @@ async def _look(house: House, now: datetime, item: Waiting) -> str:
 async def _text(house: House, now: datetime, item: Waiting) -> str:
     """Hear the sender out, at every lender at once: he does not know how many there are.
 
+    What came through a lender's own provider counts for that lender alone: nobody else vouches
+    for it.
+
     One transaction with the mark that it was done: a "stop" that is acted on twice, with a
     "start" in between, would silence somebody who asked to be written to.
     """
     async with house.store.engine_unit() as unit:
-        people = [] if item.event.sender is None else await _people(unit, item.event.sender)
+        people = await _people(unit, item)
         result = {True: STOPPED, False: STARTED, None: HEARD}[item.event.stop]
         result = result if people else NOBODY
         if not await mark_handled(unit, house.real_now(), item.id, result):
@@ -166,17 +172,17 @@ async def _text(house: House, now: datetime, item: Waiting) -> str:
     return result
 
 
-async def _people(unit: Unit, sender: Phone) -> list[UUID]:
+async def _people(unit: Unit, item: Waiting) -> list[UUID]:
     """Everybody with this number, in the order of their locks."""
-    found = await unit.conn.scalars(
-        select(borrowers.c.id)
-        .where(
-            borrowers.c.phone_hash == phone_hash(unit.vault, sender),
-            borrowers.c.phone_enc.is_not(None),
-        )
-        .order_by(borrowers.c.id)
+    if item.event.sender is None:
+        return []
+    query = select(borrowers.c.id).where(
+        borrowers.c.phone_hash == phone_hash(unit.vault, item.event.sender),
+        borrowers.c.phone_enc.is_not(None),
     )
-    return list(found)
+    if is_own(item.source):
+        query = query.where(borrowers.c.lender_id == await owner_of(unit, item.source))
+    return list(await unit.conn.scalars(query.order_by(borrowers.c.id)))
 
 
 async def _hear(unit: Unit, now: datetime, borrower_id: UUID, item: Waiting) -> None:

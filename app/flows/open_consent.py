@@ -87,9 +87,10 @@ class ConsentPage:
 async def open_consent(house: House, now: datetime, token: str) -> ConsentPage:
     """The page of `/c/{token}`. Raises `NotFound`."""
     found = await find_request(house.store, token)
+    house = await house.of(found.lender_id)
     async with house.store.unit(found.lender_id) as unit:
         page = await _page(unit, now, found.request_id)
-        connector = house.settings.aggregation_connector
+        connector = house.aggregation_name
         away = await banks_away(
             unit, house, connector, found.lender_id, now, services=(Service.BALANCES,)
         )

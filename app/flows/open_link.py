@@ -146,6 +146,7 @@ async def open_link(
 ) -> LinkView:
     """The page for this browser. Raises `NotFound` for a token that is not ours."""
     found = await find_link(house.store, token)
+    house = await house.of(found.lender_id)
     async with house.store.unit(found.lender_id) as unit:
         link = await load_link(unit, found.link_id)
         person = await _one(unit, borrowers, found.borrower_id)
@@ -229,7 +230,7 @@ async def _after_the_check(
     )
     live = await live_payment(unit, link.borrower_id)
     last = await _last_payment(unit, link.id)
-    connector = house.settings.payment_connector
+    connector = house.payment_name
     page, redirect_url = LinkPage.PAY, ""
     coming: tuple[ComingLine, ...] = ()
     free: datetime | None = None

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from typing import Final
 
+from app.domain.provider_setup import Slot
 from app.domain.read_planner import OVERDUE_AFTER, PlanQuestion, is_overdue, next_read
 from app.flows.bank_book import BankBook, bank_book
 from app.flows.house import House
@@ -53,7 +54,7 @@ async def plan_reads(
     for: its account waits for its own next slot, so that no start is a burst. `speed` is
     business seconds per real second, for the tolerance in a warped clock.
     """
-    banks = bank_book(house)
+    banks = bank_book(await house.of_everybody(Slot.AGGREGATION))
     handed = moved = 0
     since = _LONG_AGO
     while handed + moved < limit:

@@ -18,6 +18,7 @@ from app.domain.contact_policy import ContactPurpose
 from app.domain.errors import Invalid, NotFound
 from app.domain.ids import derive_key
 from app.domain.message import MESSAGE, Channel, MessageState
+from app.domain.provider_setup import Slot
 from app.domain.stage_plan import Skip
 from app.domain.template import Rendered
 from app.flows.actors import ROBOT
@@ -32,6 +33,7 @@ from app.store.brakes import silenced
 from app.store.keys import new_id
 from app.store.links import make_link
 from app.store.moves import move
+from app.store.provider_setups import has_own
 from app.store.tables import messages
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -120,7 +122,9 @@ async def queue_notice(
 async def _address(unit: Unit, house: House, person: Person, wanted: Notice) -> str | Skip:
     """Where it goes, or why it goes nowhere."""
     row, channel = person.row, wanted.channel
-    if channel is Channel.EMAIL and not house.carries_email():
+    if channel is Channel.EMAIL and not (
+        house.carries_email() or await has_own(unit, row.lender_id, Slot.EMAILS)
+    ):
         return Skip.NO_CHANNEL
     place = "email_enc" if channel is Channel.EMAIL else "phone_enc"
     sealed = getattr(row, place)

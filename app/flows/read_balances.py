@@ -20,6 +20,7 @@ import structlog
 from app.domain.breaker import Service
 from app.domain.errors import Misconfigured, Refused, SaldoError, Unreadable
 from app.domain.ids import LenderId, Secret
+from app.domain.provider_setup import Slot
 from app.domain.read_planner import (
     UNATTENDED_WINDOW,
     PlanQuestion,
@@ -27,7 +28,7 @@ from app.domain.read_planner import (
 )
 from app.flows.bank_book import BankBook, bank_book, rests_of_bank
 from app.flows.fresh_grant import fresh_grant
-from app.flows.house import House
+from app.flows.house import House, Houses
 from app.flows.next_slot import next_or_end
 from app.flows.record_readings import Answer, Asked, ReadTally, record_readings
 from app.ports import Grant
@@ -47,11 +48,12 @@ async def read_balances(house: House, now: datetime, account_ids: Sequence[UUID]
     Consent, purpose, allowance, holds, stop switch and the bank's breaker are looked at again
     here, whatever the plan said. Returns what came of it; never raises for one account's sake.
     """
-    banks = bank_book(house)
+    houses = await house.of_everybody(Slot.AGGREGATION)
+    banks = bank_book(houses)
     asked, skipped = await _begin(house, now, account_ids, banks)
     if not asked:
         return ReadTally(skipped=skipped)
-    answers = await _ask_all(house, asked)
+    answers = await _ask_all(houses, asked)
     tally = await record_readings(house, now, asked, answers, banks)
     return replace(tally, skipped=skipped)
 
@@ -169,7 +171,7 @@ def _call(unit: Unit, one: Standing, attempt_id: UUID, question: PlanQuestion) -
 # ------------------------------------------------------------------ the calls
 
 
-async def _ask_all(house: House, asked: Sequence[Asked]) -> list[Answer]:
+async def _ask_all(houses: Houses, asked: Sequence[Asked]) -> list[Answer]:
     """One request for each, a bounded number at a time, in the order given.
 
     The accounts of one consent are asked for one after the other: its grant may have to be
@@ -181,17 +183,18 @@ async def _ask_all(house: House, asked: Sequence[Asked]) -> list[Answer]:
         together.setdefault(one.standing.consent_id, []).append((place, one))
     waiting = iter(together.values())
     async with asyncio.TaskGroup() as group:
-        for _ in range(min(house.settings.read_concurrency, len(together))):
-            group.create_task(_ask_some(house, waiting, answers))
+        for _ in range(min(houses.shared.settings.read_concurrency, len(together))):
+            group.create_task(_ask_some(houses, waiting, answers))
     return [answer for answer in answers if answer is not None]
 
 
 async def _ask_some(
-    house: House, waiting: Iterator[list[tuple[int, Asked]]], answers: list[Answer | None]
+    houses: Houses, waiting: Iterator[list[tuple[int, Asked]]], answers: list[Answer | None]
 ) -> None:
     for of_one_consent in waiting:
         for place, one in of_one_consent:
-            answers[place] = await _ask(house, one)
+            own = houses.of(LenderId(one.standing.lender_id))
+            answers[place] = await _ask(own, one)
 
 
 async def _ask(house: House, one: Asked) -> Answer:

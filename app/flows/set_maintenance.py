@@ -40,6 +40,7 @@ async def set_maintenance(
     longer than `LONGEST`, and without a reason.
     """
     starts_at, ends_at = span
+    house = await house.of(lender_id)
     if bank not in set(_reachable(house)):
         raise Invalid("bank", "is not one that is reached from here.", mend="Choose from the list.")
     if not starts_at < ends_at:

@@ -37,7 +37,7 @@ from app.flows.create_initiation import (
 from app.flows.house import House
 from app.flows.record_payment import apply_event
 from app.ports import Bank, Presence
-from app.store.accounts import payer_accounts
+from app.store.accounts import of_provider, payer_accounts
 from app.store.brakes import Brake, halted
 from app.store.dues import Due, dues_of
 from app.store.keys import new_id, new_token
@@ -105,6 +105,7 @@ async def start_payment(
     not between nothing and what is due, or a bank that cannot be paid from.
     """
     found = await find_link(house.store, token)
+    house = await house.of(found.lender_id)
     async with house.store.unit(found.lender_id) as unit:
         await lock_borrower(unit, found.borrower_id)
         link = await load_link(unit, found.link_id)
@@ -193,7 +194,7 @@ async def _insert(
 ) -> Row[Any]:
     """Write the payment and what it is for; the caller claims it in the same transaction."""
     paid, parts = _parts(dues, tap.amount)
-    connector = house.settings.payment_connector
+    connector = house.payment_name
     bank = await _bank(unit, house, connector, link, tap.bank_id)
     payment_id, back = new_id(), new_token()
     before = await unit.conn.scalar(
@@ -283,7 +284,7 @@ async def _bank(
 
 async def payable_banks(unit: Unit, house: House, link: Row[Any]) -> tuple[Bank, ...]:
     """The banks he can pay from: one that wants the payer's account only where we know it."""
-    connector = house.settings.payment_connector
+    connector = house.payment_name
     known = await payer_accounts(
         unit, link.borrower_id, connector=connector, signal_id=link.signal_id
     )
@@ -295,11 +296,11 @@ async def payable_banks(unit: Unit, house: House, link: Row[Any]) -> tuple[Bank,
 
 
 async def bank_seen(unit: Unit, connector: str, signal_id: UUID | None) -> str | None:
-    """The bank of the account behind a signal, if it belongs to this connector."""
+    """The bank of the account behind a signal, if this connector reaches it."""
     found: str | None = await unit.conn.scalar(
         select(accounts.c.bank_id)
         .join(funds_signals, funds_signals.c.account_id == accounts.c.id)
-        .where(funds_signals.c.id == signal_id, accounts.c.connector == connector)
+        .where(funds_signals.c.id == signal_id, of_provider(connector))
     )
     return found
 

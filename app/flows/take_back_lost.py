@@ -30,6 +30,7 @@ async def take_back_lost(
 
     Raises the `ProviderError` of a call that brought no answer.
     """
+    house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         payment = await load_payment(unit, payment_id)
         sought = payment.state == PaymentState.ABANDONED.value and payment.handle_enc is None

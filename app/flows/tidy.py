@@ -7,6 +7,7 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
+from app.flows.close_providers import close_providers
 from app.flows.house import House
 from app.store.tables import (
     bulk_files,
@@ -32,17 +33,21 @@ KEEP_CELLS = timedelta(days=90)
 
 @dataclass(frozen=True, slots=True)
 class Tidied:
-    """Rows deleted, and `cells`: rows of loaded files that say nothing about people any more."""
+    """Rows deleted; `cells`: rows of loaded files that say nothing about people any more;
+    `providers`: lenders' own whose access data was erased.
+    """
 
     answers: int
     sessions: int
     webhooks: int
     slots: int
     cells: int
+    providers: int
 
 
 async def tidy(house: House, now: datetime) -> Tidied:
     """Delete the engine's own old bookkeeping. Business rows are never deleted here."""
+    providers = await close_providers(house, now)
     real = house.real_now()
     async with house.store.engine_unit() as unit:
         answers = await unit.conn.execute(
@@ -75,4 +80,5 @@ async def tidy(house: House, now: datetime) -> Tidied:
         webhooks.rowcount,
         taken.rowcount,
         cells.rowcount,
+        providers,
     )

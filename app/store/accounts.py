@@ -7,10 +7,24 @@ from datetime import UTC, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, and_, any_, case, exists, func, literal, null, or_, select, update
+from sqlalchemy import (
+    ColumnElement,
+    Row,
+    and_,
+    any_,
+    case,
+    exists,
+    func,
+    literal,
+    null,
+    or_,
+    select,
+    update,
+)
 
 from app.domain.case import CaseState
 from app.domain.consent import ConsentState, Purpose
+from app.domain.provider_setup import provider_of
 from app.store.arrays import among
 from app.store.health import BankKey
 from app.store.tables import accounts, cases, consents, funds_signals
@@ -77,6 +91,11 @@ async def forgive_failures(unit: Unit, bank: BankKey, borrower_ids: Iterable[UUI
     )
 
 
+def of_provider(connector: str) -> ColumnElement[bool]:
+    """Of this provider, whoever's contract: its banks go by the same ids."""
+    return func.split_part(accounts.c.connector, "-", 1) == provider_of(connector)
+
+
 async def payer_accounts(
     unit: Unit, borrower_id: UUID, *, connector: str, signal_id: UUID | None
 ) -> dict[str, Row[Any]]:
@@ -93,7 +112,7 @@ async def payer_accounts(
         )
         .where(
             accounts.c.borrower_id == borrower_id,
-            accounts.c.connector == connector,
+            of_provider(connector),
             accounts.c.iban_enc.is_not(None),
             or_(
                 funds_signals.c.id.is_not(None),

@@ -29,6 +29,8 @@ _ENGINE_DELETES = {
 _APPEND_ONLY = {"timeline", "audit", "adjustments"}
 # Shared between lenders and read by the desk: how banks and providers answer.
 _APP_READS = {"provider_health", "provider_hours"}
+# The lender's own to write; the engine only looks up what its batches need.
+_ENGINE_READS = {"provider_setups"}
 
 
 def statements(table: Table) -> Iterator[str]:
@@ -45,7 +47,8 @@ def statements(table: Table) -> Iterator[str]:
         )
         yield f"CREATE POLICY engine ON {name} TO {ENGINE_ROLE} USING (true) WITH CHECK (true)"
         yield f"GRANT {rights} ON {name} TO {APP_ROLE}"
-        yield f"GRANT {rights} ON {name} TO {ENGINE_ROLE}"
+        engine_rights = "SELECT" if name in _ENGINE_READS else rights
+        yield f"GRANT {engine_rights} ON {name} TO {ENGINE_ROLE}"
     elif table.info.get("engine"):
         yield f"GRANT SELECT, INSERT, UPDATE ON {name} TO {ENGINE_ROLE}"
         if name in _APP_READS:

@@ -9,6 +9,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.domain.breaker import BreakerState, Service
+from app.domain.provider_setup import is_own, provider_of
 from app.reference.formats import clock_time, near_time
 from app.reports.health import HOURS, Hour, ServiceHealth
 from app.web.render import DESK_LANGUAGE
@@ -65,8 +66,10 @@ class HealthLine:
 
 
 def provider_name(connector: str) -> str:
-    """A connector as people call it."""
-    return _NAMES.get(connector, connector.replace("_", " ").capitalize())
+    """A connector as people call it. A lender's own set-up is told apart."""
+    known = provider_of(connector)
+    name = _NAMES.get(known, known.replace("_", " ").capitalize())
+    return f"{name} (your own)" if is_own(connector) else name
 
 
 def health_line(

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import datetime
 
 from jinja2 import Environment
 from starlette.requests import Request
 
 from app.clock import Clock
+from app.domain.ids import LenderId
 from app.flows.house import House
 from app.settings import Settings, is_loopback
 from app.web.alerts import AlertHub
@@ -32,6 +33,10 @@ class Site:
     def now(self) -> datetime:
         """Business time."""
         return self.clock.now()
+
+    async def of(self, lender_id: LenderId) -> Site:
+        """The site as this lender has it: with his own providers, where he has set up any."""
+        return replace(self, house=await self.house.of(lender_id))
 
     def ip_of(self, request: Request) -> str:
         """The caller's address, proxies believed only where the settings trust them."""

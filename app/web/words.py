@@ -209,6 +209,7 @@ APPROVAL_KINDS: Final[Mapping[str, str]] = {
     ApprovalKind.PACK: "Rule pack",
     ApprovalKind.PLACEMENT: "Placement with an agency",
     ApprovalKind.IMPORT: "Loading of a book",
+    ApprovalKind.PROVIDER: "Provider of payments",
 }
 
 CONSENT_STATES: Final[Mapping[ConsentState, Mark]] = {

@@ -35,5 +35,7 @@ CONNECTOR = Connector(
     aggregation=Aggregation,
     payments=Payments,
     parse_balances=parse_balances,
+    # Its list of banks names certificates and keys of this machine, bank by bank.
+    by_lender=False,
     needs_licence=True,
 )

@@ -23,11 +23,13 @@ from app.ports import Connector
 from connectors.enable_banking.aggregation import Aggregation
 from connectors.enable_banking.balances import parse_balances
 from connectors.enable_banking.settings import NAME, Settings
+from connectors.enable_banking.trial import try_out
 
 CONNECTOR = Connector(
     name=NAME,
     settings=Settings,
     aggregation=Aggregation,
     parse_balances=parse_balances,
+    try_out=try_out,
     needs_licence=True,
 )

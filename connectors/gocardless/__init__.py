@@ -26,6 +26,7 @@ from app.ports import Connector
 from connectors.berlin_group.balances import parse_balances
 from connectors.gocardless.aggregation import Aggregation
 from connectors.gocardless.settings import NAME, Settings
+from connectors.gocardless.trial import try_out
 
 CONNECTOR = Connector(
     name=NAME,
@@ -33,5 +34,6 @@ CONNECTOR = Connector(
     aggregation=Aggregation,
     # The aggregator hands the banks' balances on in the words of NextGenPSD2.
     parse_balances=parse_balances,
+    try_out=try_out,
     needs_licence=True,
 )

@@ -29,11 +29,13 @@ from app.ports import Connector
 from connectors.gocardless_pay.hooks import Hooks
 from connectors.gocardless_pay.payments import Payments
 from connectors.gocardless_pay.settings import NAME, Settings
+from connectors.gocardless_pay.trial import try_out
 
 CONNECTOR = Connector(
     name=NAME,
     settings=Settings,
     payments=Payments,
     hooks=Hooks,
+    try_out=try_out,
     needs_licence=True,
 )

@@ -23,5 +23,11 @@ from __future__ import annotations
 from app.ports import Connector
 from connectors.infobip.messages import NAME, InfobipMessages
 from connectors.infobip.settings import Settings
+from connectors.infobip.trial import try_out
 
-CONNECTOR = Connector(name=NAME, settings=Settings, messages=InfobipMessages)
+CONNECTOR = Connector(
+    name=NAME,
+    settings=Settings,
+    messages=InfobipMessages,
+    try_out=try_out,
+)

@@ -25,6 +25,7 @@ from connectors.plaid.aggregation import Aggregation
 from connectors.plaid.balances import parse_balances
 from connectors.plaid.hooks import Hooks
 from connectors.plaid.settings import NAME, Settings
+from connectors.plaid.trial import try_out
 
 CONNECTOR = Connector(
     name=NAME,
@@ -32,5 +33,6 @@ CONNECTOR = Connector(
     aggregation=Aggregation,
     hooks=Hooks,
     parse_balances=parse_balances,
+    try_out=try_out,
     needs_licence=True,
 )

@@ -22,5 +22,11 @@ from __future__ import annotations
 from app.ports import Connector
 from connectors.smsapi.messages import NAME, SmsapiMessages
 from connectors.smsapi.settings import Settings
+from connectors.smsapi.trial import try_out
 
-CONNECTOR = Connector(name=NAME, settings=Settings, messages=SmsapiMessages)
+CONNECTOR = Connector(
+    name=NAME,
+    settings=Settings,
+    messages=SmsapiMessages,
+    try_out=try_out,
+)

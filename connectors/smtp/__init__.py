@@ -17,5 +17,11 @@ from __future__ import annotations
 
 from app.ports import Connector
 from connectors.smtp.messages import NAME, Settings, SmtpEmails
+from connectors.smtp.trial import try_out
 
-CONNECTOR = Connector(name=NAME, settings=Settings, emails=SmtpEmails)
+CONNECTOR = Connector(
+    name=NAME,
+    settings=Settings,
+    emails=SmtpEmails,
+    try_out=try_out,
+)

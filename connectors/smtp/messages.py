@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import re
+import socket
 import ssl
 from datetime import timedelta
 from email.headerregistry import Address
@@ -31,6 +32,7 @@ from app.ports import (
 from connectors._http import is_loopback_host
 from connectors._settings import ConnectorSettings
 from connectors.smtp.bounces import event_of, verify
+from connectors.smtp.sockets import public_socket
 
 NAME: Final = "smtp"
 log = structlog.get_logger("connectors.smtp")
@@ -147,6 +149,14 @@ class SmtpEmails:
             talk.close()
         return SendReceipt(str(ready["Message-ID"]), DeliveryState.ACCEPTED)
 
+    async def sign_in(self) -> None:
+        """All that comes before an e-mail. Raises TryLater."""
+        talk = _Talk(self._settings, self._tls)
+        try:
+            await talk.open()
+        finally:
+            talk.close()
+
     def read_webhook(self, call: InboundHttp) -> InboundEvent:
         """A bounce, signed with the shared secret. Raises `NotAllowed`, `Unreadable`."""
         secret = self._settings.bounce_secret.get_secret_value()
@@ -184,7 +194,7 @@ class _Talk:
         self._settings = settings
         self._client = aiosmtplib.SMTP(
             hostname=settings.host,
-            port=settings.port,
+            port=None if settings.public_only else settings.port,
             use_tls=settings.security == "tls",
             start_tls=settings.security == "starttls",
             tls_context=tls,
@@ -194,7 +204,7 @@ class _Talk:
     async def open(self) -> None:
         """Connect, secure, sign in. Whatever fails here: nothing was sent."""
         try:
-            await self._client.connect()
+            await self._client.connect(sock=await self._socket())
             if self._settings.user:
                 await self._client.login(
                     self._settings.user, self._settings.password.get_secret_value()
@@ -205,6 +215,12 @@ class _Talk:
             raise _later(no) from None
         except (aiosmtplib.SMTPException, OSError) as broken:
             raise _lost(type(broken).__name__, after_text=False) from None
+
+    async def _socket(self) -> socket.socket | None:
+        """For a server that a lender has named; None: whoever runs this installation did."""
+        if not self._settings.public_only:
+            return None
+        return await public_socket(self._settings.host, self._settings.port)
 
     async def hand_over(self, to: str, content: bytes) -> None:
         """Sender, recipient, text. Raises what the answer means."""

@@ -29,6 +29,7 @@ from connectors.tink.balances import parse_balances
 from connectors.tink.hooks import Hooks
 from connectors.tink.payments import Payments
 from connectors.tink.settings import NAME, Settings
+from connectors.tink.trial import try_out
 
 CONNECTOR = Connector(
     name=NAME,
@@ -37,5 +38,6 @@ CONNECTOR = Connector(
     payments=Payments,
     hooks=Hooks,
     parse_balances=parse_balances,
+    try_out=try_out,
     needs_licence=True,
 )

@@ -31,6 +31,7 @@ from connectors.truelayer.balances import parse_balances
 from connectors.truelayer.hooks import Hooks
 from connectors.truelayer.payments import Payments
 from connectors.truelayer.settings import NAME, Settings
+from connectors.truelayer.trial import try_out
 
 CONNECTOR = Connector(
     name=NAME,
@@ -39,5 +40,6 @@ CONNECTOR = Connector(
     payments=Payments,
     hooks=Hooks,
     parse_balances=parse_balances,
+    try_out=try_out,
     needs_licence=True,
 )

@@ -12,7 +12,7 @@ import structlog
 
 from app.domain.errors import ConsentEnd, ProviderError, TryLater
 from app.ports import Wire
-from connectors._exchange import Call, exchange, read_json, unreadable
+from connectors._exchange import Call, exchange, read_json, status_error, unreadable
 from connectors.truelayer.grants import Pair, is_token
 from connectors.truelayer.refusals import (
     CLIENT_REFUSED,
@@ -82,6 +82,21 @@ class TokenDesk:
         if not is_token(token):
             raise TryLater("the answer holds no token", after=CLIENT_WAIT, **call.where)
         return str(token), self._now() + _life(made.get("expires_in")) - _CLIENT_MARGIN
+
+    async def refuses_client(self, operation: str) -> str:
+        """The vendor's word for a client that it does not know; empty for one that it knows."""
+        form = {
+            "grant_type": "authorization_code",
+            "code": "a-code-that-never-was",
+            "redirect_uri": "https://saldo.invalid",
+        }
+        answer, call = await self._ask(operation, form, writes=False)
+        code = read_refusal(answer.content).code
+        if code in CLIENT_REFUSED:
+            return code
+        if answer.status_code >= 500 or not code:
+            raise status_error(answer, call)
+        return ""
 
     async def _ask(
         self, operation: str, form: dict[str, str], *, writes: bool = True

@@ -16,5 +16,11 @@ from __future__ import annotations
 
 from app.ports import Connector
 from connectors.twilio.messages import NAME, Settings, TwilioMessages
+from connectors.twilio.trial import try_out
 
-CONNECTOR = Connector(name=NAME, settings=Settings, messages=TwilioMessages)
+CONNECTOR = Connector(
+    name=NAME,
+    settings=Settings,
+    messages=TwilioMessages,
+    try_out=try_out,
+)

@@ -47,8 +47,9 @@ async def list_providers(caller: ByKey) -> list[ProviderShown]:
 
     While one does not answer nothing is held against anybody, and it is asked again by itself.
     """
-    async with caller.house.store.unit(caller.lender_id) as unit:
-        report = await health_report(unit, caller.house, caller.now)
+    house = await caller.house.of(caller.lender_id)
+    async with house.store.unit(caller.lender_id) as unit:
+        report = await health_report(unit, house, caller.now)
     return [
         ProviderShown(
             connector=one.connector,

@@ -64,6 +64,7 @@ from app.store.tables.people import (
     users,
 )
 from app.store.tables.placing import agencies, placements
+from app.store.tables.providers import provider_setups
 from app.store.tables.work import audit, holds, stop_switches, tasks, timeline
 
 __all__ = [
@@ -109,6 +110,7 @@ __all__ = [
     "promises",
     "provider_health",
     "provider_hours",
+    "provider_setups",
     "read_attempts",
     "readings",
     "repayments",

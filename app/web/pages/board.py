@@ -93,7 +93,7 @@ def why_now(line: TaskLine, now: datetime, window: CallWindow | None = None) -> 
 @router.get("/")
 async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BOARD))]) -> Response:
     """Tasks of one pile, figures of today, and the alerts of this moment."""
-    site = site_of(request)
+    site = await site_of(request).of(seat.lender_id)
     pile = _pile_of(request)
     now, zone = site.now(), zone_of_seat(seat)
     async with site.house.store.unit(seat.lender_id) as unit:

@@ -87,7 +87,7 @@ async def case_page(
     request: Request, case_id: str, seat: Seat, trouble: str = "", status: int = 200
 ) -> Response:
     """The page of a case, also after a form on it that could not be carried out."""
-    site = site_of(request)
+    site = await site_of(request).of(seat.lender_id)
     now, zone = site.now(), zone_of_seat(seat)
     margin = timedelta(minutes=site.settings.read_window_margin_minutes)
     async with site.house.store.unit(seat.lender_id) as unit:

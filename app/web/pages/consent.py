@@ -69,6 +69,7 @@ async def back(request: Request, return_token: str) -> Response:
     site = site_of(request)
     with guessing_counted(site, request, return_token):
         page = await open_return(site.house, site.now(), return_token)
+    site = await site.of(page.lender.id)
     words = words_for(request, page.language)
     token = await _own_link(site, request, page)
     consent = page.consent
@@ -132,6 +133,7 @@ async def show(request: Request, token: str) -> Response:
     site = site_of(request)
     with guessing_counted(site, request, token):
         page = await open_consent(site.house, site.now(), token)
+    site = await site.of(page.lender.id)
     words = words_for(request, page.language)
     again = request.query_params.get("again") == "1"
     if page.state in _CHOOSING or (again and page.state in _AT_THE_BANK):
@@ -167,7 +169,7 @@ def _bank(
     if not trouble and request.query_params.get("note") == "unreachable":
         trouble = words("bank.unreachable")
     half_way = page.state is RequestState.AT_BANK
-    port = site.house.aggregation(site.settings.aggregation_connector)
+    port = site.house.aggregation(site.house.aggregation_name)
     return borrower_page(
         site,
         request,

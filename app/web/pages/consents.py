@@ -26,7 +26,7 @@ async def consents(
     request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_CONSENTS))]
 ) -> Response:
     """Permissions, newest first, of one state if wanted."""
-    site = site_of(request)
+    site = await site_of(request).of(seat.lender_id)
     wanted = request.query_params.get("state", "")
     state = ConsentState(wanted) if wanted in {one.value for one in ConsentState} else None
     after = request.query_params.get("after", "")

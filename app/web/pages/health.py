@@ -37,7 +37,7 @@ async def health(
 
 
 async def _health(request: Request, seat: Seat, trouble: str = "") -> Response:
-    site = site_of(request)
+    site = await site_of(request).of(seat.lender_id)
     now, zone = site.now(), zone_of_seat(seat)
     house = site.house
     async with house.store.unit(seat.lender_id) as unit:

@@ -1,0 +1,280 @@
+"""Set up a lender's own provider, with other access data or anew, and take it away again.
+
+Access data is tried out at the provider before it is kept, with no transaction open. It is sealed
+at once and never read back by a page. Payments change hands only when a second person agrees.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from app.domain.approval import ApprovalKind
+from app.domain.errors import Conflict, Invalid, NotAllowed
+from app.domain.four_eyes import check_proposer
+from app.domain.ids import Iban, LenderId, UserId
+from app.domain.provider_setup import BY_TWO, SetupState, Slot
+from app.flows.change_provider import REMOVE, put_in_force, retire
+from app.flows.house import House
+from app.flows.note_refusal import refusals_noted
+from app.flows.port_book import PortBook
+from app.flows.propose_approval import propose
+from app.side_ports import FieldKind, Offer
+from app.store import audit
+from app.store.approvals import hand_of
+from app.store.provider_setups import (
+    AccessData,
+    add_setup,
+    fresh_name,
+    held_by,
+    in_force,
+    lock_setup,
+    setups_of,
+)
+from app.store.unit import Unit
+
+LARGEST_FILE: Final = 256 * 1024
+_LONGEST_VALUE: Final = 4_000
+_SHOWN_KINDS: Final = (FieldKind.TEXT, FieldKind.CHOICE, FieldKind.TICK)
+
+
+@dataclass(frozen=True, slots=True)
+class WantedSetup:
+    """What an admin has typed. `same_contract`: only its access data changed, so that what is open
+    goes over to it; secrets and files that are left empty stay as they are.
+    """
+
+    slot: Slot
+    connector: str
+    data: AccessData
+    same_contract: bool = False
+    reason: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class ProviderSetUp:
+    """`proposal_id`: it waits for a second person; None: it is in force."""
+
+    id: UUID
+    name: str
+    proposal_id: UUID | None
+
+
+async def set_up_provider(
+    house: House,
+    now: datetime,
+    wanted: WantedSetup,
+    *,
+    lender_id: LenderId,
+    user_id: UserId,
+    actor: str,
+) -> ProviderSetUp:
+    """Try it out, keep it sealed, and have it used.
+
+    Raises `NotAllowed` (also in the audit), `Invalid` naming the setting or `provider` when the
+    provider does not take it, and `Conflict` when another one waits, or took its place meanwhile.
+    """
+    book, slot = _book(house), wanted.slot
+    offer = next((one for one in book.workshop.offers(slot) if one.connector == wanted.connector),
+                 None)  # fmt: skip
+    if offer is None:
+        raise Invalid("connector", "is not one for this job.", mend="Choose from the list.")
+    noted = refusals_noted(
+        house,
+        now,
+        lender_id=lender_id,
+        actor=actor,
+        wanted="set_up_provider",
+        subject=wanted.connector,
+    )
+    async with noted, house.store.unit(lender_id) as unit:
+        await _check_right(unit, user_id)
+        before = await _before(unit, wanted)
+        kept = AccessData() if before is None else (await held_by(unit, [before.id]))[before.id]
+    name = fresh_name(wanted.connector) if before is None else before.name
+    data = _complete(offer, wanted.data, kept)
+    await book.workshop.try_out(slot, wanted.connector, name, data)
+    async with house.store.unit(lender_id) as unit:
+        await _check_right(unit, user_id)
+        if before is not None and (await _before(unit, wanted)).id != before.id:
+            raise Conflict("Somebody else changed this provider at the same moment.")
+        await _refuse_second(unit, slot)
+        setup_id = await add_setup(
+            unit,
+            now,
+            slot=slot,
+            name=name,
+            connector=wanted.connector,
+            data=data,
+            shown=_shown(offer, data, wanted.data, kept if before is not None else None),
+            made_by=actor,
+        )
+        await audit.record(
+            unit,
+            now,
+            actor=actor,
+            act="set_up_provider",
+            subject=name,
+            before={} if before is None else before.shown,
+            after={"slot": slot.value, "connector": wanted.connector,
+                   **(await lock_setup(unit, setup_id)).shown},
+            reason=wanted.reason,
+        )  # fmt: skip
+        if slot not in BY_TWO:
+            await put_in_force(unit, now, setup_id, actor=actor, reason=wanted.reason)
+            return ProviderSetUp(setup_id, name, None)
+        proposal_id = await _propose(unit, now, setup_id, wanted.reason, user_id, actor)
+        return ProviderSetUp(setup_id, name, proposal_id)
+
+
+async def remove_provider(
+    house: House,
+    now: datetime,
+    *,
+    lender_id: LenderId,
+    setup_id: UUID,
+    user_id: UserId,
+    actor: str,
+    reason: str,
+) -> UUID | None:
+    """Take away what is in force; the installation's does the job again.
+
+    What is open with it is still followed with it; when nothing is any more, its access data is
+    erased. For payments a second person agrees first: then the proposal's id comes back. Raises
+    `NotFound`, `NotAllowed`, `Invalid` without a reason, `IllegalTransition` for one that is not in
+    force.
+    """
+    noted = refusals_noted(
+        house, now, lender_id=lender_id, actor=actor, wanted="remove_provider", subject=setup_id
+    )
+    async with noted, house.store.unit(lender_id) as unit:
+        await _check_right(unit, user_id)
+        row = await lock_setup(unit, setup_id)
+        why = reason.strip()
+        if not why:
+            raise Invalid("reason", "is empty.", mend="Say why, for the history.")
+        if row.state != SetupState.IN_FORCE.value:
+            raise Conflict("This provider is not in force.", code="NotInForce")
+        if Slot(row.slot) in BY_TWO:
+            return await _propose(unit, now, setup_id, why, user_id, actor, remove=True)
+        await retire(unit, now, setup_id, actor=actor, reason=why)
+    return None
+
+
+def offers_of(house: House, slot: Slot) -> tuple[Offer, ...]:
+    """What a lender can set up for a job."""
+    return _book(house).workshop.offers(slot)
+
+
+def _book(house: House) -> PortBook:
+    if house.book is None:
+        raise NotAllowed("Nothing can be set up here.")
+    return house.book
+
+
+async def _check_right(unit: Unit, user_id: UserId) -> None:
+    """The right of this moment, not of the session. It is the same for every job."""
+    check_proposer(ApprovalKind.PROVIDER, await hand_of(unit, user_id))
+
+
+async def _before(unit: Unit, wanted: WantedSetup) -> Any:
+    """What it takes the place of under the same name; None for another contract."""
+    found = await in_force(unit, wanted.slot)
+    if not wanted.same_contract:
+        return None
+    if found is None or found.connector != wanted.connector:
+        raise Conflict("There is no such provider in force any more. Set it up anew.")
+    return found
+
+
+async def _refuse_second(unit: Unit, slot: Slot) -> None:
+    if any(row.state == SetupState.PROPOSED.value for row in await setups_of(unit, slot)):
+        raise Conflict(
+            "A change of this provider waits for a second person already. It is decided first.",
+            code="OneWaits",
+        )
+
+
+async def _propose(
+    unit: Unit,
+    now: datetime,
+    setup_id: UUID,
+    reason: str,
+    user_id: UserId,
+    actor: str,
+    *,
+    remove: bool = False,
+) -> UUID:
+    row = await lock_setup(unit, setup_id)
+    before = await in_force(unit, Slot(row.slot))
+    what = "Take away" if remove else "Use"
+    shown = {name: value for name, value in row.shown.items() if isinstance(value, str)}
+    proposed = await propose(
+        unit,
+        now,
+        kind=ApprovalKind.PROVIDER,
+        subject_id=setup_id,
+        reason=reason,
+        considered={
+            "title": f"{what} {row.connector} for {row.slot}",
+            "link": f"/providers/{row.slot}",
+            **(REMOVE if remove else {}),
+            **({} if remove or before is None else {"replaces": before.connector}),
+            **({} if remove else shown),
+        },
+        proposer_id=user_id,
+        actor=actor,
+    )
+    return proposed.id
+
+
+# ------------------------------------------------------------------ what was typed
+
+
+def _complete(offer: Offer, typed: AccessData, kept: AccessData) -> AccessData:
+    """What was typed, with the secrets and files that were left as they are."""
+    values: dict[str, str] = {}
+    files: dict[str, bytes] = {}
+    for field in offer.fields:
+        if field.kind is FieldKind.FILE:
+            body = typed.files.get(field.name) or kept.files.get(field.name)
+            if body is not None and len(body) > LARGEST_FILE:
+                raise Invalid(field.name, f"is larger than {LARGEST_FILE // 1024} KB.")
+            if body:
+                files[field.name] = body
+            continue
+        value = typed.values.get(field.name, "").strip()
+        if field.kind is FieldKind.SECRET:
+            value = value or kept.values.get(field.name, "")
+        if len(value) > _LONGEST_VALUE:
+            raise Invalid(field.name, f"is longer than {_LONGEST_VALUE} characters.")
+        if field.kind is FieldKind.CHOICE and value and value not in field.choices:
+            raise Invalid(field.name, "is not one of the choices.")
+        values[field.name] = value
+    return AccessData(values, files)
+
+
+def _shown(
+    offer: Offer, data: AccessData, typed: AccessData, kept: AccessData | None
+) -> Mapping[str, Any]:
+    """What pages and the history may know: plain values, and of all else that it is there."""
+    shown: dict[str, Any] = {}
+    secret: list[str] = []
+    fresh: list[str] = []
+    for field in offer.fields:
+        if field.kind in _SHOWN_KINDS:
+            if data.values.get(field.name):
+                shown[field.name] = data.values[field.name]
+            continue
+        if data.values.get(field.name) or field.name in data.files:
+            secret.append(field.name)
+        if field.name.endswith("_iban") and data.values.get(field.name):
+            # Where money goes: whoever agrees to it has to know it again.
+            shown[field.name] = Iban.parse(data.values[field.name], field=field.name).masked
+        if typed.values.get(field.name) or field.name in typed.files:
+            fresh.append(field.name)
+    changed = {} if kept is None else {"changed": fresh}
+    return {**shown, "set": secret, **changed}

@@ -1,0 +1,268 @@
+"""Set-ups of lenders' own providers: which there are, what they hold, what is open with them."""
+
+from __future__ import annotations
+
+import base64
+import json
+import secrets
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import Row, and_, exists, func, insert, or_, select
+
+from app.domain.errors import NotFound
+from app.domain.ids import LenderId
+from app.domain.message import MessageState
+from app.domain.payment import LIVE_STATES
+from app.domain.provider_setup import ANSWERING, SETUP, SetupState, Slot, own_name
+from app.store.keys import new_id
+from app.store.moves import move
+from app.store.outbox import OutboxKind, OutboxState
+from app.store.tables import consents, messages, outbox, payments, provider_setups
+from app.store.unit import Unit
+
+_PLACE: Final = "provider_setups.settings_enc"
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
+_ANSWER: Final = [state.value for state in ANSWERING]
+_OUT: Final = [
+    state.value for state in (MessageState.SENDING, MessageState.UNKNOWN, MessageState.SENT)
+]
+
+
+@dataclass(frozen=True, slots=True)
+class AccessData:
+    """What a set-up holds: settings by name as they were typed, files by name as they came."""
+
+    values: Mapping[str, str] = field(default_factory=dict, repr=False)
+    files: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+
+    def as_text(self) -> str:
+        """To be sealed."""
+        files = {name: base64.b64encode(body).decode() for name, body in self.files.items()}
+        return json.dumps({"values": dict(self.values), "files": files})
+
+    @classmethod
+    def of_text(cls, text: str) -> AccessData:
+        """As it was before it was sealed."""
+        held = json.loads(text)
+        files = {name: base64.b64decode(body) for name, body in held["files"].items()}
+        return cls(held["values"], files)
+
+
+@dataclass(frozen=True, slots=True)
+class Setup:
+    """One set-up as a process needs it. Two with one `id` hold the same for ever."""
+
+    id: UUID
+    lender_id: LenderId
+    slot: Slot
+    connector: str
+    name: str
+    state: SetupState
+
+
+@dataclass(frozen=True, slots=True)
+class OpenWork:
+    """What is still followed with a set-up."""
+
+    consents: int
+    payments: int
+    messages: int
+
+    def __bool__(self) -> bool:
+        return bool(self.consents or self.payments or self.messages)
+
+
+async def answering(unit: Unit, slot: Slot | None = None) -> list[Setup]:
+    """Those whose access data is there and in use: of the unit's lender, or of all (engine)."""
+    query = select(
+        provider_setups.c.id,
+        provider_setups.c.lender_id,
+        provider_setups.c.slot,
+        provider_setups.c.connector,
+        provider_setups.c.name,
+        provider_setups.c.state,
+    ).where(provider_setups.c.state.in_(_ANSWER))
+    if slot is not None:
+        query = query.where(provider_setups.c.slot == slot.value)
+    found: Iterable[Row[Any]] = await unit.conn.execute(query)
+    return [_setup(row) for row in found]
+
+
+async def has_own(unit: Unit, lender_id: UUID, slot: Slot) -> bool:
+    """Has this lender a set-up of his own in force for a job?"""
+    found: bool | None = await unit.conn.scalar(
+        select(
+            exists().where(
+                provider_setups.c.lender_id == lender_id,
+                provider_setups.c.slot == slot.value,
+                provider_setups.c.state == SetupState.IN_FORCE.value,
+            )
+        )
+    )
+    return bool(found)
+
+
+async def owner_of(unit: Unit, name: str) -> LenderId | None:
+    """Whose set-up goes by this name, while it answers. An engine unit."""
+    found = await unit.conn.scalar(
+        select(provider_setups.c.lender_id).where(
+            provider_setups.c.name == name, provider_setups.c.state.in_(_ANSWER)
+        )
+    )
+    return None if found is None else LenderId(found)
+
+
+async def held_by(unit: Unit, setup_ids: Iterable[UUID]) -> dict[UUID, AccessData]:
+    """The access data of these, opened. The unit has the keys of their lenders."""
+    rows = await unit.conn.execute(
+        select(provider_setups.c.id, provider_setups.c.settings_enc).where(
+            provider_setups.c.id.in_(list(setup_ids)),
+            provider_setups.c.settings_enc.is_not(None),
+        )
+    )
+    return {row.id: AccessData.of_text(unit.open(_PLACE, row.id, row.settings_enc)) for row in rows}
+
+
+async def setups_of(unit: Unit, slot: Slot | None = None) -> list[Row[Any]]:
+    """All of the unit's lender that are not closed, as rows, the newest first."""
+    query = select(provider_setups).where(provider_setups.c.state != SetupState.CLOSED.value)
+    if slot is not None:
+        query = query.where(provider_setups.c.slot == slot.value)
+    rows = await unit.conn.execute(query.order_by(provider_setups.c.made_at.desc()))
+    return list(rows)
+
+
+async def lock_setup(unit: Unit, setup_id: UUID) -> Row[Any]:
+    """One of the unit's lender, locked. Raises `NotFound`."""
+    row: Row[Any] | None = (
+        await unit.conn.execute(
+            select(provider_setups)
+            .where(provider_setups.c.id == setup_id)
+            .with_for_update(key_share=True)
+        )
+    ).one_or_none()
+    if row is None:
+        raise NotFound("There is no such provider.")
+    return row
+
+
+async def in_force(unit: Unit, slot: Slot) -> Row[Any] | None:
+    """The one of the unit's lender that does this job now, locked."""
+    row: Row[Any] | None = (
+        await unit.conn.execute(
+            select(provider_setups)
+            .where(
+                provider_setups.c.slot == slot.value,
+                provider_setups.c.state == SetupState.IN_FORCE.value,
+            )
+            .with_for_update(key_share=True)
+        )
+    ).one_or_none()
+    return row
+
+
+def fresh_name(connector: str) -> str:
+    """A name that nothing goes by. It is no secret: calls to it are verified."""
+    return own_name(connector, "".join(secrets.choice(_LETTERS) for _ in range(12)))
+
+
+async def add_setup(
+    unit: Unit,
+    now: datetime,
+    *,
+    slot: Slot,
+    name: str,
+    connector: str,
+    data: AccessData,
+    shown: Mapping[str, Any],
+    made_by: str,
+) -> UUID:
+    """Write one down, sealed; nobody uses it yet. `shown` never holds a secret."""
+    row_id = new_id()
+    before = await unit.conn.scalar(
+        select(func.max(provider_setups.c.number)).where(provider_setups.c.name == name)
+    )
+    await unit.conn.execute(
+        insert(provider_setups).values(
+            id=row_id,
+            lender_id=unit.lender_id,
+            slot=slot.value,
+            connector=connector,
+            name=name,
+            number=int(before or 0) + 1,
+            settings_enc=unit.seal(_PLACE, row_id, data.as_text()),
+            shown=dict(shown),
+            made_by=made_by,
+            made_at=now,
+            tested_at=now,
+        )
+    )
+    return row_id
+
+
+async def close(unit: Unit, now: datetime, setup_id: UUID, event: str, by: str) -> None:
+    """End one for good: its access data is erased. `event` leads to `closed`."""
+    await move(
+        unit,
+        provider_setups,
+        setup_id,
+        SETUP,
+        event,
+        settings_enc=None,
+        ended_by=by,
+        ended_at=now,
+    )
+
+
+async def open_work(unit: Unit, name: str) -> OpenWork:
+    """What is not at its end with the set-up of this name, of the unit's lender."""
+    waits = exists().where(
+        outbox.c.subject_id == consents.c.id,
+        outbox.c.kind == OutboxKind.REVOKE_CONSENT.value,
+        outbox.c.state == OutboxState.DUE.value,
+    )
+    taken_back = exists().where(
+        outbox.c.subject_id == payments.c.id,
+        outbox.c.kind == OutboxKind.CANCEL_PAYMENT.value,
+        outbox.c.state == OutboxState.DUE.value,
+    )
+    live = [state.value for state in LIVE_STATES]
+    queries = (
+        select(func.count())
+        .select_from(consents)
+        .where(
+            consents.c.connector == name,
+            or_(consents.c.state.in_(("pending", "active")), waits),
+        ),
+        select(func.count())
+        .select_from(payments)
+        .where(payments.c.connector == name, or_(payments.c.state.in_(live), taken_back)),
+        select(func.count())
+        .select_from(messages)
+        .where(
+            messages.c.connector == name,
+            messages.c.next_look_at.is_not(None),
+            or_(
+                messages.c.state.in_(_OUT),
+                # An attempt of it may have left, so nobody else gets it.
+                and_(messages.c.state == MessageState.QUEUED.value, messages.c.bound),
+            ),
+        ),
+    )
+    found = [int(await unit.conn.scalar(query) or 0) for query in queries]
+    return OpenWork(*found)
+
+
+def _setup(row: Row[Any]) -> Setup:
+    return Setup(
+        row.id,
+        LenderId(row.lender_id),
+        Slot(row.slot),
+        row.connector,
+        row.name,
+        SetupState(row.state),
+    )
