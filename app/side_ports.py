@@ -117,8 +117,10 @@ class OwnField:
     description: str
     usual: str = ""
     choices: tuple[str, ...] = ()
-    is_list: bool = False
-    """The operator's file serves where none is given."""
+    shared: bool = False
+    """Where none is given, the operator's serves: a list without secrets, or an address."""
+    rare: bool = False
+    """Most contracts do without."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -7,6 +7,7 @@ and lists that hold no secret.
 
 from __future__ import annotations
 
+import re
 import types
 from collections.abc import Mapping
 from ipaddress import ip_address
@@ -42,35 +43,52 @@ _ADDRESSES: Final = frozenset({"base_url", "auth_url", "api_url", "link_url", "h
 _WITH_THE_HOST: Final = frozenset({"port", "security"})
 # Lists without secrets: those of the operator serve every lender who brings none.
 _LISTS: Final = frozenset({"banks", "reference"})
+# What those say to the operator, in words for whoever has no access to this machine.
+_SAID: Final = {
+    "client_cert": "PEM file of a certificate of yours with its chain, where the provider demands "
+    "one (mutual TLS).",
+    "client_key": "PEM file of the certificate's key, if it is not in the same file.",
+}
+_RARE: Final = frozenset({"client_cert", "client_key", "client_key_password"})
 # Where the provider calls us: known as soon as the set-up has its name.
 _OUR_ADDRESS: Final = "webhook_url"
 
 
 def own_fields(connector: Connector) -> tuple[OwnField, ...]:
-    """What a lender fills in, in the order of the settings; files and secrets too."""
-    return tuple(
+    """What a lender fills in, files and secrets too: what is rarely needed comes last."""
+    found = [
         _field(name, field)
         for name, field in connector.settings.model_fields.items()
         if name not in _OPERATORS and name != _OUR_ADDRESS
-    )
+    ]
+    return tuple(sorted(found, key=lambda one: one.rare))
 
 
 def _field(name: str, field: FieldInfo) -> OwnField:
     kinds = set(_alternatives(field.annotation))
     default = "" if field.default is PydanticUndefined else field.default
     usual = "" if default is None or isinstance(default, SecretStr | Path) else str(default)
-    said = field.description or ""
+    said = _SAID.get(name) or _for_lenders(field.description or "")
+    rare = name in _RARE or (name in _ADDRESSES and bool(usual))
     if Path in kinds:
-        return OwnField(name, FieldKind.FILE, said, is_list=name in _LISTS)
+        return OwnField(name, FieldKind.FILE, said, shared=name in _LISTS, rare=rare)
     if SecretStr in kinds or name.endswith("_iban"):
-        return OwnField(name, FieldKind.SECRET, said)
+        return OwnField(name, FieldKind.SECRET, said, rare=rare)
     if bool in kinds:
         return OwnField(name, FieldKind.TICK, said, usual="yes" if default else "")
     if get_origin(field.annotation) is Literal:
         return OwnField(
             name, FieldKind.CHOICE, said, usual, tuple(map(str, get_args(field.annotation)))
         )
+    if name in _ADDRESSES:
+        return OwnField(name, FieldKind.TEXT, said, shared=bool(usual), rare=rare)
     return OwnField(name, FieldKind.TEXT, said, usual)
+
+
+def _for_lenders(description: str) -> str:
+    """Without the sentences about the operator's machine, unless nothing else is said."""
+    sentences = re.split(r"(?<=\.)\s", description)
+    return " ".join(one for one in sentences if "this machine" not in one) or description
 
 
 def _alternatives(annotation: Any) -> tuple[Any, ...]:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from app.commands.at_work import AsJson, print_table, tell_findings
+from app.commands.at_work import AsJson, DataDir, as_json, print_table, run, tell_findings
 from app.domain.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from app.domain.balance import Spendable
     from app.ports import BalanceAnswer, Connector
     from app.reports.findings import Finding
+    from app.wiring import Parts
 
 NAME = "connectors"
 app = typer.Typer(help="Providers: what each can do, and how its answers are read.")
@@ -47,12 +48,38 @@ def list_connectors() -> None:
     )
 
 
+@app.command("own")
+def list_own(json_wanted: AsJson = False, data_dir: DataDir = None) -> None:
+    """What lenders have set up for themselves: whose, for which job, and since when. No secrets.
+
+    Names are those that consents, payments and messages carry, and the last part of the address
+    that the provider calls (/hooks/NAME).
+    """
+    from app.reports.providers import every_provider
+
+    async def work(parts: Parts) -> list[dict[str, Any]]:
+        async with parts.house.store.engine_unit() as unit:
+            return await every_provider(unit)
+
+    found = run(work, data_dir, only_looks=True)
+    if json_wanted:
+        typer.echo(as_json(found))
+    elif not found:
+        typer.echo("No lender has set up a provider of his own.")
+    else:
+        names = ("lender", "slot", "name", "state", "made_by", "in_force_at")
+        print_table(names, ([one[name] or "" for name in names] for one in found))
+
+
 @app.command("check")
 def check_connector(
     connector: Annotated[str, typer.Argument(help="Name of the connector, such as berlin_group.")],
     live: Annotated[
         bool,
-        typer.Option(help="Also ask each of its addresses one plain question over the network."),
+        typer.Option(
+            help="Also ask each of its addresses one plain question over the network, and the "
+            "provider whether it takes the access data."
+        ),
     ] = False,
     json_wanted: AsJson = False,
 ) -> None:

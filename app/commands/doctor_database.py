@@ -13,6 +13,7 @@ from sqlalchemy.exc import SQLAlchemyError
 
 from app.clock import Clock
 from app.domain.errors import Misconfigured
+from app.ports import Wire
 from app.reports import checkup
 from app.reports.checkup import Place
 from app.reports.findings import Finding, Verdict, ok, wrong
@@ -21,10 +22,13 @@ from app.store import migrate
 from app.store.embedded import connect_only
 from app.store.invariants import broken
 from app.store.jobs import Jobs
+from app.store.provider_setups import answering, held_by
 from app.store.security import APP_ROLE, ENGINE_ROLE
 from app.store.unit import Store, connect
 from app.store.vault import Vault
 from app.wiring import database_urls
+from app.workshop import LenderWorkshop
+from connectors import _http
 
 APP: Final = "SALDO_DATABASE_URL"
 ENGINE: Final = "SALDO_DATABASE_ENGINE_URL"
@@ -118,6 +122,7 @@ async def _inside(settings: Settings, url: str, vault: Vault | None) -> list[Fin
             found += await checkup.check_providers(unit)
         if vault is not None:
             found += await _check_keys(store)
+            found += await check_own(settings, store)
         async with store.engine_unit() as unit:
             rows = await broken(unit, _business_now(settings))
     for one in rows:
@@ -142,6 +147,33 @@ async def _check_keys(store: Store) -> list[Finding]:
     except Misconfigured as error:
         return [wrong("keys", f"{error.setting}: {error.problem}", error.mend)]
     return [ok("keys", "they open every lender's data keys")]
+
+
+async def check_own(settings: Settings, store: Store) -> list[Finding]:
+    """What lenders have set up for themselves can be opened and used. Nobody is asked."""
+
+    def now() -> datetime:
+        return datetime.now(UTC)
+
+    shop = LenderWorkshop(settings, store, Wire(None, now, now), _http.client)
+    async with store.engine_unit() as unit:
+        setups = await answering(unit)
+        await unit.keys({one.lender_id for one in setups})
+        held = await held_by(unit, [one.id for one in setups])
+    found: list[Finding] = []
+    for one in setups:
+        if one.id not in held:
+            mend = "Restore the key that sealed it, or have the lender set it up anew."
+            found.append(wrong("own providers", f"{one.name} cannot be opened", mend))
+            continue
+        try:
+            await shop.make(one, held[one.id]).close()
+        except Misconfigured as error:
+            what = f"{one.name} of lender {one.lender_id}: {error.setting}: {error.problem}"
+            found.append(wrong("own providers", what, error.mend or "The lender sets it up anew."))
+    if setups and not found:
+        found.append(ok("own providers", f"{len(setups)} of lenders can be used"))
+    return found
 
 
 @asynccontextmanager

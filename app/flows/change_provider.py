@@ -86,12 +86,8 @@ async def send_back_provider(unit: Unit, now: datetime, approval: Any, *, actor:
 
 def described(row: Row[Any]) -> Mapping[str, Any]:
     """For the history: everything but what is secret."""
-    return {
-        "slot": row.slot,
-        "connector": row.connector,
-        "number": row.number,
-        **row.shown,
-    }
+    told = {name: value for name, value in row.shown.items() if name != "since"}
+    return {"slot": row.slot, "connector": row.connector, "number": row.number, **told}
 
 
 async def _retire(unit: Unit, now: datetime, setup_id: UUID, by: str) -> None:

@@ -13,14 +13,13 @@ from typing import Any, Final
 from uuid import UUID
 
 from app.domain.approval import ApprovalKind
-from app.domain.errors import Conflict, Invalid, NotAllowed
+from app.domain.errors import Conflict, Invalid
 from app.domain.four_eyes import check_proposer
 from app.domain.ids import Iban, LenderId, UserId
 from app.domain.provider_setup import BY_TWO, SetupState, Slot
-from app.flows.change_provider import REMOVE, put_in_force, retire
+from app.flows.change_provider import REMOVE, described, put_in_force, retire
 from app.flows.house import House
 from app.flows.note_refusal import refusals_noted
-from app.flows.port_book import PortBook
 from app.flows.propose_approval import propose
 from app.side_ports import FieldKind, Offer
 from app.store import audit
@@ -77,10 +76,9 @@ async def set_up_provider(
     Raises `NotAllowed` (also in the audit), `Invalid` naming the setting or `provider` when the
     provider does not take it, and `Conflict` when another one waits, or took its place meanwhile.
     """
-    book, slot = _book(house), wanted.slot
-    offer = next((one for one in book.workshop.offers(slot) if one.connector == wanted.connector),
-                 None)  # fmt: skip
-    if offer is None:
+    book, slot = house.book, wanted.slot
+    offer = next((one for one in offers_of(house, slot) if one.connector == wanted.connector), None)
+    if offer is None or book is None:
         raise Invalid("connector", "is not one for this job.", mend="Choose from the list.")
     noted = refusals_noted(
         house,
@@ -93,7 +91,8 @@ async def set_up_provider(
     async with noted, house.store.unit(lender_id) as unit:
         await _check_right(unit, user_id)
         before = await _before(unit, wanted)
-        kept = AccessData() if before is None else (await held_by(unit, [before.id]))[before.id]
+        held = {} if before is None else await held_by(unit, [before.id])
+        kept = next(iter(held.values()), AccessData())
     name = fresh_name(wanted.connector) if before is None else before.name
     data = _complete(offer, wanted.data, kept)
     await book.workshop.try_out(slot, wanted.connector, name, data)
@@ -109,7 +108,7 @@ async def set_up_provider(
             name=name,
             connector=wanted.connector,
             data=data,
-            shown=_shown(offer, data, wanted.data, kept if before is not None else None),
+            shown=_shown(now, offer, data, wanted.data, before),
             made_by=actor,
         )
         await audit.record(
@@ -118,11 +117,10 @@ async def set_up_provider(
             actor=actor,
             act="set_up_provider",
             subject=name,
-            before={} if before is None else before.shown,
-            after={"slot": slot.value, "connector": wanted.connector,
-                   **(await lock_setup(unit, setup_id)).shown},
+            before={} if before is None else described(before),
+            after=described(await lock_setup(unit, setup_id)),
             reason=wanted.reason,
-        )  # fmt: skip
+        )
         if slot not in BY_TWO:
             await put_in_force(unit, now, setup_id, actor=actor, reason=wanted.reason)
             return ProviderSetUp(setup_id, name, None)
@@ -166,13 +164,7 @@ async def remove_provider(
 
 def offers_of(house: House, slot: Slot) -> tuple[Offer, ...]:
     """What a lender can set up for a job."""
-    return _book(house).workshop.offers(slot)
-
-
-def _book(house: House) -> PortBook:
-    if house.book is None:
-        raise NotAllowed("Nothing can be set up here.")
-    return house.book
+    return () if house.book is None else house.book.workshop.offers(slot)
 
 
 async def _check_right(unit: Unit, user_id: UserId) -> None:
@@ -258,23 +250,27 @@ def _complete(offer: Offer, typed: AccessData, kept: AccessData) -> AccessData:
 
 
 def _shown(
-    offer: Offer, data: AccessData, typed: AccessData, kept: AccessData | None
+    now: datetime, offer: Offer, data: AccessData, typed: AccessData, before: Any
 ) -> Mapping[str, Any]:
-    """What pages and the history may know: plain values, and of all else that it is there."""
+    """What pages and the history may know: plain values, and of all else that it is there.
+
+    `set` names what is there, `since` when it was last changed, `changed` what was, this time.
+    """
     shown: dict[str, Any] = {}
-    secret: list[str] = []
-    fresh: list[str] = []
+    since: dict[str, str] = {}
+    known = {} if before is None else before.shown.get("since", {})
+    changed: list[str] = []
     for field in offer.fields:
+        value = data.values.get(field.name, "")
         if field.kind in _SHOWN_KINDS:
-            if data.values.get(field.name):
-                shown[field.name] = data.values[field.name]
+            shown |= {field.name: value} if value else {}
             continue
-        if data.values.get(field.name) or field.name in data.files:
-            secret.append(field.name)
-        if field.name.endswith("_iban") and data.values.get(field.name):
+        if typed.values.get(field.name) or typed.files.get(field.name):
+            changed.append(field.name)
+        if value or field.name in data.files:
+            fresh = field.name in changed or field.name not in known
+            since[field.name] = now.isoformat() if fresh else known[field.name]
+        if value and field.name.endswith("_iban"):
             # Where money goes: whoever agrees to it has to know it again.
-            shown[field.name] = Iban.parse(data.values[field.name], field=field.name).masked
-        if typed.values.get(field.name) or field.name in typed.files:
-            fresh.append(field.name)
-    changed = {} if kept is None else {"changed": fresh}
-    return {**shown, "set": secret, **changed}
+            shown[field.name] = Iban.parse(value, field=field.name).masked
+    return {**shown, "set": list(since), "since": since, "changed": changed}

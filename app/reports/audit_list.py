@@ -30,6 +30,11 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "write", "draft", "retire", "roll_back", "move_cases", "choose_strategy", "make_strategy",
         "save", "add_agency",
     ),
+    "providers": (
+        "set_up_provider", "put_provider", "remove_provider", "send_back_provider",
+        "erase_provider", "propose_provider", "approved_provider", "refused_provider",
+        "withdrawn_provider",
+    ),
     "debts": (
         "recall_placement",
         *(

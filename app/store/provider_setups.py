@@ -11,6 +11,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+import structlog
 from sqlalchemy import Row, and_, exists, func, insert, or_, select
 
 from app.domain.errors import NotFound
@@ -23,6 +24,9 @@ from app.store.moves import move
 from app.store.outbox import OutboxKind, OutboxState
 from app.store.tables import consents, messages, outbox, payments, provider_setups
 from app.store.unit import Unit
+from app.store.vault import SealBroken
+
+log = structlog.get_logger("providers")
 
 _PLACE: Final = "provider_setups.settings_enc"
 _LETTERS: Final = "abcdefghijklmnopqrstuvwxyz234567"
@@ -117,14 +121,23 @@ async def owner_of(unit: Unit, name: str) -> LenderId | None:
 
 
 async def held_by(unit: Unit, setup_ids: Iterable[UUID]) -> dict[UUID, AccessData]:
-    """The access data of these, opened. The unit has the keys of their lenders."""
+    """The access data of these, opened. The unit has the keys of their lenders.
+
+    One that cannot be opened is left out: it is no reason to have none of the others.
+    """
     rows = await unit.conn.execute(
         select(provider_setups.c.id, provider_setups.c.settings_enc).where(
             provider_setups.c.id.in_(list(setup_ids)),
             provider_setups.c.settings_enc.is_not(None),
         )
     )
-    return {row.id: AccessData.of_text(unit.open(_PLACE, row.id, row.settings_enc)) for row in rows}
+    held: dict[UUID, AccessData] = {}
+    for row in rows:
+        try:
+            held[row.id] = AccessData.of_text(unit.open(_PLACE, row.id, row.settings_enc))
+        except SealBroken:
+            log.warning("own_provider_not_opened", setup_id=str(row.id))
+    return held
 
 
 async def setups_of(unit: Unit, slot: Slot | None = None) -> list[Row[Any]]:
@@ -240,7 +253,11 @@ async def open_work(unit: Unit, name: str) -> OpenWork:
         ),
         select(func.count())
         .select_from(payments)
-        .where(payments.c.connector == name, or_(payments.c.state.in_(live), taken_back)),
+        .where(
+            payments.c.connector == name,
+            # One that has ended is looked at once more where its page can be paid again.
+            or_(payments.c.state.in_(live), payments.c.next_look_at.is_not(None), taken_back),
+        ),
         select(func.count())
         .select_from(messages)
         .where(

@@ -8,10 +8,15 @@ from urllib.parse import urlsplit
 from starlette.datastructures import Headers, MutableHeaders
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
+from app.domain.provider_setup import Slot
+
 LARGEST_BODY: Final = 64 * 1024
 """Bytes. Our forms are a few hundred."""
 
-UPLOADS: Final = {"/book/load": 64 * 1024 * 1024}
+UPLOADS: Final = {
+    "/book/load": 64 * 1024 * 1024,
+    **{f"/providers/{slot.value}/set-up": 2 * 1024 * 1024 for slot in Slot},
+}
 """Bytes for the addresses that take files. Their routes read nothing before rights are checked."""
 
 SAFE_METHODS: Final = frozenset({"GET", "HEAD", "OPTIONS"})

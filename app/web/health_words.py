@@ -37,6 +37,7 @@ _NAMES: Final = {
     "smtp": "SMTP",
     "truelayer": "TrueLayer",
     "gocardless": "GoCardless",
+    "gocardless_pay": "GoCardless payments",
 }
 
 

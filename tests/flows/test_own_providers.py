@@ -159,13 +159,17 @@ async def test_wrong_access_data_is_kept_nowhere_and_the_right_is_never_shown(
         await sets_up(street, Slot.MESSAGES, "sol", by=supervisor)
     assert await street.value("SELECT count(*) FROM provider_setups") == 0
     made = await sets_up(street, Slot.MESSAGES, "sol", files={"cert": b"-----BEGIN"})
+    made_at = street.now
+    street.hands.go_on(hours=1)
     # Other access data of the same contract; what is left empty stays as it was.
     again = await sets_up(street, Slot.MESSAGES, "luna", secret="", same_contract=True)
     assert again.name == made.name
     rows = await street.rows("SELECT * FROM provider_setups ORDER BY number")
     assert [(row.state, row.number) for row in rows] == [("closed", 1), ("in_force", 2)]
     assert rows[0].settings_enc is None
-    assert rows[1].shown == {"account": "luna", "set": ["secret", "cert"], "changed": []}
+    shown = rows[1].shown
+    assert (shown["account"], shown["set"], shown["changed"]) == ("luna", ["secret", "cert"], [])
+    assert set(shown["since"].values()) == {made_at.isoformat()}
     everything = [rows, await street.rows("SELECT * FROM audit"), street.house.book]
     assert SECRET not in repr(everything)
     assert "BEGIN" not in repr(everything)

@@ -76,7 +76,7 @@ def test_every_route_of_the_desk_names_its_act() -> None:
 def _address(path: str) -> str:
     for name in re.findall(r"{(\w+_id)}", path):
         path = path.replace("{" + name + "}", str(new_id()))
-    path = path.replace("{place}", "es")
+    path = path.replace("{place}", "es").replace("{job}", "messages")
     assert "{" not in path, path
     return path
 

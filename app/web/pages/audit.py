@@ -29,6 +29,7 @@ GROUP_NAMES: Final = {
     "brakes": "Switches and observe-only mode",
     "limits": "Floor, bounds and settings",
     "words_and_rules": "Strategies, templates and rules",
+    "providers": "Own providers",
     "debts": "Write-off, forgiveness, reversal",
     "people": "Users, roles and keys",
     "sign_ins": "Sign-ins",
