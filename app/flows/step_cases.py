@@ -13,16 +13,16 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select, text, update
+from sqlalchemy import func, select, text, update
 
 from app.domain.case import CaseState
 from app.domain.ids import LenderId, derive_key
-from app.domain.stage_plan import ENDS, Plan, Skip, Step, StepKind, plan_case
+from app.domain.stage_plan import ENDS, Plan, Skip, Step, StepKind, WaitsFor, plan_case
 from app.domain.task import TaskReason
 from app.domain.template import Cause
 from app.flows.actors import ROBOT
 from app.flows.cancel_tasks import cancel_tasks
-from app.flows.cases_in_hand import InHand, cases_in_hand, day_begins
+from app.flows.cases_in_hand import InHand, cases_in_hand, day_begins, local_today, zone_of
 from app.flows.end_strategy import end_strategy
 from app.flows.house import House
 from app.flows.look_at_person import Person, look_at_person
@@ -35,7 +35,7 @@ from app.store.accounts import unread_borrowers
 from app.store.arrays import among
 from app.store.batches import MOST_PER_TICK, Leased, is_behind
 from app.store.strategies import Doing, settle_called_off, write_steps
-from app.store.tables import cases
+from app.store.tables import cases, tasks
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -117,6 +117,7 @@ async def _step_person(
             *await _calls(unit, now, person, planned),
             *await _ends(unit, now, person, planned),
         ]
+        await _ask_again(unit, now, person, planned)
         await write_steps(unit, now, lender_id=lender_id, borrower_id=borrower_id, doings=doings)
         await _say(unit, now, person, planned, doings)
         await _move_on(unit, now, person, planned)
@@ -241,6 +242,30 @@ async def _ends(
             _doing(hand, step, task_id=task_id, result=Skip.DONE if task_id is None else None)
         )
     return doings
+
+
+async def _ask_again(unit: Unit, now: datetime, person: Person, planned: Sequence[Planned]) -> None:
+    """What keeps every machine quiet is somebody's work until it is settled.
+
+    Whoever was not reached about it is tried again on another day.
+    """
+    if not any(plan.waits_for is WaitsFor.PERSON for _, plan in planned):
+        return
+    zone, today = zone_of(unit, person), local_today(unit, person, now)
+    for reason in person.troubles:
+        tried = await unit.conn.scalar(
+            select(func.max(tasks.c.ended_at)).where(
+                tasks.c.borrower_id == person.id, tasks.c.reason == reason.value
+            )
+        )
+        if tried is None or tried.astimezone(zone).date() < today:
+            await open_task(
+                unit,
+                now,
+                borrower_id=person.id,
+                reason=reason,
+                cause=derive_key(person.id, f"again|{today}"),
+            )
 
 
 # ------------------------------------------------------------------ afterwards

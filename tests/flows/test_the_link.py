@@ -16,6 +16,7 @@ from app.flows.borrower_says import Says, borrower_says
 from app.flows.check_person import Outcome, check_person
 from app.flows.open_link import LinkPage, open_link, open_return
 from app.flows.start_payment import Tap, start_payment
+from app.flows.step_cases import step_cases
 from app.flows.stop_messages import stop_messages_of_consent, stop_messages_of_link
 from app.flows.work_task import finish_task, take_task
 from app.store.consents import REQUEST_HASH
@@ -128,6 +129,14 @@ async def test_five_wrong_answers_lock_the_link_and_the_person(street: Street) -
     street.hands.go_on(hours=30)
     await street.money_seen_again(who)
     await street.tick()
+    assert street.texts_to(who) == 1
+    # Nobody answers: until somebody knows who it was, it is some collector's work every day.
+    await finish(street, TaskOutcome.NO_ANSWER)
+    await step_cases(street.house, street.now, who.cases)
+    assert await street.tasks(who) == []
+    street.hands.go_on(days=1)
+    await step_cases(street.house, street.now, who.cases)
+    assert await street.tasks(who) == ["identity_check_failed"]
     assert street.texts_to(who) == 1
     await finish(street, TaskOutcome.REACHED)
     assert await street.value("SELECT checks_locked_at FROM borrowers") is None
