@@ -22,13 +22,19 @@ from app.store import embedded_place
 from app.store.embedded import EmbeddedServer, connect_only, find_postmaster
 from app.store.embedded_place import Account, check_reachable, programs, server_account
 from app.store.embedded_setup import TEST_TUNING, DatabaseUrls, access_file
-from tests.places import server_place
+from tests.places import lay_out_server, server_place
 
 
 @pytest.fixture
 def place() -> Iterator[Path]:
     with server_place() as folder:
         yield folder
+
+
+@pytest.fixture
+def laid_out(place: Path) -> None:
+    """Where its first start is not what is tried."""
+    lay_out_server(place / "data")
 
 
 def make(place: Path) -> EmbeddedServer:
@@ -64,6 +70,7 @@ def test_a_first_start_gives_three_plain_roles_and_a_database(place: Path) -> No
     assert one(urls.superuser, "SHOW listen_addresses") == ""
 
 
+@pytest.mark.usefixtures("laid_out")
 def test_nobody_is_trusted(place: Path) -> None:
     server = make(place)
     urls = server.ensure_started()
@@ -79,6 +86,7 @@ def test_nobody_is_trusted(place: Path) -> None:
         assert not stat.S_IMODE(path.stat().st_mode) & 0o077
 
 
+@pytest.mark.usefixtures("laid_out")
 def test_the_web_roles_may_use_temporary_tables_and_strangers_nothing(place: Path) -> None:
     urls = make(place).ensure_started()
     for url in (urls.app, urls.engine):
@@ -90,6 +98,7 @@ def test_the_web_roles_may_use_temporary_tables_and_strangers_nothing(place: Pat
     assert public is False
 
 
+@pytest.mark.usefixtures("laid_out")
 def test_a_running_server_is_adopted(place: Path) -> None:
     first = make(place)
     first.ensure_started()
@@ -120,6 +129,7 @@ def test_a_killed_server_is_noticed_and_started_again(place: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("laid_out")
 def test_a_busy_orphan_of_a_killed_server_does_not_stop_the_next(place: Path) -> None:
     server = make(place)
     urls = server.ensure_started()
@@ -143,6 +153,7 @@ def test_a_busy_orphan_of_a_killed_server_does_not_stop_the_next(place: Path) ->
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("laid_out")
 def test_a_stale_pid_file_that_names_a_stranger_is_no_server(place: Path) -> None:
     server = make(place)
     urls = server.ensure_started()
@@ -162,6 +173,7 @@ def test_a_stale_pid_file_that_names_a_stranger_is_no_server(place: Path) -> Non
         stranger.kill()
 
 
+@pytest.mark.usefixtures("laid_out")
 def test_whoever_stops_it_it_stops_and_twice_does_no_harm(place: Path) -> None:
     server = make(place)
     urls = server.ensure_started()
@@ -175,6 +187,7 @@ def test_whoever_stops_it_it_stops_and_twice_does_no_harm(place: Path) -> None:
 
 
 @pytest.mark.long
+@pytest.mark.usefixtures("laid_out")
 def test_a_frozen_server_is_stopped_all_the_same(
     place: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
@@ -333,6 +346,7 @@ def test_a_folder_with_other_things_in_it_is_refused_and_kept(place: Path) -> No
     assert (folder / "holiday.jpg").exists()
 
 
+@pytest.mark.usefixtures("laid_out")
 def test_the_operators_own_lines_win(place: Path) -> None:
     server = make(place)
     urls = server.ensure_started()
@@ -344,6 +358,7 @@ def test_the_operators_own_lines_win(place: Path) -> None:
     assert one(urls.app, "SHOW timezone") == "UTC"
 
 
+@pytest.mark.usefixtures("laid_out")
 def test_it_outlives_the_process_that_started_it(place: Path) -> None:
     program = (
         "import sys, os; from pathlib import Path;"

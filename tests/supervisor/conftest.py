@@ -19,7 +19,7 @@ import pytest
 
 from app.instance import Instance, is_held, read_instance
 from app.store.embedded import connect_only, find_postmaster
-from tests.places import server_place
+from tests.places import lay_out_server, server_place
 
 PROGRAM = Path(__file__).resolve().parent / "small_house.py"
 ROOT = PROGRAM.parents[2]
@@ -43,6 +43,7 @@ class House:
         self.temp = place / "temp"
         for folder in (self.home, self.temp):
             folder.mkdir()
+        lay_out_server(self.data_dir)
         self.environ: dict[str, str] = {}
         self.started: list[subprocess.Popen[str]] = []
 

@@ -75,8 +75,6 @@ def test_a_database_that_is_not_there_is_said_without_its_password(tmp_path: Pat
 
 
 def test_the_demos_clock_is_set_from_anywhere(house: House) -> None:
-    house.data_dir.mkdir()
-    house.data_dir.chmod(0o711)
     file = house.data_dir / "clock.json"
     start_warp(file, business_start=MONDAY, speed=60)
     house.start()

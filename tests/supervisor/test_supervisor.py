@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import random
+import shutil
 import signal
 import socket
 import threading
@@ -22,7 +23,7 @@ from app.store.embedded import EmbeddedServer
 from app.store.embedded_setup import TEST_TUNING
 from app.supervisor import serve
 from app.supervisor.children import EXIT_MISCONFIGURED
-from tests.places import server_place
+from tests.places import lay_out_server, server_place
 from tests.supervisor.conftest import House, until
 
 MONDAY = datetime(2026, 1, 5, 8, tzinfo=UTC)
@@ -186,7 +187,9 @@ def test_a_child_for_one_task_is_not_started_again(house: House) -> None:
 
 
 def test_a_database_of_ones_own_is_used_and_left_alone(house: House) -> None:
+    shutil.rmtree(house.data_dir)
     with server_place() as place:
+        lay_out_server(place / "data")
         server = EmbeddedServer(place / "data", tuning=TEST_TUNING)
         urls = server.ensure_started()
         house.environ = {
