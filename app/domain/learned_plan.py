@@ -3,7 +3,8 @@
 The same question, the same brakes, the same allowance; beside it the account's profile and what
 is waited for. The plan reads on the day and at the time where a read is worth most, keeps reads in
 reserve for the last look before a payment link leaves, and is never blind for longer than a number
-of days. Accounts of one bank that want the same minute are spread over half an hour after it.
+of days. Accounts of one bank that want the same minute are spread over half an hour after it;
+those of which nothing is known, over days and hours.
 
 Deterministic. What a plan costs from a stored profile says `benchmarks/read_plan.py`.
 """
@@ -13,6 +14,8 @@ from __future__ import annotations
 from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import UTC, date, datetime, time, timedelta
+from functools import lru_cache
+from typing import NamedTuple
 
 from app.domain.income import DAY, ONE_IN_DAYS, IncomeProfile
 from app.domain.maintenance import rests_until
@@ -37,13 +40,18 @@ from app.domain.read_planner import (
 
 SPREAD = timedelta(minutes=30)
 """Over so much time after its own best time an account may be read, by its id."""
+HOURS_KNOWN = 2.0
+"""So many incomes of known hours bind an account to its own times; without any it is read anywhere
+in its share of the booking hours, as under `next_read`."""
 
 _ONE_DAY = timedelta(days=1)
-# So long ago money may have begun to be there unseen.
-_LOOK_BACK = timedelta(days=30)
+# So long ago money may have begun to be there unseen. Well within the horizon.
+_LOOK_BACK = timedelta(days=14)
 # A time that the allowance puts off by no more than this is kept; else the next one is taken.
 _SLIP = timedelta(hours=1)
 _SEARCH_DAYS = 14
+# The place among days comes from other bits of the id's hash than the place in the hours.
+_PLACES = 2**16
 # A read worth less than this many days of delay is not told from one for nothing.
 _CHEAPEST, _DEAREST = 0.0005, 30.0
 
@@ -130,18 +138,18 @@ def next_learned_read(
     # Who was held up by his bank was so with all others of it: no two come back at once.
     start = max(earliest if brake is PlanReason.SCHEDULE else earliest + lag, free_at)
     zone = zone_of(question.zone)
-    choice = _choose(question, profile, awaited, rules, start.astimezone(zone), limit)
+    choice = _choose(question, profile, awaited, rules, start.astimezone(zone), limit, lag)
     at = next(
         (
             max(moment, start)
-            for moment in _moments(question, profile, choice, limit)
+            for moment in _moments(question, profile, choice, limit, lag)
             if moment > question.now and start - moment <= _SLIP
         ),
         start,
     )
     if at > start and at - awaited.blind_since > rules.blind_days * _ONE_DAY:
         # The floor goes before the best time, where the bank books at that moment.
-        at = _open_at(question, start + lag) or at
+        at = _open_at(question, start + lag, lag) or at
     if question.window_ends_at is not None and at >= question.window_ends_at:
         return LearnedPlan(None, PlanReason.WINDOW_ENDS, 0.0, "What was allowed ends before.")
     if brake is not PlanReason.SCHEDULE and at == earliest + lag:
@@ -149,14 +157,13 @@ def next_learned_read(
     if at == free_at and at > question.now:
         return LearnedPlan(at, PlanReason.ALLOWANCE, choice.odds, "As soon as a read is left.")
     if choice.forced:
-        because = f"Nobody has looked for {rules.blind_days} days."
+        because = f"No account goes unread for longer than {rules.blind_days} days."
         return LearnedPlan(at, PlanReason.BLIND, choice.odds, because)
     because = f"{choice.odds:.0%} that money for what is due is there by then."
     return LearnedPlan(at, PlanReason.INCOME, choice.odds, because)
 
 
-@dataclass(frozen=True, slots=True)
-class _Choice:
+class _Choice(NamedTuple):
     """The day, how likely the money is there then, and how many reads that day is worth."""
 
     day: date
@@ -172,6 +179,7 @@ def _choose(
     rules: LearnedRules,
     start: datetime,
     limit: int,
+    lag: timedelta,
 ) -> _Choice:
     """The day to read on; `start` is the first moment that may be, in local time."""
     today = start.date()
@@ -182,40 +190,72 @@ def _choose(
         age = (first - awaited.balance_at.astimezone(start.tzinfo).date()).days
     skip = (first - profile.ahead_from).days
     hazards = lifting_hazards(profile, skip, awaited.needed_minor, awaited.balance_minor, age)
-    if len(hazards) < rules.blind_days:
+    if len(hazards) < HORIZON_DAYS:
         hazards += [1 / ONE_IN_DAYS] * (HORIZON_DAYS - len(hazards))
     if first == seen.date():
         hazards[0] *= 1 - profile.passed(seen.hour * 60 + seen.minute)
     earliest = max((today - first).days, 0)
-    if first <= today and start > _last_time(question, profile, start, limit) + _SLIP + SPREAD:
+    if first <= today and start > _last_on(question, profile, today, limit, lag) + _SLIP:
         earliest += 1
     latest = max(rules.blind_days, earliest + 1)
-    found = cheapest_day(hazards, stay_of(profile), awaited.price_days, latest, earliest)
+    # Accounts of which nothing has been seen part here; later each keeps to its own days.
+    place = None if profile.days else _place_of_day(question)
+    found = cheapest_day(hazards, stay_of(profile), awaited.price_days, latest, earliest, place)
     worth = reads_worth(hazards[found.days], profile.waits[:limit], awaited.price_days)
     day = first + found.days * _ONE_DAY
     # Another read today was found worth it: whichever of the day's times is still to come.
     reads = limit if day == today and seen.date() == today else worth
-    return _Choice(day, found.odds, reads, forced=found.days == latest - 1)
+    return _Choice(day, found.odds, reads, found.forced)
 
 
 def _moments(
-    question: PlanQuestion, profile: IncomeProfile, choice: _Choice, limit: int
+    question: PlanQuestion,
+    profile: IncomeProfile,
+    choice: _Choice,
+    limit: int,
+    lag: timedelta,
 ) -> Iterator[datetime]:
     """The times of the chosen day and of those after it, within booking hours, in order."""
-    lag = SPREAD * _place_in_slot(question.account_id)
     reads = choice.reads
     for number in range(_SEARCH_DAYS):
-        day = choice.day + number * _ONE_DAY
-        last = None
-        for minute in sorted(profile.times[:reads]) or (DAY // 2,):
-            at = _after_rest(question, _within_hours(question, day, minute) + lag)
-            if last is None or at > last:
-                yield at
-                last = at
+        yield from _times_on(question, profile, choice.day + number * _ONE_DAY, reads, lag)
         reads = limit
 
 
-def _open_at(question: PlanQuestion, at: datetime) -> datetime | None:
+def _times_on(
+    question: PlanQuestion, profile: IncomeProfile, day: date, reads: int, lag: timedelta
+) -> list[datetime]:
+    """The account's own times of a day with so many reads, in order.
+
+    Each lies `lag`, its place in `SPREAD`, after one of the best times; where nobody knows the
+    hours of its incomes, at that place of the time between even reads. What would lie beyond the
+    booking hours begins again with them.
+    """
+    zone, begin, end = question.zone, question.booking_from, question.booking_until
+    opens, closes = _booking_hours(zone, day, begin, end)
+    known, late = sum(profile.half_hours) / HOURS_KNOWN, lag
+    if known < 1:
+        late = lag * (known + (1 - known) * max((closes - opens) / (reads * SPREAD), 1))
+    found = []
+    for minute in profile.times[:reads] or (DAY // 2,):
+        at = _within_hours(zone, day, begin, end, minute) + late
+        found.append(_after_rest(question, at if at <= closes else at - (closes - opens), lag))
+    found.sort()
+    return found
+
+
+def _last_on(
+    question: PlanQuestion, profile: IncomeProfile, day: date, reads: int, lag: timedelta
+) -> datetime:
+    """The last of `_times_on`, without those before it where it needs none of them."""
+    if sum(profile.half_hours) < HOURS_KNOWN:
+        return _times_on(question, profile, day, reads, lag)[-1]
+    minute = max(profile.times[:reads], default=DAY // 2)
+    zone, begin, end = question.zone, question.booking_from, question.booking_until
+    return _within_hours(zone, day, begin, end, minute) + lag
+
+
+def _open_at(question: PlanQuestion, at: datetime, lag: timedelta) -> datetime | None:
     """This moment, if the bank books then; the hours may have begun on the day before."""
     today = at.astimezone(zone_of(question.zone)).date()
     for day in (today, today - _ONE_DAY):
@@ -223,29 +263,28 @@ def _open_at(question: PlanQuestion, at: datetime) -> datetime | None:
             question.zone, day, question.booking_from, question.booking_until
         )
         if opens <= at <= closes:
-            return _after_rest(question, at)
+            return _after_rest(question, at, lag)
     return None
 
 
-def _after_rest(question: PlanQuestion, at: datetime) -> datetime:
+def _after_rest(question: PlanQuestion, at: datetime, lag: timedelta) -> datetime:
     """This moment, or one after the bank's maintenance, each account at its own distance."""
-    ends = rests_until(question.resting, at)
-    return at if ends is None else ends + SPREAD * _place_in_slot(question.account_id)
+    ends = rests_until(question.resting, at) if question.resting else None
+    return at if ends is None else ends + lag
 
 
-def _last_time(
-    question: PlanQuestion, profile: IncomeProfile, start: datetime, limit: int
+@lru_cache(maxsize=65536)
+def _within_hours(
+    zone: str, day: date, booking_from: time, booking_until: time, minute: int
 ) -> datetime:
-    """The last of the best times of a day."""
-    return _within_hours(question, start.date(), max(profile.times[:limit], default=DAY // 2))
-
-
-def _within_hours(question: PlanQuestion, day: date, minute: int) -> datetime:
     """A minute of a local day, moved into the booking hours that begin on it."""
-    opens, closes = _booking_hours(
-        question.zone, day, question.booking_from, question.booking_until
-    )
+    opens, closes = _booking_hours(zone, day, booking_from, booking_until)
     on = day + _ONE_DAY * (minute // DAY)
     clock = time(minute % DAY // 60, minute % 60)
-    wished = datetime.combine(on, clock, zone_of(question.zone)).astimezone(UTC)
+    wished = datetime.combine(on, clock, zone_of(zone)).astimezone(UTC)
     return max(min(wished, closes - SPREAD), opens)
+
+
+def _place_of_day(question: PlanQuestion) -> float:
+    """Which of the days that are as good as each other is the account's, from 0 to below 1."""
+    return _place_in_slot(question.account_id) * _PLACES % 1

@@ -12,38 +12,51 @@ Numbers only: no clock, no zone, no rule. `app.domain.learned_plan` makes a plan
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from functools import lru_cache
 from itertools import accumulate, repeat
 from math import exp, sqrt
-from operator import mul, truediv
+from operator import mul
+from typing import NamedTuple
 
 from app.domain.income import IncomeProfile
 
-HORIZON_DAYS = 42
+HORIZON_DAYS = 21
 """So far ahead the sequence is worked out."""
 # What a window that closes unseen costs, in days of delay.
 _MISSED_DAYS = 6.0
 # Days that are not likelier than the mean may be read as well, this far apart.
 _APART = 4
-_EVEN = 1.0
+# What even reads cost, of reads and delay alone: they miss windows as well.
+_EVEN = 1.4
 _SHORTEST_STAY, _LONGEST_STAY = 3.0, 30.0
 # Of an account whose incomes have no size yet: how many of them suffice.
 _SUFFICES = 0.7
 # How sharply an income of the usual size is told from what is missing.
 _WIDTH = 0.35
 _CERTAIN = 0.97
+# About as good as the cheapest day is one that costs no more than this share of a read beside it,
+# and lies no further from it than this part of the way.
+_AS_GOOD = 0.25
+_NEARBY = 3
+# Beyond the days to choose from only days so much likelier than the mean are read, and the grid.
+_PEAK = 2.0
+# So unlikely to be waited for that what follows decides nothing.
+_HARDLY = 1e-9
 _WEEK = 7
 # Exponents beyond which nothing is left.
 _FAR = 20.0
 _NEVER = float("inf")
 
 
-@dataclass(frozen=True, slots=True)
-class DayChoice:
-    """How many days after the first one to read, and how likely money is there then."""
+class DayChoice(NamedTuple):
+    """How many days after the first one to read, and how likely money is there then.
+
+    `forced`: the cheapest day was the last one that may be.
+    """
 
     days: int
     odds: float
+    forced: bool
 
 
 def lifting_hazards(
@@ -75,12 +88,12 @@ def lifting_hazards(
         # What is left of the balance changes slowly: the middle of a week stands for its days.
         left = balance - spend * (begins + _WEEK // 2)
         short = needed_minor - (max(low, left))
-        lifts = 1 / (1 + exp(min((short - usual) / width, _FAR)))
-        small = rate * exp(-min(short / size, _FAR)) if rate else 0.0
-        found += [
-            told if (told := hazard * lifts + small) < _CERTAIN else _CERTAIN
-            for hazard in ahead[begins : begins + _WEEK]
-        ]
+        lacking = (short - usual) / width
+        lifts = 1 / (1 + exp(lacking)) if lacking < _FAR else 0.0
+        small = rate * exp(-short / size) if rate and short < _FAR * size else 0.0
+        week = [hazard * lifts + small for hazard in ahead[begins : begins + _WEEK]]
+        capped = lifts * _CERTAIN + small > _CERTAIN
+        found += [min(told, _CERTAIN) for told in week] if capped else week
     return found
 
 
@@ -90,75 +103,126 @@ def stay_of(profile: IncomeProfile) -> float:
     if not profile.usual_minor or spend <= 0:
         return _LONGEST_STAY / 2
     days = 0.5 * profile.usual_minor / spend
-    return min(max(days, _SHORTEST_STAY), _LONGEST_STAY)
+    return round(2 * min(max(days, _SHORTEST_STAY), _LONGEST_STAY)) / 2
 
 
 def cheapest_day(
-    hazards: Sequence[float], stay: float, price: float, latest: int, earliest: int = 0
+    hazards: Sequence[float],
+    stay: float,
+    price: float,
+    latest: int,
+    earliest: int = 0,
+    place: float | None = None,
 ) -> DayChoice:
     """The first read of the cheapest sequence of reads until money is seen.
 
     `price` is that of a read, in days of delay. Between two reads lie at most `latest` days, and
-    the first one is not before `earliest`. Raises `ValueError` without a day.
+    the first one is not before `earliest`. `place`, from 0 to below 1, chooses one of the days that
+    are about as good as the cheapest: accounts of which as little is known part. Raises
+    `ValueError` without a day.
     """
     count = len(hazards)
     if not 0 <= earliest < count:
         raise ValueError("there is no day to choose from")
-    mean = max(sum(hazards) / count, 0.001)
-    sums = _Sums(hazards, 1 - 1 / stay)
-    # What evenly spaced reads cost until money is seen: beyond the horizon, and at most before it.
-    even = _EVEN * sqrt(2 * price / mean)
-    worth = [even] * (count + 1)
-    days = [day for day in range(count) if hazards[day] > mean or day % _APART == 0]
-    for place in range(len(days) - 1, -1, -1):
-        first = days[place] + 1
-        within = [day for day in days[place + 1 :] if day < first + latest]
-        if within:
-            worth[first] = min(sums.best(first, within, price, worth)[0], even)
-    begin = range(earliest, min(max(latest, earliest + 1), count))
-    _, day, there = sums.best(0, begin, price, worth)
-    return DayChoice(day, there)
+    until = min(max(latest, earliest + 1), count)
+    keep, kept = _staying(stay, count)
+    none, came, lain = _coming(hazards, keep)
+    vain = _vain(hazards, price, latest, earliest, until, (keep, kept, none, came, lain))
+    costs = [
+        lay - _MISSED_DAYS * gone + (1 - stays * money) * follows
+        for lay, gone, stays, money, follows in zip(
+            lain[earliest:until],
+            none[earliest + 1 :],
+            keep[earliest:],
+            came[earliest + 1 :],
+            vain[earliest:],
+            strict=False,
+        )
+    ]
+    least = min(costs)
+    best = costs.index(least)
+    chosen = best
+    if place is not None:
+        most, apart = least + _AS_GOOD * price, (earliest + best + 1) // _NEARBY
+        first = max(best - apart, 0)
+        near = enumerate(costs[first : best + apart + 1], first)
+        good = [day for day, cost in near if cost <= most]
+        chosen = good[int(place * len(good))]
+    odds = keep[earliest + chosen] * came[earliest + chosen + 1]
+    return DayChoice(earliest + chosen, odds, earliest + best == latest - 1)
 
 
-class _Sums:
-    """Running sums over the days, so that a stretch of any two of them costs the same.
-
-    With `none[d]` the probability that nothing came before day d, and `keep` that of money to stay
-    a day longer, what came from day i on and is there on day j is `keep**j * (came[j+1] -
-    came[i]) / none[i]`; `lain` sums that up over the days before.
+@lru_cache(maxsize=1024)
+def _staying(stay: float, count: int) -> tuple[Sequence[float], Sequence[float]]:
+    """The share of money that is there so many days after it came, and its sum over the days
+    before.
     """
+    keep = (*accumulate(repeat(1 - 1 / stay, count), mul, initial=1.0),)
+    return keep, (*accumulate(keep, initial=0.0),)
 
-    __slots__ = ("came", "keep", "kept", "lain", "none")
 
-    def __init__(self, hazards: Sequence[float], keep: float) -> None:
-        count = len(hazards)
-        self.keep = list(accumulate(repeat(keep, count), mul, initial=1.0))
-        self.none = list(accumulate([1 - hazard for hazard in hazards], mul, initial=1.0))
-        new = map(truediv, map(mul, self.none, hazards), self.keep)
-        self.came = list(accumulate(new, initial=0.0))
-        self.lain = list(accumulate(map(mul, self.keep, self.came[1:]), initial=0.0))
-        self.kept = list(accumulate(self.keep[:count], initial=0.0))
+def _coming(
+    hazards: Sequence[float], keep: Sequence[float]
+) -> tuple[Sequence[float], Sequence[float], Sequence[float]]:
+    """Per day: how likely nothing came before it; what came before it, told as money of the first
+    day; and how many days of delay that has lain there by then.
 
-    def best(
-        self, first: int, days: Sequence[int], price: float, worth: Sequence[float]
-    ) -> tuple[float, int, float]:
-        """The cheapest of these days after a read in vain on the eve of `first`: what it and all
-        that follows cost, the day, and how likely money is there then.
-        """
-        keep, none, came, lain, kept = self.keep, self.none, self.came, self.lain, self.kept
-        before, lain_before, kept_before = came[first], lain[first], kept[first]
-        left = none[first]
-        least, chosen, odds = _NEVER, days[0], 0.0
-        for day in days:
-            waited = (lain[day] - lain_before - before * (kept[day] - kept_before)) / left
-            if price + waited > least:
-                break  # it only grows
-            there = keep[day] * (came[day + 1] - before) / left
-            missed = 1 - none[day + 1] / left - there
-            cost = price + waited + _MISSED_DAYS * missed + (1 - there) * worth[day + 1]
-            if cost < least:
-                least, chosen, odds = cost, day, there
-        return least, chosen, odds
+    With these what came from day i on and is there on day j is `keep[j] * (came[j + 1] - came[i])
+    / none[i]`.
+    """
+    none, came, lain = [1.0], [0.0], [0.0]
+    left, money, delay = 1.0, 0.0, 0.0
+    for hazard, stays in zip(hazards, keep, strict=False):
+        money += left * hazard / stays
+        left *= 1 - hazard
+        delay += stays * money
+        none.append(left)
+        came.append(money)
+        lain.append(delay)
+    return none, came, lain
+
+
+def _vain(
+    hazards: Sequence[float],
+    price: float,
+    latest: int,
+    earliest: int,
+    until: int,
+    sums: tuple[Sequence[float], ...],
+) -> list[float]:
+    """What it costs if a read on a day is in vain: a missed window, and all reads that follow.
+
+    What reading on day j costs after a vain read on the eve of day i is linear in `none[i]` and
+    `came[i]`: each day j is a line, whose terms are worked out once.
+    """
+    keep, kept, none, came, lain = sums
+    count = len(hazards)
+    mean = max(sum(hazards) / count, 0.001)
+    # What goes on without a plan: beyond the horizon, and at most before it.
+    most = _MISSED_DAYS + _EVEN * sqrt(2 * price / mean)
+    vain = [most] * count
+    lines: list[tuple[int, float, float, float]] = []
+    far = 0
+    for day in range(count - 1, earliest - 1, -1):
+        likely = hazards[day] > (mean if day < until else _PEAK * mean)
+        if not likely and (latest - 1 - day) % _APART:
+            continue
+        left, before = none[day + 1], came[day + 1]
+        if lines and left > _HARDLY:
+            while far < len(lines) and lines[far][0] > day + latest:
+                far += 1
+            least = _NEVER
+            for _, missed, own, less in lines[far:]:
+                cost = left * missed + own + before * less
+                if cost < least:  # noqa: PLR1730 - a call would take longer than the sum
+                    least = cost
+            least = _MISSED_DAYS + price + (least - lain[day + 1] + before * kept[day + 1]) / left
+            vain[day] = min(least, most)
+        missed = vain[day]
+        stays = missed * keep[day]
+        own = lain[day] - _MISSED_DAYS * left - stays * before
+        lines.append((day, missed, own, stays - kept[day]))
+    return vain
 
 
 def reads_worth(hazard: float, waits: Sequence[float], price: float) -> int:
