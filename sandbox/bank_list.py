@@ -49,6 +49,10 @@ def as_enable_banking_toml() -> str:
             "aspsp_name": bank.name,
             "maximum_consent_validity": bank.consent_days * 86_400,
             "required_psu_headers": ("Psu-Ip-Address", "Psu-User-Agent"),
+            "settled_at": bank.settled_at,
+            "authorised_at": bank.authorised_at,
+            "needs_debtor_iban": bank.needs_debtor_iban,
+            "instant_payments": bank.instant_payments,
         }
     )
 
@@ -92,7 +96,13 @@ def plaid_id(bank: Bank) -> str:
 def as_plaid_toml() -> str:
     """The same banks for a client of Plaid."""
     return _tables(
-        lambda bank: {"institution_id": plaid_id(bank), "language": bank.country.lower()}
+        lambda bank: {
+            "institution_id": plaid_id(bank),
+            "language": bank.country.lower(),
+            # As an operator writes it who believes what his banks say last.
+            "settled_at": (f"PAYMENT_STATUS_{'INITIATED' if bank.id == 'foerde' else 'EXECUTED'}",),
+            "instant_payments": bank.instant_payments,
+        }
     )
 
 

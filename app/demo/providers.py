@@ -14,6 +14,7 @@ from app.domain.errors import Conflict, Invalid
 from sandbox.bank_list import (
     SECRET_ID,
     SECRET_KEY,
+    as_enable_banking_toml,
     as_gocardless_pay_toml,
     as_gocardless_toml,
     as_plaid_toml,
@@ -21,7 +22,7 @@ from sandbox.bank_list import (
     as_toml,
     as_truelayer_toml,
 )
-from sandbox.faces import gc_wire, plaid, plaid_wire, tink, tink_news, tink_wire, tl_wire
+from sandbox.faces import eb_wire, gc_wire, plaid_wire, tink, tink_news, tink_wire, tl_wire
 
 _CHOICE = "providers"
 
@@ -31,12 +32,14 @@ class Row:
     """One provider: the settings that choose it and lead it to the sandbox, and its list of banks.
 
     `settings` and `banks` take the sandbox's address. The list is written into the demo's folder
-    and its path set as `banks_setting`.
+    and its path set as `banks_setting`; likewise a key to sign with, where `key_settings` name who
+    looks for it.
     """
 
     settings: Callable[[str], Mapping[str, str]]
     banks: Callable[[str], str]
     banks_setting: str
+    key_settings: tuple[str, ...] = ()
 
 
 PROVIDERS: Mapping[str, Row] = {
@@ -47,6 +50,19 @@ PROVIDERS: Mapping[str, Row] = {
         },
         as_toml,
         "SALDO_BERLIN_GROUP_BANKS",
+    ),
+    "enable_banking": Row(
+        lambda sandbox: {
+            "SALDO_AGGREGATION_CONNECTOR": "enable_banking",
+            "SALDO_PAYMENT_CONNECTOR": "enable_banking",
+            "SALDO_ENABLE_BANKING_ACCEPT_OPEN_PAYMENTS": "true",
+            "SALDO_ENABLE_BANKING_PAYMENT_PAGE_MINUTES": "480",
+            "SALDO_ENABLE_BANKING_BASE_URL": f"{sandbox}{eb_wire.ROOT}",
+            "SALDO_ENABLE_BANKING_APP_ID": eb_wire.APP_ID,
+        },
+        lambda _: as_enable_banking_toml(),
+        "SALDO_ENABLE_BANKING_BANKS",
+        ("SALDO_ENABLE_BANKING_PRIVATE_KEY", eb_wire.KEY_FILE),
     ),
     "gocardless": Row(
         lambda sandbox: {
@@ -73,7 +89,9 @@ PROVIDERS: Mapping[str, Row] = {
     "plaid": Row(
         lambda sandbox: {
             "SALDO_AGGREGATION_CONNECTOR": "plaid",
-            "SALDO_PLAID_BASE_URL": f"{sandbox}{plaid.ROOT}",
+            "SALDO_PAYMENT_CONNECTOR": "plaid",
+            "SALDO_PLAID_ACCEPT_OPEN_PAYMENTS": "true",
+            "SALDO_PLAID_BASE_URL": f"{sandbox}{plaid_wire.ROOT}",
             "SALDO_PLAID_CLIENT_ID": plaid_wire.CLIENT_ID,
             "SALDO_PLAID_SECRET": plaid_wire.SECRET,
             "SALDO_PLAID_CLIENT_NAME": "Préstamos Sol",
@@ -150,13 +168,22 @@ def settings_of(names: Sequence[str], sandbox: str, folder: Path) -> dict[str, s
         row = PROVIDERS[name]
         found |= row.settings(sandbox)
         found[row.banks_setting] = str(_banks_file(folder, name))
+        found |= dict.fromkeys(row.key_settings, str(_key_file(folder, name)))
     return found
 
 
 def write_banks(names: Sequence[str], sandbox: str, folder: Path) -> None:
-    """List the sandbox's banks where each of these connectors looks for them."""
+    """List the sandbox's banks where each of these connectors looks for them, with its key."""
     for name in names:
         _banks_file(folder, name).write_text(PROVIDERS[name].banks(sandbox), encoding="utf-8")
+        key = _key_file(folder, name)
+        if PROVIDERS[name].key_settings and not key.exists():
+            key.touch(0o600)
+            key.write_bytes(eb_wire.customer_key())
+
+
+def _key_file(folder: Path, name: str) -> Path:
+    return folder / f"key-{name}.pem"
 
 
 def _banks_file(folder: Path, name: str) -> Path:

@@ -7,22 +7,46 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field
+from pydantic import Field, field_validator
 from pydantic_settings import SettingsConfigDict
 
-from app.ports import Bank
+from app.ports import Bank, PayStatus
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._settings import ProviderSettings
+from connectors._settings import StayingSettings
 
 NAME = "enable_banking"
 
 
+# The vendor's words for a payment (ISO 20022), where the bank's entry says nothing
+# else. ACTC and ACCP follow the payer's authorisation at many banks, and precede it at others.
+PAYMENT_WORDS: Mapping[str, PayStatus] = {
+    **dict.fromkeys(("RCVD", "PDNG", "ACTC", "ACCP", "ACWC", "ACPT"), PayStatus.OPEN),
+    **dict.fromkeys(("ACSP", "ACWP", "ACSC", "ACCC"), PayStatus.AUTHORISED),
+    "RJCT": PayStatus.REJECTED,
+    "CNCL": PayStatus.CANCELLED,
+}
+_NEVER_A_YES = ("RJCT", "CNCL", "RCVD", "PDNG")
+
+
 class BankProfile(ListedBank):
-    """One `[[bank]]` of the file. The last three come from the vendor's answer to GET /aspsps."""
+    """One `[[bank]]` of the file. The next three come from the vendor's answer to GET /aspsps."""
 
     aspsp_name: str = Field(min_length=1, max_length=200)
     maximum_consent_validity: int = Field(gt=0)
     required_psu_headers: tuple[str, ...] = ()
+    settled_at: tuple[str, ...] = ("ACCC",)
+    authorised_at: tuple[str, ...] = ("ACSP", "ACWP", "ACSC")
+    needs_debtor_iban: bool = False
+    instant_payments: bool = False
+
+    @field_validator("settled_at", "authorised_at")
+    @classmethod
+    def _known_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [word for word in value if word not in PAYMENT_WORDS or word in _NEVER_A_YES]
+        if wrong:
+            message = f"{', '.join(wrong)} cannot mean that"
+            raise ValueError(message)
+        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,15 +56,24 @@ class BankRoute:
     profile: BankProfile
     bank: Bank
     zone: ZoneInfo
+    pay_status: Mapping[str, PayStatus]
 
     @classmethod
     def of(cls, profile: BankProfile) -> BankRoute:
         """Derive everything from the profile."""
-        bank = profile.bank()
-        return cls(profile, bank, ZoneInfo(profile.time_zone))
+        bank = profile.bank(
+            needs_debtor_iban=profile.needs_debtor_iban,
+            instant_payments=profile.instant_payments,
+        )
+        words = {
+            **PAYMENT_WORDS,
+            **dict.fromkeys(profile.authorised_at, PayStatus.AUTHORISED),
+            **dict.fromkeys(profile.settled_at, PayStatus.SETTLED),
+        }
+        return cls(profile, bank, ZoneInfo(profile.time_zone), words)
 
 
-class Settings(ProviderSettings):
+class Settings(StayingSettings):
     """Access to banks through Enable Banking. Live use needs a contract with the vendor."""
 
     model_config = SettingsConfigDict(
@@ -61,6 +94,14 @@ class Settings(ProviderSettings):
         default=None,
         description="TOML file of the banks reached through Enable Banking, one [[bank]] each. "
         "connectors/enable_banking/banks.example.toml explains every field.",
+    )
+    payment_page_minutes: int | None = Field(
+        default=None,
+        ge=5,
+        le=10_080,
+        description="Minutes for which a payment page of the vendor can be authorised after it was "
+        "made. The vendor does not publish it: ask. Payments are not made without it. When the "
+        "time has passed since the borrower was last sent there, he may begin another payment.",
     )
     base_url: str = Field(
         default="https://api.enablebanking.com", description="The vendor's address."

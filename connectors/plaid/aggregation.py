@@ -2,11 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
 from urllib.parse import urlencode
-
-import httpx
-import orjson
 
 from app.domain.errors import (
     ConsentDoubtful,
@@ -29,9 +25,10 @@ from app.ports import (
     Wire,
 )
 from connectors._bank_list import listed
-from connectors._exchange import Call, exchange, read_json, unreadable
+from connectors._exchange import read_json, unreadable
 from connectors._stated import page_address
 from connectors.plaid.balances import answer_of
+from connectors.plaid.desk import Desk
 from connectors.plaid.grants import Held, found_accounts, item_now, linked, token_in
 from connectors.plaid.hooks import CONSENT
 from connectors.plaid.refusals import GONE, account_refusal, other_refusal, read_refusal
@@ -51,8 +48,8 @@ class Aggregation:
         """Raises Misconfigured when credentials or the list of banks are missing."""
         self._institutions = settings.institutions()
         self._settings = settings
-        self._setup = settings.http_setup()
-        self._http: httpx.AsyncClient = wire.http
+        self._desk = Desk(settings, wire)
+        self._ask = self._desk.ask
         self._now = wire.now
 
     def banks(self) -> tuple[Bank, ...]:
@@ -250,17 +247,3 @@ class Aggregation:
                 "nothing is connected yet", after=None, connector=NAME, operation=operation
             )
         return access
-
-    async def _ask(
-        self, operation: str, path: str, content: dict[str, Any], *, writes: bool = False
-    ) -> tuple[httpx.Response, Call]:
-        """The answer to one POST, whatever its status, and the call it answers."""
-        headers = {
-            "Content-Type": "application/json",
-            "PLAID-CLIENT-ID": self._settings.client_id,
-            "PLAID-SECRET": self._settings.secret.get_secret_value(),
-            "Plaid-Version": "2020-09-14",
-        }
-        url, body = f"{self._settings.base_url}{path}", orjson.dumps(content)
-        call = Call(NAME, operation, "POST", url, headers, body, writes, setup=self._setup)
-        return await exchange(self._http, call), call

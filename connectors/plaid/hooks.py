@@ -1,8 +1,9 @@
-"""Plaid's calls about items: verified, and reduced to the consent whose item has trouble.
+"""Plaid's calls: verified, and reduced to the payment that changed, or the consent whose item has
+trouble.
 
 Plaid-Verification is a JWT (ES256) whose claims are the time and the SHA-256 of the body; its key
-is asked for by id. The call names only Plaid's own id of the item, so that the address given to
-Plaid with each page of Link carries the consent's key. The signature does not cover the address:
+is asked for by id. A call about an item names only Plaid's own id of it, so that the address given
+to Plaid with each page of Link carries the consent's key. The signature does not cover the address:
 whoever could forge it there would have us ask for the state of a consent, and no more.
 """
 
@@ -22,6 +23,7 @@ import orjson
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 
 from app.domain.errors import Misconfigured, NotAllowed, ProviderError, TryLater, Unreadable
+from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import Call, exchange, read_json, status_error, try_json
 from connectors._hook_age import check_age
@@ -37,6 +39,7 @@ KEPT_FOR = timedelta(hours=1)
 # Real time. Calls with made-up keys must not make us ask more often.
 ASKED_EVERY = timedelta(seconds=10)
 
+_PAYMENT_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
 _KEY_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
 _OPERATION = "read_webhooks"
 _TROUBLE = ("ERROR", "USER_PERMISSION_REVOKED", "USER_ACCOUNT_REVOKED", "LOGIN_REPAIRED")
@@ -56,7 +59,7 @@ class Hooks:
         self._real_now = wire.real_now
 
     async def read_webhooks(self, call: InboundHttp) -> tuple[InboundEvent, ...]:
-        """The consent that the called address names, where its item has trouble."""
+        """The payment, or the consent that the called address names where its item has trouble."""
         token = next((v for name, v in call.headers.items() if name.lower() == HEADER), "")
         head, _, rest = token.partition(".")
         claims, _, signature = rest.partition(".")
@@ -136,6 +139,11 @@ def _events(call: InboundHttp, event_id: str) -> tuple[InboundEvent, ...]:
     said: Any = try_json(call.body)
     if not isinstance(said, dict) or not isinstance(said.get("webhook_type"), str):
         raise Unreadable("the call names no event", connector=NAME, operation=_OPERATION)
+    if said["webhook_type"] == "PAYMENT_INITIATION":
+        ref = said.get("payment_id")
+        known = isinstance(ref, str) and _PAYMENT_ID.fullmatch(ref)
+        event = InboundEvent(event_id, InboundKind.PAYMENT, payment_ref=Secret(str(ref)))
+        return (event,) if known else ()
     if said["webhook_type"] != "ITEM" or said.get("webhook_code") not in _TROUBLE:
         return ()
     query = parse_qsl(urlsplit(call.url).query, max_num_fields=20)

@@ -4,13 +4,19 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr
+from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from connectors._bank_list import ListedBank, read_bank_list
-from connectors._settings import ProviderSettings
+from connectors._settings import StayingSettings
 
 NAME = "plaid"
+
+
+# The words of a payment that a bank has taken. Plaid says that none of them proves that money has
+# arrived, but for SETTLED, which there is on its own accounts alone.
+WORD = "PAYMENT_STATUS_"
+TAKEN = (f"{WORD}INITIATED", f"{WORD}EXECUTED", f"{WORD}SETTLED")
 
 
 class Institution(ListedBank):
@@ -18,9 +24,20 @@ class Institution(ListedBank):
 
     institution_id: str = Field(pattern=r"^[A-Za-z0-9_]{1,60}$")
     language: str = Field(pattern=r"^[a-z]{2}$")
+    settled_at: tuple[str, ...] = (f"{WORD}SETTLED",)
+    instant_payments: bool = False
+
+    @field_validator("settled_at")
+    @classmethod
+    def _known_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
+        wrong = [word for word in value if word not in TAKEN]
+        if wrong:
+            message = f"must be some of {', '.join(TAKEN)}"
+            raise ValueError(message)
+        return value
 
 
-class Settings(ProviderSettings):
+class Settings(StayingSettings):
     """Access to banks in Europe through Plaid. Live use needs a contract with Plaid."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_PLAID_", frozen=True, extra="ignore")
@@ -50,9 +67,29 @@ class Settings(ProviderSettings):
     )
     webhook_url: str = Field(
         default="",
-        description="Address Plaid calls when an item has trouble: "
-        "https://YOUR-ADDRESS/hooks/plaid (Saldo adds the consent's key). Empty: Plaid calls "
-        "nobody, and items are asked for once a day.",
+        description="Address Plaid calls when an item has trouble or a payment has changed: "
+        "https://YOUR-ADDRESS/hooks/plaid (Saldo adds a consent's key). Empty: Plaid calls "
+        "nobody, items are asked for once a day, and payments in a rhythm.",
+    )
+    payment_users: bool = Field(
+        default=True,
+        description="Make a user at Plaid of each payer, with his name and his telephone or e-mail "
+        "address, before his payment: Plaid demands it of new customers. false only where your "
+        "contract is older and does without.",
+    )
+    payment_page_minutes: int = Field(
+        default=30,
+        ge=10,
+        le=1440,
+        description="Minutes for which Plaid's payment page stays open. A quarter of an hour after "
+        "its end the borrower may begin another payment.",
+    )
+    payment_timeout_seconds: float = Field(
+        default=6.0,
+        gt=1,
+        le=7,
+        description="Real seconds Plaid may take for one answer about payments. An order is up to "
+        "four of them and has to end within 30 seconds.",
     )
     timeout_seconds: float = Field(
         default=26.0,

@@ -1,13 +1,16 @@
 """Enable Banking's words: its errors, its balance codes, and the tokens its customers sign.
 
-The customer's key pair is made anew in each process that asks for it; a program that wants to use
-this face takes the private half from `customer_key` and signs with it, as `APP_ID`.
+The customer's key pair is made anew in each process that asks for it, unless KEY_FILE names one; a
+program that wants to use this face takes the private half from `customer_key` and signs with it, as
+`APP_ID`.
 """
 
 from __future__ import annotations
 
+import os
 from base64 import urlsafe_b64decode
 from functools import cache
+from pathlib import Path
 from typing import Any
 
 import orjson
@@ -15,7 +18,12 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.padding import PKCS1v15
 from cryptography.hazmat.primitives.asymmetric.rsa import RSAPrivateKey, generate_private_key
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 from starlette.requests import Request
 from starlette.responses import Response
 
@@ -23,6 +31,8 @@ from sandbox.balances import Said
 from sandbox.faces.wire import euros
 
 ROOT = "/enablebanking"
+KEY_FILE = "SANDBOX_ENABLE_BANKING_KEY"
+"""Variable of the environment that names a PEM file, where several processes share the key."""
 APP_ID = "5a1d0c4e-7b90-4f1a-8c52-8c0e5d0b9a54"
 _LONGEST_LIFE_S = 86_400
 
@@ -49,6 +59,9 @@ ERRORS = {
     "CLOSED_SESSION": (401, "Session is closed"),
     "EXPIRED_AUTHORIZATION_CODE": (422, "Authorization code is expired"),
     "EXPIRED_SESSION": (401, "Session is expired"),
+    "INVALID_PAYMENT": (422, "Invalid or expired payment provided"),
+    "PAYMENT_NOT_FINALIZED": (422, "You can not delete a payment that is not finalized"),
+    "PAYMENT_NOT_FOUND": (404, "Payment not found"),
     "PSU_HEADER_NOT_PROVIDED": (422, "Required PSU header is not provided"),
     "REVOKED_SESSION": (401, "Session is revoked"),
     "SESSION_DOES_NOT_EXIST": (404, "No session found matching provided id"),
@@ -114,6 +127,11 @@ def on_wire(said: Said, currency: str) -> dict[str, Any]:
 
 @cache
 def _key() -> RSAPrivateKey:
+    named = os.environ.get(KEY_FILE, "")
+    if named:
+        kept = load_pem_private_key(Path(named).read_bytes(), None)
+        if isinstance(kept, RSAPrivateKey):
+            return kept
     return generate_private_key(public_exponent=65537, key_size=2048)
 
 

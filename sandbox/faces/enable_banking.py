@@ -3,7 +3,7 @@
 Under `/enablebanking`. Facts come from the vendor's published OpenAPI description; where it is
 silent (which status goes with which error code, how a refusal comes back in the browser, what a
 session lists of a blocked account) this face does what seems likely and its client may not rely
-on it. There are no payments here.
+on it. Payments are in `eb_pay`.
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from sandbox.balances import said_by_bank
 from sandbox.banks import BANKS, BY_ID, Bank, LimitWord
 from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, slowed
+from sandbox.faces.eb_pay import EbPay
 from sandbox.faces.eb_sessions import Session, Sessions
 from sandbox.faces.eb_wire import APP_ID, ROOT, No, answer_json, check_token, json_in, on_wire
 from sandbox.faces.wire import LostResponse, euros
@@ -45,6 +46,7 @@ class EnableBanking:
         self._world = world
         self._reads = Reads(world)
         self._sessions = Sessions(world)
+        self._pay = EbPay(world)
 
     def routes(self) -> list[Route]:
         table: tuple[tuple[str, str, Handler], ...] = (
@@ -55,6 +57,9 @@ class EnableBanking:
             ("GET", "/sessions/{id}", self._session),
             ("DELETE", "/sessions/{id}", self._close),
             ("GET", "/accounts/{id}/balances", self._balances),
+            ("POST", "/payments", self._pay.create),
+            ("GET", "/payments/{id}", self._pay.get),
+            ("DELETE", "/payments/{id}", self._pay.delete),
         )
         return [
             Route(f"{ROOT}{path}", self._guarded(handler), methods=[verb])
@@ -82,7 +87,7 @@ class EnableBanking:
                 "redirect_urls": ["http://127.0.0.1:8200/c/back"],
                 "active": True,
                 "countries": sorted({bank.country for bank in BANKS}),
-                "services": ["AIS"],
+                "services": ["AIS", "PIS"],
             }
         )
 

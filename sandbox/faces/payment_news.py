@@ -15,7 +15,7 @@ from datetime import datetime
 import httpx
 
 from sandbox.clock import Now, real_now
-from sandbox.faces import gc_news, tink_news, tl_news
+from sandbox.faces import gc_news, plaid_news, tink_news, tl_news
 from sandbox.faces.gateway_calls import Prepared
 from sandbox.modes import Mode
 from sandbox.records import Payment
@@ -47,6 +47,7 @@ class Form:
 
 FORMS: Mapping[str, Form] = {
     "gocardless_pay": Form(gc_news.word, gc_news.prepare),
+    "plaid": Form(plaid_news.word, plaid_news.prepare),
     "tink": Form(tink_news.word, tink_news.prepare),
     "truelayer": Form(tl_news.word, tl_news.prepare),
 }

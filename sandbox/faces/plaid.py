@@ -2,7 +2,7 @@
 
 Under `/plaid`. Facts come from the vendor's published OpenAPI description; where it is silent (the
 code for a consent that was taken back, what is listed of a blocked account) this face does what
-seems likely and its client may not rely on it. There are no payments here.
+seems likely and its client may not rely on it. Payments are in `plaid_pay`.
 """
 
 from __future__ import annotations
@@ -22,13 +22,22 @@ from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, modes_of, slowed
 from sandbox.faces.bg_requests import origin_of
 from sandbox.faces.plaid_news import Item, public_key
-from sandbox.faces.plaid_wire import Handler, No, error_json, guarded, iso, said, translated, words
+from sandbox.faces.plaid_pay import PlaidPay
+from sandbox.faces.plaid_wire import (
+    ROOT,
+    Handler,
+    No,
+    error_json,
+    guarded,
+    iso,
+    said,
+    translated,
+    words,
+)
 from sandbox.faces.wire import LostResponse
 from sandbox.modes import BankMode, Mode
 from sandbox.records import Consent, ConsentStatus
 from sandbox.world import World
-
-ROOT = "/plaid"
 
 
 class Plaid:
@@ -38,6 +47,7 @@ class Plaid:
         self._world = world
         self._reads = Reads(world)
         self._items = {one.id: one for one in world.store.all_of("plaid_item", Item)}
+        self._pay = PlaidPay(world)
 
     def routes(self) -> list[Route]:
         """Everything below /plaid. All but the hosted page is POST with JSON."""
@@ -50,15 +60,22 @@ class Plaid:
             ("/auth/get", self._auth),
             ("/accounts/balance/get", self._balances),
             ("/webhook_verification_key/get", _hook_key),
+            ("/user/create", self._pay.user),
+            ("/payment_initiation/recipient/create", self._pay.recipient),
+            ("/payment_initiation/payment/create", self._pay.create),
+            ("/payment_initiation/payment/get", self._pay.get),
         )
         return [
             *(Route(ROOT + path, guarded(do), methods=["POST"]) for path, do in table),
             Route(f"{ROOT}/hosted/{{token}}", self._hosted, methods=["GET"]),
+            Route(f"{ROOT}/pay/{{token}}", self._pay.page, methods=["GET"]),
         ]
 
     # ------------------------------------------------------------ Link
 
     async def _create(self, content: dict[str, Any], request: Request) -> Response:
+        if content.get("products") == ["payment_initiation"]:
+            return await self._pay.open_page(content, request)
         bank = next((one for one in BANKS if plaid_id(one) == content.get("institution_id")), None)
         hosted, user = content.get("hosted_link"), content.get("user")
         if bank is None or content.get("country_codes") != [bank.country]:

@@ -1,4 +1,4 @@
-"""Plaid's items, its webhooks about those in trouble, and the key these are signed with."""
+"""Plaid's items, its webhooks about payments and items in trouble, and the key of these."""
 
 from __future__ import annotations
 
@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import Any
+from typing import TYPE_CHECKING, Any
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
@@ -22,9 +22,13 @@ from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from sandbox.faces.gateway_calls import Prepared
+from sandbox.faces.plaid_pay import PlaidPayment, word_of
 from sandbox.faces.plaid_wire import error_json
-from sandbox.records import ConsentStatus
+from sandbox.records import ConsentStatus, Payment
 from sandbox.world import World
+
+if TYPE_CHECKING:
+    from sandbox.faces.payment_news import Told
 
 KEY_ID = "6c5516e1-92dc-479e-a8ff-5a51992e0001"
 
@@ -77,6 +81,34 @@ class PlaidItems:
         items = self._world.store.all_of("plaid_item", Item)
         item = next(one for one in items if one.id == connection_id)
         return trouble(item.webhook, item.id, at, word)
+
+
+def word(payment: Payment, now: datetime) -> str:
+    """What is told of a payment: its status, once its payer has answered."""
+    stands = word_of(payment, now)
+    return "" if stands in ("INPUT_NEEDED", "AUTHORISING") else stands
+
+
+def prepare(world: World, told: Told) -> Prepared:
+    """One call about a payment: signed, signed over another body, or not at all."""
+    found = world.store.all_of("plaid_payment", PlaidPayment)
+    about = next(one for one in found if one.at_bank == told.payment.id)
+    body = orjson.dumps(
+        {
+            "webhook_type": "PAYMENT_INITIATION",
+            "webhook_code": "PAYMENT_STATUS_UPDATE",
+            "payment_id": about.id,
+            "new_payment_status": f"PAYMENT_STATUS_{told.word}",
+            "old_payment_status": "PAYMENT_STATUS_AUTHORISING",
+            "original_reference": about.reference,
+            "environment": "production",
+        }
+    )
+    headers = {"Content-Type": "application/json"}
+    if told.signature != "none":
+        other = body if told.signature == "good" else b"another body"
+        headers["Plaid-Verification"] = signed(other, told.signed_at)
+    return Prepared(about.webhook, headers, body)
 
 
 @cache

@@ -15,6 +15,7 @@ from starlette.responses import Response
 from sandbox.balances import Said
 from sandbox.faces.bg_errors import Refusal
 
+ROOT = "/plaid"
 CLIENT_ID = "6a1d0c4e7b904f1a8c528c0e"
 SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox on this machine
 Handler = Callable[[dict[str, Any], Request], Awaitable[Response]]

@@ -8,11 +8,12 @@ from typing import Any
 from urllib.parse import parse_qsl, urlsplit
 
 from app.domain.errors import ConsentDoubtful, ConsentGone
-from app.ports import ConsentBegun, Grant, GrantNow, GrantState
+from app.ports import ConsentBegun, Grant, GrantNow, GrantState, PaymentBegun, PaymentOrder
 from app.side_ports import ComingBackPort
 from sandbox import psu
 from sandbox.bank_list import as_enable_banking_toml
 from sandbox.faces.eb_wire import APP_ID, ROOT, customer_key
+from sandbox.modes import BankMode
 from sandbox.people import Person
 from tests.connectors.rigs import ORIGIN, BankRig
 
@@ -24,6 +25,7 @@ class EnableBankingRig(BankRig):
     asks_bank_for_status = False
     lists_at_bank = False
     unknown_consent_in_reads = ConsentDoubtful
+    takes_back = False
 
     def __init__(self, folder: Path, bank_id: str = "luz") -> None:
         self.key = folder / "application.pem"
@@ -41,6 +43,7 @@ class EnableBankingRig(BankRig):
             "app_id": APP_ID,
             "private_key": self.key,
             "base_url": f"{ORIGIN}{ROOT}",
+            "payment_page_minutes": 30,
         }
 
     def ask(self, **changes: Any) -> Any:
@@ -69,3 +72,16 @@ class EnableBankingRig(BankRig):
         except ConsentGone as gone:
             return GrantNow(GrantState.ENDED, end=gone.why)
         return await self.aggregation.grant_now(grant)
+
+    # ------------------------------------------------------------ payments
+
+    def order(self, person: Person, **changes: Any) -> PaymentOrder:
+        back = {"return_url": "https://saldo.example/p/back/t0k3n"}
+        return super().order(person, **{**back, **changes})
+
+    def lose_payment_answer(self, person: Person) -> None:
+        self.scene.world.town.set_bank_mode(person.bank_id, BankMode.PAYMENT_ANSWER_LOST)
+
+    def pay(self, begun: PaymentBegun, person: Person) -> None:
+        back = psu.pay(self.scene.world, begun.redirect_url, person)
+        assert back == "https://saldo.example/p/back?state=t0k3n"

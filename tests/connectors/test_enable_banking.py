@@ -37,7 +37,7 @@ from app.domain.errors import (
 )
 from app.domain.ids import Iban, Secret
 from app.domain.money import Money
-from app.ports import Grant, GrantState, Presence
+from app.ports import Grant, GrantState, PaymentHandle, Presence
 from app.side_ports import ComingBackPort
 from connectors.enable_banking.aggregation import authorisation_body, presence_headers
 from connectors.enable_banking.balances import parse_balances
@@ -405,6 +405,12 @@ async def test_exchanges_fit_the_vendors_description(rig: EnableBankingRig) -> N
         await rig.aggregation.end_consent(grant)
         await refused(rig.aggregation.balances(grant, account.ref, None))
         rig.watch.on(days=1)
+        paid = await rig.payments.create_payment(rig.order(person, instant=iban is None))
+        await rig.payments.payment_now(paid.handle)
+        rig.pay(paid, person)
+        await rig.payments.payment_now(paid.handle)
+    other = PaymentHandle("luz", Secret("no-such-payment"))
+    await refused(rig.payments.payment_now(other))
     spec = Spec(Path(folder) / "enable-banking.yaml")
     assert len(rig.seen) > 20
     assert problems(spec, rig.seen, ROOT) == []

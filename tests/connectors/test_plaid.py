@@ -46,8 +46,7 @@ from connectors.plaid.settings import Settings
 from sandbox import psu
 from sandbox.bank_list import plaid_id
 from sandbox.banks import BY_ID
-from sandbox.faces.plaid import ROOT
-from sandbox.faces.plaid_wire import CLIENT_ID, SECRET
+from sandbox.faces.plaid_wire import CLIENT_ID, ROOT, SECRET
 from sandbox.modes import Mode
 from tests.connectors.registry import refused
 from tests.connectors.rig_plaid import PlaidRig

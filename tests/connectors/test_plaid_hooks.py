@@ -19,9 +19,8 @@ from app.domain.errors import Misconfigured, NotAllowed, TryLater, Unreadable
 from app.ports import InboundHttp, InboundKind
 from connectors._jws import ES256, key_of
 from sandbox.faces.connection_news import ConnectionNews
-from sandbox.faces.plaid import ROOT
 from sandbox.faces.plaid_news import KEY_ID, public_key, signed, trouble
-from sandbox.faces.plaid_wire import CLIENT_ID, SECRET
+from sandbox.faces.plaid_wire import CLIENT_ID, ROOT, SECRET
 from tests.connectors.rig_plaid import PlaidRig
 from tests.connectors.rigs import MONDAY
 from tests.connectors.test_over_http import listening

@@ -17,8 +17,14 @@ from app.ports import Wire
 from connectors._http import client
 from sandbox import psu
 from sandbox.app import create
-from sandbox.bank_list import as_gocardless_pay_toml, as_tink_toml, as_truelayer_toml
-from sandbox.faces import tink, tink_wire
+from sandbox.bank_list import (
+    as_enable_banking_toml,
+    as_gocardless_pay_toml,
+    as_plaid_toml,
+    as_tink_toml,
+    as_truelayer_toml,
+)
+from sandbox.faces import eb_wire, plaid_wire, tink, tink_wire
 from sandbox.faces.gc_wire import ACCESS_TOKEN
 from sandbox.faces.gc_wire import ROOT as GOCARDLESS
 from sandbox.faces.tl_signature import KEY_ID, customer_key
@@ -112,8 +118,11 @@ def outside(street: Street, folder: Path, name: str) -> Outside:
     clock = lambda: street.now  # noqa: E731
     port = connector.payments(settings, Wire(client(SMALL, transport=provider), clock, clock))
     street.house = replace(street.house, payments={"berlin_group": guard(port, name)})
-    page = _truelayer_page if name == "truelayer" else lambda _: ""
-    return Outside(street, provider, page)
+    own: dict[str, Callable[[str], str]] = {
+        "truelayer": _truelayer_page,
+        "enable_banking": lambda page: page,
+    }
+    return Outside(street, provider, own.get(name, lambda _: ""))
 
 
 Given = Callable[[Path], dict[str, Any]]
@@ -126,6 +135,26 @@ PAID_THROUGH: dict[str, tuple[Given, Callable[[], str], Callable[[], bytes]]] = 
             "base_url": f"{ORIGIN}{GOCARDLESS}",
         },
         as_gocardless_pay_toml,
+        bytes,
+    ),
+    "enable_banking": (
+        lambda key: {
+            "app_id": eb_wire.APP_ID,
+            "private_key": key,
+            "base_url": f"{ORIGIN}{eb_wire.ROOT}",
+            "payment_page_minutes": 60,
+        },
+        as_enable_banking_toml,
+        eb_wire.customer_key,
+    ),
+    "plaid": (
+        lambda _: {
+            "client_id": plaid_wire.CLIENT_ID,
+            "secret": plaid_wire.SECRET,
+            "client_name": "Préstamos Sol",
+            "base_url": f"{ORIGIN}{plaid_wire.ROOT}",
+        },
+        as_plaid_toml,
         bytes,
     ),
     "tink": (
@@ -214,7 +243,7 @@ async def test_one_payment_wherever_the_provider_dies(
     assert all(one.cancelled_at is not None for one in unpaid)
 
 
-@pytest.mark.parametrize(("name", "points"), [("tink", 2)])
+@pytest.mark.parametrize(("name", "points"), [("enable_banking", 2), ("plaid", 6), ("tink", 2)])
 async def test_one_payment_wherever_a_provider_dies_that_takes_nothing_back(
     street: Street, tmp_path: Path, name: str, points: int
 ) -> None:

@@ -1,0 +1,238 @@
+"""Single payments: a recipient, the payment, and a hosted page of Link on which it is authorised.
+
+An open payment cannot be taken back; its page ends when we said so. The page's address stands in
+one answer alone, so that an order whose answer was lost, at whichever step, is one that nobody can
+pay.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Mapping
+from datetime import timedelta
+from typing import Any
+
+import httpx
+import orjson
+import structlog
+
+from app.domain.errors import Declined, ProviderError, TryLater
+from app.domain.ids import Secret
+from app.ports import (
+    Bank,
+    CancelResult,
+    PaymentBegun,
+    PaymentHandle,
+    PaymentNow,
+    PaymentOrder,
+    PayStatus,
+    Wire,
+)
+from app.side_ports import Stay
+from connectors._bank_list import listed
+from connectors._exchange import Call, mask_text, read_json, retry_after, status_error, unreadable
+from connectors._stated import page_address
+from connectors.plaid.desk import Desk
+from connectors.plaid.refusals import other_refusal, read_refusal
+from connectors.plaid.settings import NAME, TAKEN, WORD, Institution, Settings
+
+_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_REFERENCE = re.compile(r"[A-Za-z0-9 ]{1,18}")
+LONGEST_REFERENCE = 18
+_SMALLEST_MINOR = 100
+_LONGEST_NAME = 70
+# For somebody who is at his bank when the page ends.
+_TIME_TO_FINISH = timedelta(minutes=15)
+_MOST_RECIPIENTS = 100
+_STATUS = {
+    f"{WORD}INPUT_NEEDED": PayStatus.OPEN,
+    f"{WORD}AUTHORISING": PayStatus.OPEN,
+    **dict.fromkeys(TAKEN, PayStatus.AUTHORISED),
+    f"{WORD}INSUFFICIENT_FUNDS": PayStatus.REJECTED,
+    f"{WORD}FAILED": PayStatus.REJECTED,
+    f"{WORD}BLOCKED": PayStatus.REJECTED,
+    f"{WORD}REJECTED": PayStatus.REJECTED,
+    f"{WORD}CANCELLED": PayStatus.CANCELLED,
+}
+_ROOT = "/payment_initiation"
+
+log = structlog.get_logger(NAME)
+
+
+class Payments:
+    """`PaymentPort` and `StayingPort` over payment initiation."""
+
+    def __init__(self, settings: Settings, wire: Wire) -> None:
+        """Raises Misconfigured when credentials or the list of banks are missing."""
+        self._institutions = settings.institutions()
+        self._settings = settings
+        self._desk = Desk(settings, wire, seconds=settings.payment_timeout_seconds)
+        self._recipients: dict[tuple[str, str], str] = {}
+
+    def banks(self) -> tuple[Bank, ...]:
+        """The banks of the operator's list."""
+        return tuple(
+            one.bank(
+                attended_reads_count=True,
+                instant_payments=one.instant_payments,
+                longest_reference=LONGEST_REFERENCE,
+                needs_payer_name=self._settings.payment_users,
+            )
+            for one in self._institutions.values()
+        )
+
+    def stay(self) -> Stay:
+        """The page ends by itself."""
+        lasts = timedelta(minutes=self._settings.payment_page_minutes)
+        return Stay(lasts + _TIME_TO_FINISH, page_lasts=lasts)
+
+    async def create_payment(self, order: PaymentOrder) -> PaymentBegun:
+        """Make the payment and its page. There is no key for a repetition, so what is lost is
+        OutcomeUnknown: a payment may be left behind whose page is known to nobody.
+        """
+        operation = "create_payment"
+        bank = self._bank(order.bank_id, operation)
+        check(order)
+        person = payer_of(order) if self._settings.payment_users else None
+        content: dict[str, Any] = {
+            "recipient_id": await self._recipient(order, operation),
+            "reference": order.end_to_end_ref,
+            "amount": {
+                "currency": order.amount.currency,
+                "value": orjson.Fragment(order.amount.plain()),
+            },
+        }
+        if person is not None:
+            content["user_id"] = await self._made(operation, "/user/create", person, "user_id")
+        if order.instant:
+            content["options"] = {"scheme": "SEPA_CREDIT_TRANSFER_INSTANT"}
+        ref = await self._made(operation, f"{_ROOT}/payment/create", content, "payment_id")
+        page = await self._page(order, bank, ref, operation)
+        handle = PaymentHandle(bank.id, Secret(ref), order.instant)
+        return PaymentBegun(handle, page, PaymentNow(PayStatus.OPEN, "INPUT_NEEDED"))
+
+    async def payment_now(self, handle: PaymentHandle) -> PaymentNow:
+        """The payment's status. One Plaid does not know (yet) is TryLater, not failed."""
+        operation = "payment_now"
+        bank = self._bank(handle.bank_id, operation)
+        content = {"payment_id": handle.ref.reveal()}
+        answer, call = await self._desk.ask(operation, f"{_ROOT}/payment/get", content)
+        if not answer.is_success:
+            error = self._refused(answer, call)
+            if isinstance(error, Declined):
+                raise TryLater(error.detail, after=None, **call.where)
+            raise error
+        document = read_json(answer, call)
+        if not isinstance(document, dict) or "status" not in document:
+            raise unreadable("the answer states no status", call, answer.content)
+        return status_of(document, bank)
+
+    async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
+        """There is no call for it."""
+        self._bank(handle.bank_id, "cancel_payment")
+        return CancelResult.IMPOSSIBLE
+
+    # ------------------------------------------------------------ the steps of an order
+
+    async def _recipient(self, order: PaymentOrder, operation: str) -> str:
+        """Plaid's id of the lender's account; the same one for the same account, says Plaid."""
+        name, iban = order.creditor_name[:_LONGEST_NAME].strip(), order.creditor_iban.reveal()
+        known = self._recipients.get((name, iban))
+        if known is not None:
+            return known
+        content = {"name": name, "iban": iban}
+        made = await self._made(operation, f"{_ROOT}/recipient/create", content, "recipient_id")
+        while len(self._recipients) >= _MOST_RECIPIENTS:
+            self._recipients.pop(next(iter(self._recipients)))
+        self._recipients[name, iban] = made
+        return made
+
+    async def _page(self, order: PaymentOrder, bank: Institution, ref: str, operation: str) -> str:
+        settings = self._settings
+        content = {
+            "client_name": settings.client_name,
+            "language": bank.language,
+            "country_codes": [bank.country],
+            "user": {"client_user_id": str(order.key)},
+            "products": ["payment_initiation"],
+            "payment_initiation": {"payment_id": ref},
+            "institution_id": bank.institution_id,
+            **({"webhook": settings.webhook_url} if settings.webhook_url else {}),
+            "hosted_link": {
+                "completion_redirect_uri": order.return_url,
+                "url_lifetime_seconds": settings.payment_page_minutes * 60,
+            },
+        }
+        answer, call = await self._desk.ask(operation, "/link/token/create", content, writes=True)
+        if not answer.is_success:
+            # The payment stands there, and nobody can be sent to it.
+            log.warning("payment_without_page", error=type(self._refused(answer, call)).__name__)
+            raise self._refused(answer, call)
+        made = read_json(answer, call)
+        url = made.get("hosted_link_url") if isinstance(made, dict) else None
+        page = page_address(url) if isinstance(url, str) else None
+        if page is None:
+            raise unreadable("the answer gives no page to go to", call, answer.content)
+        return page
+
+    async def _made(self, operation: str, path: str, content: Mapping[str, Any], name: str) -> str:
+        """The id of what one call has made."""
+        answer, call = await self._desk.ask(operation, path, content, writes=True)
+        if not answer.is_success:
+            raise self._refused(answer, call)
+        made = read_json(answer, call)
+        found = made.get(name) if isinstance(made, dict) else None
+        if not isinstance(found, str) or not _ID.fullmatch(found):
+            raise unreadable("the answer names nothing that was made", call, answer.content)
+        return found
+
+    def _refused(self, answer: httpx.Response, call: Call) -> ProviderError:
+        """Plaid's code decides; without one the status does."""
+        now = self._desk.now()
+        if read_refusal(answer.content).code:
+            return other_refusal(answer, call, now)
+        if answer.status_code == 429:
+            return TryLater("HTTP 429", after=retry_after(answer, now), **call.where)
+        return status_error(answer, call, now=now)
+
+    def _bank(self, bank_id: str, operation: str) -> Institution:
+        return listed(self._institutions, bank_id, NAME, operation)
+
+
+def check(order: PaymentOrder) -> None:
+    """Raises Declined for what must not be asked for."""
+    if order.amount.currency != "EUR" or order.amount.minor < _SMALLEST_MINOR:
+        raise _declined("an IBAN is paid one euro or more", "AMOUNT")
+    if not _REFERENCE.fullmatch(order.end_to_end_ref):
+        # Plaid would shorten it, and the lender's statement would show another one.
+        raise _declined("the reference does not fit", "END_TO_END_REFERENCE")
+
+
+def payer_of(order: PaymentOrder) -> dict[str, Any]:
+    """Who pays, as Plaid demands it. The first word of his name is his given name."""
+    given, _, family = order.payer_name.strip().partition(" ")
+    identity: dict[str, Any] = {}
+    if order.payer_email is not None:
+        identity["emails"] = [{"data": order.payer_email.reveal(), "primary": True}]
+    if order.payer_phone is not None:
+        identity["phone_numbers"] = [{"data": order.payer_phone.reveal(), "primary": True}]
+    if not given or not identity:
+        raise _declined("Plaid wants to know who pays", "PAYER_UNKNOWN")
+    identity["name"] = {"given_name": given[:100], "family_name": (family.strip() or given)[:100]}
+    return {"client_user_id": str(order.key), "identity": identity}
+
+
+def status_of(document: dict[str, Any], bank: Institution) -> PaymentNow:
+    """The status by Plaid's word. One we do not know is open, with an alarm."""
+    word = document.get("status")
+    raw = word[:60] if isinstance(word, str) else ""
+    status = _STATUS.get(raw)
+    if status is None:
+        log.warning("unknown_word", what="payment status", bank=bank.id, word=mask_text(raw))
+        status = PayStatus.OPEN
+    shown = raw.removeprefix(WORD)
+    return PaymentNow(PayStatus.SETTLED if raw in bank.settled_at else status, shown)
+
+
+def _declined(detail: str, reason: str) -> Declined:
+    return Declined(detail, reason=reason, connector=NAME, operation="create_payment")
