@@ -32,13 +32,16 @@ _OPERATORS: Final = frozenset(
         "ca_file",
         "connect_seconds",
         "timeout_seconds",
+        "payment_timeout_seconds",
         "refresh_seconds",
         "read_seconds",
         "webhook_keys_url",
     }
 )
 # Where the borrower is sent or calls go. Empty: the operator's.
-_ADDRESSES: Final = frozenset({"base_url", "auth_url", "api_url", "link_url", "hosted_url", "host"})
+_ADDRESSES: Final = frozenset(
+    {"base_url", "auth_url", "api_url", "link_url", "pay_link_url", "hosted_url", "host"}
+)
 # They belong to the address: with another one they would lead elsewhere on the operator's machine.
 _WITH_THE_HOST: Final = frozenset({"port", "security"})
 # Lists without secrets: those of the operator serve every lender who brings none.

@@ -138,6 +138,10 @@ def test_every_field_is_asked_for_in_its_own_way() -> None:
                 ids = field.name.endswith(("_id", "_sid")) or field.name in plain
                 assert ids or field.kind is FieldKind.SECRET, f"{connector.name}.{field.name}"
             assert field.name not in ("proxy", "ca_file", "webhook_url")
+            if field.name.endswith("_url"):
+                assert field.rare or not field.usual, (
+                    f"{field.name} is looked at like every other address"
+                )
 
 
 @contextlib.contextmanager
