@@ -150,7 +150,10 @@ async def neighbourhood(
     store = make_store(db, size=10)
     try:
         settings = load_settings(public_url=PUBLIC, demo=True, data_dir=folder)
-        house = make_house(settings, store, clock, PACKS, http)
+        house = make_house(
+            settings, store, clock, PACKS, http,
+            open_http=lambda: _http.client(transport=outside),
+        )  # fmt: skip
         lender_id = await make_lender(store, at, **lender)
         async with store.unit(lender_id) as unit:
             sealed = unit.seal("lenders.creditor_iban_enc", lender_id, CREDITOR_IBAN)

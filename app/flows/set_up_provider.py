@@ -31,6 +31,7 @@ from app.store.provider_setups import (
     held_by,
     in_force,
     lock_setup,
+    one_at_a_time,
     setups_of,
 )
 from app.store.unit import Unit
@@ -96,7 +97,7 @@ async def set_up_provider(
     name = fresh_name(wanted.connector) if before is None else before.name
     data = _complete(offer, wanted.data, kept)
     await book.workshop.try_out(slot, wanted.connector, name, data)
-    async with house.store.unit(lender_id) as unit:
+    async with one_at_a_time(), house.store.unit(lender_id) as unit:
         await _check_right(unit, user_id)
         if before is not None and (await _before(unit, wanted)).id != before.id:
             raise Conflict("Somebody else changed this provider at the same moment.")

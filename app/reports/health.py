@@ -6,7 +6,7 @@ The calls are those of the whole installation: so shares are shown, never their 
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -16,6 +16,7 @@ from sqlalchemy import Row, func, select
 from app.domain.breaker import WINDOW, BreakerState, Service
 from app.domain.message import Channel, MessageState
 from app.domain.payment import LIVE_STATES
+from app.domain.provider_setup import is_own
 from app.flows.house import House
 from app.store.tables import accounts, messages, payments, provider_health, provider_hours
 from app.store.unit import Unit
@@ -80,8 +81,8 @@ async def health_report(unit: Unit, house: House, now: datetime) -> tuple[Servic
     """
     waiting = await _waiting(unit)
     keys = set(waiting)
-    keys |= {(name, "", Service.TEXTS) for name in house.messages}
-    keys |= {(name, "", Service.EMAILS) for name in house.emails}
+    keys |= {(name, "", Service.TEXTS) for name in _used(house.messages)}
+    keys |= {(name, "", Service.EMAILS) for name in _used(house.emails)}
     real_now = house.real_now()
     found = (await unit.conn.execute(select(provider_health))).all()
     rows = {(row.connector, row.bank_id, Service(row.service)): row for row in found}
@@ -91,6 +92,12 @@ async def health_report(unit: Unit, house: House, now: datetime) -> tuple[Servic
         for key in sorted(keys)
     ]
     return tuple(sorted(report, key=lambda one: not one.down))
+
+
+def _used(ports: Iterable[str]) -> set[str]:
+    """A lender with a provider of his own uses no other for new messages."""
+    named = set(ports)
+    return {name for name in named if is_own(name)} or named
 
 
 async def down_now(unit: Unit) -> list[dict[str, Any]]:

@@ -69,6 +69,10 @@ async def test_texts_and_answers_stay_with_their_lender(street: Street) -> None:
     assert own.name in street.carrier.taken[0].sms.status_url
     assert its.name in other.carrier.taken[0].sms.status_url
 
+    # What one of them answers says nothing of the other, nor of the installation's.
+    breakers = await street.rows("SELECT connector FROM provider_health WHERE service = 'texts'")
+    assert {row.connector for row in breakers} == {own.name, its.name}
+
     # Both carriers call their text SM1; each speaks of its own lender's alone.
     street.carrier.taken[0].state = other.carrier.taken[0].state = DeliveryState.DELIVERED
     await calls(street, own.name, {"id": "1", "kind": "message_status", "ref": "SM1"})
@@ -90,7 +94,7 @@ async def test_texts_and_answers_stay_with_their_lender(street: Street) -> None:
 
 async def test_payments_change_hands_by_two(street: Street) -> None:
     shop = with_contracts(street)
-    shop.accounts |= {"sol": PayBank(), "estrella": PayBank()}
+    shop.accounts |= {"sol": PayBank(), "estrella": PayBank(), "luna": PayBank()}
     other, desk, shared = await second_street(street), Desk(street), street.bank
     admin = await admin_of(street)
     before = await at_the_page(street)
@@ -104,20 +108,22 @@ async def test_payments_change_hands_by_two(street: Street) -> None:
     with pytest.raises(NotAllowed):
         await desk.says(Word.APPROVE, waits(first), by="ada-2", role=Role.ADMIN)
     await desk.says(Word.APPROVE, waits(first))
+    theirs = await sets_up(other, Slot.PAYMENTS, "luna")
+    await Desk(other).says(Word.APPROVE, waits(theirs))
 
     bea = await at_the_page(street)
     await bea.taps()
     await eva.taps()
-    own = shop.accounts["sol"]
-    assert (len(own.payments), len(shared.payments)) == (1, 3)
+    own, hers = shop.accounts["sol"], shop.accounts["luna"]
+    assert [len(bank.payments) for bank in (own, hers, shared)] == [1, 1, 2]
     # What was begun with the installation's is followed there.
-    for bank, people in ((shared, (before, ana, eva)), (own, (bea,))):
+    for bank, people in ((shared, (before, ana)), (own, (bea,)), (hers, (eva,))):
         for one in people:
             one.street.bank = bank
             assert one.says_yes_everywhere() == 1
         for payment in bank.payments.values():
             payment.status = PayStatus.SETTLED
-    await street.minutes_pass(5, 5)
+    await street.minutes_pass(6)
     for one in (before, ana, eva, bea):
         assert await one.payments() == ["settled"]
 
@@ -130,7 +136,7 @@ async def test_payments_change_hands_by_two(street: Street) -> None:
     assert second.name != first.name
     assert cas.says_yes_everywhere() == 1
     own.turn(PayStatus.SETTLED)
-    await street.minutes_pass(5, 5)
+    await street.minutes_pass(6)
     assert await cas.payments() == ["settled"]
     removal = await takes_away(street, second.id, by=admin)
     assert removal is not None
@@ -142,8 +148,8 @@ async def test_payments_change_hands_by_two(street: Street) -> None:
     )
     assert await street.value("SELECT result FROM inbox") == "looked"
     history = [row.act for row in await street.rows("SELECT act FROM audit ORDER BY at, id")]
-    assert history.count("set_up_provider") == 2
-    assert history.count("put_provider_in_force") == 2
+    assert history.count("set_up_provider") == 3
+    assert history.count("put_provider_in_force") == 3
     assert history.count("send_back_provider") == 1
 
 
@@ -200,8 +206,9 @@ async def test_accounts_are_read_with_the_contract_they_were_opened_with(store: 
     lane = await make_lane(store)
     street, shared = lane.street, lane.bank
     shop = with_contracts(street)
-    own = AccountBank()
-    shop.accounts["sol"] = own
+    own, hers = AccountBank(), AccountBank()
+    shop.accounts |= {"sol": own, "luna": hers}
+    other = await second_street(street)
     ana = await street.neighbour()
     shared.holds(5_000)
     await lane.agree(ana, (Purpose.REPAYMENT_MONITORING,))
@@ -210,23 +217,28 @@ async def test_accounts_are_read_with_the_contract_they_were_opened_with(store: 
     mine = Lane(street, own)
     own.holds(7_000)
     await mine.agree(eva, (Purpose.REPAYMENT_MONITORING,))
+    theirs = await sets_up(other, Slot.AGGREGATION, "luna")
+    bea = await other.neighbour()
+    hers.holds(9_000)
+    await Lane(other, hers).agree(bea, (Purpose.REPAYMENT_MONITORING,))
     accounts = await street.rows(
         "SELECT id, connector FROM accounts WHERE borrower_id = ANY(:ids) AND iban_masked <> ''",
-        ids=[ana.id, eva.id],
+        ids=[ana.id, eva.id, bea.id],
     )
-    assert sorted(row.connector for row in accounts) == sorted(["berlin_group", made.name])
-    shared.reads.clear()
-    own.reads.clear()
+    names = {row.connector for row in accounts}
+    assert names == {"berlin_group", made.name, theirs.name}
+    for bank in (shared, own, hers):
+        bank.reads.clear()
     await lane.set_next_read([row.id for row in accounts], lane.now)
     await lane.plan()
     await lane.work()
-    assert (len(shared.reads), len(own.reads)) == (1, 1)
+    assert [len(bank.reads) for bank in (shared, own, hers)] == [1, 1, 1]
 
     # Taken away: the consent is still followed with it, and given back with it; then it is erased.
     admin = await admin_of(street)
     assert await takes_away(street, made.id, by=admin) is None
     assert (await street.house.of(street.lender_id)).aggregation_name == "berlin_group"
-    state = "SELECT state FROM provider_setups"
+    state = f"SELECT state FROM provider_setups WHERE id = '{made.id}'"
     street.hands.go_on(days=2)
     await tidy(street.house, street.now)
     assert await street.value(state) == "retired"
@@ -239,5 +251,5 @@ async def test_accounts_are_read_with_the_contract_they_were_opened_with(store: 
     assert own.ended == ["consent-1"]
     assert "consent-1" not in shared.ended
     assert (await tidy(street.house, street.now)).providers == 1
-    (row,) = await street.rows("SELECT * FROM provider_setups")
+    (row,) = await street.rows("SELECT * FROM provider_setups WHERE state <> 'in_force'")
     assert (row.state, row.settings_enc) == ("closed", None)
