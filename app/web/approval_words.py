@@ -5,13 +5,25 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping
 from typing import Final
 
-from app.domain.approval import ApprovalState
+from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.forbearance import Forbearance
 from app.domain.four_eyes import Tier
 from app.domain.task import TaskOutcome
 from app.web.telling import day_in_words
 from app.web.words import OUTCOMES, Mark
 
+KINDS: Final[Mapping[str, str]] = {
+    ApprovalKind.WRITE_OFF: "Write-off",
+    ApprovalKind.FORGIVENESS: "Forgiveness",
+    ApprovalKind.REVERSAL: "Reversal",
+    ApprovalKind.STRATEGY: "Strategy",
+    ApprovalKind.SEGMENT: "Segment",
+    ApprovalKind.TEMPLATE: "Template",
+    ApprovalKind.PACK: "Rule pack",
+    ApprovalKind.PLACEMENT: "Placement with an agency",
+    ApprovalKind.IMPORT: "Loading of a book",
+    ApprovalKind.PROVIDER: "Provider of payments",
+}
 STATES: Final[Mapping[ApprovalState, Mark]] = {
     ApprovalState.PROPOSED: Mark("Waiting", "warn"),
     ApprovalState.APPROVED: Mark("Approved and done", "good"),

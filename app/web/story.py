@@ -17,7 +17,7 @@ from app.domain.payment import PaymentState
 from app.domain.task import TaskOutcome, TaskReason, TaskState
 from app.reports.case_entries import Entry
 from app.store.timeline import Kind
-from app.web import words
+from app.web import approval_words, words
 from app.web.inputs import inputs_of
 from app.web.story_work import (
     case_placed,
@@ -113,12 +113,12 @@ def _case_reopened(details: Details) -> Words:
 
 
 def _approval_asked(details: Details) -> Words:
-    kind = words.APPROVAL_KINDS.get(str(details.get("kind", "")), "Something")
+    kind = approval_words.KINDS.get(str(details.get("kind", "")), "Something")
     return Words(f"Proposed: {kind.lower()}", _amount(details), "scale", "warn")
 
 
 def _approval_ended(details: Details) -> Words:
-    kind = words.APPROVAL_KINDS.get(str(details.get("kind", "")), "Something")
+    kind = approval_words.KINDS.get(str(details.get("kind", "")), "Something")
     state = str(details.get("state", ""))
     note = str(details.get("note", "") or "")
     return Words(f"{kind}: {state}", _sentence(note) if note else "", "scale", "note")
@@ -129,7 +129,7 @@ def _given_up(title: str, tone: str) -> Callable[[Details], Words]:
 
 
 def _reversed(details: Details) -> Words:
-    kind = words.APPROVAL_KINDS.get(str(details.get("kind", "")), "Something")
+    kind = approval_words.KINDS.get(str(details.get("kind", "")), "Something")
     return Words(f"Taken back: {kind.lower()}", _amount(details), "scale", "warn")
 
 

@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from typing import Any, Final
 from zoneinfo import ZoneInfo
 
-from app.domain.approval import ApprovalKind
 from app.domain.case import CaseClose, CaseState
 from app.domain.consent import ConsentState, Purpose, RequestState
 from app.domain.delinquency import Standing
@@ -197,19 +196,6 @@ CASE_CLOSES: Final[Mapping[CaseClose, str]] = {
     CaseClose.NOT_DUE: "nothing is due any more",
     CaseClose.FAILED: "collection came to nothing",
     CaseClose.WRITTEN_OFF: "the debt was written off",
-}
-
-APPROVAL_KINDS: Final[Mapping[str, str]] = {
-    ApprovalKind.WRITE_OFF: "Write-off",
-    ApprovalKind.FORGIVENESS: "Forgiveness",
-    ApprovalKind.REVERSAL: "Reversal",
-    ApprovalKind.STRATEGY: "Strategy",
-    ApprovalKind.SEGMENT: "Segment",
-    ApprovalKind.TEMPLATE: "Template",
-    ApprovalKind.PACK: "Rule pack",
-    ApprovalKind.PLACEMENT: "Placement with an agency",
-    ApprovalKind.IMPORT: "Loading of a book",
-    ApprovalKind.PROVIDER: "Provider of payments",
 }
 
 CONSENT_STATES: Final[Mapping[ConsentState, Mark]] = {
