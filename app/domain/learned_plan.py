@@ -133,7 +133,9 @@ def next_learned_read(
     attempts = (*question.attempts, question.now) if reading_now else question.attempts
     earliest, brake = _brake(question, attempts)
     limit = max(min(question.reads_per_day, UNATTENDED_PER_24H) - rules.reserve, 1)
-    free_at = allowance(attempts, question.now, question.margin, limit=limit).next_free_at
+    free_at = question.now
+    if len(attempts) >= limit:
+        free_at = allowance(attempts, question.now, question.margin, limit=limit).next_free_at
     lag = SPREAD * _place_in_slot(question.account_id)
     # Who was held up by his bank was so with all others of it: no two come back at once.
     start = max(earliest if brake is PlanReason.SCHEDULE else earliest + lag, free_at)

@@ -141,6 +141,9 @@ def cheapest_day(
     ]
     least = min(costs)
     best = costs.index(least)
+    if price > 0:
+        # Where nothing is likely all days cost the same, and the last of them is soon enough.
+        best = max(day for day, cost in enumerate(costs) if cost - least <= _HARDLY)
     chosen = best
     if place is not None:
         most, apart = least + _AS_GOOD * price, (earliest + best + 1) // _NEARBY

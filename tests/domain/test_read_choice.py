@@ -91,6 +91,16 @@ def test_there_must_be_a_day() -> None:
             cheapest_day(hazards, 5.0, 1.0, 14, earliest)
 
 
+@pytest.mark.parametrize("hazard", [0.0, 1e-12, 1e-7])
+def test_where_nothing_is_likely_it_is_read_as_late_as_may_be_unless_for_nothing(
+    hazard: float,
+) -> None:
+    for price in (1.0, 30.0):
+        found = cheapest_day([hazard] * 21, 15.0, price, 14)
+        assert (found.days, found.forced) == (13, True)
+    assert cheapest_day([hazard] * 21, 15.0, 0.0, 14).days == 0
+
+
 def test_accounts_share_out_days_that_are_as_good_and_keep_to_the_best_where_one_is() -> None:
     flat, peak = [0.04] * 28, [0.005] * 11 + [0.9] + [0.005] * 16
     places = [number / 100 for number in range(100)]
