@@ -128,6 +128,20 @@ async def test_the_provider_itself_says_whether_it_is_right(name: str, world: Wo
     assert world.texts.all() == []
 
 
+@pytest.mark.usefixtures("_operator")
+async def test_payments_that_stay_open_are_accepted_by_whose_contract_it_is(
+    world: World, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALDO_TINK_ACCEPT_OPEN_PAYMENTS", "true")
+    values = {**GOOD["tink"][1], "accept_open_payments": "no"}
+    made = shop(httpx.ASGITransport(create(world)))
+    with pytest.raises(Invalid) as refused:
+        await made.try_out(Slot.PAYMENTS, "tink", "tink" + NAME, AccessData(values))
+    assert refused.value.field == "accept_open_payments"
+    values["accept_open_payments"] = "yes"
+    await made.try_out(Slot.PAYMENTS, "tink", "tink" + NAME, AccessData(values))
+
+
 def test_every_field_is_asked_for_in_its_own_way() -> None:
     found = {one.name: one for one in connectors.discover().values() if one.by_lender}
     for connector in found.values():
@@ -138,6 +152,7 @@ def test_every_field_is_asked_for_in_its_own_way() -> None:
                 ids = field.name.endswith(("_id", "_sid")) or field.name in plain
                 assert ids or field.kind is FieldKind.SECRET, f"{connector.name}.{field.name}"
             assert field.name not in ("proxy", "ca_file", "webhook_url")
+            assert not field.name.endswith("_seconds")
             if field.name.endswith("_url"):
                 assert field.rare or not field.usual, (
                     f"{field.name} is looked at like every other address"
