@@ -91,6 +91,8 @@ PROVIDERS: Mapping[str, Row] = {
             "SALDO_AGGREGATION_CONNECTOR": "plaid",
             "SALDO_PAYMENT_CONNECTOR": "plaid",
             "SALDO_PLAID_ACCEPT_OPEN_PAYMENTS": "true",
+            # The demo's clock runs a thousand times faster than a person taps.
+            "SALDO_PLAID_PAYMENT_PAGE_MINUTES": "480",
             "SALDO_PLAID_BASE_URL": f"{sandbox}{plaid_wire.ROOT}",
             "SALDO_PLAID_CLIENT_ID": plaid_wire.CLIENT_ID,
             "SALDO_PLAID_SECRET": plaid_wire.SECRET,
@@ -178,8 +180,9 @@ def write_banks(names: Sequence[str], sandbox: str, folder: Path) -> None:
         _banks_file(folder, name).write_text(PROVIDERS[name].banks(sandbox), encoding="utf-8")
         key = _key_file(folder, name)
         if PROVIDERS[name].key_settings and not key.exists():
+            made = eb_wire.customer_key()
             key.touch(0o600)
-            key.write_bytes(eb_wire.customer_key())
+            key.write_bytes(made)
 
 
 def _key_file(folder: Path, name: str) -> Path:

@@ -127,9 +127,9 @@ def on_wire(said: Said, currency: str) -> dict[str, Any]:
 
 @cache
 def _key() -> RSAPrivateKey:
-    named = os.environ.get(KEY_FILE, "")
-    if named:
-        kept = load_pem_private_key(Path(named).read_bytes(), None)
+    named = Path(os.environ.get(KEY_FILE, ""))
+    if named.is_file():
+        kept = load_pem_private_key(named.read_bytes(), None)
         if isinstance(kept, RSAPrivateKey):
             return kept
     return generate_private_key(public_exponent=65537, key_size=2048)

@@ -243,7 +243,10 @@ async def test_one_payment_wherever_the_provider_dies(
     assert all(one.cancelled_at is not None for one in unpaid)
 
 
-@pytest.mark.parametrize(("name", "points"), [("enable_banking", 2), ("plaid", 6), ("tink", 2)])
+@pytest.mark.parametrize(
+    ("name", "points"),
+    [("enable_banking", 2), pytest.param("plaid", 6, marks=pytest.mark.long), ("tink", 2)],
+)
 async def test_one_payment_wherever_a_provider_dies_that_takes_nothing_back(
     street: Street, tmp_path: Path, name: str, points: int
 ) -> None:
