@@ -31,17 +31,22 @@ _DEEPEST_WRAPPING = 3
 
 @app.command("list")
 def list_connectors() -> None:
-    """Every connector and what it can do."""
+    """Every connector, what it can do, and whether a lender can bring his own contract to it.
+
+    Which lenders have done so says `saldo connectors own`.
+    """
     import connectors
     from app.commands.ways_out import SLOTS
+    from app.domain.provider_setup import Slot
 
     print_table(
-        ("connector", "can do", "needs a licence"),
+        ("connector", "can do", "needs a licence", "a lender's own"),
         (
             (
                 one.name,
                 ", ".join(slot for slot in SLOTS if getattr(one, slot) is not None),
                 "yes" if one.needs_licence else "no",
+                "yes" if one.by_lender and any(getattr(one, slot.value) for slot in Slot) else "no",
             )
             for one in sorted(connectors.discover().values(), key=lambda one: one.name)
         ),

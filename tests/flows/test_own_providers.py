@@ -185,6 +185,13 @@ async def test_wrong_access_data_is_kept_nowhere_and_the_right_is_never_shown(
     street.carrier = shop.accounts["luna"]
     assert street.texts_to(ana) == 1
     assert shop.made == ["luna"], "made once, and of what is in force alone"
+    # The connections of what was replaced are closed when nobody can be using them any more.
+    await sets_up(street, Slot.MESSAGES, "sol", same_contract=True)
+    await street.house.of(street.lender_id)
+    assert (shop.made, shop.closed) == (["luna", "sol"], [])
+    street.hands.go_on(minutes=2)
+    await street.house.of(street.lender_id)
+    assert shop.closed == ["luna"]
 
 
 async def test_what_cannot_be_used_is_replaced_by_nobody(street: Street) -> None:
