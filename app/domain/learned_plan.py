@@ -4,7 +4,7 @@ The same question, the same brakes, the same allowance; beside it the account's 
 is waited for. The plan reads on the day and at the time where a read is worth most, keeps reads in
 reserve for the last look before a payment link leaves, and is never blind for longer than a number
 of days. Accounts of one bank that want the same minute are spread over half an hour after it;
-those of which nothing is known, over days and hours.
+those whose hours are not known, over eight hours, and those of which nothing is, over days as well.
 
 Deterministic. What a plan costs from a stored profile says `benchmarks/read_plan.py`.
 """
@@ -41,8 +41,9 @@ from app.domain.read_planner import (
 SPREAD = timedelta(minutes=30)
 """Over so much time after its own best time an account may be read, by its id."""
 HOURS_KNOWN = 2.0
-"""So many incomes of known hours bind an account to its own times; without any it is read anywhere
-in its share of the booking hours, as under `next_read`."""
+"""So many incomes of known hours bind an account to its own times."""
+UNKNOWN = timedelta(hours=4)
+"""So much before and after the best time of all accounts one is read whose hours are not known."""
 
 _ONE_DAY = timedelta(days=1)
 # So long ago money may have begun to be there unseen. Well within the horizon.
@@ -230,18 +231,20 @@ def _times_on(
     """The account's own times of a day with so many reads, in order.
 
     Each lies `lag`, its place in `SPREAD`, after one of the best times; where nobody knows the
-    hours of its incomes, at that place of the time between even reads. What would lie beyond the
-    booking hours begins again with them.
+    hours of its incomes, at that place of `UNKNOWN` before and after it.
     """
     zone, begin, end = question.zone, question.booking_from, question.booking_until
     opens, closes = _booking_hours(zone, day, begin, end)
     known, late = sum(profile.half_hours) / HOURS_KNOWN, lag
     if known < 1:
-        late = lag * (known + (1 - known) * max((closes - opens) / (reads * SPREAD), 1))
+        late = lag * known + (2 * (lag / SPREAD) - 1) * (1 - known) * UNKNOWN
     found = []
     for minute in profile.times[:reads] or (DAY // 2,):
         at = _within_hours(zone, day, begin, end, minute) + late
-        found.append(_after_rest(question, at if at <= closes else at - (closes - opens), lag))
+        # Thrown back by the ends of the hours: at them all of the bank's would meet.
+        at = min(at, closes - (at - closes))
+        at = min(max(at, opens + (opens - at)), max(closes, opens))
+        found.append(_after_rest(question, at, lag))
     found.sort()
     return found
 
