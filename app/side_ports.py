@@ -121,6 +121,8 @@ class OwnField:
     """Where none is given, the operator's serves: a list without secrets, or an address."""
     rare: bool = False
     """Most contracts do without."""
+    leads: bool = False
+    """An address: whoever is there is handed the secrets."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -84,7 +84,9 @@ def _field(name: str, field: FieldInfo) -> OwnField:
             name, FieldKind.CHOICE, said, usual, tuple(map(str, get_args(field.annotation)))
         )
     if name in _ADDRESSES:
-        return OwnField(name, FieldKind.TEXT, said, shared=bool(usual), rare=rare)
+        return OwnField(name, FieldKind.TEXT, said, shared=bool(usual), rare=rare, leads=True)
+    if name in _WITH_THE_HOST:
+        return OwnField(name, FieldKind.TEXT, said, usual, leads=True)
     return OwnField(name, FieldKind.TEXT, said, usual)
 
 

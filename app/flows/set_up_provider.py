@@ -21,7 +21,7 @@ from app.flows.change_provider import REMOVE, described, put_in_force, retire
 from app.flows.house import House
 from app.flows.note_refusal import refusals_noted
 from app.flows.propose_approval import propose
-from app.side_ports import FieldKind, Offer
+from app.side_ports import FieldKind, Offer, OwnField
 from app.store import audit
 from app.store.approvals import hand_of
 from app.store.provider_setups import (
@@ -95,7 +95,7 @@ async def set_up_provider(
         held = {} if before is None else await held_by(unit, [before.id])
         kept = next(iter(held.values()), AccessData())
     name = fresh_name(wanted.connector) if before is None else before.name
-    data = _complete(offer, wanted.data, kept)
+    data = completed(offer, wanted.data, kept)
     await book.workshop.try_out(slot, wanted.connector, name, data)
     async with one_at_a_time(), house.store.unit(lender_id) as unit:
         await _check_right(unit, user_id)
@@ -227,8 +227,15 @@ async def _propose(
 # ------------------------------------------------------------------ what was typed
 
 
-def _complete(offer: Offer, typed: AccessData, kept: AccessData) -> AccessData:
-    """What was typed, with the secrets and files that were left as they are."""
+def completed(offer: Offer, typed: AccessData, kept: AccessData) -> AccessData:
+    """What was typed, with the secrets and files that were left as they are.
+
+    Those are for the address they were typed for: whoever names another one has to have them, or
+    he could have them sent to himself. Raises `Invalid` naming the setting.
+    """
+    if _leads_elsewhere(offer, typed, kept):
+        for field in offer.fields:
+            _refuse_kept(field, typed, kept)
     values: dict[str, str] = {}
     files: dict[str, bytes] = {}
     for field in offer.fields:
@@ -248,6 +255,26 @@ def _complete(offer: Offer, typed: AccessData, kept: AccessData) -> AccessData:
             raise Invalid(field.name, "is not one of the choices.")
         values[field.name] = value
     return AccessData(values, files)
+
+
+def _leads_elsewhere(offer: Offer, typed: AccessData, kept: AccessData) -> bool:
+    return any(
+        typed.values.get(field.name, "").strip() != kept.values.get(field.name, "")
+        for field in offer.fields
+        if field.leads
+    )
+
+
+def _refuse_kept(field: OwnField, typed: AccessData, kept: AccessData) -> None:
+    secret = field.kind is FieldKind.SECRET and kept.values.get(field.name)
+    file = field.kind is FieldKind.FILE and not field.shared and kept.files.get(field.name)
+    given = typed.values.get(field.name, "").strip() or typed.files.get(field.name)
+    if (secret or file) and not given:
+        raise Invalid(
+            field.name,
+            "was given for another address.",
+            mend="Give it again together with the new address, or leave the address as it was.",
+        )
 
 
 def _shown(

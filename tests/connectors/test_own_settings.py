@@ -21,9 +21,10 @@ from app.demo import providers
 from app.domain.errors import Invalid, Misconfigured
 from app.domain.ids import LenderId
 from app.domain.provider_setup import SetupState, Slot
+from app.flows.set_up_provider import completed
 from app.ports import Wire
 from app.settings import Settings
-from app.side_ports import FieldKind
+from app.side_ports import FieldKind, Offer
 from app.store.provider_setups import AccessData, Setup
 from app.store.unit import Store
 from app.workshop import LenderWorkshop
@@ -278,3 +279,26 @@ def test_files_are_gone_when_a_port_is_made() -> None:
     assert "shm" not in f"{wrong.value.problem} {wrong.value.mend}"
     after = left_behind()
     assert after == before
+
+
+@pytest.mark.parametrize(
+    ("connector", "address", "secret"),
+    [
+        ("twilio", "base_url", "auth_token"),
+        ("smtp", "host", "password"),
+        ("smtp", "port", "password"),
+    ],
+)
+def test_a_secret_is_not_sent_to_another_address_than_it_was_given_for(
+    connector: str, address: str, secret: str
+) -> None:
+    fields = connectors.own_fields(connectors.discover()[connector])
+    offer = Offer(connector, fields, known_at_the_door=True, takes_calls=True)
+    kept = AccessData({address: "there", secret: "hidden"}, {})
+    same = completed(offer, AccessData({address: "there"}, {}), kept)
+    assert same.values[secret] == "hidden"
+    with pytest.raises(Invalid) as refused:
+        completed(offer, AccessData({address: "elsewhere"}, {}), kept)
+    assert refused.value.field == secret
+    anew = completed(offer, AccessData({address: "elsewhere", secret: "new"}, {}), kept)
+    assert anew.values[secret] == "new"
