@@ -81,10 +81,12 @@ async def test_a_late_yes_is_booked_and_what_is_too_much_is_given_back(street: S
     await later(ana, 61)
     assert await gives_up(ana)
     await ana.taps()
+    await later(ana, 5)
+    await ana.taps()
     # She finds the first page in another window and confirms there.
     bank.say_yes("https://bank.example/P1")
     with capture_logs() as logs:
-        await street.minutes_pass(60)
+        await street.minutes_pass(56)
     assert "payment_left_open_moves" in [line["event"] for line in logs]
     assert await ana.payments() == ["authorised", "open"]
     # Nobody is sent to the second any more.
