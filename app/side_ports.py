@@ -63,11 +63,14 @@ class Stay:
     """How an open payment stays where nobody can take it back. All in business time.
 
     `free_after`: so long after the borrower was last sent to its page another one may be made.
-    `page_lasts`: so long after it was made its page is over; None: it never ends.
+    `page_lasts`: so long after it was made its page is over; None: it never ends. `under_way`: raw
+    words with which somebody is confirming it: whoever went to the page a second time could pay a
+    second time.
     """
 
     free_after: timedelta
     page_lasts: timedelta | None = None
+    under_way: frozenset[str] = frozenset()
 
 
 @runtime_checkable

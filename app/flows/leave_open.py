@@ -42,6 +42,11 @@ def page_is_over(payment: Row[Any], stay: Stay | None, now: datetime) -> bool:
     return lasts is not None and now >= payment.created_at + lasts
 
 
+def is_under_way(payment: Row[Any], stay: Stay | None) -> bool:
+    """Is he confirming it at his bank, as far as the last look has shown?"""
+    return stay is not None and payment.raw_status in stay.under_way
+
+
 async def leave_open(
     house: House, now: datetime, lender_id: LenderId, payment_id: UUID, *, actor: str = ROBOT
 ) -> bool:
@@ -58,6 +63,8 @@ async def leave_open(
         if stay is None:
             return False
         at = free_at(payment, stay)
+        if is_under_way(payment, stay):
+            return False
         if now < at:
             await unit.conn.execute(
                 update(payments)

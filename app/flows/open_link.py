@@ -27,7 +27,7 @@ from app.flows.borrower_says import SAID_AS, Says
 from app.flows.cancel_payment import still_wanted
 from app.flows.check_person import TRIES
 from app.flows.house import House
-from app.flows.leave_open import free_at, stay_of
+from app.flows.leave_open import free_at, is_under_way, stay_of
 from app.flows.start_payment import bank_seen, payable_banks
 from app.ports import Bank
 from app.store.brakes import emails_stopped, holds_of, opted_out
@@ -43,7 +43,8 @@ class LinkPage(StrEnum):
 
     check: prove who you are. locked: too many wrong answers. pay: choose an amount and go on.
     to_bank: a payment has begun, go on at the bank. preparing: look again in a moment. stays: one
-    that is no longer wanted and cannot be taken back has begun; wait until `free_at`.
+    that is no longer wanted and cannot be taken back has begun; wait until `free_at`. at_bank: he
+    is confirming it there, and a second visit could pay a second time.
     on_its_way: authorised, not arrived yet. paid: nothing is due any more, thanks to him.
     coming: nothing is due yet, something will be. nothing_due: nothing is and nothing will be.
     over: the link's time has passed.
@@ -55,6 +56,7 @@ class LinkPage(StrEnum):
     TO_BANK = "to_bank"
     PREPARING = "preparing"
     STAYS = "stays"
+    AT_BANK = "at_bank"
     ON_ITS_WAY = "on_its_way"
     PAID = "paid"
     COMING = "coming"
@@ -312,6 +314,8 @@ async def _standing(
     match PaymentState(live.state):
         case PaymentState.OPEN:
             if await still_wanted(unit, house, now, live):
+                if is_under_way(live, stay_of(house, live)):
+                    return LinkPage.AT_BANK, ""
                 return LinkPage.TO_BANK, open_redirect(unit, live)
             if free is not None and now < free:
                 return LinkPage.STAYS, ""

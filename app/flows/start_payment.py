@@ -35,6 +35,7 @@ from app.flows.create_initiation import (
     give_up_if_stale,
 )
 from app.flows.house import House
+from app.flows.leave_open import is_under_way, stay_of
 from app.flows.record_payment import apply_event
 from app.ports import Bank, Presence
 from app.store.accounts import of_provider, payer_accounts
@@ -61,11 +62,11 @@ REQUEST_LASTS: Final = timedelta(minutes=10)
 class PayStep(StrEnum):
     """Where the borrower stands after the tap.
 
-    to_bank: send him to `redirect_url`. preparing: somebody is asking the bank this moment; show
-    a page that looks again. on_its_way: he has authorised one, nothing more to do. try_later: the
-    bank does not answer, nothing happened. declined: his bank will not make this payment.
-    nothing_due: there is nothing to pay. checking: we are asking the lender what is owed, or the
-    bank to take back a payment that is no longer wanted.
+    to_bank: send him to `redirect_url`. preparing: somebody is asking the bank this moment, or he
+    is confirming it there; show a page that looks again. on_its_way: he has authorised one, nothing
+    more to do. try_later: the bank does not answer, nothing happened. declined: his bank will not
+    make this payment. nothing_due: there is nothing to pay. checking: we are asking the lender what
+    is owed, or the bank to take back a payment that is no longer wanted.
     """
 
     TO_BANK = "to_bank"
@@ -162,6 +163,9 @@ async def _standing(
     match PaymentState(live.state):
         case PaymentState.OPEN:
             if await still_wanted(unit, house, now, live):
+                if is_under_way(live, stay_of(house, live)):
+                    await look_soon(unit, now, live.id)
+                    return Started(PayStep.PREPARING, live.id)
                 await note_sent(unit, now, live.id)
                 return Started(PayStep.TO_BANK, live.id, open_redirect(unit, live))
             await look_soon(unit, now, live.id)

@@ -42,9 +42,10 @@ _JSON = {"Content-Type": "application/json"}
 _REFERENCE = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]{1,35}")
 _LONGEST_NAME = 30
 _MOST_TRANSFERS = 100
+# Tink ends these itself after nine minutes.
+_UNDER_WAY = frozenset({"CREATED", "AWAITING_CREDENTIALS"})
 _STATUS = {
-    "CREATED": PayStatus.OPEN,
-    "AWAITING_CREDENTIALS": PayStatus.OPEN,
+    **dict.fromkeys(_UNDER_WAY, PayStatus.OPEN),
     **dict.fromkeys(TAKEN, PayStatus.AUTHORISED),
     "FAILED": PayStatus.REJECTED,
     "CANCELLED": PayStatus.CANCELLED,
@@ -73,8 +74,8 @@ class Payments:
         )
 
     def stay(self) -> Stay:
-        """Tink's page never ends."""
-        return Stay(timedelta(minutes=self._settings.free_after_minutes))
+        """Tink's page never ends, and each visit could make one more transfer."""
+        return Stay(timedelta(minutes=self._settings.free_after_minutes), under_way=_UNDER_WAY)
 
     async def create_payment(self, order: PaymentOrder) -> PaymentBegun:
         """Make the request and the address of its page. There is no key for a repetition, so what

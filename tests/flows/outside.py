@@ -136,12 +136,13 @@ class StayingBank(PayBank):
 
     free_after: timedelta = timedelta(hours=1)
     page_lasts: timedelta | None = None
+    under_way: frozenset[str] = frozenset()
     pays_twice: bool = False
     second: dict[str, PayStatus] = field(default_factory=dict)
     """What became of the second payment on the page of a payment."""
 
     def stay(self) -> Stay:
-        return Stay(self.free_after, self.page_lasts)
+        return Stay(self.free_after, self.page_lasts, self.under_way)
 
     async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
         del handle

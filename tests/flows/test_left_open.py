@@ -155,6 +155,20 @@ async def test_one_that_is_left_open_is_not_watched_for_ever(street: Street) -> 
     assert await street.value("SELECT next_look_at FROM payments") is None
 
 
+async def test_nobody_is_sent_to_a_page_on_which_he_is_confirming_already(street: Street) -> None:
+    bank = StayingBank(under_way=frozenset({"OPEN"}))
+    ana = await ana_at(street, bank)
+    assert (await ana.taps()).step is PayStep.TO_BANK
+    await street.minutes_pass(1)  # the bank says that somebody is at it
+    assert await ana.sees() is LinkPage.AT_BANK
+    assert (await ana.taps()).step is PayStep.PREPARING
+    await later(ana, 61)
+    assert not await gives_up(ana)
+    bank.under_way = frozenset()
+    assert await ana.sees() is LinkPage.TO_BANK
+    assert await gives_up(ana)
+
+
 async def test_nobody_is_sent_to_a_page_that_is_over(street: Street) -> None:
     bank = StayingBank(page_lasts=timedelta(minutes=30), free_after=timedelta(minutes=15))
     ana = await ana_at(street, bank)

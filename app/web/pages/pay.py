@@ -179,6 +179,10 @@ def _message(site: Site, request: Request, token: str, view: LinkView) -> Respon
                 "ways": [way(words("paying.look"), here, plain=True)],
                 **_stays(site, words, view),
             }
+        case LinkPage.AT_BANK:
+            text |= _said(words, "paying.at_bank", "bank", "wait")
+            text |= {"begun": view.payment, "ways": [way(words("paying.look"), here, plain=True)]}
+            text["look_again"] = looks_again(request, words, f"/p/{token}")
         case LinkPage.STAYS:
             text |= _said(words, "paying.stays", "info", "warn")
             text |= {"begun": view.payment, "ways": [way(words("paying.look"), here, plain=True)]}
