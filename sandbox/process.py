@@ -24,6 +24,7 @@ import uvicorn
 from sandbox.app import create
 from sandbox.clock import WarpClock
 from sandbox.faces.connection_news import ConnectionNews
+from sandbox.faces.gateway_calls import reply_urls
 from sandbox.faces.payment_news import FORMS, PaymentNews
 from sandbox.faces.postmaster import Postmaster
 from sandbox.faces.smtp import Smtp
@@ -105,6 +106,8 @@ def _world(arguments: Arguments) -> World:
     inbound = f"{arguments.saldo}{arguments.inbound_path}" if arguments.saldo else ""
     token = os.environ.get("SANDBOX_TWILIO_TOKEN", "")
     account = TwilioAccount(inbound_url=inbound)
+    if arguments.saldo:
+        account.inbound_urls = reply_urls(arguments.saldo)
     if token:
         account.token = token
     world = World(

@@ -20,6 +20,7 @@ DEFAULT_SID = "AC" + "5a1d0" * 6 + "5a"
 DEFAULT_TOKEN = "sandbox-token"  # noqa: S105 - opens nothing but this sandbox
 DEFAULT_NUMBER = "+34600000001"
 DEFAULT_SENDER = "Saldo"
+DEFAULT_HOOK_KEY = "sandbox-hook-key-of-30-letters"  # opens nothing but this sandbox
 """The sender name of the gateways that send under a name."""
 
 # The words that the real exchange treats as an opt-out or its end by itself (English only).

@@ -23,6 +23,8 @@ from sandbox.bank_list import (
     as_truelayer_toml,
 )
 from sandbox.faces import eb_wire, gc_wire, plaid_wire, tink, tink_news, tink_wire, tl_wire
+from sandbox.faces.gateway_calls import VONAGE_KEY
+from sandbox.texts import DEFAULT_HOOK_KEY, DEFAULT_SENDER, DEFAULT_TOKEN
 
 _CHOICE = "providers"
 
@@ -33,12 +35,12 @@ class Row:
 
     `settings` and `banks` take the sandbox's address. The list is written into the demo's folder
     and its path set as `banks_setting`; likewise a key to sign with, where `key_settings` name who
-    looks for it.
+    looks for it. Who carries texts has no banks.
     """
 
     settings: Callable[[str], Mapping[str, str]]
-    banks: Callable[[str], str]
-    banks_setting: str
+    banks: Callable[[str], str] | None = None
+    banks_setting: str = ""
     key_settings: tuple[str, ...] = ()
 
 
@@ -86,6 +88,15 @@ PROVIDERS: Mapping[str, Row] = {
         lambda _: as_gocardless_pay_toml(),
         "SALDO_GOCARDLESS_PAY_BANKS",
     ),
+    "infobip": Row(
+        lambda sandbox: {
+            "SALDO_MESSAGE_CONNECTOR": "infobip",
+            "SALDO_INFOBIP_BASE_URL": f"{sandbox}/infobip",
+            "SALDO_INFOBIP_API_KEY": DEFAULT_TOKEN,
+            "SALDO_INFOBIP_SENDER": DEFAULT_SENDER,
+            "SALDO_INFOBIP_HOOK_KEY": DEFAULT_HOOK_KEY,
+        }
+    ),
     "plaid": Row(
         lambda sandbox: {
             "SALDO_AGGREGATION_CONNECTOR": "plaid",
@@ -100,6 +111,20 @@ PROVIDERS: Mapping[str, Row] = {
         },
         lambda _: as_plaid_toml(),
         "SALDO_PLAID_BANKS",
+    ),
+    "smsapi": Row(
+        lambda sandbox: {
+            "SALDO_MESSAGE_CONNECTOR": "smsapi",
+            "SALDO_SMSAPI_BASE_URL": f"{sandbox}/smsapi",
+            "SALDO_SMSAPI_TOKEN": DEFAULT_TOKEN,
+            "SALDO_SMSAPI_SENDER": DEFAULT_SENDER,
+            "SALDO_SMSAPI_HOOK_KEY": DEFAULT_HOOK_KEY,
+            # What the sandbox's SMSAPI calls them; the real one's are in its customers' panel.
+            "SALDO_SMSAPI_REPORT_ID_FIELD": "MsgId",
+            "SALDO_SMSAPI_REPLY_ID_FIELD": "sms_id",
+            "SALDO_SMSAPI_REPLY_FROM_FIELD": "sms_from",
+            "SALDO_SMSAPI_REPLY_TEXT_FIELD": "sms_text",
+        }
     ),
     "tink": Row(
         lambda sandbox: {
@@ -126,6 +151,17 @@ PROVIDERS: Mapping[str, Row] = {
         },
         lambda _: as_truelayer_toml(),
         "SALDO_TRUELAYER_BANKS",
+    ),
+    "vonage": Row(
+        lambda sandbox: {
+            "SALDO_MESSAGE_CONNECTOR": "vonage",
+            "SALDO_VONAGE_BASE_URL": f"{sandbox}/vonage",
+            "SALDO_VONAGE_API_KEY": VONAGE_KEY,
+            "SALDO_VONAGE_API_SECRET": DEFAULT_TOKEN,
+            "SALDO_VONAGE_SIGNATURE_SECRET": DEFAULT_TOKEN,
+            "SALDO_VONAGE_SIGNATURE_METHOD": "sha256",
+            "SALDO_VONAGE_SENDER": DEFAULT_SENDER,
+        }
     ),
 }
 USUAL = "berlin_group"
@@ -169,7 +205,8 @@ def settings_of(names: Sequence[str], sandbox: str, folder: Path) -> dict[str, s
     for name in names:
         row = PROVIDERS[name]
         found |= row.settings(sandbox)
-        found[row.banks_setting] = str(_banks_file(folder, name))
+        if row.banks_setting:
+            found[row.banks_setting] = str(_banks_file(folder, name))
         found |= dict.fromkeys(row.key_settings, str(_key_file(folder, name)))
     return found
 
@@ -177,9 +214,10 @@ def settings_of(names: Sequence[str], sandbox: str, folder: Path) -> dict[str, s
 def write_banks(names: Sequence[str], sandbox: str, folder: Path) -> None:
     """List the sandbox's banks where each of these connectors looks for them, with its key."""
     for name in names:
-        _banks_file(folder, name).write_text(PROVIDERS[name].banks(sandbox), encoding="utf-8")
-        key = _key_file(folder, name)
-        if PROVIDERS[name].key_settings and not key.exists():
+        row, key = PROVIDERS[name], _key_file(folder, name)
+        if row.banks is not None:
+            _banks_file(folder, name).write_text(row.banks(sandbox), encoding="utf-8")
+        if row.key_settings and not key.exists():
             made = eb_wire.customer_key()
             key.touch(0o600)
             key.write_bytes(made)

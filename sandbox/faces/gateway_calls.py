@@ -14,6 +14,7 @@ from urllib.parse import parse_qsl, urlencode, urlsplit, urlunsplit
 import orjson
 
 from sandbox.records import Callback, Sms
+from sandbox.texts import DEFAULT_HOOK_KEY
 from sandbox.world import World
 
 FORM = "application/x-www-form-urlencoded"
@@ -203,3 +204,11 @@ _FORMS: Mapping[str, Callable[[World, Callback], Prepared]] = {
     "smsapi": _smsapi,
     "vonage": _vonage,
 }
+# They sign nothing: a key in the address says who calls.
+_KEYED = ("infobip", "smsapi")
+
+
+def reply_urls(saldo: str) -> dict[str, str]:
+    """Where each of these gateways brings what borrowers write, at a Saldo of this machine."""
+    keys = dict.fromkeys(_KEYED, f"?key={DEFAULT_HOOK_KEY}")
+    return {name: f"{saldo}/hooks/{name}{keys.get(name, '')}" for name in _FORMS}

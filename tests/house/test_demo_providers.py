@@ -54,4 +54,9 @@ def test_every_row_leads_its_connectors_to_the_sandbox_and_nowhere_else(
         reached.append([bank.id for bank in build(own, wire).banks()])
     # Where two providers share the work, they call each bank by the same name.
     assert reached[0] == reached[1]
-    assert name in (given["SALDO_AGGREGATION_CONNECTOR"], given["SALDO_PAYMENT_CONNECTOR"])
+    carrier = connectors.discover()[given["SALDO_MESSAGE_CONNECTOR"]]
+    assert connectors.live_addresses(carrier.settings()) == ()
+    assert carrier.messages is not None
+    carrier.messages(carrier.settings(), wire)  # raises where a setting is missing
+    slots = ("AGGREGATION", "PAYMENT", "MESSAGE")
+    assert name in [given[f"SALDO_{slot}_CONNECTOR"] for slot in slots]
