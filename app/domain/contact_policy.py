@@ -9,11 +9,11 @@ Where several time zones may be the borrower's, a rule must hold in each of them
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from enum import StrEnum
-from typing import assert_never
+from typing import NamedTuple, assert_never
 
 from app.domain import contact_words as words
 from app.domain.ids import CaseId
@@ -44,6 +44,8 @@ from app.domain.open_hours import (
 
 # Ours: a message may wait at a carrier no longer than this, even where no window ends.
 LONGEST_VALIDITY = timedelta(hours=24)
+# A local day that is not over began after this long ago, wherever clocks are changed.
+_LONGEST_DAY = timedelta(days=2)
 # How often the search for the earliest moment goes over all rules before it gives up.
 _ROUNDS = 200
 # Who demands what holds in every country.
@@ -69,14 +71,13 @@ class ContactPurpose(StrEnum):
     ANSWER = "answer"
 
 
-@dataclass(frozen=True, slots=True)
-class Contact:
+class Contact(NamedTuple):
     """One past contact. `conversation`: the person was really spoken with.
 
     A contact that begins with the borrower (`outbound` false) is not an attempt, but talking
     with him starts the cool-down. `counts` is false for what reached nobody's phone (surely not
     connected): no rule counts it. `asked_for` is not counted by the rules that say so. No case
-    means that it counts for every debt.
+    means that it counts for every debt. A tuple: hundreds are made for one question.
     """
 
     at: datetime
@@ -385,11 +386,12 @@ def _used(
 ) -> tuple[int, Micros]:
     """How much of a cap is used now, by the debt that used most, and until when it is used up."""
     used, blocked_until = 0, 0
+    # What is older neither counts nor blocks any more.
+    since = question.now - (cap.within or _LONGEST_DAY)
     for group in _counted_together(question, cap.scope):
-        times = sorted(past.at for past in group if _counts(past, cap, rule))
+        times = _counted(group, cap, rule, since)
         if cap.within is not None:
-            begins = question.now - cap.within
-            used = max(used, sum(1 for at in times if at > begins))
+            used = max(used, len(times))
             if len(times) >= cap.limit:
                 blocked_until = max(blocked_until, micros(times[-cap.limit] + cap.within))
             continue
@@ -402,13 +404,24 @@ def _used(
     return used, blocked_until
 
 
-def _counts(past: Contact, cap: Cap, rule: Rule) -> bool:
-    """Whether a cap counts this contact. A call that reached nobody is an attempt only."""
-    if not past.outbound or not past.counts or past.channel not in rule.channels:
-        return False
-    if past.asked_for and rule.but_asked_for:
-        return False
-    return not cap.reached_only or past.conversation or past.channel is not Channel.CALL
+def _counted(group: Iterable[Contact], cap: Cap, rule: Rule, since: datetime) -> list[datetime]:
+    """When the contacts after `since` were that a cap counts, the oldest first.
+
+    A call that reached nobody is an attempt only.
+    """
+    channels, only_reached, wishes_too = rule.channels, cap.reached_only, not rule.but_asked_for
+    return sorted(
+        [
+            at
+            for at, channel, _, outbound, spoke, counts, wished in group
+            if at > since
+            and outbound
+            and counts
+            and channel in channels
+            and (wishes_too or not wished)
+            and (spoke or not only_reached or channel is not Channel.CALL)
+        ]
+    )
 
 
 def _day_ends(at: datetime, zone: str) -> Micros:

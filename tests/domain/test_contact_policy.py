@@ -174,7 +174,7 @@ def test_a_permission_ends_before_a_holiday_begins() -> None:
 
 def past(*ago: timedelta, channel: Channel = SMS, **changes: object) -> tuple[Contact, ...]:
     return tuple(
-        replace(Contact(TUESDAY - gap, channel, frozenset({CASES[0]})), **changes)  # type: ignore[arg-type]
+        Contact(TUESDAY - gap, channel, frozenset({CASES[0]}))._replace(**changes)  # type: ignore[arg-type]
         for gap in ago
     )
 

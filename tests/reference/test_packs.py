@@ -212,21 +212,21 @@ def test_nobody_is_called_at_work_but_in_australia_and_there_in_office_hours(cou
 def test_inbound_calls_are_no_attempts_and_begin_the_rest_under_regulation_f() -> None:
     zone = "America/Chicago"
     rang = tuple(
-        replace(one, outbound=False) for one in calls(zone, *range(1, 9), conversation=False)
+        one._replace(outbound=False) for one in calls(zone, *range(1, 9), conversation=False)
     )
     assert gate("US", zone, 9, 12, channel=CALL, history=rang).allowed
-    spoke = (replace(calls(zone, 8, conversation=True)[0], outbound=False),)
+    spoke = (calls(zone, 8, conversation=True)[0]._replace(outbound=False),)
     assert gate("US", zone, 9, 12, channel=CALL, history=spoke).earliest_at == local(zone, 15, 12)
-    unheard = tuple(replace(one, counts=False) for one in calls(zone, *range(2, 9)))
-    wished = tuple(replace(one, asked_for=True) for one in calls(zone, *range(2, 9)))
+    unheard = tuple(one._replace(counts=False) for one in calls(zone, *range(2, 9)))
+    wished = tuple(one._replace(asked_for=True) for one in calls(zone, *range(2, 9)))
     for exempt in (unheard, wished):
         assert gate("US", zone, 9, 11, channel=CALL, history=exempt).allowed
 
 
 def test_a_call_he_asked_for_counts_where_no_rule_exempts_it() -> None:
     zone = "Europe/Madrid"
-    wished = tuple(replace(one, asked_for=True) for one in calls(zone, 3, 4, 5))
-    unheard = tuple(replace(one, counts=False) for one in wished)
+    wished = tuple(one._replace(asked_for=True) for one in calls(zone, 3, 4, 5))
+    unheard = tuple(one._replace(counts=False) for one in wished)
     for history, used in ((wished, 3), (unheard, 0)):
         asked = gate("ES", zone, 6, 11, channel=CALL, history=history)
         assert asked.tightest.startswith(f"{used} of at most 7 "), asked.tightest
