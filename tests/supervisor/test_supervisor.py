@@ -211,8 +211,6 @@ def test_a_database_of_ones_own_is_used_and_left_alone(house: House) -> None:
 
 @pytest.mark.long
 def test_business_time_runs_only_while_the_house_runs(house: House) -> None:
-    house.data_dir.mkdir()
-    house.data_dir.chmod(0o711)
     file = house.data_dir / "clock.json"
     start_warp(file, business_start=MONDAY, speed=3600)
     clock = Clock(file)
