@@ -37,6 +37,7 @@ _NAMES: Final = {
     "smtp": "SMTP",
     "truelayer": "TrueLayer",
     "gocardless": "GoCardless",
+    "enable_banking": "Enable Banking",
     "gocardless_pay": "GoCardless payments",
 }
 
