@@ -146,7 +146,7 @@ async def _calls(unit: Unit, person: Person, now: datetime, zone: ZoneInfo) -> t
     Whoever speaks with him speaks about all of them: one call a day is one call to a person.
     """
     rows = await unit.conn.execute(
-        select(tasks.c.ended_at, tasks.c.outcome)
+        select(tasks.c.ended_at, tasks.c.outcome, tasks.c.reason)
         .where(
             tasks.c.borrower_id == person.id,
             tasks.c.state == TaskState.DONE.value,
@@ -157,8 +157,17 @@ async def _calls(unit: Unit, person: Person, now: datetime, zone: ZoneInfo) -> t
         .order_by(tasks.c.ended_at, tasks.c.id)
     )
     return tuple(
-        CallMade(row.ended_at.astimezone(zone).date(), TaskOutcome(row.outcome)) for row in rows
+        CallMade(row.ended_at.astimezone(zone).date(), _what_came_of_it(row, person))
+        for row in rows
     )
+
+
+def _what_came_of_it(task: Row[Any], person: Person) -> TaskOutcome:
+    """Whoever looked for a way to him and found none has tried, whatever he called it."""
+    looked = task.reason == TaskReason.NO_WAY_TO_REACH.value
+    if looked and task.outcome == TaskOutcome.RESOLVED.value and person.row.phone_enc is None:
+        return TaskOutcome.NO_ANSWER
+    return TaskOutcome(task.outcome)
 
 
 async def _promises(

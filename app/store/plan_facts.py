@@ -49,7 +49,10 @@ _FACTS: Final = """
         (SELECT coalesce(array_agg(t.ended_at ORDER BY t.ended_at, t.id), '{}') FROM tasks t
             WHERE t.borrower_id = b.id AND t.state = 'done' AND t.outcome IS NOT NULL
                 AND t.reason = ANY(%(calling)b::text[]) AND t.ended_at > %(since)b),
-        (SELECT coalesce(array_agg(t.outcome ORDER BY t.ended_at, t.id), '{}') FROM tasks t
+        -- Whoever looked for a way to him and found none has tried, whatever he called it.
+        (SELECT coalesce(array_agg(CASE WHEN t.reason = 'no_way_to_reach'
+                AND t.outcome = 'resolved' AND b.phone_enc IS NULL THEN 'no_answer'
+                ELSE t.outcome END ORDER BY t.ended_at, t.id), '{}') FROM tasks t
             WHERE t.borrower_id = b.id AND t.state = 'done' AND t.outcome IS NOT NULL
                 AND t.reason = ANY(%(calling)b::text[]) AND t.ended_at > %(since)b),
         EXISTS (SELECT FROM promises p WHERE p.case_id = c.id AND p.state = 'open'),

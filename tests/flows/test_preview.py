@@ -94,6 +94,15 @@ async def test_the_facts_are_those_the_engine_plans_from(street: Street) -> None
     assert sorted(seen.held for _, seen in await both(street, who)) == [False, True]
 
 
+async def test_a_way_to_him_that_nobody_found_is_a_try_for_both(street: Street) -> None:
+    who, due = await fresh(street, phone="")
+    await on_day(street, due, 24)
+    await answer(street, who, TaskOutcome.RESOLVED, reason="no_way_to_reach")
+    for real, seen in await both(street, who):
+        assert seen == real
+        assert [one.outcome for one in seen.calls] == [TaskOutcome.NO_ANSWER]
+
+
 async def promise(street: Street, who: Neighbour) -> None:
     await take_promise(
         street.house, street.now, lender_id=street.lender_id, case_id=who.cases[0],

@@ -320,6 +320,18 @@ async def test_three_calls_on_three_working_days_end_in_a_proposal(street: Stree
     assert calls == ["no_answer"] * 3
 
 
+async def test_looking_three_times_for_a_way_to_him_in_vain_ends_it_too(street: Street) -> None:
+    who, due = await fresh(street, phone="")
+    days = []
+    for day in range(24, 32):
+        done = await on_day(street, due, day)
+        if done.calls:
+            days.append(day)
+            await answer(street, who, TaskOutcome.RESOLVED, reason="no_way_to_reach")
+    assert days == [24, 27, 28]
+    assert await street.value("SELECT count(*) FROM approvals WHERE state = 'proposed'") == 1
+
+
 async def test_a_call_that_nobody_makes_stays_and_is_no_attempt(street: Street) -> None:
     who, due = await fresh(street)
     for day in range(24, 45):

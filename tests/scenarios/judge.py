@@ -43,7 +43,8 @@ _OPEN_CASES: Final = """
         greatest(c.opened_at,
             (SELECT max(greatest(t.created_at, t.ended_at)) FROM tasks t
                 WHERE t.borrower_id = c.borrower_id AND (coalesce(t.case_id, c.id) = c.id
-                OR t.reason IN ('call_borrower', 'call_back', 'promise_broken'))),
+                OR t.reason IN ('call_borrower', 'call_back', 'promise_broken',
+                'no_way_to_reach'))),
             (SELECT max(s.made_at) FROM strategy_steps s WHERE s.loan_id = c.loan_id),
             (SELECT max(greatest(p.made_at, p.ended_at)) FROM promises p WHERE p.case_id = c.id),
             (SELECT max(a.decided_at) FROM approvals a WHERE a.loan_id = c.loan_id),
