@@ -157,17 +157,19 @@ async def _calls(unit: Unit, person: Person, now: datetime, zone: ZoneInfo) -> t
         .order_by(tasks.c.ended_at, tasks.c.id)
     )
     return tuple(
-        CallMade(row.ended_at.astimezone(zone).date(), _what_came_of_it(row, person))
+        CallMade(
+            row.ended_at.astimezone(zone).date(), _what_came_of(row.reason, row.outcome, person)
+        )
         for row in rows
     )
 
 
-def _what_came_of_it(task: Row[Any], person: Person) -> TaskOutcome:
+def _what_came_of(reason: str, outcome: str, person: Person) -> TaskOutcome:
     """Whoever looked for a way to him and found none has tried, whatever he called it."""
-    looked = task.reason == TaskReason.NO_WAY_TO_REACH.value
-    if looked and task.outcome == TaskOutcome.RESOLVED.value and person.row.phone_enc is None:
+    looked = reason == TaskReason.NO_WAY_TO_REACH.value
+    if looked and outcome == TaskOutcome.RESOLVED.value and person.row.phone_enc is None:
         return TaskOutcome.NO_ANSWER
-    return TaskOutcome(task.outcome)
+    return TaskOutcome(outcome)
 
 
 async def _promises(
