@@ -144,6 +144,7 @@ async def test_days_without_anybody_bring_no_burst_and_lose_no_stage(street: Str
     ]
 
 
+@pytest.mark.long
 async def test_a_promise_that_is_kept(street: Street) -> None:
     who = await borrower(street)
     promise_on = date(2026, 4, 17)
