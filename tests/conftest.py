@@ -15,6 +15,7 @@ import shutil
 import tempfile
 from collections.abc import AsyncIterator, Iterator
 from contextlib import contextmanager
+from functools import cache
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -26,6 +27,7 @@ from app.store import migrate
 from app.store.embedded import EmbeddedServer
 from app.store.embedded_setup import TEST_TUNING, DatabaseUrls, read_access
 from app.store.unit import Store
+from connectors import _tls
 from tests.databases import Databases
 from tests.places import run_base
 from tests.rig import make_store
@@ -90,6 +92,14 @@ def pytest_unconfigure(config: pytest.Config) -> None:
     if (folder / "database.json").exists():
         EmbeddedServer(folder, tuning=TEST_TUNING).stop()
     shutil.rmtree(folder, ignore_errors=True)
+
+
+@pytest.fixture(scope="session", autouse=True)
+def _keys_are_examined_once() -> Iterator[None]:
+    """The library examines an RSA key for a twentieth of a second each time it is loaded."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(_tls, "load_pem_private_key", cache(_tls.load_pem_private_key))
+        yield
 
 
 @pytest.fixture(scope="session")
