@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING
 
 import psycopg
 import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_private_key
 from hypothesis import HealthCheck, settings
 
 from app.store import migrate
@@ -98,7 +99,7 @@ def pytest_unconfigure(config: pytest.Config) -> None:
 def _keys_are_examined_once() -> Iterator[None]:
     """The library examines an RSA key for a twentieth of a second each time it is loaded."""
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(_tls, "load_pem_private_key", cache(_tls.load_pem_private_key))
+        patch.setattr(_tls, "load_pem_private_key", cache(load_pem_private_key))
         yield
 
 
