@@ -89,8 +89,8 @@ test: setup-dev ## Run the tests, in three processes
 	@$(PYTEST) -m "not long"
 
 .PHONY: test-long
-test-long: setup-dev ## Run the rest: each goes on where a shorter test of the same thing ends
-	@$(PYTEST) -m long
+test-long: setup-dev ## Run the rest: where a shorter test ends, and more examples of each property
+	@$(PYTEST) -m "long or hypothesis" --hypothesis-profile=long
 
 .PHONY: storm
 storm: setup-dev ## Kill processes of a demo at random moments (KILLS=50 SEED=n)

@@ -37,14 +37,16 @@ if TYPE_CHECKING:
     from tests.neighbourhood import Neighbourhood
 
 # Properties run the same everywhere: no clock, no database of examples, no chance. A busy machine
-# is no fault of a property.
+# is no fault of a property. The long run asks for more with `--hypothesis-profile=long`.
 settings.register_profile(
     "saldo",
+    max_examples=30,
     deadline=None,
     derandomize=True,
     database=None,
     suppress_health_check=[HealthCheck.too_slow],
 )
+settings.register_profile("long", settings.get_profile("saldo"), max_examples=100)
 settings.load_profile("saldo")
 
 # Thousands of tests and their libraries stay alive to the end. Looking through all of them again

@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from typer.testing import CliRunner
 
@@ -186,7 +186,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["balances", "accounts", "data"]), JSON) | st.lists(JSON))
-@settings(max_examples=300, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+@settings(max_examples=3 * settings.default.max_examples)
 def test_no_document_breaks_it_and_nothing_is_invented(document: Any) -> None:
     read = connectors.discover()["berlin_group"].parse_balances
     assert read is not None

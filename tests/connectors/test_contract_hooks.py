@@ -17,7 +17,7 @@ from app.ports import InboundEvent, InboundHttp, InboundKind, PaymentBegun
 from sandbox.modes import Mode
 from tests.connectors.registry import BANK_RIGS
 from tests.connectors.rigs import BankRig
-from tests.connectors.test_fuzz import FUZZ, JSON
+from tests.connectors.test_fuzz import JSON
 
 pytestmark = pytest.mark.anyio
 
@@ -99,7 +99,6 @@ HEADERS = st.dictionaries(
 )
 
 
-@FUZZ
 @given(headers=HEADERS, body=st.binary(max_size=80), keys=JSON)
 def test_anybody_may_call_with_anything(
     hooked: BankRig, headers: dict[str, str], body: bytes, keys: object

@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 import structlog
-from hypothesis import HealthCheck, given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 import connectors
@@ -112,14 +112,13 @@ def only_our_errors(answer: tuple[int, bytes, dict[str, str]], attempts: Attempt
     asyncio.run(run())
 
 
-FUZZ = settings(deadline=None, max_examples=60, suppress_health_check=[HealthCheck.too_slow])
-HOW_MANY = pytest.mark.parametrize("tried", [20, pytest.param(200, marks=pytest.mark.long)])
+# Its examples are made inside, where nothing sees them from outside.
+PROPERTY = pytest.mark.hypothesis
 
 
-def any_answers(tried: int, attempts: Attempts) -> None:
-    """So many made-up answers, one after the other."""
+def any_answers(attempts: Attempts) -> None:
+    """Made-up answers, one after the other."""
 
-    @settings(FUZZ, max_examples=tried)
     @given(answer=ANSWERS)
     def one(answer: tuple[int, bytes, dict[str, str]]) -> None:
         only_our_errors(answer, attempts)
@@ -181,8 +180,8 @@ def _paying(
     return paying
 
 
-@HOW_MANY
-def test_banks_may_answer_anything(bank: BankRig, tried: int) -> None:
+@PROPERTY
+def test_banks_may_answer_anything(bank: BankRig) -> None:
     people = bank.scene.world.people
     person = next(iter(people.values()), None) or bank.person()
 
@@ -193,11 +192,11 @@ def test_banks_may_answer_anything(bank: BankRig, tried: int) -> None:
             *(_paying(bank, transport, person) if able.payments else ()),
         ]
 
-    any_answers(tried, attempts)
+    any_answers(attempts)
 
 
-@HOW_MANY
-def test_message_providers_may_answer_anything(texts: TwilioRig, tried: int) -> None:
+@PROPERTY
+def test_message_providers_may_answer_anything(texts: TwilioRig) -> None:
     people = texts.scene.world.people
     sms = texts.sms(next(iter(people.values()), None) or texts.person())
 
@@ -205,10 +204,9 @@ def test_message_providers_may_answer_anything(texts: TwilioRig, tried: int) -> 
         port = texts.messages_over(transport)
         return [port.send(sms), port.find(sms), port.message_now(texts.ref)]
 
-    any_answers(tried, attempts)
+    any_answers(attempts)
 
 
-@FUZZ
 @given(document=JSON)
 def test_any_document_can_be_parsed_or_is_unreadable(document: Any) -> None:
     for connector in connectors.discover().values():
@@ -223,7 +221,6 @@ def test_any_document_can_be_parsed_or_is_unreadable(document: Any) -> None:
             assert (entry.amount is None) == bool(entry.problem)
 
 
-@FUZZ
 @given(st.text(max_size=40), st.text(max_size=10))
 def test_any_reply_can_be_read(text: str, opt_out_type: str) -> None:
     assert stop_or_start(text, opt_out_type) in (True, False, None)

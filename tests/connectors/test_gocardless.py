@@ -13,7 +13,7 @@ from typing import Any
 import httpx
 import pytest
 import structlog
-from hypothesis import given, settings
+from hypothesis import given
 
 import connectors
 from app.domain.balance import choose_spendable
@@ -149,7 +149,6 @@ def test_secrets_and_tokens_are_shown_nowhere(rig: GoCardlessRig) -> None:
     assert given.live_addresses() == ()
 
 
-@settings(deadline=None, max_examples=60)
 @given(answer=ANSWERS)
 def test_the_token_desk_may_answer_anything(answer: tuple[int, bytes, dict[str, str]]) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

@@ -13,7 +13,7 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 import pytest
 import structlog
-from hypothesis import given, settings
+from hypothesis import given
 
 from app.domain.balance import choose_spendable
 from app.domain.errors import (
@@ -144,7 +144,6 @@ def test_settings_say_what_is_missing_and_show_no_secret(rig: TinkRig) -> None:
         assert caught.value.setting == f"SALDO_TINK_{missing.upper()}"
 
 
-@settings(deadline=None, max_examples=60)
 @given(answer=ANSWERS)
 def test_the_token_desk_may_answer_anything(answer: tuple[int, bytes, dict[str, str]]) -> None:
     structlog.configure(wrapper_class=structlog.make_filtering_bound_logger(logging.CRITICAL))

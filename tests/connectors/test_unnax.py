@@ -44,7 +44,7 @@ from tests.connectors import test_contract as contract
 from tests.connectors.registry import refused
 from tests.connectors.rig_unnax import HOOK, UnnaxRig
 from tests.connectors.rigs import HERE, MONDAY, answering
-from tests.connectors.test_fuzz import ANSWERS, FUZZ, JSON, only_our_errors
+from tests.connectors.test_fuzz import ANSWERS, JSON, only_our_errors
 
 pytestmark = pytest.mark.anyio
 
@@ -76,7 +76,6 @@ async def test_the_contract_as_far_as_it_applies(
     await behaviour(rig)
 
 
-@FUZZ
 @given(answer=ANSWERS)
 def test_unnax_may_answer_anything(
     tmp_path_factory: pytest.TempPathFactory, answer: tuple[int, bytes, dict[str, str]]
@@ -107,7 +106,6 @@ def fuzzed(factory: pytest.TempPathFactory) -> UnnaxRig:
     return _fuzzed[0]
 
 
-@FUZZ
 @given(said=JSON)
 def test_any_call_is_read_or_refused(tmp_path_factory: pytest.TempPathFactory, said: Any) -> None:
     hooks = hooks_of(fuzzed(tmp_path_factory))

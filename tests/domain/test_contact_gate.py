@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import replace
 from datetime import timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.contact_policy import ContactQuestion, may_contact
@@ -21,7 +21,6 @@ FAR = 10 * 96
 
 
 @given(questions(), packs)
-@settings(max_examples=60)
 def test_the_verdict_is_that_of_the_slow_gate(question: ContactQuestion, pack: Pack) -> None:
     verdict = may_contact(question, pack)
     assert verdict.allowed == slowly_allowed(question, pack, question.now)
@@ -30,7 +29,6 @@ def test_the_verdict_is_that_of_the_slow_gate(question: ContactQuestion, pack: P
 
 
 @given(questions(), st.sampled_from(SHIPPED))
-@settings(max_examples=60)
 def test_the_packs_that_ship_say_what_the_slow_gate_says(
     question: ContactQuestion, pack: Pack
 ) -> None:
@@ -38,7 +36,6 @@ def test_the_packs_that_ship_say_what_the_slow_gate_says(
 
 
 @given(questions(), packs)
-@settings(max_examples=60)
 def test_what_lies_further_back_than_any_rule_looks_changes_nothing(
     question: ContactQuestion, pack: Pack
 ) -> None:
@@ -51,7 +48,6 @@ def test_what_lies_further_back_than_any_rule_looks_changes_nothing(
 
 
 @given(questions(), packs)
-@settings(max_examples=60)
 def test_the_earliest_moment_is_the_first_that_the_gate_allows(
     question: ContactQuestion, pack: Pack
 ) -> None:
@@ -69,7 +65,6 @@ def test_the_earliest_moment_is_the_first_that_the_gate_allows(
 
 
 @given(questions(), packs)
-@settings(max_examples=60)
 def test_at_the_earliest_moment_the_gate_says_yes_and_before_it_no(
     question: ContactQuestion, pack: Pack
 ) -> None:
@@ -84,7 +79,6 @@ def test_at_the_earliest_moment_the_gate_says_yes_and_before_it_no(
 
 
 @given(questions(), packs)
-@settings(max_examples=60)
 def test_a_permission_ends_when_the_clock_closes(question: ContactQuestion, pack: Pack) -> None:
     verdict = may_contact(question, pack)
     assert (verdict.valid_until is not None) == verdict.allowed

@@ -9,7 +9,7 @@ from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.income import AHEAD_DAYS, DAY, IncomeProfile, Seen, day_of, minute_of
@@ -170,7 +170,6 @@ stretches = st.lists(
 )
 
 
-@settings(max_examples=25)
 @given(stretches)
 def test_whatever_was_seen_odds_are_odds_and_a_profile_survives_its_text(
     lengths: list[tuple[int, int, bool]],

@@ -10,7 +10,7 @@ from typing import Any
 from uuid import UUID, uuid5
 
 import pytest
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.errors import Invalid
@@ -190,7 +190,6 @@ profiles = st.builds(
 )  # fmt: skip
 
 
-@settings(max_examples=40)
 @given(
     profiles,
     st.integers(0, 60 * 24 * 60),

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterator
 from math import sqrt
 
 import pytest
-from hypothesis import assume, given, settings
+from hypothesis import assume, given
 from hypothesis import strategies as st
 
 from app.domain.lift import Lift, Outcomes, believable, differ, evidence, lift
@@ -131,7 +131,6 @@ arms = st.integers(1, 3_000).flatmap(
 
 
 @given(arms, arms)
-@settings(max_examples=40, deadline=None)
 def test_the_interval_is_one_and_holds_its_middle(treated: Outcomes, control: Outcomes) -> None:
     found = lift(treated, control)
     assert -1 <= found.low <= found.difference + 1e-9
@@ -142,7 +141,6 @@ def test_the_interval_is_one_and_holds_its_middle(treated: Outcomes, control: Ou
 
 
 @given(arms, arms)
-@settings(max_examples=40, deadline=None)
 def test_the_quick_answer_is_the_intervals_answer(treated: Outcomes, control: Outcomes) -> None:
     found = lift(treated, control)
     assume(min(abs(found.low), abs(found.high)) > 1e-4)
@@ -150,7 +148,6 @@ def test_the_quick_answer_is_the_intervals_answer(treated: Outcomes, control: Ou
 
 
 @given(arms, arms, st.integers(2, 5))
-@settings(max_examples=25, deadline=None)
 def test_more_of_the_same_cases_narrow_it(treated: Outcomes, control: Outcomes, times: int) -> None:
     few = lift(treated, control)
     many = lift(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from math import sqrt
 
 import pytest
-from hypothesis import example, given, settings
+from hypothesis import example, given
 from hypothesis import strategies as st
 
 from app.domain.read_choice import cheapest_day, reads_worth
@@ -59,7 +59,6 @@ hazards_of = st.one_of(
 )
 
 
-@settings(max_examples=150)
 @example([0.04] * 28, 15.0, 1.0, 14, 0, 0.99)
 @example([0.0] * 28, 3.0, 0.0, 1, 0, 0.0)
 @given(

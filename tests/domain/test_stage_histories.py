@@ -6,7 +6,7 @@ import random
 from dataclasses import replace
 from datetime import date, timedelta
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from app.domain.day_count import Frozen
@@ -25,7 +25,6 @@ from app.domain.task import TaskOutcome
 from tests.domain.test_stage_plan import BODY, DUE, weekday
 
 
-@settings(max_examples=100)
 @given(seed=st.integers(0, 10**9))
 def test_random_histories_never_repeat_a_step_and_always_go_on(seed: int) -> None:
     """A case lives for four months; payments, returns, holds, promises, sleeping jobs and lazy
@@ -153,7 +152,6 @@ class _Life:
             self.task = True
 
 
-@settings(max_examples=40)
 @given(
     holds=st.lists(
         st.tuples(st.integers(1, 20), st.integers(0, 15), st.integers(0, 15), st.booleans()),

@@ -5,7 +5,7 @@ from __future__ import annotations
 from datetime import UTC, datetime, timedelta
 from zoneinfo import ZoneInfo
 
-from hypothesis import given, settings
+from hypothesis import given
 from hypothesis import strategies as st
 
 from sandbox.chance import Chance
@@ -62,7 +62,6 @@ def a_life(salary: Salary | None, spending: Spending | None, seed: int = 5) -> H
 
 
 @given(SALARIES, HABITS, MOMENTS, MOMENTS)
-@settings(max_examples=60, deadline=None)
 def test_the_order_of_questions_and_payments_changes_nothing(
     salary: Salary | None, spending: Spending | None, asked: list[datetime], paid: list[datetime]
 ) -> None:
@@ -80,7 +79,6 @@ def test_the_order_of_questions_and_payments_changes_nothing(
 
 
 @given(SALARIES, HABITS, MOMENTS, st.integers(1, 90_000))
-@settings(max_examples=60, deadline=None)
 def test_a_payment_takes_exactly_its_amount_at_its_moment(
     salary: Salary | None, spending: Spending | None, asked: list[datetime], minor: int
 ) -> None:

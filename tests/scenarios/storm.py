@@ -140,7 +140,8 @@ class Storm:
             with suppress(psutil.NoSuchProcess):
                 victims[name].kill()
                 self.findings.kills.append(name)
-                if len(self.findings.kills) % BURST == 0:
+                done = len(self.findings.kills)
+                if done % BURST == 0 and done < kills:
                     self._lull()
 
     def _lull(self) -> None:
@@ -178,12 +179,12 @@ class Storm:
         """Until the first signals are there: only then is there something to break."""
         self._until("signals", lambda: self._count("SELECT count(*) FROM funds_signals") > 0)
 
-    def settle(self) -> None:
+    def settle(self, calm_s: float) -> None:
         """A calm stretch in which everything is taken up again."""
         if self._supervisor is not None and self._supervisor.poll() is not None:
             self.start()
         self._until("the database", lambda: self._count("SELECT 1") == 1)
-        time.sleep(CALM_S)
+        time.sleep(calm_s)
 
     def judge(self) -> None:
         """Ask the installation and the outside world what went wrong."""
@@ -229,14 +230,14 @@ class Storm:
         raise TimeoutError(f"waited in vain for {what}; the demo said:\n{tail}")
 
 
-def run(seed: int, kills: int, *, people: int = 60) -> Findings:
+def run(seed: int, kills: int, *, people: int = 60, calm_s: float = CALM_S) -> Findings:
     """One whole storm. The caller looks at `wrong`, and at `status`: did enough happen?"""
     storm = Storm(seed, people=people)
     try:
         storm.start()
         storm.wait_for_business()
         storm.rage(kills)
-        storm.settle()
+        storm.settle(calm_s)
         storm.judge()
         storm.stop()
     finally:
