@@ -16,6 +16,7 @@ import psycopg
 from psycopg import sql
 
 from app.store.embedded_setup import DatabaseUrls
+from tests.kept import shelf
 
 MOST_LENDINGS = 25
 """Rows that were deleted stay in the files until somebody sweeps."""
@@ -56,6 +57,7 @@ _END_OTHERS = """
     SELECT pg_terminate_backend(pid, CASE WHEN state = 'idle' THEN 0 ELSE 5000 END)
     FROM pg_stat_activity
     WHERE datname = current_database() AND pid <> pg_backend_pid() AND state IS NOT NULL
+        AND pid <> ALL(%s)
 """
 _USED_SEQUENCES = """
     SELECT format('%I.%I', schemaname, sequencename), start_value FROM pg_sequences
@@ -105,6 +107,7 @@ class Databases:
     def close(self) -> None:
         """Let go of the connections; the server is about to be stopped with all that is in it."""
         for lent in self._spare:
+            shelf.close(lent.name)
             lent.admin.close()
         self._spare.clear()
 
@@ -113,6 +116,7 @@ class Databases:
         with psycopg.connect(self.superuser, autocommit=True) as server:
             self.make(server, name)
         urls = self.urls_to(name)
+        shelf.open(name)
         admin = psycopg.connect(urls.superuser, autocommit=True)
         admin.execute("SET session_replication_role = replica")  # no triggers, no foreign keys
         everything = tuple(row[0] for row in admin.execute(_TABLES))
@@ -121,6 +125,7 @@ class Databases:
         return Lent(urls, name, admin, tables, shipped, _fingerprint(admin, shipped))
 
     def _drop(self, lent: Lent) -> None:
+        shelf.close(lent.name)
         lent.admin.close()
         with psycopg.connect(self.superuser, autocommit=True) as server:
             server.execute(
@@ -131,7 +136,7 @@ class Databases:
 def _empty(lent: Lent) -> bool:
     """Delete what the test wrote. False when the database itself is not what it was."""
     admin = lent.admin
-    admin.execute(_END_OTHERS)
+    admin.execute(_END_OTHERS, [shelf.pids(lent.name)])
     written = _written(admin, lent.tables)
     if written:
         admin.execute(

@@ -19,6 +19,7 @@ from app.store.keys import new_id
 from app.store.tables import borrowers, lenders
 from app.store.unit import Store, connect
 from app.store.vault import Vault
+from tests.kept import shelf
 
 PACKS = load_packs()
 """The contact rules as they ship. Reading them takes 10 ms, and nobody changes them."""
@@ -56,6 +57,7 @@ class Lent:
         @event.listens_for(engine.sync_engine, "do_connect")
         def _to_the_goal(dialect: Any, _record: Any, _args: Any, parameters: Any) -> None:
             parameters.update(dialect.create_connect_args(make_url(self._goal[engine]))[1])
+            parameters["async_creator_fn"] = shelf.connect
 
         return engine
 

@@ -186,7 +186,7 @@ JSON = st.recursive(
 
 
 @given(st.dictionaries(st.sampled_from(["balances", "accounts", "data"]), JSON) | st.lists(JSON))
-@settings(max_examples=3 * settings.default.max_examples)
+@settings(max_examples=3 * settings().max_examples)
 def test_no_document_breaks_it_and_nothing_is_invented(document: Any) -> None:
     read = connectors.discover()["berlin_group"].parse_balances
     assert read is not None
