@@ -14,9 +14,11 @@ from sqlalchemy.exc import SQLAlchemyError
 from app.clock import Clock
 from app.domain.errors import Misconfigured
 from app.ports import Wire
+from app.reference.packs import load_packs
 from app.reports import checkup
 from app.reports.checkup import Place
 from app.reports.findings import Finding, Verdict, ok, wrong
+from app.reports.own_rules_check import check_own_rules
 from app.settings import Settings
 from app.store import migrate
 from app.store.embedded import connect_only
@@ -118,6 +120,7 @@ async def _inside(settings: Settings, url: str, vault: Vault | None) -> list[Fin
             found += await checkup.check_database_clock(unit, lambda: datetime.now(UTC))
             found += await checkup.check_lenders(unit, demo=settings.demo)
             found += await checkup.check_confirmations(unit)
+            found += await check_own_rules(unit, load_packs())
             found += await checkup.check_work(unit)
             found += await checkup.check_providers(unit)
         if vault is not None:

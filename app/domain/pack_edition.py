@@ -225,11 +225,10 @@ def _joined(windows: Iterable[Window]) -> Sequence[Window]:
 def with_edition(pack: Pack, edition: Edition, number: int) -> Pack:
     """The pack with the lender's rules beside its own: a contact has to pass both.
 
-    A rule that the pack has no longer is left out: what was stricter than it has no measure left.
+    A rule that the pack has no longer is left out: what was stricter than it has no measure left
+    (`orphans` names it).
     """
-    known = {rule.id: rule for rule in pack.rules}
-    kept = replace_known(edition, known)
-    rules = [_own(rule, limit, number) for rule, limit in _pairs(kept, pack)]
+    rules = [_own(rule, limit, number) for rule, limit in _pairs(_measured(edition, pack), pack)]
     everywhere = Rule(
         "own.closed_on",
         ClosedOn(edition.closed_on),
@@ -248,8 +247,23 @@ def with_edition(pack: Pack, edition: Edition, number: int) -> Pack:
     )
 
 
-def replace_known(edition: Edition, known: Mapping[str, Rule]) -> Edition:
+def orphans(edition: Edition, pack: Pack) -> tuple[str, ...]:
+    """Rules that the edition is stricter than and that the pack has no longer, or of another kind.
+
+    The gate cannot keep them: whoever answers for the lender's rules writes a new edition.
+    """
+    kept = _measured(edition, pack)
+    return tuple(
+        sorted(
+            {*edition.hours, *edition.caps, *edition.cool_downs}
+            - {*kept.hours, *kept.caps, *kept.cool_downs}
+        )
+    )
+
+
+def _measured(edition: Edition, pack: Pack) -> Edition:
     """The edition without what speaks of rules that are not there, or of another kind now."""
+    known = {rule.id: rule for rule in pack.rules}
 
     def fits(kind: type, stated: Mapping[str, Any]) -> dict[str, Any]:
         return {

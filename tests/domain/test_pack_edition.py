@@ -18,6 +18,7 @@ from app.domain.pack_edition import (
     Edition,
     check_edition,
     loosened,
+    orphans,
     read_edition,
     with_edition,
 )
@@ -171,6 +172,14 @@ def test_a_rule_that_the_pack_does_not_have_is_named(fields: dict[str, Any]) -> 
     with pytest.raises(Invalid, match="no such rule of Spain"):
         check_edition(edition(**fields), SPAIN)
     assert len(with_edition(SPAIN, edition(**fields), 1).rules) == len(SPAIN.rules)
+    named = [name for table in fields.values() for name in table]
+    assert list(orphans(edition(**fields), SPAIN)) == named
+    both = {**fields, "closed_on": ["2026-12-24"], "contacts_per_week": 2}
+    assert orphans(edition(**both), SPAIN) == tuple(named)
+
+
+def test_what_the_pack_has_is_no_orphan() -> None:
+    assert orphans(edition(caps={"es.messages_per_person_and_week": 1}), SPAIN) == ()
 
 
 def test_the_verdicts_rules_say_whose_they_are() -> None:

@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from sqlalchemy import text
 
 from app.domain.roles import Role
+from app.reports.findings import Verdict
+from app.reports.own_rules_check import check_own_rules
 from tests.flows.street import Street
 from tests.web.conftest import Desk
 
@@ -52,3 +55,23 @@ async def test_from_the_countrys_rules_to_ones_own(street: Street, sign_in_as: D
     assert "In force" in (await boss.open("/rules/es")).text
     assert (await boss.http.get("/rules/xx")).status_code == 404
     assert (await boss.http.get(f"/rules/es?edition={approval}")).status_code == 404
+
+
+async def test_what_the_country_has_no_longer_is_said(street: Street, sign_in_as: Desk) -> None:
+    boss = await sign_in_as(Role.SUPERVISOR)
+    page = await boss.open("/rules/es")
+    await boss.send(page, "write", **{"cap-es.contacts_per_person_and_week": "3"})
+    async with street.store.engine_unit() as unit:
+        assert await check_own_rules(unit, street.house.packs) == []
+        await unit.conn.execute(
+            text(
+                "UPDATE pack_editions SET state = 'published', body = replace(body::text,"
+                " 'es.contacts_per_person_and_week', 'es.contacts_of_old')::jsonb"
+            )
+        )
+        (found,) = await check_own_rules(unit, street.house.packs)
+    assert found.verdict is Verdict.WRONG
+    assert "edition 1 for Spain is stricter than es.contacts_of_old" in found.what
+    page = await boss.open("/rules/es")
+    assert "Part of this edition is not kept" in page.text
+    assert "es.contacts_of_old" in page.text

@@ -12,7 +12,7 @@ from app.domain.approval import ApprovalKind
 from app.domain.edition import EditionState
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.jurisdiction import Pack
-from app.domain.pack_edition import NOTHING, Edition, read_edition
+from app.domain.pack_edition import NOTHING, Edition, orphans, read_edition
 from app.domain.roles import Act
 from app.flows.preview_rules import Preview, preview_rules
 from app.flows.write_pack_edition import propose_pack_edition, slug, write_pack_edition
@@ -113,6 +113,7 @@ async def _country(
         picked=picked,
         waits=waits,
         shown=shown,
+        lost=orphans(shown, pack),
         preview=preview,
         lines=lines_of(pack, shown, typed or {}),
         typed=typed or {},
