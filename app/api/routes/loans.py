@@ -144,7 +144,12 @@ async def put_owed(external_ref: RefInPath, given: OwedGiven, caller: ByKey) -> 
 async def post_repayment(
     external_ref: RefInPath, given: RepaymentGiven, caller: ByKey, response: Response
 ) -> BookedShown:
-    """Money that reached you. It is counted once, whoever of us reports it first."""
+    """Money that reached you. It is counted once, whoever of us reports it first.
+
+    Money paid before the `as_of` of your last word on what is owed lowers what is asked for all the
+    same, until your next word: asking for too little is mended, asking twice is not. Leave out
+    what that word counted already.
+    """
     wanted = RepaymentWanted(
         external_ref=given.external_ref,
         amount=money_of(given.amount, given.currency),
