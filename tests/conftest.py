@@ -81,8 +81,8 @@ def pytest_collection_finish() -> None:
     gc.disable()
 
 
-def pytest_runtest_logfinish() -> None:
-    """Collect the rubbish of many tests at once."""
+def pytest_runtest_setup() -> None:
+    """Collect the rubbish of many tests at once, where the tests run."""
     if next(_run) % _COLLECT_EVERY == 0:
         gc.collect()
 

@@ -12,24 +12,23 @@ import pytest
 from referencing import Registry, Resource
 from referencing.jsonschema import DRAFT202012
 
-from app.api.app import build_api
 from app.api.events import MEANINGS
 from app.api.openapi import operations
 from app.api.problems import KINDS
 from app.flows.tell_lender import LenderEvent
+from tests.api.description import DESCRIPTION
 
 pytestmark = pytest.mark.anyio
 
 ROOT = Path(__file__).resolve().parents[2]
-SCHEMA = build_api().openapi()
-OPERATIONS = list(operations(SCHEMA))
+OPERATIONS = list(operations(DESCRIPTION))
 NAMES = [operation["operationId"] for _, operation, _ in OPERATIONS]
 
 
 def fits(value: Any, schema: dict[str, Any]) -> None:
     """The value is what the schema says, references into the description included."""
     registry: Registry[Any] = Registry().with_resource(
-        "urn:api", Resource.from_contents(SCHEMA, default_specification=DRAFT202012)
+        "urn:api", Resource.from_contents(DESCRIPTION, default_specification=DRAFT202012)
     )
     absolute = _absolute(schema)
     jsonschema.Draft202012Validator(
@@ -83,13 +82,13 @@ def test_posts_know_the_key_that_makes_them_safe_to_repeat() -> None:
 
 def test_every_webhook_to_a_lender_is_described() -> None:
     assert set(MEANINGS) == set(LenderEvent)
-    assert set(SCHEMA["webhooks"]) == {event.value for event in LenderEvent}
+    assert set(DESCRIPTION["webhooks"]) == {event.value for event in LenderEvent}
 
 
 def test_no_schema_of_the_frameworks_is_left() -> None:
-    assert "HTTPValidationError" not in SCHEMA["components"]["schemas"]
-    assert SCHEMA["openapi"].startswith("3.1")
-    assert SCHEMA["components"]["securitySchemes"]["ApiKey"]["scheme"] == "bearer"
+    assert "HTTPValidationError" not in DESCRIPTION["components"]["schemas"]
+    assert DESCRIPTION["openapi"].startswith("3.1")
+    assert DESCRIPTION["components"]["securitySchemes"]["ApiKey"]["scheme"] == "bearer"
 
 
 async def test_the_page_runs_nothing_and_loads_nothing_from_elsewhere(
@@ -114,7 +113,7 @@ async def test_the_page_runs_nothing_and_loads_nothing_from_elsewhere(
 async def test_the_description_is_served_with_the_public_address(bare: httpx.AsyncClient) -> None:
     served = (await bare.get("/v1/openapi.json")).json()
     assert served["servers"] == [{"url": "https://saldo.test"}]
-    assert served["paths"].keys() == SCHEMA["paths"].keys()
+    assert served["paths"].keys() == DESCRIPTION["paths"].keys()
 
 
 def test_the_written_page_is_fresh() -> None:
