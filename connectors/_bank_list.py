@@ -75,6 +75,15 @@ class ListedBank(BaseModel):
         return value
 
 
+def banks_field(connector: str, which: str) -> Any:
+    """The setting that names the list: which banks stand in it, in words after "the banks"."""
+    return Field(
+        default=None,
+        description=f"TOML file of the banks {which}, one [[bank]] each. "
+        f"connectors/{connector}/banks.example.toml explains every field.",
+    )
+
+
 B = TypeVar("B", bound=ListedBank)
 
 

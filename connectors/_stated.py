@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import math
 import re
-from datetime import UTC, date, datetime, time, tzinfo
+from datetime import UTC, date, datetime, time, timedelta, tzinfo
 from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
@@ -103,6 +103,17 @@ def _day(text: Any, zone: tzinfo) -> datetime | None:
         return datetime.combine(date.fromisoformat(text[:10]), time(0), zone).astimezone(UTC)
     except (ValueError, OverflowError):
         return None
+
+
+def last_whole_day(ends: datetime | None, zone: tzinfo, agreed: date | None = None) -> date | None:
+    """The last whole day at the bank before something ends, by its end and by what was agreed on.
+
+    None for no end; the year 1 is how some write that.
+    """
+    days = [] if agreed is None else [agreed]
+    if ends is not None and ends.year > 1:
+        days.append((ends.astimezone(zone) - timedelta(seconds=1)).date())
+    return min(days, default=None)
 
 
 def iban_of(text: Any) -> Iban | None:

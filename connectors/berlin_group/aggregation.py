@@ -28,11 +28,13 @@ from app.ports import (
     Presence,
     Wire,
 )
-from connectors._exchange import Call, Verdict, read_json, unreadable, verdict
+from connectors._exchange import Call, read_json, unreadable
 from connectors._http import url_below
+from connectors._refusals import door_said_no
+from connectors._words import alarm
 from connectors.berlin_group import refusals
 from connectors.berlin_group.balances import believed, found_accounts, parse_balances
-from connectors.berlin_group.desk import Desk, alarm, path_segment, presence_headers, token
+from connectors.berlin_group.desk import Desk, log, path_segment, presence_headers, token
 from connectors.berlin_group.profile import BankRoute, Settings
 
 # The specification's words for a consent (consentStatus); banks may add others.
@@ -91,9 +93,7 @@ class Aggregation:
     def _not_begun(self, answer: httpx.Response, call: Call) -> ProviderError:
         """Refused at the door (401, 403, 404) is the bank's trouble, not a no to this borrower."""
         error = refusals.other_refusal(answer, call, self._desk.now())
-        if isinstance(error, Declined) and verdict(answer.status_code) is Verdict.NO_ENTRY:
-            return TryLater(error.detail, after=None, **call.where)
-        return error
+        return door_said_no(error, answer, call)
 
     async def grant_now(self, grant: Grant) -> GrantNow:
         """Status and effective validity from the consent itself.
@@ -229,7 +229,7 @@ def grant_now_of(document: dict[str, Any], route: BankRoute) -> GrantNow:
     if known in _ENDED:
         return GrantNow(GrantState.ENDED, until, _ENDED[known], raw)
     if known not in _PENDING:
-        alarm("consentStatus", route, word)
+        alarm(log, "consentStatus", word, bank=route.bank.id)
     return GrantNow(GrantState.PENDING, until, raw_status=raw)
 
 

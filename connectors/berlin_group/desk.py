@@ -15,7 +15,7 @@ from app.domain.errors import Declined, Misconfigured, TryLater
 from app.domain.ids import derive_key
 from app.ports import Bank, Presence, Wire
 from connectors._bank_list import listed
-from connectors._exchange import Call, exchange, mask_text, read_json, unreadable
+from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._presence import address_of
 from connectors._settings import WayOut, closed_ways
 from connectors._stated import page_address
@@ -254,14 +254,3 @@ def _absolute(route: BankRoute, href: str) -> str | None:
     except ValueError:
         return None
     return url
-
-
-def alarm(what: str, route: BankRoute, word: object) -> None:
-    """A word of the bank that we do not know: mapped to the careful side, and reported."""
-    shown = word[:40] if isinstance(word, str) else type(word).__name__
-    log.warning(
-        "unknown_word",
-        what=what,
-        bank=route.bank.id,
-        word=shown if re.fullmatch(r"[A-Za-z_]+", shown) else mask_text(shown),
-    )

@@ -21,8 +21,10 @@ from app.ports import (
     Wire,
 )
 from connectors._exchange import read_json, unreadable
+from connectors._paying import stated
+from connectors._words import pay_status
 from connectors.berlin_group import refusals
-from connectors.berlin_group.desk import NAME, Desk, alarm, log, path_segment, token
+from connectors.berlin_group.desk import NAME, Desk, log, path_segment, token
 from connectors.berlin_group.profile import BankRoute, Settings
 
 PLAIN = "sepa-credit-transfers"
@@ -93,10 +95,7 @@ class Payments:
             if isinstance(error, Declined) and error.reason == "RESOURCE_UNKNOWN":
                 raise TryLater(error.detail, after=None, **call.where)
             raise error
-        document = read_json(answer, call)
-        if not isinstance(document, dict) or "transactionStatus" not in document:
-            raise unreadable("the answer states no status", call, answer.content)
-        return payment_now_of(document, route)
+        return payment_now_of(stated(answer, call, "transactionStatus"), route)
 
     async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
         """Take the payment back. OutcomeUnknown: ask `payment_now` before anything else."""
@@ -164,9 +163,6 @@ def sepa_text(text: str, longest: int) -> str:
 def payment_now_of(document: dict[str, Any], route: BankRoute) -> PaymentNow:
     """The status by the bank's profile. A word we do not know is open, with an alarm."""
     word = document.get("transactionStatus")
-    raw = word[:40] if isinstance(word, str) else ""
-    status = route.pay_status.get(raw.upper())
-    if status is None:
-        alarm("transactionStatus", route, word)
-        status = PayStatus.OPEN
-    return PaymentNow(status, raw)
+    known = word.upper() if isinstance(word, str) else word
+    status, _ = pay_status(route.pay_status, known, log, bank=route.bank.id)
+    return PaymentNow(status, word[:40] if isinstance(word, str) else "")

@@ -21,8 +21,9 @@ from pydantic_settings import SettingsConfigDict
 
 from app.domain.balance import PRIORITY
 from app.ports import Bank, PayStatus
-from connectors._bank_list import ListedBank, read_bank_list
+from connectors._bank_list import banks_field, read_bank_list
 from connectors._http import is_loopback_host
+from connectors._money_words import IsoBank, iso_words, yes_among
 from connectors._settings import ProviderSettings, WayOut, safe_address
 from connectors._tls import CertifiedKey, refuse_open
 from connectors.berlin_group.signing import SignatureProfile
@@ -32,25 +33,7 @@ SHARED = ""
 """Name of the way out of all banks that have none of their own."""
 _LIST = "SALDO_BERLIN_GROUP_BANKS"
 
-# ISO 20022 words as the specification lists them (transactionStatus), by what they mean for the
-# payer's money where the bank's profile says nothing else. ACTC and ACCP follow the payer's
-# authorisation at many banks and precede it at others, so they are not taken for a yes.
-PAYMENT_WORDS: Mapping[str, PayStatus] = {
-    "RCVD": PayStatus.OPEN,
-    "PDNG": PayStatus.OPEN,
-    "PATC": PayStatus.OPEN,
-    "ACTC": PayStatus.OPEN,
-    "ACCP": PayStatus.OPEN,
-    "ACFC": PayStatus.OPEN,
-    "ACWC": PayStatus.OPEN,
-    "ACSP": PayStatus.AUTHORISED,
-    "ACWP": PayStatus.AUTHORISED,
-    "ACSC": PayStatus.AUTHORISED,
-    "ACCC": PayStatus.AUTHORISED,
-    "RJCT": PayStatus.REJECTED,
-    "CANC": PayStatus.CANCELLED,
-}
-_NEVER_A_YES = {"RJCT", "CANC", "RCVD", "PDNG"}
+_WORDS = iso_words(cancelled="CANC", open_too=("PATC", "ACFC"))
 
 
 class PresenceHeaders(StrEnum):
@@ -72,14 +55,15 @@ class CountWindow(StrEnum):
     CALENDAR_DAY = "calendar_day"
 
 
-class BankProfile(ListedBank):
+class BankProfile(IsoBank):
     """One `[[bank]]` of the file."""
+
+    words = _WORDS
+    may_mean_yes = yes_among(_WORDS)
 
     base_url: str
     settled_at: tuple[str, ...] = ("ACSC", "ACCC")
     authorised_at: tuple[str, ...] = ("ACSP", "ACWP")
-    needs_debtor_iban: bool = False
-    instant_payments: bool = False
     presence: PresenceHeaders = PresenceHeaders.FULL
     count_window: CountWindow = CountWindow.ROLLING
     frequency_max: int = Field(default=4, ge=1)
@@ -103,15 +87,6 @@ class BankProfile(ListedBank):
             raise ValueError(message)
         return value
 
-    @field_validator("settled_at", "authorised_at")
-    @classmethod
-    def _known_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [word for word in value if word not in PAYMENT_WORDS or word in _NEVER_A_YES]
-        if wrong:
-            message = f"{', '.join(wrong)} cannot mean that"
-            raise ValueError(message)
-        return value
-
 
 @dataclass(frozen=True, slots=True)
 class BankRoute:
@@ -131,15 +106,10 @@ class BankRoute:
             needs_debtor_iban=profile.needs_debtor_iban,
             instant_payments=profile.instant_payments,
         )
-        words = {
-            **PAYMENT_WORDS,
-            **dict.fromkeys(profile.authorised_at, PayStatus.AUTHORISED),
-            **dict.fromkeys(profile.settled_at, PayStatus.SETTLED),
-        }
         zone = ZoneInfo(profile.time_zone)
         accounts_url = httpx.URL(f"{profile.base_url}/accounts")
         path = accounts_url.raw_path.decode("ascii")
-        return cls(profile, bank, zone, accounts_url, path, words)
+        return cls(profile, bank, zone, accounts_url, path, profile.pay_status())
 
     @property
     def base(self) -> str:
@@ -159,11 +129,7 @@ class Settings(ProviderSettings):
 
     model_config = SettingsConfigDict(env_prefix="SALDO_BERLIN_GROUP_", frozen=True, extra="ignore")
 
-    banks: Path | None = Field(
-        default=None,
-        description="TOML file of the banks reached over the Berlin Group interface, one [[bank]] "
-        "each. connectors/berlin_group/banks.example.toml explains every field.",
-    )
+    banks: Path | None = banks_field("berlin_group", "reached over the Berlin Group interface")
     client_cert: Path | None = Field(
         default=None,
         description="PEM file of your website authentication certificate (QWAC) with its chain. "

@@ -31,12 +31,11 @@ from connectors._stated import page_address
 from connectors.enable_banking import refusals
 from connectors.enable_banking.balances import answer_of
 from connectors.enable_banking.grants import (
+    IDS,
     Held,
     found_accounts,
     grant_now_of,
-    is_id,
     opened,
-    segment,
     waiting,
 )
 from connectors.enable_banking.settings import NAME, BankRoute, Settings, load_banks
@@ -80,9 +79,9 @@ class Aggregation:
         made = made if isinstance(made, dict) else {}
         authorisation, url = made.get("authorization_id"), made.get("url")
         page = page_address(url) if isinstance(url, str) and _LINK.fullmatch(url) else None
-        if not is_id(authorisation) or page is None:
+        if not IDS.fits(authorisation) or page is None:
             raise unreadable("the answer gives no page to go to", call, answer.content)
-        return ConsentBegun(Grant(route.bank.id, waiting(str(authorisation))), page, _WAITS)
+        return ConsentBegun(Grant(route.bank.id, waiting(authorisation)), page, _WAITS)
 
     async def came_back(self, grant: Grant, returned: Mapping[str, str]) -> Grant:
         """Open the session with the code that the borrower's browser brought back."""
@@ -156,7 +155,7 @@ class Aggregation:
             raise TryLater(
                 "the borrower is not back yet", after=None, connector=NAME, operation=operation
             )
-        call = self._call(operation, "GET", f"/sessions/{segment(held.session, operation)}")
+        call = self._call(operation, "GET", f"/sessions/{IDS.segment(held.session, operation)}")
         answer = await exchange(self._http, call)
         if not answer.is_success:
             refusal = refusals.read_refusal(answer.content)
@@ -177,7 +176,7 @@ class Aggregation:
         Unattended (`presence=None`) no header speaks of a present borrower.
         """
         route = self._route(grant.bank_id, "balances")
-        held, uid = Held.of(grant.token), segment(account_ref.reveal(), "balances")
+        held, uid = Held.of(grant.token), IDS.segment(account_ref.reveal(), "balances")
         headers = {} if presence is None else presence_headers(route, presence)
         call = self._call("balances", "GET", f"/accounts/{uid}/balances", headers)
         answer = await exchange(self._http, call)
@@ -206,7 +205,7 @@ class Aggregation:
         if not held.session:
             return
         # Repeating this does nothing twice, so a lost answer is no reason for care.
-        path = f"/sessions/{segment(held.session, 'end_consent')}"
+        path = f"/sessions/{IDS.segment(held.session, 'end_consent')}"
         call = self._call("end_consent", "DELETE", path)
         answer = await exchange(self._http, call)
         if answer.is_success:

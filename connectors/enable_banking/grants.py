@@ -9,25 +9,32 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import timedelta
 from typing import Any
 
-import orjson
 import structlog
 
-from app.domain.errors import ConsentEnd, Declined, Unreadable
+from app.domain.errors import ConsentEnd, Unreadable
 from app.domain.ids import Secret
 from app.domain.money import Money
 from app.ports import FoundAccount, GrantNow, GrantState
 from connectors._credit import Limit
-from connectors._exchange import mask_text
-from connectors._stated import MOST_ACCOUNTS, account_currency, iban_of, instant_of, money_of
+from connectors._handles import held_in, sealed
+from connectors._ids import Ids
+from connectors._stated import (
+    MOST_ACCOUNTS,
+    account_currency,
+    iban_of,
+    instant_of,
+    last_whole_day,
+    money_of,
+)
+from connectors._words import alarm
 from connectors.enable_banking.balances import why_unusable
 from connectors.enable_banking.settings import NAME, BankRoute
 
 log = structlog.get_logger(NAME)
 
-_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+IDS = Ids(NAME, re.compile(r"[A-Za-z0-9-]{1,64}"))
 # The vendor's words (SessionStatus).
 _PENDING = ("PENDING_AUTHORIZATION", "RETURNED_FROM_BANK")
 _ENDED = {
@@ -49,20 +56,14 @@ class Held:
     @classmethod
     def of(cls, token: Secret) -> Held:
         """Read a handle: our own JSON, or the bare id of a session."""
-        text = token.reveal()
-        try:
-            found = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return cls(text)
-        if not isinstance(found, dict):
-            return cls(text)
+        found = held_in(token)
+        if found is None:
+            return cls(token.reveal())
         return cls(found.get("session", ""), tuple(found.get("accounts", ())))
 
     def sealed(self) -> Secret:
         """The handle to keep."""
-        return Secret(
-            orjson.dumps({"session": self.session, "accounts": self.accounts}).decode("utf-8")
-        )
+        return sealed({"session": self.session, "accounts": self.accounts})
 
     def limit_of(self, uid: str) -> Limit | None:
         """The credit limit that an account had when it was linked."""
@@ -77,17 +78,17 @@ class Held:
 
 def waiting(authorisation: str) -> Secret:
     """The handle of an authorisation that the borrower has not brought back yet."""
-    return Secret(orjson.dumps({"authorization": authorisation, "session": ""}).decode("utf-8"))
+    return sealed({"authorization": authorisation, "session": ""})
 
 
 def opened(document: Any) -> Held:
     """The handle's content from the answer that opened a session. Raises Unreadable."""
     session = document.get("session_id") if isinstance(document, dict) else None
     listed = document.get("accounts") if isinstance(document, dict) else None
-    if not is_id(session) or not isinstance(listed, list):
+    if not IDS.fits(session) or not isinstance(listed, list):
         raise Unreadable("the answer gives no session")
     accounts = [_kept(item) for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict)]
-    return Held(str(session), tuple(accounts))
+    return Held(session, tuple(accounts))
 
 
 def _kept(item: dict[str, Any]) -> dict[str, Any]:
@@ -98,7 +99,7 @@ def _kept(item: dict[str, Any]) -> dict[str, Any]:
     name = next((item[key] for key in ("product", "details") if isinstance(item.get(key), str)), "")
     kind = item.get("cash_account_type")
     return {
-        "uid": uid if is_id(uid) else "",
+        "uid": uid if IDS.fits(uid) else "",
         "iban": iban.reveal() if iban else "",
         "currency": account_currency(item) or "",
         "name": name[:70],
@@ -117,7 +118,7 @@ def found_accounts(held: Held, document: dict[str, Any]) -> tuple[FoundAccount, 
     listed = document.get("accounts")
     if not isinstance(listed, list):
         raise Unreadable("the session lists no accounts")
-    offered = [uid for uid in listed[:MOST_ACCOUNTS] if is_id(uid)]
+    offered = [uid for uid in listed[:MOST_ACCOUNTS] if IDS.fits(uid)]
     known = [_found(account, offered) for account in held.accounts]
     have = {account["uid"] for account in held.accounts}
     bare = [
@@ -154,29 +155,12 @@ def grant_now_of(document: dict[str, Any], route: BankRoute) -> GrantNow:
     raw = word[:40] if isinstance(word, str) else ""
     access = document.get("access")
     until = instant_of(access.get("valid_until"), route.zone) if isinstance(access, dict) else None
-    day = None
-    if until is not None and until.year > 1:
-        day = (until.astimezone(route.zone) - timedelta(seconds=1)).date()
+    day = last_whole_day(until, route.zone)
     known = raw.upper()
     if known == "AUTHORIZED":
         return GrantNow(GrantState.ACTIVE, day, raw_status=raw)
     if known in _ENDED:
         return GrantNow(GrantState.ENDED, day, _ENDED[known], raw)
     if known not in _PENDING:
-        shown = raw if re.fullmatch(r"[A-Za-z_]+", raw) else mask_text(raw)
-        log.warning("unknown_word", what="session status", bank=route.bank.id, word=shown)
+        alarm(log, "session status", word, bank=route.bank.id)
     return GrantNow(GrantState.PENDING, day, raw_status=raw)
-
-
-def is_id(value: Any) -> bool:
-    """Whether an id of the vendor can travel in a path."""
-    return isinstance(value, str) and bool(_ID.fullmatch(value))
-
-
-def segment(value: str, operation: str) -> str:
-    """An id as one segment of a path. Declined for what is none."""
-    if not is_id(value):
-        raise Declined(
-            "the id cannot be asked for", reason="NO_SUCH_ID", connector=NAME, operation=operation
-        )
-    return value

@@ -33,15 +33,16 @@ from connectors._bank_list import listed
 from connectors._exchange import (
     Call,
     exchange,
-    mask_text,
     read_json,
     retry_after,
     status_error,
     unreadable,
 )
+from connectors._paying import not_known_yet, stated
 from connectors._stated import page_address
+from connectors._words import pay_status
 from connectors.enable_banking import refusals
-from connectors.enable_banking.grants import is_id, segment
+from connectors.enable_banking.grants import IDS
 from connectors.enable_banking.settings import NAME, BankRoute, Settings, load_banks
 from connectors.enable_banking.signer import Signer
 
@@ -94,31 +95,23 @@ class Payments:
         made = made if isinstance(made, dict) else {}
         ref, url = made.get("payment_id"), made.get("url")
         page = page_address(url) if isinstance(url, str) else None
-        if not is_id(ref) or page is None:
+        if not IDS.fits(ref) or page is None:
             raise unreadable("the answer gives no page to go to", call, answer.content)
         now = status_of(made, route)
         if now.status in (PayStatus.REJECTED, PayStatus.CANCELLED):
             raise Declined("the payment was refused", reason=now.raw_status, **call.where)
-        return PaymentBegun(
-            PaymentHandle(route.bank.id, Secret(str(ref)), order.instant), page, now
-        )
+        return PaymentBegun(PaymentHandle(route.bank.id, Secret(ref), order.instant), page, now)
 
     async def payment_now(self, handle: PaymentHandle) -> PaymentNow:
         """The payment's status. One the vendor does not know (yet) is TryLater, not failed."""
         operation = "payment_now"
         route = self._route(handle.bank_id, operation)
-        path = f"/payments/{segment(handle.ref.reveal(), operation)}"
+        path = f"/payments/{IDS.segment(handle.ref.reveal(), operation)}"
         call = self._call(operation, "GET", path)
         answer = await exchange(self._http, call)
         if not answer.is_success:
-            error = self._refused(answer, call)
-            if isinstance(error, Declined):
-                raise TryLater(error.detail, after=None, **call.where)
-            raise error
-        document = read_json(answer, call)
-        if not isinstance(document, dict) or "status" not in document:
-            raise unreadable("the answer states no status", call, answer.content)
-        return status_of(document, route)
+            raise not_known_yet(self._refused(answer, call), call)
+        return status_of(stated(answer, call), route)
 
     async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
         """There is no call for it."""
@@ -186,12 +179,7 @@ def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
 def status_of(document: dict[str, Any], route: BankRoute) -> PaymentNow:
     """The status by the bank's entry. A word we do not know is open, with an alarm."""
     word = document.get("status")
-    raw = word[:40] if isinstance(word, str) else ""
-    status = route.pay_status.get(raw)
-    if status is None:
-        log.warning("unknown_word", what="payment", bank=route.bank.id, word=mask_text(raw))
-        status = PayStatus.OPEN
-    return PaymentNow(status, raw)
+    return PaymentNow(*pay_status(route.pay_status, word, log, bank=route.bank.id))
 
 
 def _iban(number: str) -> dict[str, str]:

@@ -6,14 +6,12 @@ The vendor publishes its codes (ErrorCode) and not which status goes with which.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime
 from typing import Any
 
 import httpx
 
 from app.domain.errors import (
-    AllowanceSpent,
     ConsentDoubtful,
     ConsentEnd,
     ConsentGone,
@@ -21,14 +19,14 @@ from app.domain.errors import (
     ProviderError,
     TryLater,
 )
-from connectors._exchange import (
-    Call,
-    Verdict,
-    retry_after,
-    status_error,
-    try_json,
-    verdict,
-    wait_in_words,
+from connectors._exchange import Call, retry_after, status_error, try_json
+from connectors._refusals import (
+    LONGEST_WORDS,
+    Refusal,
+    allowance_spent,
+    door_said_no,
+    limited,
+    said,
 )
 
 RATE_LIMIT = "ASPSP_RATE_LIMIT_EXCEEDED"
@@ -64,23 +62,15 @@ _NOT_ABOUT_THE_BORROWER = (
 _CODE = re.compile(r"[A-Z][A-Z_]{2,59}")
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The vendor's code, empty where there is none, and its words, at most 1,000."""
-
-    code: str
-    words: str
-
-
 def read_refusal(body: bytes) -> Refusal:
     """Whatever comes as a refusal: never raises, empty where nothing can be read."""
     decoded: Any = try_json(body)
     if not isinstance(decoded, dict):
-        return Refusal("", "")
+        return Refusal()
     code = decoded.get("error")
     words = [decoded[key] for key in ("message", "detail") if isinstance(decoded.get(key), str)]
     known = isinstance(code, str) and _CODE.fullmatch(code)
-    return Refusal(str(code) if known else "", " ".join(words)[:1000])
+    return Refusal(str(code) if known else "", " ".join(words)[:LONGEST_WORDS])
 
 
 def account_refusal(answer: httpx.Response, call: Call, now: datetime) -> ProviderError:
@@ -89,16 +79,15 @@ def account_refusal(answer: httpx.Response, call: Call, now: datetime) -> Provid
     429 is the bank's allowance, which the vendor passes on; it has published no limit of its own.
     """
     refusal = read_refusal(answer.content)
-    said = _said(answer, refusal)
+    what = said(answer, refusal.code)
     if refusal.code == RATE_LIMIT or answer.status_code == 429:
-        wait = retry_after(answer, now) or wait_in_words(refusal.words)
-        return AllowanceSpent(said, until=now + wait if wait else None, **call.where)
+        return allowance_spent(answer, call, refusal, now)
     if refusal.code in SESSION_ENDS:
-        return ConsentGone(said, why=SESSION_ENDS[refusal.code], **call.where)
+        return ConsentGone(what, why=SESSION_ENDS[refusal.code], **call.where)
     if refusal.code in _DOUBTS:
-        return ConsentDoubtful(said, **call.where)
+        return ConsentDoubtful(what, **call.where)
     if refusal.code in _ABOUT_THE_ACCOUNT:
-        return Declined(said, reason=refusal.code, **call.where)
+        return Declined(what, reason=refusal.code, **call.where)
     return other_refusal(answer, call, now)
 
 
@@ -108,20 +97,12 @@ def other_refusal(answer: httpx.Response, call: Call, now: datetime) -> Provider
     A code of the vendor is an explicit word: then nothing was made, whatever the status.
     """
     refusal = read_refusal(answer.content)
-    said = _said(answer, refusal)
     if refusal.code == RATE_LIMIT or answer.status_code == 429:
-        wait = retry_after(answer, now) or wait_in_words(refusal.words)
-        return TryLater(said, after=wait, **call.where)
+        return limited(answer, call, refusal, now)
     if refusal.code == "ASPSP_TIMEOUT" and call.writes:
         return status_error(answer, call, reason=refusal.code, now=now)
     if refusal.code in _NOT_ABOUT_THE_BORROWER:
-        return TryLater(said, after=retry_after(answer, now), **call.where)
+        wait = retry_after(answer, now)
+        return TryLater(said(answer, refusal.code), after=wait, **call.where)
     error = status_error(answer, call, reason=refusal.code, now=now)
-    if isinstance(error, Declined) and verdict(answer.status_code) is Verdict.NO_ENTRY:
-        return TryLater(said, after=None, **call.where)
-    return error
-
-
-def _said(answer: httpx.Response, refusal: Refusal) -> str:
-    """Status and code: safe to log, unlike the words."""
-    return f"HTTP {answer.status_code} {refusal.code}".rstrip()
+    return door_said_no(error, answer, call)

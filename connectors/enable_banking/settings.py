@@ -7,46 +7,31 @@ from dataclasses import dataclass
 from pathlib import Path
 from zoneinfo import ZoneInfo
 
-from pydantic import Field, field_validator
+from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from app.ports import Bank, PayStatus
-from connectors._bank_list import ListedBank, read_bank_list
+from connectors._bank_list import banks_field, read_bank_list
+from connectors._money_words import IsoBank, iso_words, yes_among
 from connectors._settings import StayingSettings
 
 NAME = "enable_banking"
 
 
-# The vendor's words for a payment (ISO 20022), where the bank's entry says nothing
-# else. ACTC and ACCP follow the payer's authorisation at many banks, and precede it at others.
-PAYMENT_WORDS: Mapping[str, PayStatus] = {
-    **dict.fromkeys(("RCVD", "PDNG", "ACTC", "ACCP", "ACWC", "ACPT"), PayStatus.OPEN),
-    **dict.fromkeys(("ACSP", "ACWP", "ACSC", "ACCC"), PayStatus.AUTHORISED),
-    "RJCT": PayStatus.REJECTED,
-    "CNCL": PayStatus.CANCELLED,
-}
-_NEVER_A_YES = ("RJCT", "CNCL", "RCVD", "PDNG")
+_WORDS = iso_words(cancelled="CNCL", open_too=("ACPT",))
 
 
-class BankProfile(ListedBank):
+class BankProfile(IsoBank):
     """One `[[bank]]` of the file. The next three come from the vendor's answer to GET /aspsps."""
+
+    words = _WORDS
+    may_mean_yes = yes_among(_WORDS)
 
     aspsp_name: str = Field(min_length=1, max_length=200)
     maximum_consent_validity: int = Field(gt=0)
     required_psu_headers: tuple[str, ...] = ()
     settled_at: tuple[str, ...] = ("ACCC",)
     authorised_at: tuple[str, ...] = ("ACSP", "ACWP", "ACSC")
-    needs_debtor_iban: bool = False
-    instant_payments: bool = False
-
-    @field_validator("settled_at", "authorised_at")
-    @classmethod
-    def _known_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [word for word in value if word not in PAYMENT_WORDS or word in _NEVER_A_YES]
-        if wrong:
-            message = f"{', '.join(wrong)} cannot mean that"
-            raise ValueError(message)
-        return value
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,12 +50,7 @@ class BankRoute:
             needs_debtor_iban=profile.needs_debtor_iban,
             instant_payments=profile.instant_payments,
         )
-        words = {
-            **PAYMENT_WORDS,
-            **dict.fromkeys(profile.authorised_at, PayStatus.AUTHORISED),
-            **dict.fromkeys(profile.settled_at, PayStatus.SETTLED),
-        }
-        return cls(profile, bank, ZoneInfo(profile.time_zone), words)
+        return cls(profile, bank, ZoneInfo(profile.time_zone), profile.pay_status())
 
 
 class Settings(StayingSettings):
@@ -90,11 +70,7 @@ class Settings(StayingSettings):
         description="PEM file of the RSA key (2048 bits or more) whose certificate you registered "
         "for the application. Keep it readable for Saldo alone.",
     )
-    banks: Path | None = Field(
-        default=None,
-        description="TOML file of the banks reached through Enable Banking, one [[bank]] each. "
-        "connectors/enable_banking/banks.example.toml explains every field.",
-    )
+    banks: Path | None = banks_field(NAME, "reached through Enable Banking")
     payment_page_minutes: int | None = Field(
         default=None,
         ge=5,

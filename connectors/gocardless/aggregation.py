@@ -24,7 +24,7 @@ from app.ports import (
 )
 from connectors._exchange import Call, read_json, unreadable
 from connectors.berlin_group.balances import parse_balances
-from connectors.gocardless.desk import Desk, declined, known_id, safe_page, uuid_in
+from connectors.gocardless.desk import IDS, Desk, declined, safe_page
 from connectors.gocardless.readings import (
     LINKED,
     account_ids,
@@ -70,8 +70,8 @@ class Aggregation:
             "access_valid_for_days": days_asked(ask, bank, self._desk.now()),
             "access_scope": SCOPE,
         })  # fmt: skip
-        agreement_id = uuid_in(agreement.get("id"))
-        if agreement_id is None:
+        agreement_id = agreement.get("id")
+        if not IDS.fits(agreement_id):
             raise unreadable("the answer names no agreement", call, b"")
         requisition: dict[str, Any] = {
             "redirect": ask.return_url,
@@ -82,8 +82,8 @@ class Aggregation:
         if bank.account_selection:
             requisition["account_selection"] = True  # refused where the bank does not offer it
         made, call = await self._made(operation, "/requisitions/", requisition)
-        requisition_id, page = uuid_in(made.get("id")), safe_page(made.get("link"))
-        if requisition_id is None or page is None:
+        requisition_id, page = made.get("id"), safe_page(made.get("link"))
+        if not IDS.fits(requisition_id) or page is None:
             raise unreadable("the answer names no requisition or no safe link", call, b"")
         now = state_of(made, bank, None)
         if now.end is not None:
@@ -181,7 +181,7 @@ class Aggregation:
         """
         operation = "balances"
         bank = self._desk.institution(grant.bank_id, operation)
-        account_id = known_id(account_ref.reveal(), operation)
+        account_id = IDS.segment(account_ref.reveal(), operation)
         answer, call = await self._desk.ask(operation, "GET", f"/accounts/{account_id}/balances/")
         if not answer.is_success:
             raise account_refusal(answer, call, self._desk.now())
@@ -195,7 +195,7 @@ class Aggregation:
         """Delete the requisition with its agreement. One that is gone counts as given back."""
         operation = "end_consent"
         self._desk.institution(grant.bank_id, operation)
-        path = f"/requisitions/{known_id(grant.token.reveal(), operation)}/"
+        path = f"/requisitions/{IDS.segment(grant.token.reveal(), operation)}/"
         # Repeating this does nothing twice, so a lost answer is no reason for care.
         answer, call = await self._desk.ask(operation, "DELETE", path)
         if not answer.is_success and not _not_there(answer):
@@ -205,7 +205,7 @@ class Aggregation:
 
     async def _requisition(self, grant: Grant, operation: str) -> dict[str, Any] | None:
         """The requisition; None when the API says that there is none."""
-        path = f"/requisitions/{known_id(grant.token.reveal(), operation)}/"
+        path = f"/requisitions/{IDS.segment(grant.token.reveal(), operation)}/"
         answer, call = await self._desk.ask(operation, "GET", path)
         if _not_there(answer):
             return None
@@ -218,8 +218,8 @@ class Aggregation:
 
     async def _runs_until(self, requisition: dict[str, Any], operation: str) -> datetime | None:
         """The end of the agreement; None where it is not accepted yet or no longer there."""
-        agreement_id = uuid_in(requisition.get("agreement"))
-        if agreement_id is None:
+        agreement_id = requisition.get("agreement")
+        if not IDS.fits(agreement_id):
             return None
         answer, call = await self._desk.ask(
             operation, "GET", f"/agreements/enduser/{agreement_id}/"

@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, timedelta
+from itertools import islice
 from typing import Any
 from zoneinfo import ZoneInfo
 
+import structlog
+
 from app.domain.errors import ConsentEnd
 from app.ports import ConsentAsk, FoundAccount, GrantNow, GrantState
+from connectors._words import alarm
 from connectors.berlin_group.balances import found_accounts
-from connectors.gocardless.desk import alarm, uuid_in
-from connectors.gocardless.settings import LONGEST_DAYS_GB, Institution
+from connectors.gocardless.desk import IDS
+from connectors.gocardless.settings import LONGEST_DAYS_GB, NAME, Institution
+
+log = structlog.get_logger(NAME)
 
 # Each account costs two of the API's 100 account calls a minute.
 _MOST_ACCOUNTS = 40
@@ -59,14 +65,14 @@ def state_of(requisition: dict[str, Any], bank: Institution, until: date | None)
     if raw in _ENDED:
         return GrantNow(GrantState.ENDED, until, _ENDED[raw], raw)
     if raw not in _PENDING:
-        alarm("requisition", bank, word)
+        alarm(log, "requisition", word, bank=bank.id)
     return GrantNow(GrantState.PENDING, until, raw_status=raw)
 
 
 def account_ids(requisition: dict[str, Any]) -> list[str]:
     listed = requisition.get("accounts")
-    ids = [uuid_in(one) for one in listed] if isinstance(listed, list) else []
-    return [one for one in ids if one is not None][:_MOST_ACCOUNTS]
+    ids = filter(IDS.fits, listed) if isinstance(listed, list) else ()
+    return list(islice(ids, _MOST_ACCOUNTS))
 
 
 def listed(account_id: str, known: dict[str, Any], *, why: str = "") -> FoundAccount:

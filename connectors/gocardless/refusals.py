@@ -27,14 +27,13 @@ from app.domain.errors import (
 )
 from connectors._exchange import (
     Call,
-    Verdict,
     retry_after,
     sane_wait,
     status_error,
     try_json,
-    verdict,
     wait_in_words,
 )
+from connectors._refusals import door_said_no
 
 _TYPE = re.compile(r"[A-Za-z]{1,40}")
 _FIELD = re.compile(r"[a-z_]{1,40}")
@@ -184,7 +183,6 @@ def other_refusal(answer: httpx.Response, call: Call, now: datetime) -> Provider
     if status == 429:
         return TryLater("HTTP 429", after=api_wait(answer, now), **call.where)
     error = status_error(answer, call, reason=refusal.reason, now=now)
-    at_door = status == 402 or verdict(status) is Verdict.NO_ENTRY
-    if isinstance(error, Declined) and at_door:
+    if status == 402:
         return TryLater(error.detail, after=None, **call.where)
-    return error
+    return door_said_no(error, answer, call)

@@ -7,7 +7,7 @@ from pathlib import Path
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors._bank_list import ListedBank, read_bank_list
+from connectors._bank_list import ListedBank, banks_field, read_bank_list
 from connectors._settings import ProviderSettings
 
 NAME = "gocardless"
@@ -35,11 +35,7 @@ class Settings(ProviderSettings):
 
     model_config = SettingsConfigDict(env_prefix="SALDO_GOCARDLESS_", frozen=True, extra="ignore")
 
-    banks: Path | None = Field(
-        default=None,
-        description="TOML file of the banks reached through GoCardless Bank Account Data, one "
-        "[[bank]] each. connectors/gocardless/banks.example.toml explains every field.",
-    )
+    banks: Path | None = banks_field(NAME, "reached through GoCardless Bank Account Data")
     secret_id: str = Field(
         default="", description="Secret id of the user secrets in the Bank Account Data portal."
     )

@@ -7,10 +7,8 @@ is none left to use or to refresh, by one caller at a time, and after a refusal 
 from __future__ import annotations
 
 import asyncio
-import re
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
-from typing import Any
 
 import httpx
 import orjson
@@ -19,15 +17,12 @@ import structlog
 from app.domain.errors import ProviderError, TryLater
 from app.ports import Wire
 from connectors._exchange import Call, exchange, read_json, status_error, unreadable
+from connectors._tokens import REFUSED_WAIT, life_in, token_in
 from connectors.gocardless.refusals import api_wait
 from connectors.gocardless.settings import NAME, Settings
 
 # A token that ends in the middle of a call is refused.
 _MARGIN = timedelta(minutes=2)
-# Wrong credentials and addresses that are not let in are mended by a person, not by asking again.
-REFUSED_WAIT = timedelta(minutes=10)
-
-_HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,8000}")
 
 log = structlog.get_logger(NAME)
 
@@ -100,12 +95,13 @@ class Tokens:
         if not answer.is_success:
             raise self._no_token(answer, call, now)
         made = read_json(answer, call)
-        access = _text(made, "access")
+        access = token_in(made, "access")
         if access is None:
             raise unreadable("the answer holds no token", call, b"")
-        refresh = _text(made, "refresh") or ""
-        until = now + _seconds(made, "refresh_expires") if refresh else None
-        return _Pair(access, now + _seconds(made, "access_expires"), refresh, until)
+        refresh = token_in(made, "refresh") or ""
+        until = now + life_in(made, "refresh_expires") - _MARGIN if refresh else None
+        serves = life_in(made, "access_expires") - _MARGIN
+        return _Pair(access, now + serves, refresh, until)
 
     def _no_token(self, answer: httpx.Response, call: Call, now: datetime) -> ProviderError:
         status = answer.status_code
@@ -117,17 +113,3 @@ class Tokens:
         if status != 429:
             log.error("credentials_refused", status=status)
         return TryLater(f"no token: HTTP {status}", after=wait, **call.where)
-
-
-def _text(made: Any, name: str) -> str | None:
-    """A token that can travel in a header."""
-    value = made.get(name) if isinstance(made, dict) else None
-    return value if isinstance(value, str) and _HEADER_SAFE.fullmatch(value) else None
-
-
-def _seconds(made: dict[str, Any], name: str) -> timedelta:
-    """How long a token may be used: as stated, less the margin; nothing where it is not stated."""
-    value = made.get(name)
-    if isinstance(value, bool) or not isinstance(value, int):
-        return timedelta(0)
-    return timedelta(seconds=max(0, min(value, 10**8))) - _MARGIN

@@ -28,17 +28,17 @@ from connectors._exchange import (
     try_json,
     unreadable,
 )
+from connectors._ids import Ids
+from connectors._tokens import REFUSED_WAIT
 from connectors.gocardless_pay.settings import NAME, Settings
 
 VERSION = "2015-07-06"
 CONFLICT = "idempotent_creation_conflict"
-# Our token: a person mends that, not asking again.
-REFUSED_WAIT = timedelta(minutes=10)
 # No limit of the API makes anybody wait longer.
 _LONGEST_LIMIT = timedelta(hours=1)
 
 _WORD = re.compile(r"[a-z_]{1,60}")
-_ID = re.compile(r"[A-Z]{2,4}[A-Za-z0-9]{1,60}")
+IDS = Ids(NAME, re.compile(r"[A-Z]{2,4}[A-Za-z0-9]{1,60}"))
 
 log = structlog.get_logger(NAME)
 
@@ -150,7 +150,7 @@ def read_refusal(body: bytes) -> Refusal:
     return Refusal(
         _word(error.get("type")),
         tuple(filter(None, (_word(one.get("reason")) for one in inner))),
-        next((str(one) for one in ids if is_id(one)), ""),
+        next(filter(IDS.fits, ids), ""),
     )
 
 
@@ -168,11 +168,6 @@ def limit_wait(answer: httpx.Response, now: datetime) -> timedelta | None:
         wait = retry_after(httpx.Response(429, headers=headers), now)
     wait = wait or retry_after(answer, now)
     return None if wait is None else min(wait, _LONGEST_LIMIT)
-
-
-def is_id(value: Any) -> bool:
-    """Whether an id of GoCardless can travel in a path."""
-    return isinstance(value, str) and bool(_ID.fullmatch(value))
 
 
 def declined(detail: str, reason: str, operation: str) -> Declined:

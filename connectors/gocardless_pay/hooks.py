@@ -17,7 +17,7 @@ from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import try_json
 from connectors._stated import instant_of
-from connectors.gocardless_pay.desk import is_id
+from connectors.gocardless_pay.desk import IDS
 from connectors.gocardless_pay.settings import NAME, Settings
 
 SIGNATURE = "webhook-signature"
@@ -82,7 +82,7 @@ def events_in(body: bytes, since: datetime) -> tuple[InboundEvent, ...]:
 def _event(event: dict[str, Any], since: datetime) -> InboundEvent | None:
     event_id, links = event.get("id"), event.get("links")
     made_at = instant_of(event.get("created_at"), UTC)
-    if not is_id(event_id) or not isinstance(links, dict) or made_at is None or made_at < since:
+    if not IDS.fits(event_id) or not isinstance(links, dict) or made_at is None or made_at < since:
         return None
     match event.get("resource_type"):
         case "payments":
@@ -91,6 +91,6 @@ def _event(event: dict[str, Any], since: datetime) -> InboundEvent | None:
             ref = links.get("billing_request")
         case _:
             return None
-    if not is_id(ref):
+    if not IDS.fits(ref):
         return None
     return InboundEvent(str(event_id), InboundKind.PAYMENT, payment_ref=Secret(str(ref)))

@@ -7,13 +7,12 @@ a request is paid once.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-from typing import Any, TypeVar
+from typing import Any
 from uuid import uuid4
 
 import structlog
 
-from app.domain.errors import Declined, OutcomeUnknown, ProviderError
+from app.domain.errors import OutcomeUnknown
 from app.domain.ids import Secret, derive_key
 from app.ports import (
     Bank,
@@ -26,12 +25,11 @@ from app.ports import (
     Wire,
 )
 from connectors._bank_list import listed
+from connectors._paying import take_back, twice
 from connectors._stated import page_address
-from connectors.gocardless_pay.desk import AlreadyMade, Desk, declined, is_id
+from connectors.gocardless_pay.desk import IDS, AlreadyMade, Desk, declined
 from connectors.gocardless_pay.settings import NAME, Institution, Settings
 from connectors.gocardless_pay.words import FULFILLED, payment_now, request_now
-
-R = TypeVar("R")
 
 REQUESTS, FLOWS, PAYMENTS = "billing_requests", "billing_request_flows", "payments"
 _SCHEMES = {
@@ -67,9 +65,9 @@ class Payments:
         operation = "create_payment"
         bank = self._bank(order.bank_id, operation)
         content = self._content(order, operation)
-        request_id = await _twice(lambda: self._made(operation, content, str(order.key)))
+        request_id = await twice(lambda: self._made(operation, content, str(order.key)))
         if bank.institution:
-            await _twice(lambda: self._chosen(operation, request_id, bank, order))
+            await twice(lambda: self._chosen(operation, request_id, bank, order))
         page = await self._page(operation, request_id, order)
         handle = PaymentHandle(bank.id, Secret(request_id), order.instant)
         return PaymentBegun(handle, page, PaymentNow(PayStatus.OPEN, "pending"))
@@ -88,39 +86,31 @@ class Payments:
         """The request's status, and behind a fulfilled one its payment's."""
         operation = "payment_now"
         self._bank(handle.bank_id, operation)
-        request_id = _segment(handle, operation)
+        request_id = IDS.segment(handle.ref.reveal(), operation)
         request = await self._desk.read(operation, f"/{REQUESTS}/{request_id}", REQUESTS)
         links = request.get("links")
         payment_id = links.get("payment_request_payment") if isinstance(links, dict) else None
-        if request.get("status") != FULFILLED or not is_id(payment_id):
+        if request.get("status") != FULFILLED or not IDS.fits(payment_id):
             return request_now(request)
         payment = await self._desk.read(operation, f"/{PAYMENTS}/{payment_id}", PAYMENTS)
         settled = self._confirmed_is_settled
-        return payment_now(payment, str(payment_id), confirmed_is_settled=settled)
+        return payment_now(payment, payment_id, confirmed_is_settled=settled)
 
     async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
-        """Take the request back with all its pages, and believe its own status alone."""
+        """Take the request back with all its pages."""
         operation = "cancel_payment"
         self._bank(handle.bank_id, operation)
-        request_id = _segment(handle, operation)
+        request_id = IDS.segment(handle.ref.reveal(), operation)
         path = f"/{REQUESTS}/{request_id}/actions/cancel"
         key = str(derive_key(request_id, "cancel"))
-        refused: ProviderError | None = None
-        try:
-            await self._desk.act(operation, path, REQUESTS, {}, key)
-        except AlreadyMade:
-            log.info("cancelled_before")
-        except Declined as no:
-            refused = no
-        try:
-            now = await self.payment_now(handle)
-        except ProviderError as error:
-            raise OutcomeUnknown(error.detail, connector=NAME, operation=operation) from None
-        if now.status in (PayStatus.CANCELLED, PayStatus.REJECTED):
-            return CancelResult.CANCELLED
-        if now.status is not PayStatus.OPEN:
-            return CancelResult.TOO_LATE
-        raise refused or OutcomeUnknown("it is still open", connector=NAME, operation=operation)
+
+        async def wish() -> None:
+            try:
+                await self._desk.act(operation, path, REQUESTS, {}, key)
+            except AlreadyMade:
+                log.info("cancelled_before")
+
+        return await take_back(wish, lambda: self.payment_now(handle), NAME)
 
     # ------------------------------------------------------------ the steps of an order
 
@@ -130,10 +120,11 @@ class Payments:
             made = await self._desk.make(operation, f"/{REQUESTS}", REQUESTS, content, key)
         except AlreadyMade as before:
             return before.resource_id
-        if not is_id(made.get("id")):
+        made_id = made.get("id")
+        if not IDS.fits(made_id):
             where = {"connector": NAME, "operation": operation, "reference": key}
             raise OutcomeUnknown("the answer names no request", **where)
-        return str(made["id"])
+        return made_id
 
     async def _chosen(
         self, operation: str, request_id: str, bank: Institution, order: PaymentOrder
@@ -162,7 +153,7 @@ class Payments:
                 raise OutcomeUnknown("its page was made before", **where) from None
 
         where = {"connector": NAME, "operation": operation, "reference": str(order.key)}
-        page = (await _twice(make)).get("authorisation_url")
+        page = (await twice(make)).get("authorisation_url")
         safe = page_address(page) if isinstance(page, str) else None
         if safe is None:
             raise OutcomeUnknown("there is no page to go to", **where)
@@ -192,22 +183,6 @@ class Payments:
         return listed(self._banks, bank_id, NAME, operation)
 
 
-async def _twice(step: Callable[[], Awaitable[R]]) -> R:
-    """Take a step that can be repeated once more when its answer is lost.
-
-    Whatever the second one says, the first may have been taken: unless it says yes it is unknown.
-    """
-    try:
-        return await step()
-    except OutcomeUnknown as lost:
-        try:
-            return await step()
-        except ProviderError as error:
-            detail = f"{lost.detail}; again: {error.detail}"
-            where = {"connector": lost.connector, "operation": lost.operation}
-            raise OutcomeUnknown(detail, reference=lost.reference, **where) from None
-
-
 def prefilled(order: PaymentOrder) -> dict[str, str]:
     """What the page need not ask the payer for. The first word of his name is his given name."""
     given, _, family = order.payer_name.strip().partition(" ")
@@ -215,10 +190,3 @@ def prefilled(order: PaymentOrder) -> dict[str, str]:
     if order.payer_email is not None:
         known["email"] = order.payer_email.reveal()
     return {name: value[:100] for name, value in known.items() if value}
-
-
-def _segment(handle: PaymentHandle, operation: str) -> str:
-    ref = handle.ref.reveal()
-    if not is_id(ref):
-        raise declined("the id cannot be asked for", "NO_SUCH_ID", operation)
-    return ref

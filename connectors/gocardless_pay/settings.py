@@ -9,7 +9,7 @@ from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import Misconfigured
 from app.domain.ids import Iban
-from connectors._bank_list import ListedBank, read_bank_list
+from connectors._bank_list import ListedBank, banks_field, read_bank_list
 from connectors._settings import ProviderSettings
 from connectors._stated import iban_of
 
@@ -39,11 +39,7 @@ class Settings(ProviderSettings):
         description="IBAN that GoCardless pays out to. Orders for another creditor are refused: "
         "their money would come to this one.",
     )
-    banks: Path | None = Field(
-        default=None,
-        description="TOML file of the banks that borrowers may pay from, one [[bank]] each. "
-        "connectors/gocardless_pay/banks.example.toml explains every field.",
-    )
+    banks: Path | None = banks_field(NAME, "that borrowers may pay from")
     confirmed_is_settled: bool = Field(
         default=False,
         description="A payment counts as paid once GoCardless has collected it (`confirmed`). Else "

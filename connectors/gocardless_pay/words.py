@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-import re
 from typing import Any
 
 import structlog
 
 from app.domain.ids import Secret
 from app.ports import PaymentNow, PayStatus
-from connectors._exchange import mask_text
+from connectors._words import pay_status
 from connectors.gocardless_pay.settings import NAME
 
 log = structlog.get_logger(NAME)
@@ -54,10 +53,4 @@ def payment_now(
 
 def _now(words: dict[str, PayStatus], word: Any) -> PaymentNow:
     """A word we do not know is open, with an alarm."""
-    raw = word[:40] if isinstance(word, str) else ""
-    status = words.get(raw)
-    if status is None:
-        shown = raw if re.fullmatch(r"[a-z_]+", raw) else mask_text(raw)
-        log.warning("unknown_word", what="status", word=shown)
-        status = PayStatus.OPEN
-    return PaymentNow(status, raw)
+    return PaymentNow(*pay_status(words, word, log))

@@ -9,16 +9,15 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
-
-import orjson
 
 from app.domain.errors import ConsentEnd
 from app.domain.ids import Secret
 from app.ports import FoundAccount, GrantNow, GrantState
-from connectors._stated import MOST_ACCOUNTS, iban_of, instant_of
+from connectors._handles import day_in, held_in, sealed
+from connectors._stated import MOST_ACCOUNTS, iban_of, instant_of, last_whole_day
 from connectors.plaid.balances import why_unusable
 from connectors.plaid.refusals import GONE, LOGIN_REQUIRED, refusal_in
 from connectors.plaid.settings import Institution
@@ -37,22 +36,14 @@ class Held:
     @classmethod
     def of(cls, token: Secret) -> Held:
         """Read a handle: our own JSON, or a bare access token."""
-        text = token.reveal()
-        try:
-            found = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return cls(text)
-        if not isinstance(found, dict):
-            return cls(text)
-        until = found.get("until")
-        day = date.fromisoformat(until) if until else None
-        return cls(found.get("access", ""), found.get("link", ""), day)
+        found = held_in(token)
+        if found is None:
+            return cls(token.reveal())
+        return cls(found.get("access", ""), found.get("link", ""), day_in(found, "until"))
 
     def sealed(self) -> Secret:
         """The handle to keep."""
-        until = self.until.isoformat() if self.until else None
-        content = {"access": self.access, "link": self.link, "until": until}
-        return Secret(orjson.dumps(content).decode("utf-8"))
+        return sealed({"access": self.access, "link": self.link, "until": self.until})
 
 
 def token_in(document: Any, name: str) -> str | None:
@@ -97,7 +88,7 @@ def item_now(document: dict[str, Any], bank: Institution, held: Held, now: datet
     item = document.get("item")
     item = item if isinstance(item, dict) else {}
     ends = instant_of(item.get("consent_expiration_time"), UTC)
-    day = _last_day(ends, bank, held)
+    day = last_whole_day(ends, ZoneInfo(bank.time_zone), held.until)
     code = refusal_in(item.get("error")).code
     if ends is not None and ends <= now:
         return GrantNow(GrantState.ENDED, day, ConsentEnd.EXPIRED, code or "EXPIRED")
@@ -107,14 +98,6 @@ def item_now(document: dict[str, Any], bank: Institution, held: Held, now: datet
         end = ConsentEnd.EXPIRED if ends is None else ConsentEnd.REVOKED_AT_BANK
         return GrantNow(GrantState.ENDED, day, end, code)
     return GrantNow(GrantState.ACTIVE, day, raw_status=code or "HEALTHY")
-
-
-def _last_day(ends: datetime | None, bank: Institution, held: Held) -> date | None:
-    """The last whole day, by Plaid and by what was agreed on."""
-    days = [held.until] if held.until else []
-    if ends is not None and ends.year > 1:
-        days.append((ends.astimezone(ZoneInfo(bank.time_zone)) - timedelta(seconds=1)).date())
-    return min(days, default=None)
 
 
 def found_accounts(document: dict[str, Any]) -> tuple[FoundAccount, ...]:

@@ -30,13 +30,16 @@ from app.ports import (
 )
 from app.side_ports import Stay
 from connectors._bank_list import listed
-from connectors._exchange import Call, mask_text, read_json, retry_after, status_error, unreadable
+from connectors._exchange import Call, read_json, retry_after, status_error, unreadable
+from connectors._ids import Ids
+from connectors._paying import not_known_yet, stated
 from connectors._stated import page_address
+from connectors._words import pay_status
 from connectors.plaid.desk import Desk
 from connectors.plaid.refusals import other_refusal, read_refusal
 from connectors.plaid.settings import NAME, TAKEN, WORD, Institution, Settings
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,100}")
+_IDS = Ids(NAME, re.compile(r"[A-Za-z0-9_-]{1,100}"))
 _REFERENCE = re.compile(r"[A-Za-z0-9 ]{1,18}")
 LONGEST_REFERENCE = 18
 _SMALLEST_MINOR = 100
@@ -118,14 +121,8 @@ class Payments:
         content = {"payment_id": handle.ref.reveal()}
         answer, call = await self._desk.ask(operation, f"{_ROOT}/payment/get", content)
         if not answer.is_success:
-            error = self._refused(answer, call)
-            if isinstance(error, Declined):
-                raise TryLater(error.detail, after=None, **call.where)
-            raise error
-        document = read_json(answer, call)
-        if not isinstance(document, dict) or "status" not in document:
-            raise unreadable("the answer states no status", call, answer.content)
-        return status_of(document, bank)
+            raise not_known_yet(self._refused(answer, call), call)
+        return status_of(stated(answer, call), bank)
 
     async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
         """There is no call for it."""
@@ -182,7 +179,7 @@ class Payments:
             raise self._refused(answer, call)
         made = read_json(answer, call)
         found = made.get(name) if isinstance(made, dict) else None
-        if not isinstance(found, str) or not _ID.fullmatch(found):
+        if not _IDS.fits(found):
             raise unreadable("the answer names nothing that was made", call, answer.content)
         return found
 
@@ -224,12 +221,7 @@ def payer_of(order: PaymentOrder) -> dict[str, Any]:
 
 def status_of(document: dict[str, Any], bank: Institution) -> PaymentNow:
     """The status by Plaid's word. One we do not know is open, with an alarm."""
-    word = document.get("status")
-    raw = word[:60] if isinstance(word, str) else ""
-    status = _STATUS.get(raw)
-    if status is None:
-        log.warning("unknown_word", what="payment status", bank=bank.id, word=mask_text(raw))
-        status = PayStatus.OPEN
+    status, raw = pay_status(_STATUS, document.get("status"), log, bank=bank.id)
     shown = raw.removeprefix(WORD)
     return PaymentNow(PayStatus.SETTLED if raw in bank.settled_at else status, shown)
 

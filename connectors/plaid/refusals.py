@@ -13,7 +13,6 @@ from typing import Any
 import httpx
 
 from app.domain.errors import (
-    AllowanceSpent,
     ConsentDoubtful,
     ConsentEnd,
     ConsentGone,
@@ -21,7 +20,15 @@ from app.domain.errors import (
     ProviderError,
     TryLater,
 )
-from connectors._exchange import Call, retry_after, status_error, try_json, wait_in_words
+from connectors._exchange import Call, retry_after, status_error, try_json
+from connectors._refusals import (
+    LONGEST_WORDS,
+    Refusal,
+    allowance_spent,
+    door_said_no,
+    limited,
+    said,
+)
 
 # A consent of which Plaid says so itself. ITEM_LOGIN_REQUIRED stands for a lapse and for a consent
 # that was taken back alike: the item's own state tells them apart.
@@ -50,27 +57,25 @@ _CODE = re.compile(r"[A-Z][A-Z_]{2,59}")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Plaid's type and code, empty where there is none, and its words, at most 1,000."""
+class PlaidRefusal(Refusal):
+    """Its type as well, empty where there is none."""
 
     type: str = ""
-    code: str = ""
-    words: str = ""
 
 
-def refusal_in(stated: Any) -> Refusal:
+def refusal_in(stated: Any) -> PlaidRefusal:
     """An error of Plaid wherever it stands; empty for everything else."""
     if not isinstance(stated, dict):
-        return Refusal()
+        return PlaidRefusal()
     kind, code, words = (stated.get(f"error_{name}") for name in ("type", "code", "message"))
-    return Refusal(
-        kind if isinstance(kind, str) and _CODE.fullmatch(kind) else "",
+    return PlaidRefusal(
         code if isinstance(code, str) and _CODE.fullmatch(code) else "",
-        words[:1000] if isinstance(words, str) else "",
+        words[:LONGEST_WORDS] if isinstance(words, str) else "",
+        kind if isinstance(kind, str) and _CODE.fullmatch(kind) else "",
     )
 
 
-def read_refusal(body: bytes) -> Refusal:
+def read_refusal(body: bytes) -> PlaidRefusal:
     """Whatever comes as a refusal: never raises, empty where nothing can be read."""
     return refusal_in(try_json(body))
 
@@ -81,17 +86,15 @@ def account_refusal(answer: httpx.Response, call: Call, now: datetime) -> Provid
     A limit is the item's or its bank's, unless Plaid names the client's: in doubt no more is read.
     """
     refusal = read_refusal(answer.content)
-    said = _said(answer, refusal)
-    limited = refusal.type == "RATE_LIMIT_EXCEEDED" or answer.status_code == 429
-    if limited and refusal.code not in _OF_THE_CLIENT:
-        wait = retry_after(answer, now) or wait_in_words(refusal.words)
-        return AllowanceSpent(said, until=now + wait if wait else None, **call.where)
+    what = said(answer, refusal.code)
+    if _at_a_limit(answer, refusal) and refusal.code not in _OF_THE_CLIENT:
+        return allowance_spent(answer, call, refusal, now)
     if refusal.code in GONE:
-        return ConsentGone(said, why=GONE[refusal.code], **call.where)
+        return ConsentGone(what, why=GONE[refusal.code], **call.where)
     if refusal.code in LOGIN_REQUIRED:
-        return ConsentDoubtful(said, **call.where)
+        return ConsentDoubtful(what, **call.where)
     if refusal.code in _ABOUT_THE_ACCOUNT:
-        return Declined(said, reason=refusal.code, **call.where)
+        return Declined(what, reason=refusal.code, **call.where)
     return other_refusal(answer, call, now)
 
 
@@ -101,22 +104,18 @@ def other_refusal(answer: httpx.Response, call: Call, now: datetime) -> Provider
     A code of Plaid is an explicit word: then nothing was made, whatever the status.
     """
     refusal = read_refusal(answer.content)
-    said = _said(answer, refusal)
-    if refusal.type == "RATE_LIMIT_EXCEEDED" or answer.status_code == 429:
-        wait = retry_after(answer, now) or wait_in_words(refusal.words)
-        return TryLater(said, after=wait, **call.where)
+    what = said(answer, refusal.code)
+    if _at_a_limit(answer, refusal):
+        return limited(answer, call, refusal, now)
     if refusal.code in _OUR_STANDING:
-        return TryLater(said, after=None, **call.where)
+        return TryLater(what, after=None, **call.where)
     if refusal.type in _NOT_ABOUT_THE_BORROWER and not call.writes:
-        return TryLater(said, after=retry_after(answer, now), **call.where)
+        return TryLater(what, after=retry_after(answer, now), **call.where)
     if refusal.code and refusal.type != "API_ERROR" and 400 <= answer.status_code < 500:
-        return Declined(said, reason=refusal.code, **call.where)
+        return Declined(what, reason=refusal.code, **call.where)
     error = status_error(answer, call, reason=refusal.code, now=now)
-    if isinstance(error, Declined) and answer.status_code in (401, 403, 404):
-        return TryLater(said, after=None, **call.where)
-    return error
+    return door_said_no(error, answer, call)
 
 
-def _said(answer: httpx.Response, refusal: Refusal) -> str:
-    """Status and code: safe to log, unlike the words."""
-    return f"HTTP {answer.status_code} {refusal.code}".rstrip()
+def _at_a_limit(answer: httpx.Response, refusal: PlaidRefusal) -> bool:
+    return refusal.type == "RATE_LIMIT_EXCEEDED" or answer.status_code == 429

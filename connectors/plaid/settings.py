@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors._bank_list import ListedBank, read_bank_list
+from connectors._bank_list import banks_field, read_bank_list
+from connectors._money_words import WordedBank
 from connectors._settings import StayingSettings
 
 NAME = "plaid"
@@ -19,22 +20,14 @@ WORD = "PAYMENT_STATUS_"
 TAKEN = (f"{WORD}INITIATED", f"{WORD}EXECUTED", f"{WORD}SETTLED")
 
 
-class Institution(ListedBank):
+class Institution(WordedBank):
     """One `[[bank]]` of the file."""
+
+    may_mean_yes = TAKEN
 
     institution_id: str = Field(pattern=r"^[A-Za-z0-9_]{1,60}$")
     language: str = Field(pattern=r"^[a-z]{2}$")
     settled_at: tuple[str, ...] = (f"{WORD}SETTLED",)
-    instant_payments: bool = False
-
-    @field_validator("settled_at")
-    @classmethod
-    def _known_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [word for word in value if word not in TAKEN]
-        if wrong:
-            message = f"must be some of {', '.join(TAKEN)}"
-            raise ValueError(message)
-        return value
 
 
 class Settings(StayingSettings):
@@ -56,11 +49,7 @@ class Settings(StayingSettings):
         description="Name of your company as the borrower reads it on Plaid's page, up to 30 "
         "letters.",
     )
-    banks: Path | None = Field(
-        default=None,
-        description="TOML file of the banks reached through Plaid, one [[bank]] each. "
-        "connectors/plaid/banks.example.toml explains every field.",
-    )
+    banks: Path | None = banks_field(NAME, "reached through Plaid")
     base_url: str = Field(
         default="https://production.plaid.com",
         description="Plaid's address: production.plaid.com, or sandbox.plaid.com for its sandbox.",

@@ -24,12 +24,13 @@ from app.ports import (
 )
 from connectors._exchange import read_json, unreadable
 from connectors._stated import MOST_ACCOUNTS
+from connectors._tokens import token_in
 from connectors.tink.balances import answer_of
 from connectors.tink.desk import Desk
-from connectors.tink.grants import Held, Standing, found_account, is_id, segment, standing_of
+from connectors.tink.grants import IDS, Held, Standing, found_account, standing_of
 from connectors.tink.refusals import other_refusal, read_refused
 from connectors.tink.settings import NAME, Settings
-from connectors.tink.tokens import DELETE_SCOPE, text_in
+from connectors.tink.tokens import DELETE_SCOPE
 
 # Tink Link acts for the borrower under this id, the same for all of Tink's customers.
 _TINK_LINK = "df05e4b379934cd09963197cc855bfe9"
@@ -67,7 +68,7 @@ class Aggregation:
         content = {"external_user_id": str(ask.key), "market": bank.country, "locale": bank.locale}
         made, call = await self._desk.made(operation, "/api/v1/user/create", content=content)
         user = made.get("user_id")
-        if not is_id(user):
+        if not IDS.fits(user):
             raise unreadable("the answer names no user", call, b"")
         fields = {
             "user_id": str(user),
@@ -77,7 +78,7 @@ class Aggregation:
         }
         path = "/api/v1/oauth/authorization-grant/delegate"
         made, call = await self._desk.made(operation, path, fields=fields)
-        code = text_in(made, "code")
+        code = token_in(made, "code")
         if code is None:
             raise unreadable("the answer holds no code", call, b"")
         registered, _, state = ask.return_url.rpartition("/")
@@ -121,7 +122,7 @@ class Aggregation:
         bank = self._desk.provider(grant.bank_id, operation)
         held = Held.of(grant.token)
         path = "/api/v1/provider-consents"
-        user = segment(held.user, operation)
+        user = IDS.segment(held.user, operation)
         answer, call = await self._desk.ask(user, operation, "GET", path)
         if not answer.is_success:
             raise other_refusal(answer, call, self._desk.now())
@@ -161,7 +162,7 @@ class Aggregation:
                 raise unreadable("the answer lists no accounts", call, answer.content)
             ours = [item for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict)]
             found.extend(found_account(item, standing.covered) for item in ours)
-            token = text_in(page, "nextPageToken") or ""
+            token = token_in(page, "nextPageToken") or ""
             if not token:
                 break
         return tuple(found)
@@ -179,8 +180,8 @@ class Aggregation:
         """
         operation = "balances"
         self._desk.provider(grant.bank_id, operation)
-        user = segment(Held.of(grant.token).user, operation)
-        account_id = segment(account_ref.reveal(), operation)
+        user = IDS.segment(Held.of(grant.token).user, operation)
+        account_id = IDS.segment(account_ref.reveal(), operation)
         await self._refreshed(grant, user, account_id)
         path = f"/data/v2/accounts/{account_id}/balances"
         answer, call = await self._desk.ask(user, operation, "GET", path)
@@ -200,7 +201,7 @@ class Aggregation:
             raise read_refused(answer, call, self._desk.now())
         begun = read_json(answer, call)
         refresh_id = begun.get("balanceRefreshId") if isinstance(begun, dict) else None
-        if not is_id(refresh_id):
+        if not IDS.fits(refresh_id):
             raise unreadable("the answer names no refresh", call, answer.content)
         clock = asyncio.get_running_loop().time
         end, looks = clock() + self._settings.refresh_seconds, iter(_LOOKS)
@@ -235,7 +236,7 @@ class Aggregation:
         """Delete the user at Tink with all he has connected. One that is gone counts as done."""
         operation = "end_consent"
         self._desk.provider(grant.bank_id, operation)
-        user = segment(Held.of(grant.token).user, operation)
+        user = IDS.segment(Held.of(grant.token).user, operation)
         path = "/api/v1/user/delete"
         try:
             answer, call = await self._desk.ask(user, operation, "POST", path, scope=DELETE_SCOPE)

@@ -12,9 +12,10 @@ from app.domain.errors import Declined, TryLater
 from app.ports import Bank, Wire
 from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
+from connectors._tokens import REFUSED_WAIT, renewed_once, unauthorised
 from connectors.tink.refusals import other_refusal
 from connectors.tink.settings import NAME, Provider, Settings
-from connectors.tink.tokens import APP_SCOPE, FORM, READ_SCOPE, REFUSED_WAIT, Tokens
+from connectors.tink.tokens import APP_SCOPE, FORM, READ_SCOPE, Tokens
 
 
 class Desk:
@@ -34,12 +35,7 @@ class Desk:
 
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the list; no network."""
-        return tuple(
-            one.bank(
-                attended_reads_count=True,
-            )
-            for one in self._providers.values()
-        )
+        return tuple(one.bank(attended_reads_count=True) for one in self._providers.values())
 
     def provider(self, bank_id: str, operation: str) -> Provider:
         """The bank by our own name for it. Declined when it is no longer on the list."""
@@ -75,16 +71,12 @@ class Desk:
 
         A token that is refused is renewed once: what was refused at the door was not done.
         """
-        token = await self.tokens.app(operation)
-        answer, call = await self._send(
-            operation, method, path, token, body, kind or {}, writes=writes
-        )
-        if answer.status_code == 401:
-            token = await self.tokens.app(operation, refused=token)
-            answer, call = await self._send(
+        return await renewed_once(
+            lambda refused: self.tokens.app(operation, refused=refused),
+            lambda token: self._send(
                 operation, method, path, token, body, kind or {}, writes=writes
-            )
-        return answer, call
+            ),
+        )
 
     async def ask(
         self,
@@ -103,13 +95,11 @@ class Desk:
         """
         body = None if content is None else orjson.dumps(content)
         kind = {} if content is None else {"Content-Type": "application/json"}
-        token = await self.tokens.user(user_id, operation, scope=scope)
-        answer, call = await self._send(operation, method, path, token, body, kind)
-        if answer.status_code != 401:
-            return answer, call
-        token = await self.tokens.user(user_id, operation, scope=scope, refused=token)
-        answer, call = await self._send(operation, method, path, token, body, kind)
-        if answer.status_code == 401:
+        answer, call = await renewed_once(
+            lambda refused: self.tokens.user(user_id, operation, scope=scope, refused=refused),
+            lambda token: self._send(operation, method, path, token, body, kind),
+        )
+        if unauthorised(answer):
             raise TryLater("new tokens are refused", after=REFUSED_WAIT, **call.where)
         return answer, call
 

@@ -8,25 +8,25 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from datetime import UTC, date, datetime, timedelta
+from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
-import orjson
 import structlog
 
 from app.domain.errors import ConsentEnd
 from app.domain.ids import Secret
 from app.ports import FoundAccount, GrantNow, GrantState
-from connectors._exchange import mask_text
-from connectors._stated import MOST_ACCOUNTS, iban_of
+from connectors._handles import day_in, held_in, sealed
+from connectors._ids import Ids
+from connectors._stated import MOST_ACCOUNTS, iban_of, last_whole_day
+from connectors._words import alarm
 from connectors.tink.balances import answer_of, why_unusable
-from connectors.tink.desk import declined
 from connectors.tink.settings import NAME, Provider
 
 log = structlog.get_logger(NAME)
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,64}")
+IDS = Ids(NAME, re.compile(r"[A-Za-z0-9_-]{1,64}"))
 _TYPES = ("CHECKING", "SAVINGS")
 # Tink's words (ProviderConsent.status) while the borrower is on his way through the pages of his
 # bank, or Tink fetches for the first time.
@@ -45,20 +45,14 @@ class Held:
     @classmethod
     def of(cls, token: Secret) -> Held:
         """Read a handle: our own JSON, or the bare id of a user."""
-        text = token.reveal()
-        try:
-            found = orjson.loads(text)
-        except orjson.JSONDecodeError:
-            return cls(text)
-        if not isinstance(found, dict):
-            return cls(text)
-        until = found.get("until")
-        return cls(found.get("user", ""), date.fromisoformat(until) if until else None)
+        found = held_in(token)
+        if found is None:
+            return cls(token.reveal())
+        return cls(found.get("user", ""), day_in(found, "until"))
 
     def sealed(self) -> Secret:
         """The handle to keep."""
-        until = self.until.isoformat() if self.until else None
-        return Secret(orjson.dumps({"user": self.user, "until": until}).decode("utf-8"))
+        return sealed({"user": self.user, "until": self.until})
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,18 +61,6 @@ class Standing:
 
     now: GrantNow
     covered: frozenset[str] | None = None
-
-
-def is_id(value: Any) -> bool:
-    """Whether an id of Tink can travel in a path."""
-    return isinstance(value, str) and bool(_ID.fullmatch(value))
-
-
-def segment(value: str, operation: str) -> str:
-    """An id as one segment of a path. Declined for what is none."""
-    if not is_id(value):
-        raise declined("the id cannot be asked for", "NO_SUCH_ID", operation)
-    return value
 
 
 def standing_of(listed: list[Any], bank: Provider, held: Held, now: datetime) -> Standing:
@@ -101,17 +83,18 @@ def _standing(consent: dict[str, Any], bank: Provider, held: Held, now: datetime
     word = consent.get("status")
     raw = word[:40] if isinstance(word, str) else ""
     stated = consent.get("accountIds")
-    covered = frozenset(filter(is_id, stated[:MOST_ACCOUNTS])) if isinstance(stated, list) else None
+    covered = (
+        frozenset(filter(IDS.fits, stated[:MOST_ACCOUNTS])) if isinstance(stated, list) else None
+    )
     ends = _instant(consent.get("sessionExpiryDate"))
-    day = _last_day(ends, bank, held)
+    day = last_whole_day(ends, ZoneInfo(bank.time_zone), held.until)
     end = _end(raw, bool(covered), over=ends is not None and ends <= now, dated=ends is not None)
     if end is not None:
         return Standing(GrantNow(GrantState.ENDED, day, end, raw), covered)
     if raw == "UPDATED" or (covered and raw in ("UPDATING", "TEMPORARY_ERROR")):
         return Standing(GrantNow(GrantState.ACTIVE, day, raw_status=raw), covered)
     if not _ON_THE_WAY.fullmatch(raw):
-        shown = raw if re.fullmatch(r"[A-Za-z_]+", raw) else mask_text(raw)
-        log.warning("unknown_word", what="provider consent", bank=bank.id, word=shown)
+        alarm(log, "provider consent", word, bank=bank.id)
     return Standing(GrantNow(GrantState.PENDING, day, raw_status=raw), covered)
 
 
@@ -144,21 +127,13 @@ def _instant(epoch_ms: Any) -> datetime | None:
         return None
 
 
-def _last_day(ends: datetime | None, bank: Provider, held: Held) -> date | None:
-    """The last whole day, by the session and by what was agreed on."""
-    days = [held.until] if held.until else []
-    if ends is not None and ends.year > 1:
-        days.append((ends.astimezone(ZoneInfo(bank.time_zone)) - timedelta(seconds=1)).date())
-    return min(days, default=None)
-
-
 def found_account(item: dict[str, Any], covered: frozenset[str] | None) -> FoundAccount:
     """One account of Tink's list. Its id is new with every consent; the IBAN stays."""
     ref, kind, name = item.get("id"), item.get("type"), item.get("name")
     numbers = item.get("identifiers")
     iban = numbers.get("iban") if isinstance(numbers, dict) else None
     why = why_unusable(item)
-    if not is_id(ref):
+    if not IDS.fits(ref):
         ref, why = "", "Tink gives no way to read it"
     elif covered is not None and ref not in covered:
         why = why or "the consent no longer covers it"

@@ -21,7 +21,7 @@ from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import try_json
 from connectors._hook_age import check_age
-from connectors.tink.grants import is_id
+from connectors.tink.grants import IDS
 from connectors.tink.settings import NAME, Settings
 
 SIGNATURE = "x-tink-signature"
@@ -82,7 +82,7 @@ def events_in(body: bytes) -> tuple[InboundEvent, ...]:
     if not isinstance(content, dict):
         return ()
     event_id = hashlib.sha256(body).hexdigest()
-    if event == _PAID and is_id(content.get("paymentRequestId")):
+    if event == _PAID and IDS.fits(content.get("paymentRequestId")):
         ref = Secret(str(content["paymentRequestId"]))
         return (InboundEvent(event_id, InboundKind.PAYMENT, payment_ref=ref),)
     if event != _REFRESHED:

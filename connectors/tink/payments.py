@@ -30,9 +30,10 @@ from app.ports import (
 )
 from app.side_ports import Stay
 from connectors._bank_list import listed
-from connectors._exchange import Call, mask_text, retry_after, status_error, unreadable
+from connectors._exchange import Call, retry_after, status_error, unreadable
+from connectors._words import pay_status
 from connectors.tink.desk import Desk, declined, object_in
-from connectors.tink.grants import is_id, segment
+from connectors.tink.grants import IDS
 from connectors.tink.refusals import read_refusal
 from connectors.tink.settings import NAME, TAKEN, Provider, Settings
 from connectors.tink.tokens import PAY_SCOPE
@@ -90,7 +91,7 @@ class Payments:
         if not answer.is_success:
             raise self._refused(answer, call)
         request_id = object_in(answer, call).get("id")
-        if not is_id(request_id):
+        if not IDS.fits(request_id):
             raise unreadable("the answer names no request", call, answer.content)
         page = {
             "client_id": self._settings.client_id,
@@ -99,9 +100,9 @@ class Payments:
             "market": bank.country,
             "locale": bank.locale,
             "input_provider": bank.provider_name,
-            "payment_request_id": str(request_id),
+            "payment_request_id": request_id,
         }
-        handle = PaymentHandle(bank.id, Secret(str(request_id)), order.instant)
+        handle = PaymentHandle(bank.id, Secret(request_id), order.instant)
         address = f"{self._settings.pay_link_url}/?{urlencode(page)}"
         return PaymentBegun(handle, address, PaymentNow(PayStatus.OPEN, "", repeats=True))
 
@@ -110,14 +111,14 @@ class Payments:
         operation = "payment_now"
         bank = self._bank(handle.bank_id, operation)
         request, _, second = handle.ref.reveal().partition("/")
-        path = f"{_REQUESTS}/{segment(request, operation)}/transfers"
+        path = f"{_REQUESTS}/{IDS.segment(request, operation)}/transfers"
         answer, call = await self._desk.by_app(operation, "GET", path)
         if not answer.is_success:
             raise self._refused(answer, call)
         found = object_in(answer, call).get("paymentRequestCreatedTransfers", [])
         if not isinstance(found, list) or len(found) > _MOST_TRANSFERS:
             raise unreadable("the answer lists no transfers", call, answer.content)
-        transfers = [one for one in found if isinstance(one, dict) and is_id(one.get("id"))]
+        transfers = [one for one in found if isinstance(one, dict) and IDS.fits(one.get("id"))]
         if not second:
             return request_now(transfers, handle, bank)
         ours = [one for one in transfers if one["id"] == second]
@@ -193,10 +194,5 @@ def _made_at(transfer: dict[str, Any]) -> tuple[float, str]:
 
 def _now(transfer: dict[str, Any], bank: Provider) -> PaymentNow:
     """The status of one transfer. A word we do not know is open, with an alarm."""
-    word = transfer.get("status")
-    raw = word[:40] if isinstance(word, str) else ""
-    status = _STATUS.get(raw)
-    if status is None:
-        log.warning("unknown_word", what="transfer", bank=bank.id, word=mask_text(raw))
-        status = PayStatus.OPEN
+    status, raw = pay_status(_STATUS, transfer.get("status"), log, bank=bank.id)
     return PaymentNow(PayStatus.SETTLED if raw in bank.settled_at else status, raw)

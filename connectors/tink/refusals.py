@@ -12,16 +12,9 @@ from datetime import datetime
 
 import httpx
 
-from app.domain.errors import AllowanceSpent, Declined, ProviderError, TryLater
-from connectors._exchange import (
-    Call,
-    Verdict,
-    retry_after,
-    status_error,
-    try_json,
-    verdict,
-    wait_in_words,
-)
+from app.domain.errors import ProviderError
+from connectors._exchange import Call, status_error, try_json
+from connectors._refusals import LONGEST_WORDS, Refusal, allowance_spent, door_said_no, limited
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{1,60}")
 _CODE_KEYS = ("errorCode", "error_code", "code", "error")
@@ -29,24 +22,23 @@ _WORD_KEYS = ("errorMessage", "error_message", "message", "error_description")
 
 
 @dataclass(frozen=True, slots=True)
-class Refusal:
-    """Tink's code, empty where there is none, and its words, at most 1,000."""
+class TinkRefusal(Refusal):
+    """A refusal, and whose."""
 
-    code: str = ""
-    words: str = ""
     tinks_own: bool = False
     """The body is an error of Tink, not one of some gateway on the way."""
 
 
-def read_refusal(body: bytes) -> Refusal:
+def read_refusal(body: bytes) -> TinkRefusal:
     """Whatever comes as a refusal: never raises, empty where nothing can be read."""
     decoded = try_json(body)
     if not isinstance(decoded, dict):
-        return Refusal()
+        return TinkRefusal()
     codes = [decoded[key] for key in _CODE_KEYS if isinstance(decoded.get(key), str)]
     words = [decoded[key] for key in _WORD_KEYS if isinstance(decoded.get(key), str)]
     code = codes[0] if codes and _CODE.fullmatch(codes[0]) else ""
-    return Refusal(code, " ".join(words)[:1000], any(key in decoded for key in _CODE_KEYS))
+    tinks_own = any(key in decoded for key in _CODE_KEYS)
+    return TinkRefusal(code, " ".join(words)[:LONGEST_WORDS], tinks_own)
 
 
 def not_there(answer: httpx.Response) -> bool:
@@ -61,23 +53,14 @@ def read_refused(answer: httpx.Response, call: Call, now: datetime) -> ProviderE
     account until it is over.
     """
     if answer.status_code == 429:
-        refusal = read_refusal(answer.content)
-        wait = retry_after(answer, now) or wait_in_words(refusal.words)
-        return AllowanceSpent("HTTP 429", until=now + wait if wait else None, **call.where)
+        return allowance_spent(answer, call, read_refusal(answer.content), now)
     return other_refusal(answer, call, now)
 
 
 def other_refusal(answer: httpx.Response, call: Call, now: datetime) -> ProviderError:
-    """The error for any other refused call.
-
-    Refused at the door (401, 403, 404) means that surely nothing happened, and says nothing about
-    the borrower.
-    """
+    """The error for any other refused call."""
     refusal = read_refusal(answer.content)
     if answer.status_code == 429:
-        wait = retry_after(answer, now) or wait_in_words(refusal.words)
-        return TryLater("HTTP 429", after=wait, **call.where)
+        return limited(answer, call, refusal, now)
     error = status_error(answer, call, reason=refusal.code, now=now)
-    if isinstance(error, Declined) and verdict(answer.status_code) is Verdict.NO_ENTRY:
-        return TryLater(error.detail, after=None, **call.where)
-    return error
+    return door_said_no(error, answer, call)

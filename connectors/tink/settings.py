@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from pathlib import Path
 
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors._bank_list import ListedBank, read_bank_list
+from connectors._bank_list import banks_field, read_bank_list
+from connectors._money_words import WordedBank
 from connectors._settings import StayingSettings
 
 NAME = "tink"
@@ -18,22 +19,14 @@ NAME = "tink"
 TAKEN = ("SENT", "SETTLED_PAYER", "SETTLED_PAYEE", "SETTLED")
 
 
-class Provider(ListedBank):
+class Provider(WordedBank):
     """One `[[bank]]` of the file; a bank is a provider in Tink's words."""
+
+    may_mean_yes = TAKEN
 
     provider_name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,120}$")
     locale: str = Field(pattern=r"^[a-z]{2}_[A-Z]{2}$")
     settled_at: tuple[str, ...] = ("SETTLED_PAYEE", "SETTLED")
-    instant_payments: bool = False
-
-    @field_validator("settled_at")
-    @classmethod
-    def _known_words(cls, value: tuple[str, ...]) -> tuple[str, ...]:
-        wrong = [word for word in value if word not in TAKEN]
-        if wrong:
-            message = f"must be some of {', '.join(TAKEN)}"
-            raise ValueError(message)
-        return value
 
 
 class Settings(StayingSettings):
@@ -49,11 +42,7 @@ class Settings(StayingSettings):
     client_secret: SecretStr = Field(
         default=SecretStr(""), description="Client secret that belongs to the client id."
     )
-    banks: Path | None = Field(
-        default=None,
-        description="TOML file of the banks reached through Tink, one [[bank]] each. "
-        "connectors/tink/banks.example.toml explains every field.",
-    )
+    banks: Path | None = banks_field(NAME, "reached through Tink")
     id_hint: str = Field(
         default="Your lender",
         min_length=1,

@@ -7,7 +7,6 @@ application's token asks for; a code works once.
 from __future__ import annotations
 
 import asyncio
-import re
 from collections import OrderedDict
 from dataclasses import dataclass, field
 from datetime import datetime, timedelta
@@ -19,6 +18,7 @@ import structlog
 from app.domain.errors import ConsentEnd, ConsentGone, ProviderError, TryLater
 from app.ports import Wire
 from connectors._exchange import Call, exchange, read_json, retry_after, status_error, unreadable
+from connectors._tokens import REFUSED_WAIT, life_in, renewed_once, token_in
 from connectors.tink.refusals import not_there, other_refusal
 from connectors.tink.settings import NAME, Settings
 
@@ -31,11 +31,9 @@ DELETE_SCOPE = "user:delete"
 PAY_SCOPE = "payment:write,payment:read"
 # A token that ends in the middle of a read is refused.
 _MARGIN = timedelta(minutes=1)
-# Wrong credentials are mended by a person, not by asking again.
-REFUSED_WAIT = timedelta(minutes=10)
+_LONGEST_LIFE = timedelta(days=1)
 _MOST_USERS = 2000
 
-_HEADER_SAFE = re.compile(r"[\x21-\x7e]{1,8000}")
 FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 log = structlog.get_logger(NAME)
@@ -101,16 +99,15 @@ class Tokens:
     async def _code(self, user_id: str, scope: str, operation: str) -> str:
         path = "/api/v1/oauth/authorization-grant"
         fields = {"user_id": user_id, "scope": scope}
-        answer, call = await self._ask(path, fields, operation, await self.app(operation))
-        if answer.status_code == 401:
-            stale = call.headers["Authorization"].removeprefix("Bearer ")
-            token = await self.app(operation, refused=stale)
-            answer, call = await self._ask(path, fields, operation, token)
+        answer, call = await renewed_once(
+            lambda refused: self.app(operation, refused=refused),
+            lambda token: self._ask(path, fields, operation, token),
+        )
         if not_there(answer):
             raise ConsentGone("there is no such user", why=ConsentEnd.UNKNOWN_AT_BANK, **call.where)
         if not answer.is_success:
             raise other_refusal(answer, call, self._wire.now())
-        code = text_in(read_json(answer, call), "code")
+        code = token_in(read_json(answer, call), "code")
         if code is None:
             raise unreadable("the answer holds no code", call, b"")
         return code
@@ -125,13 +122,11 @@ class Tokens:
         if not answer.is_success:
             raise self._no_token(answer, call, now, shuts=shuts)
         made = read_json(answer, call)
-        value = text_in(made, "access_token")
+        value = token_in(made, "access_token")
         if value is None:
             raise unreadable("the answer holds no token", call, b"")
-        lives = made.get("expires_in")
-        if isinstance(lives, bool) or not isinstance(lives, int):
-            lives = 0
-        return _Token(value, now + timedelta(seconds=max(0, min(lives, 86_400))) - _MARGIN)
+        serves = min(life_in(made, "expires_in"), _LONGEST_LIFE) - _MARGIN
+        return _Token(value, now + serves)
 
     def _no_token(
         self, answer: httpx.Response, call: Call, now: datetime, *, shuts: bool
@@ -153,9 +148,3 @@ class Tokens:
         url, body = f"{self._settings.base_url}{path}", urlencode(fields).encode()
         call = Call(NAME, operation, "POST", url, headers, body, setup=self._setup)
         return await exchange(self._wire.http, call), call
-
-
-def text_in(made: object, name: str) -> str | None:
-    """A token or a code that can travel in a header or an address."""
-    value = made.get(name) if isinstance(made, dict) else None
-    return value if isinstance(value, str) and _HEADER_SAFE.fullmatch(value) else None

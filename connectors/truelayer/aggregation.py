@@ -26,7 +26,7 @@ from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._presence import address_of
 from connectors.truelayer.balances import answer_of
-from connectors.truelayer.grants import Held, found_accounts, segment
+from connectors.truelayer.grants import IDS, Held, found_accounts
 from connectors.truelayer.refusals import (
     ACCESS_OVER,
     TOKEN_REFUSED,
@@ -153,7 +153,7 @@ class Aggregation:
 
         Unattended (`presence=None`) no header speaks of a present borrower.
         """
-        path = f"/accounts/{segment(account_ref.reveal(), 'balances')}/balance"
+        path = f"/accounts/{IDS.segment(account_ref.reveal(), 'balances')}/balance"
         document, call = await self._read("balances", grant, path, presence)
         if "results" not in document:
             raise unreadable("the answer holds no balance", call, b"")

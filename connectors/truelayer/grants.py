@@ -11,17 +11,17 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
-import orjson
-
-from app.domain.errors import ConsentEnd, Declined
+from app.domain.errors import ConsentEnd
 from app.domain.ids import Secret
 from app.ports import FoundAccount, GrantNow, GrantState
-from connectors._exchange import mask_text, try_json
-from connectors._stated import MOST_ACCOUNTS, account_currency, iban_of
+from connectors._exchange import mask_text
+from connectors._handles import day_in, held_in, sealed
+from connectors._ids import Ids
+from connectors._stated import MOST_ACCOUNTS, account_currency, iban_of, last_whole_day
+from connectors._tokens import is_token
 from connectors.truelayer.settings import NAME, BankRoute
 
-_ID = re.compile(r"[A-Za-z0-9_-]{1,128}")
-_TOKEN = re.compile(r"[\x21-\x7e]{1,8000}")
+IDS = Ids(NAME, re.compile(r"[A-Za-z0-9_-]{1,128}"))
 # A token is exchanged this long before it ends, so that none ends on its way.
 _MARGIN = timedelta(minutes=5)
 _KINDS = frozenset({"TRANSACTION", "SAVINGS", "BUSINESS_TRANSACTION", "BUSINESS_SAVINGS"})
@@ -49,29 +49,28 @@ class Held:
     @classmethod
     def of(cls, token: Secret) -> Held:
         """Read a handle: our own JSON, or a bare refresh token of which nothing else is known."""
-        text = token.reveal()
-        found = try_json(text.encode("utf-8", "surrogatepass"))
-        if isinstance(found, dict):
+        found, text = held_in(token), token.reveal()
+        if found is not None:
             return cls(
                 redirect=str(found.get("redirect", "")),
-                asked_until=_day(found.get("asked_until")),
+                asked_until=day_in(found, "asked_until"),
                 opened_at=_moment(found.get("opened_at")),
                 pair=_pair(found),
             )
         long_ago = datetime.fromisoformat("2000-01-01T00:00:00+00:00")
-        return cls(pair=Pair("", text, long_ago)) if _TOKEN.fullmatch(text) else cls()
+        return cls(pair=Pair("", text, long_ago)) if is_token(text) else cls()
 
     def sealed(self) -> Secret:
         """The handle to keep."""
         kept: dict[str, Any] = {"redirect": self.redirect}
         if self.asked_until is not None:
-            kept["asked_until"] = self.asked_until.isoformat()
+            kept["asked_until"] = self.asked_until
         if self.opened_at is not None:
-            kept["opened_at"] = self.opened_at.isoformat()
+            kept["opened_at"] = self.opened_at
         if self.pair is not None:
             kept["access"], kept["refresh"] = self.pair.access, self.pair.refresh
-            kept["until"] = self.pair.until.isoformat()
-        return Secret(orjson.dumps(kept).decode("utf-8"))
+            kept["until"] = self.pair.until
+        return sealed(kept)
 
     def opened(self, pair: Pair, now: datetime) -> Held:
         """The same connection, now that its code was exchanged."""
@@ -92,7 +91,7 @@ class Held:
         last = None
         if self.opened_at is not None:
             end = self.opened_at + route.lasts
-            last = (end.astimezone(route.zone) - timedelta(seconds=1)).date()
+            last = last_whole_day(end, route.zone)
             if end <= now:
                 return GrantNow(GrantState.ENDED, last, ConsentEnd.EXPIRED, "inactive")
         days = [day for day in (last, self.asked_until) if day is not None]
@@ -106,16 +105,11 @@ class Held:
         return ConsentEnd.EXPIRED if over else ConsentEnd.REVOKED_AT_BANK
 
 
-def is_token(value: Any) -> bool:
-    """Whether a token can travel in a header and a form."""
-    return isinstance(value, str) and bool(_TOKEN.fullmatch(value))
-
-
 def _pair(found: dict[str, Any]) -> Pair | None:
     access, refresh, until = found.get("access"), found.get("refresh"), _moment(found.get("until"))
     if not is_token(access) or not is_token(refresh) or until is None:
         return None
-    return Pair(str(access), str(refresh), until)
+    return Pair(access, refresh, until)
 
 
 def _moment(text: Any) -> datetime | None:
@@ -125,13 +119,6 @@ def _moment(text: Any) -> datetime | None:
     except (ValueError, TypeError):
         return None
     return found if found.tzinfo else None
-
-
-def _day(text: Any) -> date | None:
-    try:
-        return date.fromisoformat(text)
-    except (ValueError, TypeError):
-        return None
 
 
 # ---------------------------------------------------------------- accounts
@@ -149,7 +136,7 @@ def _found(item: dict[str, Any]) -> FoundAccount:
     if not isinstance(kind, str) or kind not in _KINDS:
         shown = mask_text(kind[:40]) if isinstance(kind, str) else "none"
         why = f"its type is not known ({shown})"
-    if not isinstance(ref, str) or not _ID.fullmatch(ref):
+    if not IDS.fits(ref):
         ref, why = "", "it has no id to ask for"
     return FoundAccount(
         ref=Secret(ref),
@@ -159,12 +146,3 @@ def _found(item: dict[str, Any]) -> FoundAccount:
         usable=not why,
         why_unusable=why,
     )
-
-
-def segment(value: str, operation: str) -> str:
-    """An id as one segment of a path. Declined for what is none."""
-    if not _ID.fullmatch(value):
-        raise Declined(
-            "the id cannot be asked for", reason="NO_SUCH_ID", connector=NAME, operation=operation
-        )
-    return value

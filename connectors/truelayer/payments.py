@@ -30,18 +30,20 @@ from connectors._bank_list import listed
 from connectors._exchange import (
     Call,
     exchange,
-    mask_text,
     read_json,
     status_error,
     try_json,
     unreadable,
 )
-from connectors.truelayer.grants import is_token
+from connectors._ids import Ids
+from connectors._paying import stated, take_back, twice
+from connectors._tokens import is_token
+from connectors._words import pay_status
 from connectors.truelayer.settings import NAME, BankRoute, Settings
 from connectors.truelayer.signing import KEY_HEADER, Signer
 from connectors.truelayer.tokens import ClientToken
 
-_ID = re.compile(r"[A-Za-z0-9-]{1,64}")
+_IDS = Ids(NAME, re.compile(r"[A-Za-z0-9-]{1,64}"))
 _REFERENCE = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]{1,35}")
 _STATUS = {
     "authorization_required": PayStatus.OPEN,
@@ -85,10 +87,8 @@ class Payments:
         operation = "create_payment"
         route = self._route(order.bank_id, operation)
         body = orjson.dumps(payment_body(order, route))
-        try:
-            answer, call = await self._post(operation, "/v3/payments", str(order.key), body)
-        except OutcomeUnknown as lost:
-            answer, call = await self._again(lost, str(order.key), body)
+        key = str(order.key)
+        answer, call = await twice(lambda: self._post(operation, "/v3/payments", key, body))
         made, payment_id = _made(answer, call)
         token = made.get("resource_token")
         if not is_token(token):
@@ -116,56 +116,26 @@ class Payments:
         """The payment's status. One the vendor does not know (yet) is TryLater, not failed."""
         operation = "payment_now"
         route = self._route(handle.bank_id, operation)
-        url = f"{self._api}/v3/payments/{_segment(handle, operation)}"
+        url = f"{self._api}/v3/payments/{_IDS.segment(handle.ref.reveal(), operation)}"
         headers = {"Authorization": await self._token.header(operation)}
         call = Call(NAME, operation, "GET", url, headers, setup=self._setup)
         answer = await exchange(self._http, call)
         if not answer.is_success:
             raise self._refused(answer, call)
-        document = read_json(answer, call)
-        if not isinstance(document, dict) or "status" not in document:
-            raise unreadable("the answer states no status", call, answer.content)
-        return status_of(document, route)
+        return status_of(stated(answer, call), route)
 
     async def cancel_payment(self, handle: PaymentHandle) -> CancelResult:
-        """Take the payment back, and believe the payment's own status alone.
-
-        The vendor only takes the wish in; until the status says so it is OutcomeUnknown.
+        """Take the payment back. The vendor only takes the wish in: until the payment's own status
+        says so it is OutcomeUnknown.
         """
         operation = "cancel_payment"
         self._route(handle.bank_id, operation)
-        ref = _segment(handle, operation)
+        ref = _IDS.segment(handle.ref.reveal(), operation)
         key = str(derive_key(ref, "cancel"))
-        refused: ProviderError | None = None
-        try:
-            await self._post(operation, f"/v3/payments/{ref}/actions/cancel", key, b"")
-        except Declined as no:
-            refused = no
-        now = await self._status_after(handle, operation)
-        if now.status in (PayStatus.CANCELLED, PayStatus.REJECTED):
-            return CancelResult.CANCELLED
-        if now.status is not PayStatus.OPEN:
-            return CancelResult.TOO_LATE
-        raise refused or OutcomeUnknown(
-            "it is being taken back", connector=NAME, operation=operation
+        path = f"/v3/payments/{ref}/actions/cancel"
+        return await take_back(
+            lambda: self._post(operation, path, key, b""), lambda: self.payment_now(handle), NAME
         )
-
-    async def _status_after(self, handle: PaymentHandle, operation: str) -> PaymentNow:
-        try:
-            return await self.payment_now(handle)
-        except ProviderError as error:
-            raise OutcomeUnknown(error.detail, connector=NAME, operation=operation) from None
-
-    async def _again(
-        self, lost: OutcomeUnknown, key: str, body: bytes
-    ) -> tuple[httpx.Response, Call]:
-        """The same order once more. Whatever else it says, the first one may have arrived."""
-        try:
-            return await self._post("create_payment", "/v3/payments", key, body)
-        except ProviderError as error:
-            detail = f"{lost.detail}; again: {error.detail}"
-            where = {"connector": NAME, "operation": "create_payment", "reference": key}
-            raise OutcomeUnknown(detail, **where) from None
 
     async def _post(
         self, operation: str, path: str, key: str, body: bytes
@@ -251,11 +221,7 @@ def status_of(document: dict[str, Any], route: BankRoute) -> PaymentNow:
     says so of the bank.
     """
     word = document.get("status", "authorization_required")
-    raw = word[:40] if isinstance(word, str) else ""
-    status = _STATUS.get(raw)
-    if status is None:
-        log.warning("unknown_word", what="payment status", word=mask_text(raw))
-        return PaymentNow(PayStatus.OPEN, raw)
+    status, raw = pay_status(_STATUS, word, log, bank=route.bank.id)
     reason = document.get("failure_reason")
     if status is PayStatus.REJECTED and isinstance(reason, str):
         raw = f"{raw}: {reason}"[:60] if re.fullmatch(r"[a-z_]{1,50}", reason) else raw
@@ -286,16 +252,9 @@ def _made(answer: httpx.Response, call: Call) -> tuple[dict[str, Any], str]:
     if made.get("status") == "failed":
         raise Declined("the payment was refused", reason="FAILED", **call.where)
     payment_id = made.get("id")
-    if not isinstance(payment_id, str) or not _ID.fullmatch(payment_id):
+    if not _IDS.fits(payment_id):
         raise unreadable("the answer names no payment", call, answer.content)
     return made, payment_id
-
-
-def _segment(handle: PaymentHandle, operation: str) -> str:
-    ref = handle.ref.reveal()
-    if not _ID.fullmatch(ref):
-        raise _declined("the id cannot be asked for", "NO_SUCH_ID", operation)
-    return ref
 
 
 def _declined(detail: str, reason: str, operation: str) -> Declined:

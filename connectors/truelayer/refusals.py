@@ -7,21 +7,20 @@ say which, so the age of the connection tells.
 from __future__ import annotations
 
 import re
-from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any
 
 import httpx
 
 from app.domain.errors import (
-    AllowanceSpent,
     ConsentEnd,
     ConsentGone,
     Declined,
     ProviderError,
     TryLater,
 )
-from connectors._exchange import Call, retry_after, status_error, try_json, wait_in_words
+from connectors._exchange import Call, retry_after, status_error, try_json
+from connectors._refusals import LONGEST_WORDS, Refusal, allowance_spent, said
 
 GRANT_OVER = "invalid_grant"
 ACCESS_OVER = ("access_denied", GRANT_OVER)
@@ -41,22 +40,15 @@ _ABOUT_THE_ACCOUNT = (
 _CODE = re.compile(r"[a-z][a-z_]{2,59}")
 
 
-@dataclass(frozen=True, slots=True)
-class Refusal:
-    """The vendor's code, empty where there is none, and its words, at most 1,000 letters."""
-
-    code: str
-    words: str
-
-
 def read_refusal(body: bytes) -> Refusal:
     """Whatever comes as a refusal: never raises, empty where nothing can be read."""
     decoded: Any = try_json(body)
     if not isinstance(decoded, dict):
-        return Refusal("", "")
+        return Refusal()
     code, words = decoded.get("error"), decoded.get("error_description")
     known = isinstance(code, str) and _CODE.fullmatch(code)
-    return Refusal(str(code) if known else "", words[:1000] if isinstance(words, str) else "")
+    spoken = words[:LONGEST_WORDS] if isinstance(words, str) else ""
+    return Refusal(str(code) if known else "", spoken)
 
 
 def account_refusal(
@@ -68,16 +60,15 @@ def account_refusal(
     the vendor passes on; no number of its own is published.
     """
     refusal = read_refusal(answer.content)
-    said = _said(answer, refusal)
+    what = said(answer, refusal.code)
     if refusal.code in _BANK_LIMITS or answer.status_code == 429:
-        wait = retry_after(answer, now) or wait_in_words(refusal.words)
-        return AllowanceSpent(said, until=now + wait if wait else None, **call.where)
+        return allowance_spent(answer, call, refusal, now)
     if refusal.code in ACCESS_OVER:
-        return ConsentGone(said, why=end, **call.where)
+        return ConsentGone(what, why=end, **call.where)
     if refusal.code in _ABOUT_THE_ACCOUNT:
-        return Declined(said, reason=refusal.code.upper(), **call.where)
+        return Declined(what, reason=refusal.code.upper(), **call.where)
     if refusal.code in (*TOKEN_REFUSED, *CLIENT_REFUSED):
-        return TryLater(said, after=retry_after(answer, now), **call.where)
+        return TryLater(what, after=retry_after(answer, now), **call.where)
     return status_error(answer, call, reason=refusal.code, now=now)
 
 
@@ -86,17 +77,12 @@ def token_refusal(
 ) -> ProviderError:
     """The error for a refused token. A code word is explicit: then nothing was exchanged."""
     refusal = read_refusal(answer.content)
-    said = _said(answer, refusal)
+    what = said(answer, refusal.code)
     if refusal.code == GRANT_OVER:
-        return ConsentGone(said, why=end, **call.where)
+        return ConsentGone(what, why=end, **call.where)
     if refusal.code in CLIENT_REFUSED:
-        return TryLater(said, after=CLIENT_WAIT, **call.where)
+        return TryLater(what, after=CLIENT_WAIT, **call.where)
     error = status_error(answer, call, reason=refusal.code, now=now)
     if isinstance(error, Declined):
-        return TryLater(said, after=retry_after(answer, now), **call.where)
+        return TryLater(what, after=retry_after(answer, now), **call.where)
     return error
-
-
-def _said(answer: httpx.Response, refusal: Refusal) -> str:
-    """Status and code: safe to log, unlike the words."""
-    return f"HTTP {answer.status_code} {refusal.code}".rstrip()

@@ -13,7 +13,7 @@ from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
 from app.ports import Bank
-from connectors._bank_list import ListedBank, read_bank_list
+from connectors._bank_list import ListedBank, banks_field, read_bank_list
 from connectors._http import is_loopback_host
 from connectors._settings import ProviderSettings, safe_address
 
@@ -66,11 +66,7 @@ class Settings(ProviderSettings):
     client_secret: SecretStr = Field(
         default=SecretStr(""), description="Client secret that belongs to the client id."
     )
-    banks: Path | None = Field(
-        default=None,
-        description="TOML file of the banks reached through TrueLayer, one [[bank]] each. "
-        "connectors/truelayer/banks.example.toml explains every field.",
-    )
+    banks: Path | None = banks_field(NAME, "reached through TrueLayer")
     auth_url: str = Field(
         default="https://auth.truelayer.com",
         description="The vendor's address for consents and tokens; its own sandbox is "

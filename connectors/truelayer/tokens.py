@@ -13,7 +13,8 @@ import structlog
 from app.domain.errors import ConsentEnd, ProviderError, TryLater
 from app.ports import Wire
 from connectors._exchange import Call, exchange, read_json, status_error, unreadable
-from connectors.truelayer.grants import Pair, is_token
+from connectors._tokens import is_token, life_in
+from connectors.truelayer.grants import Pair
 from connectors.truelayer.refusals import (
     CLIENT_REFUSED,
     CLIENT_WAIT,
@@ -81,7 +82,7 @@ class TokenDesk:
         token = made.get("access_token") if isinstance(made, dict) else None
         if not is_token(token):
             raise TryLater("the answer holds no token", after=CLIENT_WAIT, **call.where)
-        return str(token), self._now() + _life(made.get("expires_in")) - _CLIENT_MARGIN
+        return token, self._now() + _life(made) - _CLIENT_MARGIN
 
     async def refuses_client(self, operation: str) -> str:
         """The vendor's word for a client that it does not know; empty for one that it knows."""
@@ -125,14 +126,11 @@ class TokenDesk:
         access, refresh = made.get("access_token"), made.get("refresh_token") or before
         if not is_token(access) or not is_token(refresh):
             raise unreadable("the answer holds no pair of tokens", call, b"")
-        return Pair(str(access), str(refresh), self._now() + _life(made.get("expires_in")))
+        return Pair(access, refresh, self._now() + _life(made))
 
 
-def _life(stated: Any) -> timedelta:
-    """How long an access token may be used; nothing where that is not stated."""
-    if isinstance(stated, bool) or not isinstance(stated, int) or stated < 0:
-        return timedelta(0)
-    return min(timedelta(seconds=min(stated, 10**6)), _LONGEST_LIFE)
+def _life(made: dict[str, Any]) -> timedelta:
+    return min(life_in(made, "expires_in"), _LONGEST_LIFE)
 
 
 class ClientToken:

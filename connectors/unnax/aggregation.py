@@ -9,7 +9,6 @@ from typing import Any
 from uuid import uuid4
 
 import httpx
-import orjson
 
 from app.domain.errors import (
     ConsentEnd,
@@ -32,6 +31,7 @@ from app.ports import (
 )
 from connectors._bank_list import listed
 from connectors._exchange import Call, read_json, unreadable
+from connectors._handles import day_in, held_in, sealed
 from connectors._stated import page_address
 from connectors.unnax.balances import answer_of, found_accounts, reference_of, summaries
 from connectors.unnax.desk import Desk, refusal
@@ -55,18 +55,15 @@ class Held:
     @classmethod
     def of(cls, token: Secret) -> Held:
         """Read a handle. Anything that is none of ours holds nothing."""
-        try:
-            found = orjson.loads(token.reveal())
-            until = found["until"]
-            return cls(found["request"], found["token"], until and date.fromisoformat(until))
-        except (orjson.JSONDecodeError, KeyError, TypeError, ValueError):
+        found = held_in(token) or {}
+        request, access = found.get("request"), found.get("token")
+        if not isinstance(request, str) or not isinstance(access, str):
             return cls()
+        return cls(request, access, day_in(found, "until"))
 
     def sealed(self) -> Secret:
         """The handle to keep."""
-        until = self.until.isoformat() if self.until else None
-        content = {"request": self.request, "token": self.token, "until": until}
-        return Secret(orjson.dumps(content).decode("utf-8"))
+        return sealed({"request": self.request, "token": self.token, "until": self.until})
 
 
 class Aggregation:

@@ -8,7 +8,7 @@ from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from app.domain.errors import Misconfigured
-from connectors._bank_list import ListedBank, read_bank_list
+from connectors._bank_list import ListedBank, banks_field, read_bank_list
 from connectors._hook_keys import SHORTEST_KEY
 from connectors._settings import ProviderSettings
 
@@ -47,11 +47,7 @@ class Settings(ProviderSettings):
         description="Secret of at least 24 characters in the address of Unnax's calls to us "
         "(/hooks/unnax?key=...): how Unnax signs them is not published.",
     )
-    banks: Path | None = Field(
-        default=None,
-        description="TOML file of the banks reached through Unnax, one [[bank]] each. "
-        "connectors/unnax/banks.example.toml explains every field.",
-    )
+    banks: Path | None = banks_field(NAME, "reached through Unnax")
     reference: Path | None = Field(
         default=None,
         description="TOML file of what Unnax's closed reference says: paths, bodies and fields. "

@@ -2,23 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-from app.domain.errors import ConsentDoubtful, ConsentGone
-from app.ports import ConsentBegun, Grant, GrantNow, GrantState, PaymentBegun, PaymentOrder
-from app.side_ports import ComingBackPort
+from app.domain.errors import ConsentDoubtful
+from app.ports import PaymentBegun, PaymentOrder
 from sandbox import psu
 from sandbox.bank_list import as_enable_banking_toml
 from sandbox.faces.eb_wire import APP_ID, ROOT, customer_key
 from sandbox.modes import BankMode
 from sandbox.people import Person
-from tests.connectors.rigs import ORIGIN, BankRig
+from tests.connectors.rig_ways import BroughtRig
+from tests.connectors.rigs import ORIGIN
 
 
-class EnableBankingRig(BankRig):
+class EnableBankingRig(BroughtRig):
     """The person's browser brings a code back; `back` hands it on as the page does."""
 
     connector = "enable_banking"
@@ -31,7 +29,6 @@ class EnableBankingRig(BankRig):
         self.key = folder / "application.pem"
         self.key.touch(0o600)
         self.key.write_bytes(customer_key())
-        self.brought: dict[str, str] = {}
         super().__init__(folder, bank_id)
 
     def banks_as_toml(self) -> str:
@@ -45,33 +42,6 @@ class EnableBankingRig(BankRig):
             "base_url": f"{ORIGIN}{ROOT}",
             "payment_page_minutes": 30,
         }
-
-    def ask(self, **changes: Any) -> Any:
-        return super().ask(**{"return_url": "https://saldo.example/c/back/t0k3n", **changes})
-
-    def _take(self, address: str) -> None:
-        assert address.startswith("https://saldo.example/c/back?")
-        self.brought = dict(parse_qsl(urlsplit(address).query))
-        assert self.brought.pop("state") == "t0k3n"
-
-    def allow(
-        self, begun: ConsentBegun, person: Person, ibans: Sequence[str] | None = None
-    ) -> None:
-        self._take(psu.allow(self.scene.world, begun.redirect_url, person, ibans))
-
-    def forbid(self, begun: ConsentBegun, person: Person) -> None:
-        self._take(psu.forbid(self.scene.world, begun.redirect_url, person))
-
-    async def back(self, begun: ConsentBegun) -> Grant:
-        assert isinstance(self.aggregation, ComingBackPort)
-        return await self.aggregation.came_back(begun.grant, self.brought)
-
-    async def refusal(self, begun: ConsentBegun) -> GrantNow:
-        try:
-            grant = await self.back(begun)
-        except ConsentGone as gone:
-            return GrantNow(GrantState.ENDED, end=gone.why)
-        return await self.aggregation.grant_now(grant)
 
     # ------------------------------------------------------------ payments
 

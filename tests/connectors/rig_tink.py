@@ -2,34 +2,21 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
 import httpx
 
-from app.domain.errors import ConsentEnd, ConsentGone
-from app.ports import (
-    AggregationPort,
-    ConsentBegun,
-    Grant,
-    GrantNow,
-    GrantState,
-    PaymentBegun,
-    PaymentOrder,
-    PaymentPort,
-)
-from app.side_ports import ComingBackPort
-from connectors._http import client
+from app.domain.errors import ConsentEnd
+from app.ports import AggregationPort, PaymentBegun, PaymentOrder, PaymentPort
 from sandbox import psu
 from sandbox.bank_list import as_tink_toml
 from sandbox.faces.tink import LINK, PAY_LINK, ROOT
 from sandbox.faces.tink_news import HOOK_SECRET
 from sandbox.faces.tink_pay import KIND, PaymentRequest
 from sandbox.faces.tink_wire import CLIENT_ID, CLIENT_SECRET
-from sandbox.modes import BankMode
 from sandbox.people import Person
-from tests.connectors.rigs import ORIGIN, BankRig, visiting
+from tests.connectors.rig_ways import BroughtRig, SentOnRig
+from tests.connectors.rigs import ORIGIN
 
 API = f"{ORIGIN}{ROOT}"
 
@@ -47,7 +34,7 @@ class BehindTokens(httpx.AsyncBaseTransport):
         return await self._inner.handle_async_request(request)
 
 
-class TinkRig(BankRig):
+class TinkRig(SentOnRig, BroughtRig):
     """One bank of the sandbox behind Tink Link, whose page sends the browser on to the bank."""
 
     connector = "tink"
@@ -83,48 +70,10 @@ class TinkRig(BankRig):
     def aggregation_over(self, transport: httpx.AsyncBaseTransport | None) -> AggregationPort:
         return super().aggregation_over(transport and BehindTokens(transport))
 
-    def ask(self, **changes: Any) -> Any:
-        return super().ask(**{"return_url": "https://saldo.example/c/back/t0k3n", **changes})
-
-    async def begin(self, **changes: Any) -> ConsentBegun:
-        """The link works once, so it is followed here; `page` is where it led to."""
-        begun = await super().begin(**changes)
-        answer = await client(transport=self.scene.recorder).get(begun.redirect_url)
-        self.at_bank = f"{ORIGIN}{answer.headers['location']}"
-        return begun
-
-    def page(self, begun: ConsentBegun) -> str:  # noqa: ARG002 - the link has told already
-        return self.at_bank
-
-    def allow(
-        self, begun: ConsentBegun, person: Person, ibans: Sequence[str] | None = None
-    ) -> None:
-        self._take(psu.allow(self.scene.world, self.page(begun), person, ibans))
-
-    def forbid(self, begun: ConsentBegun, person: Person) -> None:
-        self._take(psu.forbid(self.scene.world, self.page(begun), person))
-
-    def _take(self, address: str) -> None:
-        assert address.startswith("https://saldo.example/c/back?")
-        self.brought = dict(parse_qsl(urlsplit(address).query))
-        assert self.brought.pop("state") == "t0k3n"
-
-    async def refusal(self, begun: ConsentBegun) -> GrantNow:
-        grant: Grant = begun.grant
-        assert isinstance(self.aggregation, ComingBackPort)
-        try:
-            await self.aggregation.came_back(grant, self.brought)
-        except ConsentGone as gone:
-            return GrantNow(GrantState.ENDED, end=gone.why)
-        return await self.aggregation.grant_now(grant)
-
-    def lose_consent_answer(self, person: Person) -> None:
-        self.scene.world.town.set_bank_mode(person.bank_id, BankMode.CONSENT_ANSWER_LOST)
-
     # ------------------------------------------------------------ payments
 
     def payments_over(self, transport: httpx.AsyncBaseTransport | None) -> PaymentPort:
-        return visiting(super().payments_over(transport and BehindTokens(transport)), self.visit)
+        return super().payments_over(transport and BehindTokens(transport))
 
     def order(self, person: Person, **changes: Any) -> PaymentOrder:
         back = {"return_url": "https://saldo.example/paid/t0k3n", "debtor_iban": None}
@@ -133,17 +82,6 @@ class TinkRig(BankRig):
     def made_orders(self) -> int:
         return len(list(self.scene.world.store.all_of(KIND, PaymentRequest)))
 
-    def lose_payment_answer(self, person: Person) -> None:
-        self.scene.world.town.set_bank_mode(person.bank_id, BankMode.PAYMENT_ANSWER_LOST)
-
-    async def visit(self, begun: PaymentBegun) -> None:
-        """The payer opens Tink's page, which sends him on to his bank."""
-        answer = await client(transport=self.scene.recorder).get(begun.redirect_url)
-        self.at_bank = f"{ORIGIN}{answer.headers['location']}"
-
     def pay(self, begun: PaymentBegun, person: Person) -> None:  # noqa: ARG002 - it is open
         back = psu.pay(self.scene.world, self.at_bank, person)
         assert back.startswith("https://saldo.example/paid?payment_request_id=")
-
-    def refuse_to_pay(self, begun: PaymentBegun, person: Person) -> None:  # noqa: ARG002
-        psu.refuse_to_pay(self.scene.world, self.at_bank, person)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
@@ -39,7 +39,8 @@ from sandbox.faces.tl_wire import API, AUTH, CLIENT_ID, CLIENT_SECRET
 from sandbox.modes import Mode
 from sandbox.people import Person
 from tests.connectors.rig_gocardless import BehindTokens
-from tests.connectors.rigs import ORIGIN, BankRig
+from tests.connectors.rig_ways import BroughtRig
+from tests.connectors.rigs import ORIGIN
 
 
 class Keeping:
@@ -94,7 +95,7 @@ class Keeping:
         await self.port.end_consent(fresh)
 
 
-class TrueLayerRig(BankRig):
+class TrueLayerRig(BroughtRig):
     """The person's browser brings a code back, and every hour the grant is another one."""
 
     connector = "truelayer"
@@ -110,7 +111,6 @@ class TrueLayerRig(BankRig):
         self.key.touch(0o600)
         self.key.write_bytes(customer_key())
         self.kept: dict[Secret, Grant] = {}
-        self.brought: dict[str, str] = {}
         super().__init__(folder, bank_id)
 
     def banks_as_toml(self) -> str:
@@ -140,42 +140,15 @@ class TrueLayerRig(BankRig):
             transport = BehindTokens(self.scene.recorder, transport)
         return super().payments_over(transport)
 
-    def ask(self, **changes: Any) -> ConsentAsk:
-        return super().ask(**{"return_url": "https://saldo.example/c/back/t0k3n", **changes})
-
     def page(self, begun: ConsentBegun) -> str:
         """The bank's page to which the auth link leads (the test of the face follows it)."""
         query = dict(parse_qsl(urlsplit(begun.redirect_url).query))
         return f"{ORIGIN}{bank_page(Connections(self.scene.world).open_link(query))}"
 
-    def _take(self, address: str) -> None:
-        assert address.startswith("https://saldo.example/c/back?")
-        self.brought = dict(parse_qsl(urlsplit(address).query))
-        assert self.brought.pop("state") == "t0k3n"
-
-    def allow(
-        self, begun: ConsentBegun, person: Person, ibans: Sequence[str] | None = None
-    ) -> None:
-        self._take(psu.allow(self.scene.world, self.page(begun), person, ibans))
-
-    def forbid(self, begun: ConsentBegun, person: Person) -> None:
-        self._take(psu.forbid(self.scene.world, self.page(begun), person))
-
     def any_grant(self, token: str) -> Grant:
         """One that is not due, so that accounts and balances are asked for."""
         pair = Pair(token, token, self.watch.at + timedelta(hours=1))
         return Grant(self.bank_id, Held().opened(pair, self.watch.at).sealed())
-
-    async def back(self, begun: ConsentBegun) -> Grant:
-        assert isinstance(self.aggregation, ComingBackPort)
-        return await self.aggregation.came_back(begun.grant, self.brought)
-
-    async def refusal(self, begun: ConsentBegun) -> GrantNow:
-        try:
-            grant = await self.back(begun)
-        except ConsentGone as gone:
-            return GrantNow(GrantState.ENDED, end=gone.why)
-        return await self.aggregation.grant_now(grant)
 
     # ------------------------------------------------------------ payments
 

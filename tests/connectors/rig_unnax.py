@@ -8,31 +8,19 @@ from typing import Any
 
 import httpx
 
-from app.domain.errors import ConsentGone
-from app.ports import (
-    AggregationPort,
-    ConsentBegun,
-    Grant,
-    GrantNow,
-    GrantState,
-    InboundHttp,
-    Wire,
-)
-from app.side_ports import RenewingPort
-from connectors._http import client
+from app.ports import AggregationPort, InboundHttp, Wire
 from connectors.unnax.aggregation import Aggregation
 from sandbox.bank_list import UNNAX_READ, as_unnax_reference, as_unnax_toml
 from sandbox.faces.unnax import EVENTS, Unnax
 from sandbox.faces.unnax_wire import API_CODE, API_ID, ROOT
-from sandbox.modes import BankMode
-from sandbox.people import Person
-from tests.connectors.rigs import ORIGIN, BankRig
+from tests.connectors.rig_ways import RenewedRig, SentOnRig
+from tests.connectors.rigs import ORIGIN
 
 HOOK_KEY = "a key of four and twenty letters"
 HOOK = f"https://saldo.example/hooks/unnax?key={HOOK_KEY.replace(' ', '+')}"
 
 
-class UnnaxRig(BankRig):
+class UnnaxRig(SentOnRig, RenewedRig):
     """Unnax's widget sends the browser on to the bank; its calls arrive as soon as they are due."""
 
     connector = "unnax"
@@ -93,28 +81,3 @@ class UnnaxRig(BankRig):
 
     def asked_of_banks(self) -> int:
         return sum(one.url.endswith(UNNAX_READ) for one in self.seen)
-
-    async def begin(self, **changes: Any) -> ConsentBegun:
-        begun = await super().begin(**changes)
-        answer = await client(transport=self.scene.recorder).get(begun.redirect_url)
-        self.at_bank = f"{ORIGIN}{answer.headers['location']}"
-        return begun
-
-    def page(self, begun: ConsentBegun) -> str:  # noqa: ARG002 - the widget has told already
-        return self.at_bank
-
-    async def back(self, begun: ConsentBegun) -> Grant:
-        assert isinstance(self.aggregation, RenewingPort)
-        assert self.aggregation.renewal_due(begun.grant)
-        grant = await self.aggregation.renew(begun.grant)
-        assert not self.aggregation.renewal_due(grant)
-        return grant
-
-    async def refusal(self, begun: ConsentBegun) -> GrantNow:
-        try:
-            return await self.aggregation.grant_now(await self.back(begun))
-        except ConsentGone as gone:
-            return GrantNow(GrantState.ENDED, end=gone.why)
-
-    def lose_consent_answer(self, person: Person) -> None:
-        self.scene.world.town.set_bank_mode(person.bank_id, BankMode.CONSENT_ANSWER_LOST)

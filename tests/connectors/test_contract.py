@@ -292,6 +292,27 @@ async def test_a_payment_from_the_order_to_the_money(payer: BankRig, instant: bo
     assert await payer.payments.cancel_payment(begun.handle) is too_late
 
 
+@pytest.mark.parametrize("name", PAYING)
+@pytest.mark.parametrize(
+    ("mode", "status"),
+    [
+        (Mode.PAYMENT_REJECTED, PayStatus.REJECTED),
+        (Mode.PAYMENT_PENDING_LONG, PayStatus.AUTHORISED),
+    ],
+)
+async def test_what_becomes_of_a_payment_after_the_yes(
+    tmp_path: Path, name: str, mode: Mode, status: PayStatus
+) -> None:
+    """At a bank whose yes is no money yet."""
+    payer = BANK_RIGS[name](tmp_path, "luz")
+    person = payer.person(opening_minor=100_000)
+    payer.scene.world.set_mode(person.id, mode)
+    begun = await payer.payments.create_payment(payer.order(person))
+    payer.pay(begun, person)
+    payer.watch.on(days=1)
+    assert (await payer.payments.payment_now(begun.handle)).status is status
+
+
 async def test_a_payment_refused_at_the_bank(payer: BankRig) -> None:
     person = payer.person(opening_minor=100_000)
     begun = await payer.payments.create_payment(payer.order(person))

@@ -17,7 +17,6 @@ from connectors._http import client
 from connectors.enable_banking.payments import Payments, status_of
 from connectors.enable_banking.settings import BankProfile, BankRoute, Settings
 from sandbox.faces.eb_wire import ROOT
-from sandbox.modes import Mode
 from tests.connectors.registry import refused
 from tests.connectors.rig_enable_banking import EnableBankingRig
 from tests.connectors.rigs import CREDITOR, ORIGIN, answering
@@ -142,24 +141,6 @@ async def test_an_open_payment_cannot_even_be_deleted(rig: EnableBankingRig) -> 
     assert (await http.get(address, headers=headers)).json()["final_status"] is True
     assert (await http.delete(address, headers=headers)).status_code == 200
     assert isinstance(await refused(rig.payments.payment_now(begun.handle)), TryLater)
-
-
-@pytest.mark.parametrize(
-    ("mode", "status"),
-    [
-        (Mode.PAYMENT_REJECTED, PayStatus.REJECTED),
-        (Mode.PAYMENT_PENDING_LONG, PayStatus.AUTHORISED),
-    ],
-)
-async def test_what_becomes_of_it_after_the_yes(
-    rig: EnableBankingRig, mode: Mode, status: PayStatus
-) -> None:
-    person = rig.person(opening_minor=100_000)
-    rig.scene.world.set_mode(person.id, mode)
-    begun = await rig.payments.create_payment(rig.order(person))
-    rig.pay(begun, person)
-    rig.watch.on(days=1)
-    assert (await rig.payments.payment_now(begun.handle)).status is status
 
 
 @pytest.mark.parametrize(

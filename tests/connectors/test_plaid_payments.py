@@ -44,7 +44,6 @@ from sandbox import psu
 from sandbox.bank_list import plaid_id
 from sandbox.banks import BY_ID
 from sandbox.faces.plaid_wire import CLIENT_ID, ROOT, SECRET
-from sandbox.modes import Mode
 from tests.connectors.registry import refused
 from tests.connectors.rig_plaid import PlaidRig
 from tests.connectors.rigs import CREDITOR, ORIGIN, answering
@@ -153,25 +152,6 @@ def test_the_words_of_a_payment(word: str, status: PayStatus) -> None:
         assert status_of({"status": f"PAYMENT_STATUS_{word}"}, trusting).status is PayStatus.SETTLED
     for odd in (None, 7, "", word):
         assert status_of({"status": odd}, BANK).status is PayStatus.OPEN
-
-
-@pytest.mark.parametrize(
-    ("mode", "status"),
-    [
-        (Mode.PAYMENT_REJECTED, PayStatus.REJECTED),
-        (Mode.PAYMENT_PENDING_LONG, PayStatus.AUTHORISED),
-    ],
-)
-async def test_what_becomes_of_it_after_the_yes(
-    rig: PlaidRig, mode: Mode, status: PayStatus
-) -> None:
-    person = rig.person(opening_minor=100_000)
-    rig.scene.world.set_mode(person.id, mode)
-    begun = await rig.payments.create_payment(rig.order(person))
-    rig.pay(begun, person)
-    assert (await rig.payments.payment_now(begun.handle)).status is PayStatus.AUTHORISED
-    rig.watch.on(days=1)
-    assert (await rig.payments.payment_now(begun.handle)).status is status
 
 
 async def test_no_money_is_a_no(rig: PlaidRig) -> None:
