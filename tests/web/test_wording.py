@@ -8,6 +8,7 @@ from pathlib import Path
 import pytest
 
 import app.web
+from app.reference.templates import load_templates
 from app.web.render import templates
 from app.web.wording import LANGUAGES, best_language, placeholders, wording_in
 
@@ -42,6 +43,35 @@ def test_no_page_presses(language: str) -> None:
     for key, text in wording_in(language).words.items():
         assert not _PRESSING.search(text), key
         assert "!" not in text or key == "paid.title", key
+
+
+# Whoever reads is spoken to as usted, and in Polish as Państwo or nobody in particular.
+_FAMILIAR = {
+    "es": re.compile(
+        r"\b(tú|tu|tus|te|ti|contigo|tuy[oa]s?|eres|estás|has|puedes|podrás|quier[ae]s|tienes|vas|"
+        r"dices|decides|recibirás|elige|llama|escribe|marca|pulsa|vuelve|abre|busca|"
+        r"guarda|inténtalo|dínos|díselo|hola,? amig[oa])\b",
+        re.IGNORECASE,
+    ),
+    "pl": re.compile(
+        r"\b(Ty|Ciebie|Cię|Tobie|Tobą|Twój|Twoj\w+|Twoi\w*|jesteś|masz|możesz|musisz|chcesz|"
+        r"zechcesz|zapłacisz|zadzwoń|skontaktuj|wpisz|napisz|wypełnij|poczekaj|otwórz)\b",
+        re.IGNORECASE,
+    ),
+}
+
+
+@pytest.mark.parametrize("language", _FAMILIAR)
+def test_pages_and_messages_speak_to_people_with_respect(language: str) -> None:
+    sent = {
+        f"{name} {channel}": f"{text.subject} {text.body}"
+        for name, one in load_templates().shipped.items()
+        for (channel, spoken), text in one.texts.items()
+        if spoken == language
+    }
+    assert len(sent) > 10
+    for key, text in {**wording_in(language).words, **sent}.items():
+        assert not _FAMILIAR[language].search(text), key
 
 
 def test_every_word_that_is_used_exists_and_every_word_is_used() -> None:
