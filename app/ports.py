@@ -78,6 +78,8 @@ class ConsentAsk:
     refused_url: str
     presence: Presence
     iban: Iban | None = None
+    transactions: bool = False
+    """He allowed one look at his transactions as well; only to a port that is for them, too."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -4,11 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from datetime import timedelta
+from datetime import date, timedelta
 from enum import StrEnum
 from typing import Protocol, runtime_checkable
 
-from app.ports import Grant, InboundEvent, InboundHttp, PaymentHandle, PaymentOrder
+from app.domain.ids import Secret
+from app.domain.money import Money
+from app.ports import Grant, InboundEvent, InboundHttp, PaymentHandle, PaymentOrder, Presence
 
 
 @runtime_checkable
@@ -39,6 +41,36 @@ class RenewingPort(Protocol):
 
     async def renew(self, grant: Grant) -> Grant:
         """Raises ConsentGone when it is over, OutcomeUnknown when the answer was lost."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class Moved:
+    """One transaction: its day at the bank and its amount, below zero for what left.
+
+    Nothing else of it leaves the connector: no name, no purpose, no account of anybody's.
+    """
+
+    on: date
+    amount: Money
+
+
+@runtime_checkable
+class TransactionsPort(Protocol):
+    """Beside `AggregationPort`, where an account's transactions can be asked for.
+
+    With the borrower there and never without: a second unattended access to an account within a
+    day is another one of four (RTS (EU) 2018/389 art. 36(5)), so there is no way to ask for one.
+    """
+
+    async def transactions(
+        self, grant: Grant, account_ref: Secret, since: date, presence: Presence
+    ) -> tuple[Moved, ...]:
+        """All of an account's from a day at the bank on, booked ones and pending ones, unordered.
+
+        What cannot be told from the answer (whether money came or left) is left out. Raises
+        Unreadable where the answer is no list or has no end.
+        """
         ...
 
 

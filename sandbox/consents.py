@@ -51,6 +51,7 @@ class Consents:
         balances: bool,
         request_key: str,
         now: datetime,
+        transactions: bool = False,
     ) -> Consent:
         """A consent that waits for the person. The bank cuts what is longer than it allows."""
         today = now.astimezone(bank.zone).date()
@@ -69,6 +70,7 @@ class Consents:
             refused_url=refused_url,
             asked_ibans=tuple(asked_ibans),
             balances=balances,
+            transactions=transactions,
             request_key=request_key,
         )
         self._save(consent)

@@ -79,6 +79,21 @@ class Life(Protocol):
         """When the balance last changed, at or before `moment`."""
         ...
 
+    def moments(self, since: datetime, until: datetime) -> list[datetime]:
+        """When it changed after `since` and up to `until`, in order; some may change nothing."""
+        ...
+
+
+def moved(life: Life, since: datetime, until: datetime) -> list[tuple[datetime, int]]:
+    """What came (above zero) and left after `since` and up to `until`, in order."""
+    found, before = [], life.at(since)
+    for at in life.moments(since, until):
+        now = life.at(at)
+        if now != before:
+            found.append((at, now - before))
+        before = now
+    return found
+
 
 @dataclass(frozen=True, slots=True)
 class _Cycle:
@@ -279,6 +294,12 @@ class HabitLife:
         bought = point.cycle.moments[index - 1] if index else point.at
         return max(point.at, bought)
 
+    def moments(self, since: datetime, until: datetime) -> list[datetime]:
+        self._build(until)
+        found = {point.at for point in self._points}
+        found.update(at for point in self._points for at in point.cycle.moments)
+        return sorted(at for at in found if since < at <= until)
+
 
 class ReplayedLife:
     """An account that repeats a recorded history; payments made here move it besides."""
@@ -302,3 +323,7 @@ class ReplayedLife:
         last = self._history[max(0, index - 1)][0]
         moved = [m.at for m in self._movements if m.at <= moment]
         return max([last, *moved])
+
+    def moments(self, since: datetime, until: datetime) -> list[datetime]:
+        found = {at for at, _ in self._history} | {one.at for one in self._movements}
+        return sorted(at for at in found if since < at <= until)

@@ -35,6 +35,7 @@ class Consent:
     refused_url: str
     asked_ibans: tuple[str, ...] = ()
     balances: bool = True
+    transactions: bool = False
     person_id: str = ""
     resources: dict[str, str] = field(default_factory=dict)
     authorised_at: datetime | None = None

@@ -28,14 +28,24 @@ from app.ports import (
     Presence,
     Wire,
 )
+from app.side_ports import Moved
 from connectors._exchange import Call, read_json, unreadable
 from connectors._http import url_below
 from connectors._refusals import door_said_no
 from connectors._words import alarm
 from connectors.berlin_group import refusals
 from connectors.berlin_group.balances import believed, found_accounts, parse_balances
-from connectors.berlin_group.desk import Desk, log, path_segment, presence_headers, token
+from connectors.berlin_group.desk import (
+    NAME,
+    Desk,
+    log,
+    own_link,
+    path_segment,
+    presence_headers,
+    token,
+)
 from connectors.berlin_group.profile import BankRoute, Settings
+from connectors.berlin_group.transactions import MOST_PAGES, transactions_page
 
 # The specification's words for a consent (consentStatus); banks may add others.
 _PENDING = frozenset({"received", "partiallyauthorised"})
@@ -163,6 +173,54 @@ class Aggregation:
             raise unreadable("the answer is not about one account", call, answer.content)
         return believed(found[0], route.profile.balance_kinds)
 
+    async def transactions(
+        self, grant: Grant, account_ref: Secret, since: date, presence: Presence
+    ) -> tuple[Moved, ...]:
+        """Booked and pending transactions from a day on, over all pages, the borrower present.
+
+        Some banks refuse the pending ones: then the booked ones are asked for alone.
+        """
+        desk = self._desk
+        route = desk.route(grant.bank_id, "transactions")
+        segment = path_segment(account_ref.reveal(), "transactions")
+        url = url_below(route.accounts_url, f"{route.accounts_path}/{segment}/transactions")
+        there = presence_headers(route, presence)
+        if not there:
+            # Without them the bank would take it for one of the day's four.
+            raise Declined("the bank cannot be told that he is there", reason="UNATTENDED")
+        headers = {"Consent-ID": grant.token.reveal(), **there}
+        asked = {"dateFrom": since.isoformat()}
+        try:
+            first = url.copy_merge_params({**asked, "bookingStatus": "both"})
+            return await self._pages(route, first, headers)
+        except Declined:
+            first = url.copy_merge_params({**asked, "bookingStatus": "booked"})
+            return await self._pages(route, first, headers)
+
+    async def _pages(
+        self, route: BankRoute, first: httpx.URL, headers: dict[str, str]
+    ) -> tuple[Moved, ...]:
+        """Everything from a first page on; each next page is the bank's own link."""
+        desk, url = self._desk, str(first)
+        found: list[Moved] = []
+        for _ in range(MOST_PAGES):
+            call = desk.call(route, "transactions", "GET", url, headers)
+            answer = await desk.exchange(call)
+            if not answer.is_success:
+                raise self._refused(answer, call, route)
+            try:
+                page = transactions_page(read_json(answer, call))
+            except Unreadable as error:
+                raise self._no_use(error, answer, call, route) from None
+            found += page.moved
+            if not page.following:
+                return tuple(found)
+            following = own_link(route, page.following)
+            if following is None:
+                raise unreadable("the bank's link leads to another host", call, b"")
+            url = following
+        raise Unreadable("the list of transactions has no end", connector=NAME)
+
     async def end_consent(self, grant: Grant) -> None:
         """Give the consent back to the bank. One that is gone already counts as given back."""
         desk = self._desk
@@ -201,13 +259,18 @@ def _consent_url(route: BankRoute, grant: Grant, operation: str) -> str:
 def consent_body(ask: ConsentAsk, route: BankRoute) -> dict[str, Any]:
     """The consent we ask for: balances, and the list of accounts that is needed to find them.
 
+    Transactions only where the borrower allowed a look at them.
+
     Empty lists mean that the borrower chooses the account at the bank. A one-off consent must
     ask for a frequency of one.
     """
     accounts = [{"iban": ask.iban.reveal()}] if ask.iban else []
     most = route.profile.frequency_max
+    access = {"accounts": accounts, "balances": accounts}
+    if ask.transactions:
+        access["transactions"] = accounts
     return {
-        "access": {"accounts": accounts, "balances": accounts},
+        "access": access,
         "recurringIndicator": ask.recurring,
         "validUntil": ask.valid_until.isoformat(),
         "frequencyPerDay": max(1, min(ask.frequency_per_day, most)) if ask.recurring else 1,

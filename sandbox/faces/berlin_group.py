@@ -14,6 +14,7 @@ from starlette.routing import Route
 
 from sandbox.banks import BY_ID, Bank
 from sandbox.faces.bg_errors import Refusal, request_id_of, some_request_id
+from sandbox.faces.bg_moved import Moved
 from sandbox.faces.bg_payments import PaymentFace
 from sandbox.faces.bg_reads import Reads, check_open, slowed
 from sandbox.faces.bg_requests import (
@@ -41,6 +42,7 @@ class BerlinGroup:
     def __init__(self, world: World) -> None:
         self._world = world
         self.reads = Reads(world)
+        self._moved = Moved(world, self.reads)
         self._payments = PaymentFace(world)
 
     def routes(self) -> list[Route]:
@@ -53,6 +55,7 @@ class BerlinGroup:
             ("GET", f"{consent}/status", self._status),
             ("POST", f"{consent}/authorisations", self._start),
             ("GET", "/accounts", self._accounts),
+            ("GET", "/accounts/{id}/transactions", self._transactions),
             ("POST", "/{service}/{product}", self._payments.create),
             ("DELETE", payment, self._payments.cancel),
             ("GET", f"{payment}/status", self._payments.status),
@@ -83,7 +86,7 @@ class BerlinGroup:
         needed_header(request, "PSU-IP-Address")
         redirect_url = needed_header(request, "TPP-Redirect-URI")
         content = await json_object(request)
-        asked, balances = access_in(content.get("access"))
+        asked, kinds = access_in(content.get("access"))
         recurring, frequency = content.get("recurringIndicator"), content.get("frequencyPerDay")
         if not isinstance(recurring, bool):
             raise Refusal(400, "FORMAT_ERROR", "recurringIndicator: true or false")
@@ -109,7 +112,8 @@ class BerlinGroup:
             redirect_url=redirect_url,
             refused_url=request.headers.get("tpp-nok-redirect-uri", redirect_url),
             asked_ibans=asked,
-            balances=balances,
+            balances="balances" in kinds,
+            transactions="transactions" in kinds,
             request_key=request_id,
             now=now,
         )
@@ -147,9 +151,10 @@ class BerlinGroup:
         consent = self._find(request, bank)
         status = self._world.consents.status(consent, self._world.now())
         ibans = list(consent.resources.values()) or list(consent.asked_ibans)
-        kind = "balances" if consent.balances else "accounts"
+        kinds = ["balances" if consent.balances else "accounts"]
+        kinds += ["transactions"] if consent.transactions else []
         body = {
-            "access": {kind: [{"iban": iban} for iban in ibans]},
+            "access": {kind: [{"iban": iban} for iban in ibans] for kind in kinds},
             "recurringIndicator": consent.recurring,
             "validUntil": consent.valid_until.isoformat(),
             "frequencyPerDay": consent.frequency,
@@ -178,6 +183,17 @@ class BerlinGroup:
             request.headers.get("consent-id"),
             request.url.query,
             f"/banks/{bank.id}/psd2/v1",
+            attended="psu-ip-address" in request.headers,
+        )
+        return slowed(answer_json(body, 200, request_id), modes)
+
+    async def _transactions(self, request: Request, bank: Bank, request_id: str) -> Response:
+        body, modes = self._moved.transactions(
+            bank,
+            request.path_params["id"],
+            request.headers.get("consent-id"),
+            request.url.path,
+            request.query_params,
             attended="psu-ip-address" in request.headers,
         )
         return slowed(answer_json(body, 200, request_id), modes)

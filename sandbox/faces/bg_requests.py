@@ -17,6 +17,8 @@ from sandbox.ibans import is_valid
 from sandbox.people import Person
 from sandbox.world import World
 
+_KINDS = ("accounts", "balances", "transactions")
+
 
 def answer_json(content: Any, status: int, request_id: str, **headers: str) -> Response:
     given = {"X-Request-ID": request_id}
@@ -110,23 +112,24 @@ def _online(request: Request, bank: Bank, kind: str, key: str) -> str:
     return f"{origin_of(request)}/banks/{bank.id}/online/{kind}/{key}"
 
 
-def access_in(access: Any) -> tuple[list[str], bool]:
-    """The IBANs a consent asks for (empty: the person chooses) and whether balances are asked."""
+def access_in(access: Any) -> tuple[list[str], frozenset[str]]:
+    """The IBANs a consent asks for (empty: the person chooses) and which kinds are asked."""
     if not isinstance(access, dict):
         raise Refusal(400, "FORMAT_ERROR", "access is missing")
     if access.get("allPsd2") or access.get("availableAccountsWithBalance"):
-        return [], True
+        return [], frozenset(_KINDS)
     if access.get("availableAccounts"):
-        return [], False
+        return [], frozenset({"accounts"})
     ibans: list[str] = []
-    for kind in ("accounts", "balances", "transactions"):
+    for kind in _KINDS:
         references = access.get(kind, [])
         if not isinstance(references, list):
             raise Refusal(400, "FORMAT_ERROR", f"access.{kind}: a list of accounts")
         ibans += [iban_in(reference, f"access.{kind}") for reference in references]
-    if not {"accounts", "balances", "transactions"} & set(access):
+    kinds = frozenset(_KINDS).intersection(access)
+    if not kinds:
         raise Refusal(400, "FORMAT_ERROR", "access names nothing")
-    return list(dict.fromkeys(ibans)), "balances" in access
+    return list(dict.fromkeys(ibans)), kinds
 
 
 def day_in(value: Any) -> date:

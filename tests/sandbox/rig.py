@@ -58,6 +58,7 @@ class Town:
         frequency: int = 4,
         ibans: Sequence[str] = (),
         allow: bool = True,
+        also: Sequence[str] = (),
         **headers: str,
     ) -> str:
         """Ask for a consent and have the person answer it; the consent's id."""
@@ -66,7 +67,9 @@ class Town:
             "POST",
             f"/banks/{person.bank_id}/psd2/v1/consents",
             {
-                "access": {"balances": [{"iban": iban} for iban in ibans]},
+                "access": {
+                    kind: [{"iban": iban} for iban in ibans] for kind in ("balances", *also)
+                },
                 "recurringIndicator": recurring,
                 "validUntil": (today + timedelta(days=days)).isoformat(),
                 "frequencyPerDay": frequency,

@@ -6,6 +6,8 @@ they can say, faults included.
 
 from __future__ import annotations
 
+from datetime import timedelta
+from decimal import Decimal
 from functools import cache
 from typing import Any
 
@@ -15,11 +17,14 @@ import pytest
 from sandbox import psu
 from sandbox.banks import BANKS
 from sandbox.modes import BankMode, Mode
+from sandbox.money_life import Salary, Spending
 from sandbox.payments import Outcome
-from tests.sandbox.rig import ADDRESS, Town
+from tests.sandbox.rig import ADDRESS, MONDAY, Town
 from tests.sandbox.spec import BERLIN_GROUP, Specification
 
 pytestmark = pytest.mark.anyio
+
+EARLIER = MONDAY - timedelta(days=200)
 
 # Bodies that real banks send outside the standard; being different is their point.
 OUTSIDE = {Mode.LIMIT_OWN_SHAPE, Mode.UNKNOWN_TYPES}
@@ -225,3 +230,36 @@ async def test_a_payment_that_the_bank_could_not_take(town: Town, checked: Check
     outcome = town.world.payments.authorise(payment, ana, ana.iban, town.clock.at)
     assert outcome is Outcome.NO_FUNDS
     assert await town.pay_status(made) == "RJCT"
+
+
+async def test_transactions_are_listed_in_the_banks_own_words(town: Town, checked: Checked) -> None:
+    """What came and left over pages, with the person there and without; and not without his yes."""
+    ana = town.world.add_person(
+        "Ana", bank_id="luz", salary=Salary(150_000), spending=Spending(), born=EARLIER
+    )
+    told = await town.consent(ana, also=("transactions",))
+    path = f"/banks/luz/psd2/v1/accounts/{town.resource(told, ana.iban)}/transactions"
+    since = (town.clock.at.date() - timedelta(days=90)).isoformat()
+
+    async def ask(query: str, consent_id: str = told, **headers: str) -> httpx.Response:
+        return await town.ask("GET", f"{path}?{query}", Consent_ID=consent_id, **headers)
+
+    first = await ask(f"dateFrom={since}&bookingStatus=both", PSU_IP_Address=ADDRESS)
+    report = first.json()["transactions"]
+    assert len(report["booked"]) == 100
+    following = report["_links"]["next"]["href"].partition("?")[2]
+    rest = (await ask(following, PSU_IP_Address=ADDRESS)).json()["transactions"]["booked"]
+    moved = [Decimal(one["transactionAmount"]["amount"]) for one in [*report["booked"], *rest]]
+    account = town.world.town.accounts[ana.iban]
+    begun = account.life.at(town.clock.at - timedelta(days=90, hours=9))
+    assert sum(moved) * 100 == account.life.at(town.clock.at) - begun
+    assert max(moved) == 1500
+    # Without him each list is one of four; what he did not allow is not shown.
+    asked = f"dateFrom={since}&bookingStatus=booked"
+    assert [(await ask(asked)).status_code for _ in range(5)] == [200] * 4 + [429]
+    assert (await ask("dateFrom=2025-01-01&bookingStatus=both")).status_code == 400
+    assert (await ask("bookingStatus=both")).status_code == 400
+    eva = town.world.add_person("Eva", bank_id="luz")
+    plain = await town.consent(eva)
+    path = f"/banks/luz/psd2/v1/accounts/{town.resource(plain, eva.iban)}/transactions"
+    assert (await ask(asked, plain)).status_code == 401

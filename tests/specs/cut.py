@@ -23,6 +23,7 @@ USED: dict[str, tuple[str, ...]] = {
     PAYMENT + "/{paymentId}/authorisations": ("post",),
     "/v1/accounts": ("get",),
     "/v1/accounts/{account-id}/balances": ("get",),
+    "/v1/accounts/{account-id}/transactions": ("get",),
     "/v1/consents": ("post",),
     "/v1/consents/{consentId}": ("get", "delete"),
     "/v1/consents/{consentId}/status": ("get",),
