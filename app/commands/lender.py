@@ -31,7 +31,7 @@ app = typer.Typer(help="Lenders: create, change, list.", no_args_is_help=True)
 _SETTABLE = (
     "name, language, time_zone, contact_phone, contact_url, creditor_name, creditor_iban, "
     "signals_act, threshold_kind, threshold_minor, threshold_basis_points, case_after_days, "
-    "closes_failed, reading_way, webhook_url, push_url, push_fallback_minutes"
+    "closes_failed, reading_way, reads_bills, webhook_url, push_url, push_fallback_minutes"
 )
 _CHANNELS = "sms, email, push, payment, reading, webhook or all"
 _WHOLE = {
@@ -40,7 +40,7 @@ _WHOLE = {
     "case_after_days",
     "push_fallback_minutes",
 }
-_YES_OR_NO = {"closes_failed"}
+_YES_OR_NO = {"closes_failed", "reads_bills"}
 _SAID = {"yes": True, "true": True, "no": False, "false": False}
 
 

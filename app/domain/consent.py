@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from enum import StrEnum
 
 from app.domain.errors import ConsentEnd
@@ -13,10 +14,19 @@ class Purpose(StrEnum):
 
     scoring: one read with the borrower present, handed to the lender once.
     repayment_monitoring: the scheduled, unattended reads.
+    bills: the transactions of the last 90 days, looked at once with the borrower present, for what
+    comes and leaves regularly. It serves the scheduled reads and is nothing without them.
     """
 
     SCORING = "scoring"
     REPAYMENT_MONITORING = "repayment_monitoring"
+    BILLS = "bills"
+
+
+def meant(granted: Iterable[Purpose]) -> frozenset[Purpose]:
+    """What a borrower's ticks allow: bills are looked at for the scheduled reads alone."""
+    ticked = frozenset(granted)
+    return ticked if Purpose.REPAYMENT_MONITORING in ticked else ticked - {Purpose.BILLS}
 
 
 class RequestState(StrEnum):

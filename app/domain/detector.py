@@ -7,6 +7,9 @@ the room has fallen clearly below the threshold (hysteresis), so that a balance 
 round the line is one event. Only a signal for a part may be followed by one for the whole
 without falling first, because more can be paid now than was asked for.
 
+What is known to leave before the next income (`app.domain.bills`) is no room. Where
+it alone keeps the whole from being paid, the affordable part is signalled instead.
+
 No balance figure leaves this module: a signal carries bands and covers, never the amount.
 """
 
@@ -124,6 +127,8 @@ class QuietReason(StrEnum):
     """No protected floor is known in the currency of the debt."""
     PROTECTED = "protected"
     """It would be there, but it belongs to the protected floor."""
+    COMMITTED = "committed"
+    """It would be there, but it is expected to leave before the next income."""
     BELOW_THRESHOLD = "below_threshold"
     ALREADY_SIGNALLED = "already_signalled"
     RESTING = "resting"
@@ -170,10 +175,15 @@ class Reading:
 
 @dataclass(frozen=True, slots=True)
 class Detection:
-    """The outcome of one reading and what to remember for the next."""
+    """The outcome of one reading and what to remember for the next.
+
+    `part_there`: what was asked for as a part is still there, though the whole is not; a bill that
+    was foreseen has left, or another one has come into view.
+    """
 
     outcome: FundsSignal | Quiet
     state: DetectorState
+    part_there: bool = False
 
 
 _BECAUSE = {
@@ -184,12 +194,16 @@ _BECAUSE = {
     QuietReason.STALE: "The balance is too old to act on.",
     QuietReason.FLOOR_NOT_SET: "No protected floor is set for this currency.",
     QuietReason.PROTECTED: "What is there belongs to the protected floor.",
+    QuietReason.COMMITTED: "What is there is expected to leave before the next income.",
     QuietReason.BELOW_THRESHOLD: "There is not enough on the account.",
     QuietReason.ALREADY_SIGNALLED: "This money was already seen; it has been there since.",
     QuietReason.RESTING: "The last signal is too recent for another one.",
 }
 _ENOUGH = "The account can now pay all that is due and keep the protected floor."
 _PART = "The account can now pay a part of what is due and keep the protected floor."
+_BUT_BILLS = "The account can now pay a part of what is due; the rest is expected to leave."
+# An affordable part of less than a tenth of what triggers is not worth a message.
+_LEAST_PART_BP = 1_000
 
 
 def detect(
@@ -198,11 +212,14 @@ def detect(
     policy: FundsPolicy,
     state: DetectorState,
     now: datetime,
+    *,
+    leaving_minor: int | None = None,
 ) -> Detection:
     """Judge one reading of an account against all that its owner has due with the lender.
 
     Only dues in the account's currency count. An unusable or stale reading proves nothing: it
-    neither triggers nor arms.
+    neither triggers nor arms. `leaving_minor`, in the account's currency, is what is expected to
+    leave before the next income and has not left the balance yet; None: nobody knows.
     """
     waiting = [due for due in dues if due.amount.minor > 0]
     if not waiting:
@@ -224,12 +241,24 @@ def detect(
         return _quiet(QuietReason.OTHER_CURRENCY, state)
     if policy.floor is None or policy.floor.currency != due.currency:
         return _quiet(QuietReason.FLOOR_NOT_SET, state)
-    room = amount - policy.floor
-    if room < threshold:
-        rearmed = state.armed or room < threshold - threshold.share(policy.hysteresis_bp)
-        reason = QuietReason.PROTECTED if amount >= threshold else QuietReason.BELOW_THRESHOLD
-        return _quiet(reason, replace(state, armed=rearmed))
-    return _above(room, waiting, due, policy, state, now)
+    bare = amount - policy.floor
+    room = bare - Money(leaving_minor or 0, bare.currency)
+    part = threshold.share(_LEAST_PART_BP)
+    but_bills = bool(leaving_minor) and room < threshold <= bare
+    if room < (part if but_bills else threshold):
+        # Bills that come into view do not arm an account: its money is the same as before.
+        rearmed = state.armed or bare < threshold - threshold.share(policy.hysteresis_bp)
+        quiet = _quiet(_why_not(amount, bare, threshold), replace(state, armed=rearmed))
+        asked = leaving_minor is not None and state.last_kind is SignalKind.PART
+        return replace(quiet, part_there=asked and room >= part)
+    return _above(room, waiting, due, policy, state, now, but_bills=but_bills)
+
+
+def _why_not(amount: Money, bare: Money, threshold: Money) -> QuietReason:
+    """What keeps the money from triggering: bills, the floor, or that there is too little."""
+    if bare >= threshold:
+        return QuietReason.COMMITTED
+    return QuietReason.PROTECTED if amount >= threshold else QuietReason.BELOW_THRESHOLD
 
 
 def threshold_of(policy: FundsPolicy, due: Money) -> Money:
@@ -277,9 +306,12 @@ def _above(
     policy: FundsPolicy,
     state: DetectorState,
     now: datetime,
+    *,
+    but_bills: bool,
 ) -> Detection:
     """The room reached the threshold: fire, unless this money is already known or it rests."""
     kind = SignalKind.ENOUGH if room >= due else SignalKind.PART
+    part = _BUT_BILLS if but_bills else _PART
     grown = kind is SignalKind.ENOUGH and state.last_kind is SignalKind.PART
     if not state.armed and not grown:
         return _quiet(QuietReason.ALREADY_SIGNALLED, state)
@@ -288,7 +320,7 @@ def _above(
         return _quiet(QuietReason.RESTING, state)
     signal = FundsSignal(
         kind=kind,
-        because=_ENOUGH if kind is SignalKind.ENOUGH else _PART,
+        because=_ENOUGH if kind is SignalKind.ENOUGH else part,
         margin_band=margin_band(room, due),
         covers=reserve(room, waiting),
     )

@@ -21,6 +21,7 @@ from app.ports import FoundAccount, GrantNow
 from app.store import timeline
 from app.store.accounts import schedule_reads
 from app.store.consents import latest_choices
+from app.store.income_profiles import forget_bills
 from app.store.locks import lock_borrower
 from app.store.moves import move, move_all
 from app.store.tables import accounts, consent_requests, consents
@@ -55,8 +56,9 @@ async def activate_consent(
 
     The end is the earlier of what the borrower was told and what the bank grants; `zone` is the
     bank's, in which that day ends. An account is recognised by its IBAN: a renewal points the
-    same row at the new consent, with its memory and its allowance. An older consent that has no
-    account left is superseded and given back; one with other accounts stays.
+    same row at the new consent, with its memory and its allowance, but without what is known of
+    its bills where the new one does not cover them. An older consent that has no account left is
+    superseded and given back; one with other accounts stays.
     """
     owner = (
         await unit.conn.execute(select(consents.c.borrower_id).where(consents.c.id == consent_id))
@@ -99,6 +101,8 @@ async def activate_consent(
         unit, consent_requests, [consent.request_id], REQUEST, "complete", completed_at=now
     )
     await _announce(unit, now, consent, ends_at, found)
+    if monitoring and Purpose.BILLS.value not in consent.purposes:
+        await forget_bills(unit, accounts.c.consent_id == consent_id)
     superseded = await _supersede(unit, now, consent) if monitoring else 0
     if monitoring and any(account.usable for account in found):
         await cancel_tasks(unit, now, borrower_id=owner, reasons=_CURED, why="consent_given")

@@ -19,6 +19,7 @@ from app.flows.actors import BORROWER
 from app.flows.end_consent import end_consent
 from app.flows.hear_banks import hear_calls
 from app.flows.house import House
+from app.flows.learn_bills import can_show
 from app.ports import Bank, ConsentAsk, Presence
 from app.store import timeline
 from app.store.consents import (
@@ -54,6 +55,7 @@ class _Begun:
     return_token: str
     valid_until: date
     recurring: bool
+    transactions: bool
 
 
 async def begin_bank_consent(
@@ -83,6 +85,7 @@ async def begin_bank_consent(
         return_url=back,
         refused_url=back,
         presence=presence,
+        transactions=begun.transactions,
     )
     at = (connector, bank_id)
     try:
@@ -130,6 +133,7 @@ async def _write_down(
             # One look needs no window; a day of room for an authentication round midnight.
             valid_until=_last_day(now, bank, request.window_days if recurring else 1),
             recurring=recurring,
+            transactions=Purpose.BILLS.value in granted and can_show(house, connector, bank),
         )
         await unit.conn.execute(
             insert(consents).values(

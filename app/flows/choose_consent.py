@@ -9,7 +9,7 @@ from uuid import UUID
 
 from sqlalchemy import insert
 
-from app.domain.consent import REQUEST, ConsentState, Purpose, RequestState
+from app.domain.consent import REQUEST, ConsentState, Purpose, RequestState, meant
 from app.domain.errors import NotAllowed
 from app.flows.actors import BORROWER
 from app.flows.end_consent import end_consent
@@ -44,6 +44,8 @@ async def choose_consent(
 ) -> Chosen:
     """Record one choice per purpose that was asked for; what was not asked cannot be granted.
 
+    A look at the bills without the scheduled reads would serve nothing and counts as a no.
+
     Refusing everything completes the request and costs nothing. Choosing again is possible until
     a bank has confirmed. Raises `NotFound`, `NotAllowed` when the link's time has passed, and
     `IllegalTransition` when the request is completed.
@@ -61,7 +63,8 @@ async def choose_consent(
                     unit, now, begun.id, "abandon", "chosen anew", "page", may_go_on=True
                 )
         asked = [Purpose(word) for word in request.purposes]
-        yes = [purpose for purpose in asked if purpose in granted]
+        allowed = meant(granted)
+        yes = [purpose for purpose in asked if purpose in allowed]
         REQUEST.step(RequestState(request.state), "choose" if yes else "complete")
         await unit.conn.execute(
             insert(consent_choices),

@@ -19,6 +19,7 @@ from app.flows.bank_book import bank_book
 from app.flows.end_consent import end_consent
 from app.flows.fresh_grant import fresh_grant
 from app.flows.house import House
+from app.flows.learn_bills import learn_bills
 from app.flows.read_for_scoring import read_for_scoring
 from app.ports import FoundAccount, Grant, GrantNow, GrantState, Presence
 from app.side_ports import ComingBackPort
@@ -156,6 +157,8 @@ async def confirm_consent(
                 await look_again(unit, consent_id, now + NEXT_LOOK)
     if status.state is GrantState.ACTIVE and presence is not None and scoring:
         await read_for_scoring(house, now, lender_id, consent_id, listed, presence)
+    if status.state is GrantState.ACTIVE and presence is not None:
+        await learn_bills(house, now, lender_id, consent_id, listed, presence)
     async with house.store.unit(lender_id) as unit:
         return _back(ConsentState((await load_consent(unit, consent_id)).state))
 

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.balance import SEVERAL, Spendable, choose_spendable
+from app.domain.bills import SetAside
 from app.domain.case import CaseState
 from app.domain.detector import (
     CaseDue,
@@ -27,13 +28,23 @@ from app.store.reading_rows import AccountNow
 SIGNAL = "signal"
 
 
+@dataclass(frozen=True, slots=True)
+class Foreseen:
+    """Bills are known here. `aside` None: none of them leaves before the next income."""
+
+    aside: SetAside | None
+
+
 @dataclass(slots=True)
 class Judged:
-    """One reading with its verdict. `money_gone`: a live signal has lost its reason."""
+    """One reading with its verdict. `money_gone`: a live signal has lost its reason. `aside`: what
+    of the balance is expected to leave before the next income.
+    """
 
     spendable: Spendable
     detection: Detection
     money_gone: bool
+    aside: SetAside | None = None
 
     @property
     def signal(self) -> FundsSignal | None:
@@ -54,27 +65,37 @@ class Judged:
         return signal.margin_band.value if signal else ""
 
 
+def spendable_of(
+    answer: BalanceAnswer, account: AccountNow, dues: Sequence[Due], *, limits_excluded: bool
+) -> Spendable:
+    """The balance that an account is looked at by."""
+    _, currency = wanted_of(account.currency, dues)
+    return choose_spendable(answer.entries, currency, limits_excluded=limits_excluded)
+
+
 def judge_reading(
-    answer: BalanceAnswer,
+    spendable: Spendable,
     account: AccountNow,
     dues: Sequence[Due],
     rules: FundsRules,
-    *,
-    limits_excluded: bool,
+    foreseen: Foreseen | None,
     now: datetime,
 ) -> Judged:
-    """Choose the spendable balance and ask the detector."""
+    """Ask the detector. `foreseen`: what is known of the account's bills, None where nothing is."""
     wanted, currency = wanted_of(account.currency, dues)
-    spendable = choose_spendable(answer.entries, currency, limits_excluded=limits_excluded)
+    aside = None if foreseen is None else foreseen.aside
+    leaving = None if foreseen is None else (aside.minor if aside else 0)
     state = DetectorState(
         account.armed,
         account.last_signal_at,
         None if account.last_signal_kind is None else SignalKind(account.last_signal_kind),
     )
     policy = rules.of(wanted[0].amount.currency if wanted else currency or "EUR")
-    detection = detect(Reading(spendable, now), wanted, policy, state, now)
-    gone = account.live_signal_id is not None and not state.armed and detection.state.armed
-    return Judged(spendable, detection, gone)
+    detection = detect(Reading(spendable, now), wanted, policy, state, now, leaving_minor=leaving)
+    # Where a part outlived the whole the account is armed before that part is gone as well.
+    fell = detection.state.armed and (not state.armed or foreseen is not None)
+    gone = account.live_signal_id is not None and fell and not detection.part_there
+    return Judged(spendable, detection, gone, aside)
 
 
 def wanted_of(account_currency: str, dues: Sequence[Due]) -> tuple[list[CaseDue], str | None]:

@@ -111,9 +111,9 @@ async def set_lender(
 
     Allowed: name, language, time_zone, contact_phone, contact_url, creditor_name,
     creditor_iban, signals_act, threshold_kind, threshold_minor, threshold_basis_points,
-    case_after_days, closes_failed, reading_way, webhook_url, push_url, push_fallback_minutes. A new
-    webhook address gets a new secret. Observe-only mode and the protected floor have flows of
-    their own, because they ask for a reason and a role.
+    case_after_days, closes_failed, reading_way, reads_bills, webhook_url, push_url,
+    push_fallback_minutes. A new webhook address gets a new secret. Observe-only mode and the
+    protected floor have flows of their own, because they ask for a reason and a role.
     Raises `Invalid` and `NotFound`.
     """
     unknown = sorted(set(changes) - set(_CHECKS))
@@ -297,6 +297,7 @@ _CHECKS: Mapping[str, Any] = {
     "case_after_days": _whole("case_after_days", 0, LONGEST_GRACE_DAYS),
     "closes_failed": _yes_or_no("closes_failed"),
     "reading_way": _one_of("reading_way", tuple(ReadingWay)),
+    "reads_bills": _yes_or_no("reads_bills"),
     "webhook_url": webhook_address,
     "push_url": lambda settings, value: webhook_address(settings, value, "push_url"),
     "push_fallback_minutes": _whole("push_fallback_minutes", 1, 24 * 60),

@@ -11,6 +11,7 @@ from uuid import UUID
 
 import structlog
 
+from app.domain.balance import Spendable
 from app.domain.breaker import Heard
 from app.domain.detector import QuietReason
 from app.domain.errors import SaldoError
@@ -24,13 +25,15 @@ from app.flows.fetch_people import PersonNeeded, fetch_people
 from app.flows.funds_rules import funds_rules
 from app.flows.hear_banks import hear_balances, heard_by_bank
 from app.flows.house import House
-from app.flows.judge_reading import Judged, judge_reading
+from app.flows.judge_reading import Judged, judge_reading, spendable_of
 from app.flows.learn_income import Look, learn_income
 from app.flows.raise_signals import NewSignal, raise_signals
 from app.flows.suffer_setbacks import Trouble, suffer_setbacks
+from app.flows.teach_profiles import Taught, teach_profiles
 from app.ports import BalanceAnswer, Grant
 from app.store.dues import dues_of
 from app.store.health import BankKey
+from app.store.income_profiles import Learner, learners
 from app.store.reading_rows import (
     READ,
     AccountNow,
@@ -143,19 +146,17 @@ async def _record_fine(
     gone: list[UUID] = []
     people: list[PersonNeeded] = []
     looks: list[Look] = []
+    known = await learners(unit, [one.standing.id for one, _, _ in fine], now)
     for one, account, answer in fine:
         standing = one.standing
         bank = banks.of(standing.connector, standing.bank_id)
-        judged = judge_reading(
-            answer,
-            account,
-            dues.get(standing.borrower_id, ()),
-            rules[standing.lender_id],
-            limits_excluded=bank.limits_excluded,
-            now=now,
-        )
+        owed = dues.get(standing.borrower_id, ())
+        spendable = spendable_of(answer, account, owed, limits_excluded=bank.limits_excluded)
+        taught = _taught(unit, known.get(standing.id), spendable, one.question.zone, now)
+        foreseen = None if taught is None else taught.foreseen
+        judged = judge_reading(spendable, account, owed, rules[standing.lender_id], foreseen, now)
         readings.append(_reading(unit, one, judged))
-        looks.append(Look(one.standing, account, one.question, judged))
+        looks.append(Look(one.standing, account, one.question, judged, taught))
         if judged.signal is not None:
             raised.append(
                 NewSignal(
@@ -181,6 +182,15 @@ async def _record_fine(
     return len(raised), len(gone)
 
 
+def _taught(
+    unit: Unit, learner: Learner | None, spendable: Spendable, zone: str, now: datetime
+) -> Taught | None:
+    """What is known of the account by now. A balance that may hold credit teaches nothing."""
+    if learner is None or spendable.amount is None or not spendable.credit_excluded:
+        return None
+    return teach_profiles(unit, learner, spendable.amount, zone, now)
+
+
 def _person(one: Asked, judged: Judged) -> PersonNeeded:
     """An account that can never show money to us: somebody should know that nobody watches."""
     standing = one.standing
@@ -201,17 +211,22 @@ def _person(one: Asked, judged: Judged) -> PersonNeeded:
 
 def _reading(unit: Unit, one: Asked, judged: Judged) -> NewReading:
     spendable, state = judged.spendable, judged.detection.state
-    amount = spendable.amount
-    figure = None
+    amount, aside = spendable.amount, judged.aside
+    figure = kept_back = None
     if amount is not None:
-        text = f"{amount.minor} {amount.currency}"
         lender_id = one.standing.lender_id
+        text = f"{amount.minor} {amount.currency}"
         figure = unit.seal("readings.figure_enc", one.attempt_id, text, lender_id)
+        if aside is not None:
+            text = f"{aside.minor} {amount.currency}"
+            kept_back = unit.seal("readings.aside_enc", one.attempt_id, text, lender_id)
     return NewReading(
         one.attempt_id,
         spendable.as_of,
         spendable.kind or "",
         figure,
+        kept_back,
+        aside.by if aside else None,
         spendable.credit_excluded,
         judged.verdict,
         judged.margin_band,

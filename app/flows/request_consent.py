@@ -11,17 +11,19 @@ from uuid import UUID
 
 from sqlalchemy import insert, select
 
-from app.domain.consent import Purpose
+from app.domain.consent import Purpose, meant
 from app.domain.errors import Invalid
 from app.domain.ids import LenderId
 from app.flows.house import House
 from app.settings import is_loopback
+from app.side_ports import TransactionsPort
 from app.store import timeline
 from app.store.borrowers import find_borrower
 from app.store.consents import REQUEST_HASH
 from app.store.keys import new_id, new_token
-from app.store.tables import borrowers, consent_requests
+from app.store.tables import borrowers, consent_requests, lenders
 from app.store.timeline import Kind, Line
+from app.store.unit import Unit
 
 DEFAULT_WINDOW_DAYS: Final = 90
 # Strong authentication lasts 180 days (Delegated Regulation (EU) 2022/2360, art. 10a).
@@ -55,16 +57,20 @@ async def request_consent(
     """Make a request and its link. A second request for the same person is a renewal.
 
     `window_days` counts calendar days from the day he authorises. Raises `Invalid` naming the
-    field, and `NotFound` for an unknown borrower.
+    field, and `NotFound` for an unknown borrower. Bills are asked for beside the scheduled reads
+    alone, and only by a lender whose setting `reads_bills` says so.
     """
     asked = tuple(dict.fromkeys(purposes))
     if not asked:
         raise Invalid("purposes", "must name at least one purpose.")
+    if not meant(asked).issuperset(asked):
+        raise Invalid("purposes", "names bills without repayment_monitoring, which they serve.")
     if not 1 <= window_days <= LONGEST_WINDOW_DAYS:
         raise Invalid("window_days", f"must be from 1 to {LONGEST_WINDOW_DAYS}.")
     if language is not None and language not in LANGUAGES:
         raise Invalid("language", "is not one of the pages' languages.", mend="en, es or pl.")
     _check_return_url(return_url, demo=house.settings.demo)
+    house = await house.of(lender_id)
     made = ConsentRequested(
         new_id(),
         f"{house.settings.public_url}/c/{(token := new_token())}",
@@ -72,6 +78,8 @@ async def request_consent(
     )
     async with house.store.unit(lender_id) as unit:
         borrower_id = await find_borrower(unit, borrower_ref)
+        if Purpose.BILLS in asked:
+            await _check_bills(unit, house, lender_id)
         spoken = await unit.conn.scalar(
             select(borrowers.c.language).where(borrowers.c.id == borrower_id)
         )
@@ -94,6 +102,15 @@ async def request_consent(
             unit, now, [Line(borrower_id, Kind.CONSENT_REQUESTED, "lender", details)]
         )
     return made
+
+
+async def _check_bills(unit: Unit, house: House, lender_id: LenderId) -> None:
+    """Nobody is asked for what would not be looked at."""
+    wanted = select(lenders.c.reads_bills).where(lenders.c.id == lender_id)
+    if not await unit.conn.scalar(wanted):
+        raise Invalid("purposes", "names bills, which you do not read.", mend="Set reads_bills.")
+    if not isinstance(house.aggregation(house.aggregation_name), TransactionsPort):
+        raise Invalid("purposes", "names bills, which your provider of balances cannot show.")
 
 
 def _check_return_url(url: str, *, demo: bool) -> None:

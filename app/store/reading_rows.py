@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from datetime import datetime
+from datetime import date, datetime
 from typing import NamedTuple
 from uuid import UUID
 
@@ -96,13 +96,16 @@ async def write_outcomes(unit: Unit, outcomes: Sequence[Outcome]) -> None:
 class NewReading(NamedTuple):
     """One reading as it is stored, and what the detector remembers of its account.
 
-    `id` is the attempt's. `figure_enc` is None where the bank stated no usable amount.
+    `id` is the attempt's. `figure_enc` is None where the bank stated no usable amount. `aside_enc`
+    is what of it is expected to leave by `aside_by`; None where nothing is, or nobody knows.
     """
 
     id: UUID
     as_of: datetime | None
     kind: str
     figure_enc: bytes | None
+    aside_enc: bytes | None
+    aside_by: date | None
     credit_excluded: bool
     verdict: str
     margin_band: str
@@ -112,8 +115,8 @@ class NewReading(NamedTuple):
     last_signal_kind: str | None
 
 
-_COLUMNS = ("uuid", "timestamptz", "text", "bytea", "bool", "text", "text", "text", "bool",
-            "timestamptz", "text")  # fmt: skip
+_COLUMNS = ("uuid", "timestamptz", "text", "bytea", "bytea", "date", "bool", "text", "text", "text",
+            "bool", "timestamptz", "text")  # fmt: skip
 _ARRAYS = ", ".join(
     f"%({name})b::{kind}[]" for name, kind in zip(NewReading._fields, _COLUMNS, strict=True)
 )
@@ -125,9 +128,10 @@ _WRITE_READINGS = f"""
         RETURNING t.id, t.lender_id, t.account_id
     ), stored AS (
         INSERT INTO readings (id, lender_id, account_id, purpose, read_at, as_of, kind,
-            figure_enc, credit_excluded, verdict, margin_band, erase_at)
+            figure_enc, aside_enc, aside_by, credit_excluded, verdict, margin_band, erase_at)
         SELECT n.id, asked.lender_id, asked.account_id, %(purpose)b, %(now)b, n.as_of, n.kind,
-            n.figure_enc, n.credit_excluded, n.verdict, n.margin_band, %(erase_at)b
+            n.figure_enc, n.aside_enc, n.aside_by, n.credit_excluded, n.verdict, n.margin_band,
+            %(erase_at)b
         FROM n JOIN asked USING (id)
     ), remembered AS (
         UPDATE accounts AS a SET failures = 0, blocked_until = NULL, last_read_at = %(now)b,
@@ -141,7 +145,8 @@ _WRITE_READINGS = f"""
     SELECT n.id, asked.lender_id, remembered.borrower_id, %(now)b, %(line)b, 'saldo',
         jsonb_strip_nulls(jsonb_build_object('reading_id', n.id, 'account_id', asked.account_id,
             'verdict', n.verdict, 'margin_band', nullif(n.margin_band, ''),
-            'kind', nullif(n.kind, ''), 'as_of', n.as_of, 'unusable', nullif(n.unusable, '')))
+            'kind', nullif(n.kind, ''), 'as_of', n.as_of, 'unusable', nullif(n.unusable, ''),
+            'aside_by', n.aside_by))
     FROM n JOIN asked USING (id) JOIN remembered ON remembered.id = asked.account_id
 """  # noqa: S608 - made of the names above, nothing from outside
 

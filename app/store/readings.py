@@ -37,7 +37,7 @@ async def erase_of_consent(unit: Unit, consent_id: UUID, now: datetime) -> int:
             readings.c.figure_enc.is_not(None),
             or_(accounts.c.consent_id == consent_id, read_under_it),
         )
-        .values(figure_enc=None, erased_at=now)
+        .values(figure_enc=None, aside_enc=None, erased_at=now)
     )
     return result.rowcount
 
@@ -52,7 +52,7 @@ async def erase_of_borrower(unit: Unit, borrower_id: UUID, now: datetime) -> int
             accounts.c.borrower_id == borrower_id,
             readings.c.figure_enc.is_not(None),
         )
-        .values(figure_enc=None, erased_at=now)
+        .values(figure_enc=None, aside_enc=None, erased_at=now)
     )
     return result.rowcount
 
@@ -67,6 +67,8 @@ async def erase_expired(unit: Unit, now: datetime, *, limit: int) -> int:
         .with_for_update(skip_locked=True)
     )
     result = await unit.conn.execute(
-        update(readings).where(readings.c.id.in_(due)).values(figure_enc=None, erased_at=now)
+        update(readings)
+        .where(readings.c.id.in_(due))
+        .values(figure_enc=None, aside_enc=None, erased_at=now)
     )
     return result.rowcount

@@ -10,7 +10,6 @@ from zoneinfo import ZoneInfo
 
 from app.domain.case import CaseClose
 from app.domain.consent import ConsentState, Purpose
-from app.domain.detector import QuietReason
 from app.domain.hold import HoldKind
 from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.payment import PaymentState
@@ -19,6 +18,7 @@ from app.reports.case_entries import Entry
 from app.store.timeline import Kind
 from app.web import approval_words, words
 from app.web.inputs import inputs_of
+from app.web.story_reading import reading
 from app.web.story_work import (
     case_placed,
     contact_noted,
@@ -59,20 +59,6 @@ _REOPENED: Final[Mapping[str, str]] = {
     "payment_returned": "The payment was sent back.",
     "write_off_reversed": "The write-off was taken back.",
     "forgiveness_reversed": "The forgiveness was taken back.",
-}
-
-# Why a reading led to nothing, in a few words; the sentence beside it says more.
-QUIET: Final[Mapping[str, str]] = {
-    QuietReason.NOTHING_DUE: "nothing is due",
-    QuietReason.UNUSABLE: "the answer holds no usable amount",
-    QuietReason.OTHER_CURRENCY: "another currency than the debt",
-    QuietReason.CREDIT_NOT_EXCLUDED: "it may contain a credit limit",
-    QuietReason.STALE: "the bank’s figure is too old",
-    QuietReason.FLOOR_NOT_SET: "no protected floor is set",
-    QuietReason.PROTECTED: "what is there is protected",
-    QuietReason.BELOW_THRESHOLD: "not enough yet",
-    QuietReason.ALREADY_SIGNALLED: "known already",
-    QuietReason.RESTING: "resting after the last one",
 }
 
 
@@ -157,16 +143,6 @@ def _consent_changed(details: Details) -> Words:
         "consent",
         mark.tone,
     )
-
-
-def _reading(details: Details) -> Words:
-    verdict = str(details.get("verdict", ""))
-    because = str(details.get("because", ""))
-    if verdict == "signal":
-        return Words("Balance read: money is there", because, "eye", "good")
-    if details.get("purpose") == Purpose.SCORING.value:
-        return Words("Balance read for scoring", "Once, with the borrower present.", "eye", "note")
-    return Words("Balance read", because or _sentence(QUIET.get(verdict, verdict)), "eye")
 
 
 def _read_refused(details: Details) -> Words:
@@ -367,7 +343,7 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.CONSENT_CHOSEN: _chosen,
     Kind.CONSENT_CHANGED: _consent_changed,
     Kind.FIGURES_ERASED: _plain("Balance figures erased", "lock"),
-    Kind.READING: _reading,
+    Kind.READING: reading,
     Kind.READ_REFUSED: _read_refused,
     Kind.SIGNAL_RAISED: _signal_raised,
     Kind.SIGNAL_ENDED: _signal_ended,

@@ -222,6 +222,7 @@ REQUEST_STATES: Final[Mapping[RequestState, Mark]] = {
 PURPOSES: Final[Mapping[Purpose, str]] = {
     Purpose.SCORING: "Scoring (once)",
     Purpose.REPAYMENT_MONITORING: "Repayment monitoring",
+    Purpose.BILLS: "Regular payments (one look)",
 }
 
 MESSAGE_STATES: Final[Mapping[MessageState, Mark]] = {

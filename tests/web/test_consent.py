@@ -349,3 +349,27 @@ async def test_from_the_consent_to_the_receipt_by_a_robot(asked: Asked) -> None:
     # Banco Luz takes instant payments, so that is what was ordered.
     assert await hood.value("SELECT instant FROM payments") is True
     assert await hood.value("SELECT close_reason FROM cases") == "paid_through_saldo"
+
+
+async def test_the_look_at_payments_is_a_choice_of_its_own_and_none_alone(asked: Asked) -> None:
+    hood = asked.hood
+    await hood.rows("UPDATE lenders SET reads_bills = true RETURNING 1")
+    made = await request_consent(
+        hood.house,
+        hood.now,
+        lender_id=hood.lender_id,
+        borrower_ref="B-1",
+        purposes=(Purpose.REPAYMENT_MONITORING, Purpose.BILLS),
+        language="en",
+    )
+    browser = asked.browser()
+    page = await browser.open(made.link.removeprefix(PUBLIC))
+    said = browser.answer.text if browser.answer else ""
+    assert "went out in the last 90 days" in said
+    assert "and nothing else" not in said, "what is read is said as it is"
+    assert "checked" not in said
+    again = await browser.send(page, "choose", purpose="bills", answer="yes")
+    assert "only counts together" in (browser.answer.text if browser.answer else "")
+    assert await asked.choices() == {}
+    await browser.send(again, "choose", purpose=["repayment_monitoring", "bills"], answer="yes")
+    assert await asked.choices() == {"repayment_monitoring": True, "bills": True}

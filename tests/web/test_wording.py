@@ -90,7 +90,7 @@ def test_every_word_that_is_used_exists_and_every_word_is_used() -> None:
 
 # Built from parts in the pages: f"says.thanks_{said}", t('says.' ~ say ~ '_text'), ...
 _PUT_TOGETHER = re.compile(
-    r"says\.(thanks_)?(wrong|cannot|paid)(_text|_go)?|consent\.(scoring|monitoring)(_hint)?"
+    r"says\.(thanks_)?(wrong|cannot|paid)(_text|_go)?|consent\.(scoring|monitoring|bills)(_hint)?"
     r"|returned\.waiting(_text)?|(declined\.bank|declined\.failed|ended\.consent)_(title|text)"
     r"|trouble\.(not_found|refused|busy|broken)(_text)?"
 )

@@ -27,7 +27,8 @@ from app.reports.case_entries import Entry
 from app.store.brakes import Brake
 from app.store.timeline import Kind
 from app.web import next_words, words
-from app.web.story import QUIET, tell
+from app.web.story import tell
+from app.web.story_reading import QUIET
 from app.web.story_repeats import tell_all
 
 MADRID = ZoneInfo("Europe/Madrid")
@@ -178,6 +179,13 @@ def test_lines_speak_in_sentences() -> None:
     assert told.title == "Decided: send a payment link"
     told = tell(entry(Kind.READING, {"verdict": "below_threshold"}), MADRID)
     assert (told.title, told.said) == ("Balance read", "Not enough yet.")
+    aside = {"verdict": "committed", "aside_by": "2026-12-07"}
+    assert tell(entry(Kind.READING, aside), MADRID).said == (
+        "It is expected to leave before the next income. "
+        "A part of it is expected to leave by 7 December 2026."
+    )
+    told = tell(entry(Kind.READING, {"purpose": "bills"}), MADRID)
+    assert told.title == "Regular payments learned"
 
 
 def test_a_verdict_opens_into_its_rules() -> None:

@@ -12,7 +12,7 @@ from app.api.wire import EXAMPLE_ID, Day, Given, Id, Instant, MoneyShown, Ref, S
 from app.domain.consent import Purpose
 from app.flows.request_consent import LONGEST_WINDOW_DAYS
 
-PurposeWord = Literal["scoring", "repayment_monitoring"]
+PurposeWord = Literal["scoring", "repayment_monitoring", "bills"]
 
 
 class ConsentRequestGiven(Given):
@@ -38,7 +38,9 @@ class ConsentRequestGiven(Given):
             max_length=len(Purpose),
             strict=False,
             description="scoring: one read with the borrower present, handed to you once. "
-            "repayment_monitoring: the scheduled reads. He chooses each by itself.",
+            "repayment_monitoring: the scheduled reads. bills: one look at the transactions of the "
+            "last 90 days, beside repayment_monitoring, where your setting reads_bills is on. He "
+            "chooses each by itself.",
         ),
     ]
     window_days: Annotated[

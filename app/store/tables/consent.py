@@ -159,6 +159,8 @@ readings = tenant_table(
     moment("as_of", optional=True),
     words("kind", default=""),
     sealed("figure_enc", optional=True),  # the only place of a balance figure
+    sealed("aside_enc", optional=True),  # what of it is expected to leave, erased with it
+    Column("aside_by", Date, nullable=True),  # by this day, in the bank's zone
     flag("credit_excluded"),
     words("verdict"),  # "signal" or the reason why not
     words("margin_band", default=""),
@@ -169,12 +171,13 @@ readings = tenant_table(
     Index("ix_readings_erasable", "erase_at", postgresql_where=text("figure_enc IS NOT NULL")),
 )
 
-# What is known of an account's income, and what it said about the next read. A pattern of a life:
-# sealed, and erased with the figures it was learned from.
+# What is known of an account's income and bills, and what it said about the next read. A pattern of
+# a life: sealed, and erased with the figures it was learned from.
 income_profiles = tenant_table(
     "income_profiles",
     ref("account_id", "accounts"),
     sealed("profile_enc", optional=True),
+    sealed("bills_enc", optional=True),  # never without the income's
     moment("learned_at"),
     moment("planned_at", optional=True),  # the next read as it was planned
     count("due_minor"),  # what was waited for then: another amount needs another plan

@@ -58,6 +58,7 @@ lenders = Table(
     words("floor_reason", optional=True),
     small("case_after_days", 0),
     words("reading_way", default="even"),  # an experiment may overrule it for its cases
+    flag("reads_bills"),  # borrowers may be asked for one look at their transactions
     # Tiers of amount for decisions of two people; {} means the defaults of app/domain/approval.py.
     notes("approval_tiers"),
     # A case that ends without a promise is closed as failed by itself; a write-off never is.

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Request
 from starlette.responses import Response
 
-from app.domain.consent import ConsentState, Purpose, RequestState
+from app.domain.consent import ConsentState, Purpose, RequestState, meant
 from app.domain.errors import IllegalTransition, Invalid, NotAllowed, NotFound, ProviderError
 from app.flows.begin_bank_consent import begin_bank_consent
 from app.flows.choose_consent import choose_consent
@@ -329,8 +329,9 @@ async def choose(request: Request, token: str) -> Response:
         form = await form_of(site, request, token)
         ticked = set(form.every("purpose")) if form.text("answer") != "no" else set()
         granted = [purpose for purpose in page.purposes if purpose.value in ticked]
-        if not granted and form.text("answer") != "no":
-            return _choose(site, request, words, page, token, words("consent.nothing_ticked"))
+        if not meant(granted) and form.text("answer") != "no":
+            trouble = words("consent.bills_alone" if granted else "consent.nothing_ticked")
+            return _choose(site, request, words, page, token, trouble)
         try:
             await choose_consent(
                 site.house,
