@@ -30,7 +30,8 @@ from sandbox.faces.vonage import Vonage
 from sandbox.faces.wire import SERVER_SEND
 from sandbox.world import World
 
-_STATIC = {"sandbox.css": "text/css", "phone.js": "text/javascript"}
+_SCRIPT = "text/javascript"
+_STATIC = {"sandbox.css": "text/css", "phone.js": _SCRIPT, "hosted.js": _SCRIPT}
 
 
 async def _static(request: Request) -> Response:

@@ -29,7 +29,7 @@ from sandbox.faces.payment_news import FORMS, PaymentNews
 from sandbox.faces.postmaster import Postmaster
 from sandbox.faces.smtp import Smtp
 from sandbox.faces.twilio_calls import Caller
-from sandbox.faces.unnax import Unnax
+from sandbox.faces.unnax import Unnax, hook_urls
 from sandbox.lender import Lender, LenderConfig
 from sandbox.mails import BOUNCE_SECRET
 from sandbox.robots import Robots
@@ -121,6 +121,7 @@ def _world(arguments: Arguments) -> World:
     world.hooks.origin = f"http://{arguments.host}:{arguments.port}"
     if arguments.saldo:
         world.hooks.urls = {name: f"{arguments.saldo}/hooks/{name}" for name in FORMS}
+        world.hooks.urls |= hook_urls(arguments.saldo)
     return world
 
 

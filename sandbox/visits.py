@@ -2,7 +2,8 @@
 
 The pages are known by marks alone. Saldo's pages mark their forms with `data-step`: check (who is
 there), consent (purposes), choose or bank (which bank), pay (amount), wrong, cannot, paid, stop;
-the banks' pages with bank-login, bank-consent, bank-payment and the link bank-return.
+the banks' pages with bank-login, bank-consent, bank-payment and the link bank-return; a
+provider's own page with hosted.
 """
 
 from __future__ import annotations
@@ -177,7 +178,7 @@ class Visit:
                 continue
             if said:
                 return said
-            form = page.form("pay", "choose", "bank", "bank-login")
+            form = page.form("pay", "choose", "bank", "hosted", "bank-login")
             if form is None:
                 onward = await self._onward(page)
                 if onward is None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from dataclasses import dataclass, field
 from html.parser import HTMLParser
-from urllib.parse import urlencode, urljoin, urlsplit
+from urllib.parse import parse_qsl, urlencode, urljoin, urlsplit
 
 import httpx
 
@@ -86,8 +86,10 @@ class Page:
 
 
 class _Reader(HTMLParser):
-    def __init__(self) -> None:
+    def __init__(self, fragment: str) -> None:
         super().__init__(convert_charrefs=True)
+        self._said = dict(parse_qsl(fragment))
+        self._scripted = False
         self.forms: list[Form] = []
         self.links: dict[str, str] = {}
         self.refresh: str | None = None
@@ -104,6 +106,8 @@ class _Reader(HTMLParser):
                 given.get("method", "get").lower(),
             )
             self.forms.append(self._open)
+            # What the script of such a page does: it fills in what the address says behind the #.
+            self._scripted = "data-fragment" in given
         elif tag == "meta" and given.get("http-equiv", "").lower() == "refresh":
             self.refresh = given.get("content", "").partition("url=")[2]
         elif tag == "a" and given.get("data-step") and given.get("href"):
@@ -122,6 +126,7 @@ class _Reader(HTMLParser):
         elif tag == "input" and name:
             ticked = kind not in ("checkbox", "radio") or "checked" in given
             value = given.get("value", "on" if kind == "checkbox" else "")
+            value = self._said.get(name, value) if self._scripted else value
             form.inputs.append(Input(name, kind, value, ticked))
         elif tag == "select":
             self._select = name
@@ -151,7 +156,7 @@ class _Reader(HTMLParser):
 
 def read_page(url: str, status: int, html: str) -> Page:
     """Forms and marked links of a page, their addresses made absolute."""
-    reader = _Reader()
+    reader = _Reader(urlsplit(url).fragment)
     reader.feed(html)
     for form in reader.forms:
         form.action = urljoin(url, form.action or url)

@@ -21,8 +21,21 @@ from sandbox.bank_list import (
     as_tink_toml,
     as_toml,
     as_truelayer_toml,
+    as_unnax_reference,
+    as_unnax_toml,
 )
-from sandbox.faces import eb_wire, gc_wire, plaid_wire, tink, tink_news, tink_wire, tl_wire
+from sandbox.faces import (
+    eb_wire,
+    gc_wire,
+    plaid_wire,
+    tink,
+    tink_news,
+    tink_wire,
+    tl_news,
+    tl_signature,
+    tl_wire,
+    unnax_wire,
+)
 from sandbox.faces.gateway_calls import VONAGE_KEY
 from sandbox.texts import DEFAULT_HOOK_KEY, DEFAULT_SENDER, DEFAULT_TOKEN
 
@@ -30,18 +43,36 @@ _CHOICE = "providers"
 
 
 @dataclass(frozen=True, slots=True)
-class Row:
-    """One provider: the settings that choose it and lead it to the sandbox, and its list of banks.
+class File:
+    """A file in the demo's folder that a provider needs, and the settings that name it.
 
-    `settings` and `banks` take the sandbox's address. The list is written into the demo's folder
-    and its path set as `banks_setting`; likewise a key to sign with, where `key_settings` name who
-    looks for it. Who carries texts has no banks.
+    `content` takes the sandbox's address. A secret one is kept from start to start.
+    """
+
+    name: str
+    content: Callable[[str], str]
+    settings: tuple[str, ...]
+    secret: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Row:
+    """One provider: the settings that choose it and lead it to the sandbox, and its files.
+
+    `settings` takes the sandbox's address.
     """
 
     settings: Callable[[str], Mapping[str, str]]
-    banks: Callable[[str], str] | None = None
-    banks_setting: str = ""
-    key_settings: tuple[str, ...] = ()
+    files: tuple[File, ...] = ()
+
+
+def _banks(name: str, listed: Callable[[], str]) -> File:
+    return File(f"banks-{name}.toml", lambda _: listed(), (f"SALDO_{name}_BANKS".upper(),))
+
+
+def _key(name: str, made: Callable[[], bytes], settings: tuple[str, ...]) -> File:
+    """A key to sign with; the sandbox is told of it, too, and knows our signatures by it."""
+    return File(f"key-{name}.pem", lambda _: made().decode("ascii"), settings, secret=True)
 
 
 PROVIDERS: Mapping[str, Row] = {
@@ -50,8 +81,7 @@ PROVIDERS: Mapping[str, Row] = {
             "SALDO_AGGREGATION_CONNECTOR": "berlin_group",
             "SALDO_PAYMENT_CONNECTOR": "berlin_group",
         },
-        as_toml,
-        "SALDO_BERLIN_GROUP_BANKS",
+        (File("banks.toml", as_toml, ("SALDO_BERLIN_GROUP_BANKS",)),),
     ),
     "enable_banking": Row(
         lambda sandbox: {
@@ -62,9 +92,14 @@ PROVIDERS: Mapping[str, Row] = {
             "SALDO_ENABLE_BANKING_BASE_URL": f"{sandbox}{eb_wire.ROOT}",
             "SALDO_ENABLE_BANKING_APP_ID": eb_wire.APP_ID,
         },
-        lambda _: as_enable_banking_toml(),
-        "SALDO_ENABLE_BANKING_BANKS",
-        ("SALDO_ENABLE_BANKING_PRIVATE_KEY", eb_wire.KEY_FILE),
+        (
+            _banks("enable_banking", as_enable_banking_toml),
+            _key(
+                "enable_banking",
+                eb_wire.customer_key,
+                ("SALDO_ENABLE_BANKING_PRIVATE_KEY", eb_wire.KEY_FILE),
+            ),
+        ),
     ),
     "gocardless": Row(
         lambda sandbox: {
@@ -73,8 +108,7 @@ PROVIDERS: Mapping[str, Row] = {
             "SALDO_GOCARDLESS_SECRET_ID": SECRET_ID,
             "SALDO_GOCARDLESS_SECRET_KEY": SECRET_KEY,
         },
-        lambda _: as_gocardless_toml(),
-        "SALDO_GOCARDLESS_BANKS",
+        (_banks("gocardless", as_gocardless_toml),),
     ),
     "gocardless_pay": Row(
         lambda sandbox: {
@@ -85,8 +119,7 @@ PROVIDERS: Mapping[str, Row] = {
             "SALDO_GOCARDLESS_PAY_CREDITOR_IBAN": CREDITOR_IBAN,
             "SALDO_GOCARDLESS_PAY_CONFIRMED_IS_SETTLED": "true",
         },
-        lambda _: as_gocardless_pay_toml(),
-        "SALDO_GOCARDLESS_PAY_BANKS",
+        (_banks("gocardless_pay", as_gocardless_pay_toml),),
     ),
     "infobip": Row(
         lambda sandbox: {
@@ -109,8 +142,7 @@ PROVIDERS: Mapping[str, Row] = {
             "SALDO_PLAID_SECRET": plaid_wire.SECRET,
             "SALDO_PLAID_CLIENT_NAME": "Préstamos Sol",
         },
-        lambda _: as_plaid_toml(),
-        "SALDO_PLAID_BANKS",
+        (_banks("plaid", as_plaid_toml),),
     ),
     "smsapi": Row(
         lambda sandbox: {
@@ -138,19 +170,45 @@ PROVIDERS: Mapping[str, Row] = {
             "SALDO_TINK_CLIENT_SECRET": tink_wire.CLIENT_SECRET,
             "SALDO_TINK_WEBHOOK_SECRET": tink_news.HOOK_SECRET,
         },
-        lambda _: as_tink_toml(),
-        "SALDO_TINK_BANKS",
+        (_banks("tink", as_tink_toml),),
     ),
     "truelayer": Row(
         lambda sandbox: {
             "SALDO_AGGREGATION_CONNECTOR": "truelayer",
+            "SALDO_PAYMENT_CONNECTOR": "truelayer",
             "SALDO_TRUELAYER_AUTH_URL": f"{sandbox}{tl_wire.AUTH}",
             "SALDO_TRUELAYER_API_URL": f"{sandbox}{tl_wire.API}",
             "SALDO_TRUELAYER_CLIENT_ID": tl_wire.CLIENT_ID,
             "SALDO_TRUELAYER_CLIENT_SECRET": tl_wire.CLIENT_SECRET,
+            "SALDO_TRUELAYER_HOSTED_URL": f"{sandbox}{tl_wire.HOSTED}",
+            "SALDO_TRUELAYER_WEBHOOK_KEYS_URL": f"{sandbox}{tl_news.KEYS}",
+            "SALDO_TRUELAYER_KEY_ID": tl_signature.KEY_ID,
         },
-        lambda _: as_truelayer_toml(),
-        "SALDO_TRUELAYER_BANKS",
+        (
+            _banks("truelayer", as_truelayer_toml),
+            _key(
+                "truelayer",
+                tl_signature.customer_key,
+                ("SALDO_TRUELAYER_SIGNING_KEY", tl_signature.KEY_FILE),
+            ),
+        ),
+    ),
+    "unnax": Row(
+        lambda sandbox: {
+            "SALDO_AGGREGATION_CONNECTOR": "unnax",
+            "SALDO_UNNAX_BASE_URL": f"{sandbox}{unnax_wire.ROOT}",
+            "SALDO_UNNAX_API_ID": unnax_wire.API_ID,
+            "SALDO_UNNAX_API_CODE": unnax_wire.API_CODE,
+            "SALDO_UNNAX_HOOK_KEY": unnax_wire.HOOK_KEY,
+        },
+        (
+            _banks("unnax", as_unnax_toml),
+            File(
+                "reference-unnax.toml",
+                lambda _: as_unnax_reference(),
+                ("SALDO_UNNAX_REFERENCE",),
+            ),
+        ),
     ),
     "vonage": Row(
         lambda sandbox: {
@@ -205,27 +263,18 @@ def settings_of(names: Sequence[str], sandbox: str, folder: Path) -> dict[str, s
     for name in names:
         row = PROVIDERS[name]
         found |= row.settings(sandbox)
-        if row.banks_setting:
-            found[row.banks_setting] = str(_banks_file(folder, name))
-        found |= dict.fromkeys(row.key_settings, str(_key_file(folder, name)))
+        for file in row.files:
+            found |= dict.fromkeys(file.settings, str(folder / file.name))
     return found
 
 
-def write_banks(names: Sequence[str], sandbox: str, folder: Path) -> None:
-    """List the sandbox's banks where each of these connectors looks for them, with its key."""
-    for name in names:
-        row, key = PROVIDERS[name], _key_file(folder, name)
-        if row.banks is not None:
-            _banks_file(folder, name).write_text(row.banks(sandbox), encoding="utf-8")
-        if row.key_settings and not key.exists():
-            made = eb_wire.customer_key()
-            key.touch(0o600)
-            key.write_bytes(made)
-
-
-def _key_file(folder: Path, name: str) -> Path:
-    return folder / f"key-{name}.pem"
-
-
-def _banks_file(folder: Path, name: str) -> Path:
-    return folder / ("banks.toml" if name == USUAL else f"banks-{name}.toml")
+def write_files(names: Sequence[str], sandbox: str, folder: Path) -> None:
+    """Write what these connectors look for: the sandbox's banks, a key, what is known of a way."""
+    for file in (file for name in names for file in PROVIDERS[name].files):
+        path = folder / file.name
+        if file.secret and path.exists():
+            continue
+        content = file.content(sandbox)
+        if file.secret:
+            path.touch(0o600)
+        path.write_text(content, encoding="utf-8")

@@ -43,7 +43,7 @@ def run_demo(*, fresh: bool, through: Sequence[str] = ()) -> int:
     sandbox = stage.sandbox_url(settings)
 
     def prepare() -> None:
-        providers.write_banks(chosen, sandbox, folder)
+        providers.write_files(chosen, sandbox, folder)
         ensure_cast(settings, folder, f"{sandbox}/lender/webhooks")
 
     plan = Plan(

@@ -7,10 +7,8 @@ program that wants to use this face takes the private half from `customer_key` a
 
 from __future__ import annotations
 
-import os
 from base64 import urlsafe_b64decode
 from functools import cache
-from pathlib import Path
 from typing import Any
 
 import orjson
@@ -29,6 +27,7 @@ from starlette.responses import Response
 
 from sandbox.balances import Said
 from sandbox.faces.wire import euros
+from sandbox.keys import kept_key
 
 ROOT = "/enablebanking"
 KEY_FILE = "SANDBOX_ENABLE_BANKING_KEY"
@@ -127,11 +126,10 @@ def on_wire(said: Said, currency: str) -> dict[str, Any]:
 
 @cache
 def _key() -> RSAPrivateKey:
-    named = Path(os.environ.get(KEY_FILE, ""))
-    if named.is_file():
-        kept = load_pem_private_key(named.read_bytes(), None)
-        if isinstance(kept, RSAPrivateKey):
-            return kept
+    kept = kept_key(KEY_FILE)
+    found = load_pem_private_key(kept, None) if kept else None
+    if isinstance(found, RSAPrivateKey):
+        return found
     return generate_private_key(public_exponent=65537, key_size=2048)
 
 

@@ -22,7 +22,7 @@ from starlette.routing import Route
 from sandbox.banks import BY_ID
 from sandbox.faces import tl_signature
 from sandbox.faces.tl_news import KEYS
-from sandbox.faces.tl_wire import API, BY_PROVIDER, No, answer_json
+from sandbox.faces.tl_wire import API, BY_PROVIDER, No, answer_json, resource_token
 from sandbox.faces.wire import LostResponse
 from sandbox.ibans import is_valid
 from sandbox.modes import BankMode, Mode
@@ -98,7 +98,7 @@ class PaymentFace:
         made = {
             "id": payment.id,
             "user": {"id": str(UUID(int=1))},
-            "resource_token": sha256(payment.id.encode()).hexdigest(),
+            "resource_token": resource_token(payment.id),
             "status": "authorization_required",
         }
         return answer_json(made, 201)

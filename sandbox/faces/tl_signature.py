@@ -1,7 +1,8 @@
 """Tl-Signature as TrueLayer checks it, and the key pair of the sandbox's one customer.
 
 A detached JWS: ES512 over `METHOD path`, the headers that it names, and the body. The pair is made
-anew in each process that asks for it; a program that wants to pay here signs with `customer_key`.
+anew in each process that asks for it, unless KEY_FILE names one; a program that wants to pay here
+signs with `customer_key`.
 """
 
 from __future__ import annotations
@@ -25,8 +26,17 @@ from cryptography.hazmat.primitives.asymmetric.utils import (
     encode_dss_signature,
 )
 from cryptography.hazmat.primitives.hashes import SHA512
-from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat
+from cryptography.hazmat.primitives.serialization import (
+    Encoding,
+    NoEncryption,
+    PrivateFormat,
+    load_pem_private_key,
+)
 
+from sandbox.keys import kept_key
+
+KEY_FILE = "SANDBOX_TRUELAYER_KEY"
+"""Variable of the environment that names a PEM file, where several processes share the key."""
 KEY_ID = "0a5a1d05-6b1f-4c0e-9d55-4d1f0c0a7e11"
 HOOK_KEY_ID = "7c1d0e52-90a5-4d8e-8f44-0a5a1d05b6f1"
 _HALF = 66
@@ -34,6 +44,10 @@ _HALF = 66
 
 @cache
 def _key() -> EllipticCurvePrivateKey:
+    kept = kept_key(KEY_FILE)
+    found = load_pem_private_key(kept, None) if kept else None
+    if isinstance(found, EllipticCurvePrivateKey):
+        return found
     return generate_private_key(SECP521R1())
 
 

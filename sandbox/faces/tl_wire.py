@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from datetime import datetime, timedelta
+from hashlib import sha256
 from typing import Any
 
 import orjson
@@ -12,7 +13,7 @@ from sandbox.balances import Said
 from sandbox.banks import BANKS, Bank, LimitWord, provider_id
 
 ROOT = "/truelayer"
-AUTH, API = f"{ROOT}/auth", f"{ROOT}/api"
+AUTH, API, HOSTED = f"{ROOT}/auth", f"{ROOT}/api", f"{ROOT}/hosted"
 CLIENT_ID = "sandbox-lender-5a1d05"
 CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox on this machine
 
@@ -50,6 +51,11 @@ class No(Exception):
 
 def answer_json(body: Any, status: int = 200, headers: dict[str, str] | None = None) -> Response:
     return Response(orjson.dumps(body), status, headers, media_type="application/json")
+
+
+def resource_token(payment_id: str) -> str:
+    """What the payer's browser shows on the hosted page for its one payment."""
+    return sha256(payment_id.encode()).hexdigest()
 
 
 BY_PROVIDER = {provider_id(bank): bank for bank in BANKS}

@@ -20,6 +20,7 @@ from sandbox.banks import BY_ID, provider_id
 from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, slowed
 from sandbox.faces.tl_connections import Connection, Connections, bank_page
+from sandbox.faces.tl_hosted import HostedPage
 from sandbox.faces.tl_payments import PaymentFace, client_token
 from sandbox.faces.tl_wire import (
     API,
@@ -59,6 +60,7 @@ class TrueLayer:
         return [
             *(Route(path, self._guarded(handler), methods=[verb]) for verb, path, handler in table),
             *PaymentFace(self._world).routes(),
+            *HostedPage(self._world).routes(),
         ]
 
     def _guarded(self, handler: Handler) -> Handler:

@@ -11,6 +11,7 @@ from contextlib import suppress
 from dataclasses import dataclass, field
 from datetime import timedelta
 from typing import Any
+from urllib.parse import urlencode
 from uuid import uuid4
 
 import httpx
@@ -28,6 +29,7 @@ from sandbox.faces.bg_requests import origin_of
 from sandbox.faces.gateway_calls import Prepared
 from sandbox.faces.unnax_wire import (
     API_ID,
+    HOOK_KEY,
     ROOT,
     Handler,
     No,
@@ -47,6 +49,12 @@ _TOKEN_MADE = "event_credential_token_creation"  # noqa: S105 - the name of an e
 _ABANDONED = "event_reader_lockstep_cancelled"
 _READ = "fitnance_read"
 EVENTS = (_TOKEN_MADE, _ABANDONED, _READ)
+
+
+def hook_urls(saldo: str) -> dict[str, str]:
+    """Where it calls a customer at this address, as if he had registered each event."""
+    url = f"{saldo}/hooks/unnax?{urlencode({'key': HOOK_KEY})}"
+    return {f"unnax {event}": url for event in EVENTS}
 
 
 @dataclass(slots=True)

@@ -22,6 +22,7 @@ API_ID = "fi0001"
 API_CODE = "sandbox-api-code"  # opens nothing but the sandbox on this machine
 REFRESH = "sandbox-refresh-token"
 ACCESS = "sandbox-access-token"
+HOOK_KEY = "sandbox-key-of-its-calls"
 Handler = Callable[[dict[str, Any], Request], Awaitable[Response]]
 
 

@@ -45,7 +45,7 @@ async def hood(
 ) -> AsyncIterator[Neighbourhood]:
     """Accounts through TrueLayer, payments through GoCardless."""
     chosen = ["truelayer", "gocardless_pay"]
-    providers.write_banks(chosen, SANDBOX, tmp_path)
+    providers.write_files(chosen, SANDBOX, tmp_path)
     given = providers.settings_of(chosen, SANDBOX, tmp_path)
     for name, value in given.items():
         monkeypatch.setenv(name, value)

@@ -86,7 +86,7 @@ GOOD: dict[str, tuple[Slot, dict[str, str], str]] = {
 @pytest.fixture
 def _operator(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """Whoever runs the installation has accounts at all of them, with the right access data."""
-    providers.write_banks(list(AROUND), SANDBOX, tmp_path)
+    providers.write_files(list(AROUND), SANDBOX, tmp_path)
     for name, value in providers.settings_of(list(AROUND), SANDBOX, tmp_path).items():
         monkeypatch.setenv(name, value)
     monkeypatch.setenv("SALDO_TWILIO_BASE_URL", f"{SANDBOX}/twilio")

@@ -34,13 +34,16 @@ from app.ports import CancelResult, PaymentHandle, PayStatus
 from connectors.truelayer.payments import payment_body, status_of
 from connectors.truelayer.settings import BankProfile, BankRoute
 from connectors.truelayer.signing import Signer
+from sandbox import psu
 from sandbox.faces import tl_signature
+from sandbox.faces.tl_payments import RETURN_URI
 from sandbox.faces.tl_signature import KEY_ID, customer_key
-from sandbox.faces.tl_wire import API
+from sandbox.faces.tl_wire import API, HOSTED
 from sandbox.modes import Mode
+from sandbox.walker import Walker
 from tests.connectors.registry import refused
 from tests.connectors.rig_truelayer import TrueLayerRig
-from tests.connectors.rigs import Exchange, answering
+from tests.connectors.rigs import ORIGIN, Exchange, answering
 from tests.connectors.test_specs import problems
 from tests.specs.openapi import Spec
 
@@ -355,3 +358,22 @@ async def test_exchanges_fit_the_vendors_description(rig: TrueLayerRig) -> None:
     assert described.wrong_in_request("POST", path, bare, good.body)
     assert orjson.loads(good.body)["user"]["name"] == person.name
     assert dict(parse_qsl(urlsplit(begun.redirect_url).fragment))["resource_token"]
+
+
+async def test_the_hosted_page_hands_the_payer_on_to_his_bank(rig: TrueLayerRig) -> None:
+    """The robots do what its script does: what stands behind the # becomes a form."""
+    settings = {**rig.given(), "hosted_url": f"{ORIGIN}{HOSTED}"}
+    rig.given = lambda: settings  # type: ignore[method-assign]
+    person = rig.person(opening_minor=100_000)
+    begun = await rig.payments_over(None).create_payment(rig.order(person))
+    walker = Walker(rig.scene.recorder)
+    hosted = (await walker.open(begun.redirect_url)).form("hosted")
+    assert hosted is not None
+    at_bank = await walker.submit(hosted)
+    assert at_bank.form("bank-login") is not None
+    back = psu.pay(rig.scene.world, at_bank.url, person)
+    assert back == f"{RETURN_URI}?payment_id={begun.handle.ref.reveal()}"
+    assert (await rig.payments.payment_now(begun.handle)).status is PayStatus.AUTHORISED
+    # Nobody gets there with another token, and it leads back to no script.
+    assert (await walker.submit(hosted, {"resource_token": "guessed"})).status == 404
+    assert (await walker.submit(hosted, {"return_uri": "javascript:alert(1)"})).status == 422

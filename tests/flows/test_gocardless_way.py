@@ -23,7 +23,7 @@ pytestmark = pytest.mark.anyio
 async def hood(
     db: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Neighbourhood]:
-    providers.write_banks(["gocardless"], SANDBOX, tmp_path)
+    providers.write_files(["gocardless"], SANDBOX, tmp_path)
     for name, value in providers.settings_of(["gocardless"], SANDBOX, tmp_path).items():
         monkeypatch.setenv(name, value)
     async with neighbourhood(db, tmp_path) as built:

@@ -35,7 +35,7 @@ async def hood(
     db: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Neighbourhood]:
     """The operator has no access data of his own at TrueLayer: the way there, and the banks."""
-    providers.write_banks(["truelayer"], SANDBOX, tmp_path)
+    providers.write_files(["truelayer"], SANDBOX, tmp_path)
     for name, value in providers.settings_of(["truelayer"], SANDBOX, tmp_path).items():
         if "CLIENT" not in name and "CONNECTOR" not in name:
             monkeypatch.setenv(name, value)

@@ -40,7 +40,7 @@ BOTH = (Purpose.SCORING, Purpose.REPAYMENT_MONITORING)
 async def hood(
     db: DatabaseUrls, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> AsyncIterator[Neighbourhood]:
-    providers.write_banks(["truelayer"], SANDBOX, tmp_path)
+    providers.write_files(["truelayer"], SANDBOX, tmp_path)
     for name, value in providers.settings_of(["truelayer"], SANDBOX, tmp_path).items():
         monkeypatch.setenv(name, value)
     async with neighbourhood(db, tmp_path) as built:

@@ -39,7 +39,7 @@ def test_every_row_leads_its_connectors_to_the_sandbox_and_nowhere_else(
 ) -> None:
     settings = load_settings()
     chosen = providers.choose(tmp_path, [name])
-    providers.write_banks(chosen, sandbox_url(settings), tmp_path)
+    providers.write_files(chosen, sandbox_url(settings), tmp_path)
     given = environment(settings, tmp_path, chosen)
     for key, value in given.items():
         monkeypatch.setenv(key, value)

@@ -35,7 +35,7 @@ async def asked(
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Asked]:
     """Ana, asked for both purposes by a lender that reads through this provider."""
-    providers.write_banks([request.param], SANDBOX, tmp_path)
+    providers.write_files([request.param], SANDBOX, tmp_path)
     for name, value in providers.settings_of([request.param], SANDBOX, tmp_path).items():
         monkeypatch.setenv(name, value)
     settings = load_settings(public_url=PUBLIC, demo=True, data_dir=tmp_path)
