@@ -60,6 +60,8 @@ _BY_NAME: Final[Mapping[str, Any]] = {
 
 def sample(schema: Mapping[str, Any], components: Mapping[str, Any], depth: int = 0) -> Any:
     """A value that fits `schema`; references are looked up in `components` (the schemas)."""
+    if schema.get("examples"):
+        return schema["examples"][0]
     if "$ref" in schema:
         name = str(schema["$ref"]).rpartition("/")[2]
         return sample(components[name], components, depth + 1) if depth < _DEEPEST else None
@@ -67,8 +69,6 @@ def sample(schema: Mapping[str, Any], components: Mapping[str, Any], depth: int 
         return schema["const"]
     if "example" in schema:
         return _in_order(schema["example"], schema, components)
-    if schema.get("examples"):
-        return schema["examples"][0]
     if "enum" in schema:
         return schema["enum"][0]
     for key in ("anyOf", "oneOf", "allOf"):

@@ -13,6 +13,7 @@ from uuid import UUID
 from sqlalchemy import ColumnElement, Row, Select, and_, func, literal, or_, select, true
 
 from app.domain.case import CaseState
+from app.reports.case_columns import calls_made, promised_on
 from app.reports.slices import Key, narrowed, one
 from app.store.dues import last_due_day
 from app.store.tables import (
@@ -162,6 +163,8 @@ def cases_query(
             cases.c.closed_at,
             cases.c.close_reason,
             due.c.due_minor,
+            calls_made().label("calls_made"),
+            promised_on(now).label("promised_on"),
         )
         .join(loans, loans.c.id == cases.c.loan_id)
         .join(borrowers, borrowers.c.id == cases.c.borrower_id)

@@ -15,6 +15,7 @@ from app.domain.errors import Invalid
 from app.domain.ids import Phone
 from app.domain.money import Money
 from app.domain.placement import PlacementState
+from app.reports.case_columns import calls_made, promised_on
 from app.store.borrowers import phone_hash
 from app.store.brakes import in_force
 from app.store.dues import last_due_day
@@ -54,6 +55,10 @@ class CaseLine:
     signal_covers: str
     tasks: int
     held: bool
+    calls: int
+    """Calls to the borrower since the case was opened."""
+    promised_on: date | None
+    """The next day of its open promise."""
     agency: str
     """Who has it while it is placed; empty while it is with us."""
 
@@ -188,6 +193,8 @@ def _lines(now: datetime) -> Any:
             seen.label("signal_covers"),
             waiting.label("tasks"),
             held.label("held"),
+            calls_made().label("calls"),
+            promised_on(now).label("promised_on"),
             agencies.c.name.label("agency"),
         )
         .join(borrowers, borrowers.c.id == cases.c.borrower_id)
@@ -220,6 +227,8 @@ def _line(unit: Unit, row: Row[Any]) -> CaseLine:
         signal_covers=row.signal_covers or "",
         tasks=row.tasks,
         held=row.held,
+        calls=row.calls,
+        promised_on=row.promised_on,
         agency=row.agency or "",
     )
 

@@ -91,6 +91,10 @@ async def test_a_promise_is_one_button_with_its_suggestion(
     row = (await street.rows("SELECT p.state, x.due_on, x.amount_minor FROM promises p "
                              "JOIN promise_parts x ON x.promise_id = p.id"))[0]  # fmt: skip
     assert (row.state, row.due_on.isoformat(), row.amount_minor) == ("open", "2026-04-01", 12_000)
+    page = await desk.open("/cases")
+    assert page.problems == []
+    assert "Promised for 1 Apr 2026" in page.text
+    assert '<td data-label="Calls" class="number">1</td>' in (await desk.http.get("/cases")).text
 
 
 async def test_an_amount_is_read_exactly(street: Street, sign_in_as: Desk) -> None:

@@ -2,19 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
+from uuid import UUID
 
 from fastapi import APIRouter, Query
 
-from app.api.caller import ByKey
+from app.api.caller import ByKey, Caller
 from app.api.paging import Page, Paged, page
 from app.api.route import SaldoRoute
 from app.api.routes.shared import NOT_FOUND, IdInPath, OfBorrower
-from app.api.schemas.work import CaseReachShown, CaseShown, SignalShown, TimelineShown
+from app.api.schemas.work import (
+    CaseReachShown,
+    CaseShown,
+    NextStepShown,
+    SignalShown,
+    StandingShown,
+    TimelineShown,
+)
 from app.api.wire import money
 from app.domain.case import CaseState
+from app.domain.stage_plan import Step
 from app.reports import activity, book
+from app.reports.next_step import StrategyLine, strategy_lines
 from app.reports.slices import take
+from app.store.unit import Unit
 
 router = APIRouter(prefix="/v1", route_class=SaldoRoute)
 
@@ -26,18 +38,24 @@ async def list_cases(
     borrower: OfBorrower = None,
     state: Annotated[CaseState | None, Query(description="Only cases in this state.")] = None,
 ) -> Page[CaseShown]:
-    """Overdue loans being worked, the latest first."""
+    """Overdue loans being worked, the latest first, each with its stage and next step."""
     query = book.cases_query(caller.now, borrower=borrower, state=state)
     async with caller.house.store.unit(caller.lender_id) as unit:
         found = await take(unit, query, book.CASES_BY, after=asked.after, limit=asked.limit)
-    return page(CaseShown, found, asked, _case)
+        standing = await _standing(unit, caller, found.rows)
+    return page(CaseShown, found, asked, lambda row: _case(row, standing.get(row.id)))
 
 
 @router.get("/cases/{case_id}", summary="Read a case", tags=["Cases"], responses=NOT_FOUND)
 async def get_case(case_id: IdInPath, caller: ByKey) -> CaseShown:
-    """One case. What happened to it stands in its timeline."""
+    """One case, where it stands in its strategy, and the next step: what and when.
+
+    What happened to it stands in its timeline.
+    """
     async with caller.house.store.unit(caller.lender_id) as unit:
-        return _case(await book.case_of(unit, case_id, caller.now))
+        row = await book.case_of(unit, case_id, caller.now)
+        standing = await _standing(unit, caller, [row])
+    return _case(row, standing.get(row.id))
 
 
 @router.get(
@@ -89,7 +107,13 @@ async def list_signals(
     return page(SignalShown, found, asked, show)
 
 
-def _case(row: Any) -> CaseShown:
+async def _standing(unit: Unit, caller: Caller, rows: Sequence[Any]) -> Mapping[UUID, StrategyLine]:
+    """Where those that are still worked stand; a closed case stands nowhere."""
+    worked = [row.id for row in rows if row.state != CaseState.CLOSED.value]
+    return await strategy_lines(unit, caller.now, worked)
+
+
+def _case(row: Any, line: StrategyLine | None) -> CaseShown:
     return CaseShown(
         id=row.id,
         loan_ref=row.loan_ref,
@@ -99,4 +123,30 @@ def _case(row: Any) -> CaseShown:
         opened_at=row.opened_at,
         closed_at=row.closed_at,
         close_reason=row.close_reason,
+        calls_made=row.calls_made,
+        promised_on=row.promised_on,
+        standing=None if line is None else _shown(line),
+    )
+
+
+def _shown(line: StrategyLine) -> StandingShown:
+    step = line.next_step
+    return StandingShown(
+        strategy=line.name,
+        version=line.number,
+        stage=line.plan.stage,
+        days_past_due=line.days_past_due,
+        waits_for=line.plan.waits_for,
+        next_step=None if step is None else _next(step),
+        looks_at=line.looks_at,
+    )
+
+
+def _next(step: Step) -> NextStepShown:
+    return NextStepShown(
+        kind=step.kind,
+        on_day=step.on_day,
+        channel=step.notice.channel if step.notice else None,
+        template=step.notice.template if step.notice else None,
+        attempt=step.attempt or None,
     )

@@ -7,9 +7,61 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
-from app.api.wire import Given, Id, Instant, Line, MoneyShown, Shown
+from app.api.wire import Day, Given, Id, Instant, Line, MoneyShown, Shown
 from app.domain.breaker import Service
+from app.domain.message import Channel
+from app.domain.stage_plan import StepKind, WaitsFor
 from app.store.brakes import Brake
+
+
+class NextStepShown(Shown):
+    """What the strategy does next if nothing changes."""
+
+    kind: Annotated[
+        StepKind,
+        Field(
+            description="remind and notice: a message leaves. call: a collector is asked to call. "
+            "propose_write_off, propose_placement, hand_to_person and close: the strategy's end. "
+            "review: a person is asked to look at it again.",
+            examples=["notice"],
+        ),
+    ]
+    on_day: Annotated[
+        Day, Field(description="The borrower's own day. Today's steps are taken within the day.")
+    ]
+    channel: Annotated[Channel | None, Field(description="Of a message.")]
+    template: Annotated[
+        str | None, Field(description="Name of the message's text.", examples=["first_missed"])
+    ]
+    attempt: Annotated[
+        int | None, Field(description="Of a call: which of its stage's it is.", examples=[None])
+    ]
+
+
+class StandingShown(Shown):
+    """Where a case stands in its strategy at this moment."""
+
+    strategy: Annotated[str, Field(examples=["soft"])]
+    version: int
+    stage: Annotated[
+        str, Field(description="Empty before the strategy's first stage.", examples=["grace"])
+    ]
+    days_past_due: Annotated[
+        int | None,
+        Field(description="As the strategy counts them. Null: nothing of the loan is due."),
+    ]
+    waits_for: Annotated[
+        WaitsFor | None,
+        Field(description="What keeps the strategy from going on.", examples=[None]),
+    ]
+    next_step: Annotated[
+        NextStepShown | None,
+        Field(description="Null: it waits, or only something that happens moves it on."),
+    ]
+    looks_at: Annotated[
+        Instant | None,
+        Field(description="When Saldo looks at it next by itself. A change brings that forward."),
+    ]
 
 
 class CaseShown(Shown):
@@ -23,6 +75,16 @@ class CaseShown(Shown):
     opened_at: Instant
     closed_at: Instant | None
     close_reason: str | None
+    calls_made: Annotated[
+        int, Field(description="Calls to the borrower since it was opened, whoever made them.")
+    ]
+    promised_on: Annotated[
+        Day | None, Field(description="The next day that an open promise names.", examples=[None])
+    ]
+    standing: Annotated[
+        StandingShown | None,
+        Field(description="Stage and next step. Null: it is closed or follows no strategy."),
+    ]
 
 
 class TimelineShown(Shown):
