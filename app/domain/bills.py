@@ -1,9 +1,10 @@
 """Bills: debits that come back, learned from transactions, and which of them leave before payday.
 
-A bill is a class of amount that left in a rhythm: in the last months on the same day of the month,
-or each week or fortnight to within a cent or so. Who was paid is not asked: two debits belong
-together by their amount and their days alone. What has too many others of its size beside it is
-spending, not a bill.
+A bill is one amount, to within a hundredth, that left in a rhythm: in the last months on the same
+day of the month, or each week or fortnight. Who was paid is not asked: two debits belong together
+by their amount and their days alone. What has too many others of its size beside it is spending,
+not a bill. Amounts that vary more are left out: on real accounts two of three were chance
+(docs/backtest.md).
 
 Banks book on working days, so a bill that falls on a day off leaves on the next working day, and
 some leave a few days late. Until then it is expected, unless the balance was seen to fall by it.
@@ -33,12 +34,10 @@ _ONE_DAY = timedelta(days=1)
 _LATE = 3
 # Holidays and weekends in a row, at most.
 _LONGEST_REST = 10
-# Amounts of one bill, in percent of each other: a fixed sum, or one by consumption.
-_SAME, _LIKE = 1, 25
+# Amounts of one bill lie within so many percent of each other.
+_SAME = 1
 # A fall of this share of a bill, in percent, is that bill leaving.
 _LEFT_SHARE = 90
-# A pending debit lowers the balance the day before it is booked.
-_PENDING = _ONE_DAY
 # What comes to less of all that leaves in a month, in percent, is not worth holding back.
 _LEAST_SHARE = 1
 _MONTH_DAYS = 30
@@ -58,6 +57,7 @@ class Every(StrEnum):
 _LENGTHS = {Every.FORTNIGHT: 14, Every.WEEK: 7}
 # So many times in a row make a bill. Weeks are many, and so are chances to be taken in.
 _FEWEST = {Every.MONTH: 3, Every.FORTNIGHT: 4, Every.WEEK: 6}
+_FEWEST_OF_ALL = 2
 
 
 @dataclass(frozen=True, slots=True)
@@ -169,13 +169,14 @@ def see_fall(
 ) -> BillProfile:
     """The profile after a balance was seen to fall between two days: which bills that explains.
 
-    The largest first, each only about its time. What has left, or is pending in the balance, is
-    not taken off it again.
+    The largest first, each only about its time. What has left is not taken off the balance again,
+    nor what is pending in it: a debit lowers it from the working day before it is booked.
     """
+    pending = _booked(until + _ONE_DAY, days_off)
     due = [
         (bill.minor, place, on)
         for place, bill in enumerate(profile.bills)
-        for on, _ in _open_days(bill, since, until + _PENDING, days_off)
+        for on, _ in _open_days(bill, since, pending, days_off)
     ]
     bills, left = list(profile.bills), fall_minor
     for minor, place, on in sorted(due, key=lambda one: (-one[0], one[2], one[1])):
@@ -241,8 +242,7 @@ def learn_bills(
     months = max((until - since).days / _MONTH_DAYS, 1)
     least = sum(one.minor for one in seen) * _LEAST_SHARE / 100 / months
     search = _Search([one for one in seen if one.minor >= least], since, until, days_off)
-    bills = [*search.find(_SAME, tuple(Every)), *search.find(_LIKE, (Every.MONTH,))]
-    return BillProfile(tuple(bills), until)
+    return BillProfile(tuple(search.bills()), until)
 
 
 @dataclass(slots=True)
@@ -265,23 +265,21 @@ class _Search:
         self._free = list(debits)
         self._since, self._until, self._days_off = since, until, days_off
 
-    def find(self, tolerance: int, rhythms: Sequence[Every]) -> list[Bill]:
-        """The bills whose amounts lie within `tolerance` percent; their debits are used up."""
+    def bills(self) -> list[Bill]:
+        """The bills that are found; their debits are used up."""
         found = []
         for head in list(self._free):
             if head not in self._free:
                 continue
-            alike = [one for one in self._free if _alike(one, head, tolerance)]
+            alike = [one for one in self._free if _alike(one, head)]
+            if len(alike) < _FEWEST_OF_ALL:
+                continue
             chains = [
                 self._chain(head, alike, every, phase)
-                for every in rhythms
+                for every in Every
                 for phase in self._phases(head.day, every)
             ]
-            kept = [
-                chain
-                for chain in chains
-                if head in chain.debits and self._is_bill(chain, alike, tolerance)
-            ]
+            kept = [one for one in chains if head in one.debits and self._is_bill(one, alike)]
             if kept:
                 best = min(kept, key=lambda one: (-len(one.debits), sum(one.lags)))
                 found.append(_bill_of(best))
@@ -317,14 +315,12 @@ class _Search:
                 break
         return chain
 
-    def _is_bill(self, chain: _Chain, alike: Sequence[Debit], tolerance: int) -> bool:
+    def _is_bill(self, chain: _Chain, alike: Sequence[Debit]) -> bool:
         count = len(chain.debits)
         others = sum(
             chain.debits[-1].day <= one.day <= self._until and one not in chain.debits
             for one in alike
         )
-        if tolerance > _SAME:
-            return count >= _FEWEST[chain.every] and others * 3 <= count
         if count >= _FEWEST[chain.every]:
             return others <= count
         # Two months of exactly the same sum, where the history begins after the one before.
@@ -334,8 +330,8 @@ class _Search:
         return chain.every is Every.MONTH and count == 2 and exact and begun and not others
 
 
-def _alike(one: Debit, other: Debit, tolerance: int) -> bool:
-    return abs(one.minor - other.minor) * 100 <= tolerance * max(one.minor, other.minor)
+def _alike(one: Debit, other: Debit) -> bool:
+    return abs(one.minor - other.minor) * 100 <= _SAME * max(one.minor, other.minor)
 
 
 def _bill_of(chain: _Chain) -> Bill:

@@ -56,8 +56,8 @@ async def activate_consent(
 
     The end is the earlier of what the borrower was told and what the bank grants; `zone` is the
     bank's, in which that day ends. An account is recognised by its IBAN: a renewal points the
-    same row at the new consent, with its memory and its allowance, but without what is known of
-    its bills where the new one does not cover them. An older consent that has no account left is
+    same row at the new consent, with its memory and its allowance, but without what transactions
+    said of it where the new one does not cover them. An older consent that has no account left is
     superseded and given back; one with other accounts stays.
     """
     owner = (

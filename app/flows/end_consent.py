@@ -20,6 +20,7 @@ from app.flows.open_task import open_task
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
 from app.store.brakes import in_peace
+from app.store.income_profiles import forget_bills
 from app.store.locks import lock_borrower
 from app.store.moves import move, move_all
 from app.store.outbox import OutboxKind, Outgoing, queue
@@ -94,6 +95,8 @@ async def end_consent(
         token_enc=consent.token_enc if give_back else None,
     )
     await _take_off_plan(unit, consent_id)
+    # What his transactions said was allowed for as long as this consent.
+    await forget_bills(unit, accounts.c.consent_id == consent_id)
     erased = await _erase(unit, now, consent) if event in _HIS_NO else 0
     if event in _HIS_NO:
         await _note_withdrawal(unit, now, consent_id, via)

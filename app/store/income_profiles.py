@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, select, update
+from sqlalchemy import ColumnElement, Row, and_, select, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.case import CaseState
@@ -169,18 +169,6 @@ async def keep_bills(
     )
 
 
-async def forget_bills(unit: Unit, which: ColumnElement[bool]) -> None:
-    """Erase what is known of bills alone, of the accounts for which `which` holds."""
-    await unit.conn.execute(
-        update(income_profiles)
-        .where(
-            income_profiles.c.bills_enc.is_not(None),
-            income_profiles.c.account_id.in_(select(accounts.c.id).where(which)),
-        )
-        .values(bills_enc=None)
-    )
-
-
 async def kept_profile(unit: Unit, account_id: UUID) -> bytes | None:
     """What is kept of an account's income. The caller holds the account's lock."""
     return await unit.conn.scalar(
@@ -222,6 +210,12 @@ async def forget(unit: Unit, which: ColumnElement[bool]) -> None:
         )
         .values(profile_enc=None, bills_enc=None, planned_at=None, reason="", odds_basis_points=0)
     )
+
+
+async def forget_bills(unit: Unit, which: ColumnElement[bool]) -> None:
+    """Erase what transactions said of the accounts for which `which` holds: bills, and income."""
+    told = select(income_profiles.c.account_id).where(income_profiles.c.bills_enc.is_not(None))
+    await forget(unit, and_(which, accounts.c.id.in_(told)))
 
 
 async def forget_old(unit: Unit, before: datetime, *, limit: int) -> int:

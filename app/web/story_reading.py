@@ -21,7 +21,7 @@ QUIET: Final[Mapping[str, str]] = {
     QuietReason.STALE: "the bank’s figure is too old",
     QuietReason.FLOOR_NOT_SET: "no protected floor is set",
     QuietReason.PROTECTED: "what is there is protected",
-    QuietReason.COMMITTED: "it is expected to leave before the next income",
+    QuietReason.COMMITTED: "what is there is needed before the next income",
     QuietReason.BELOW_THRESHOLD: "not enough yet",
     QuietReason.ALREADY_SIGNALLED: "known already",
     QuietReason.RESTING: "resting after the last one",

@@ -70,8 +70,13 @@ SHOPPING = [
         ),
         pytest.param(
             [*on_days(8_100, "09-15"), *on_days(9_000, "10-15"), *on_days(7_400, "11-16")],
-            [(Every.MONTH, 15, 8_100)],
+            [],
             id="by consumption",
+        ),
+        pytest.param(
+            [*on_days(8_100, "09-15"), *on_days(8_150, "10-15"), *on_days(8_120, "11-16")],
+            [(Every.MONTH, 15, 8_120)],
+            id="one sum but for cents",
         ),
         pytest.param(
             [Debit(date(2026, 9, 2) + 7 * week * DAY, 2_500) for week in range(13)],
@@ -179,7 +184,8 @@ def test_what_is_set_aside_is_the_sum_and_its_last_day() -> None:
     ("since", "until", "fall", "left"),
     [
         ("12-03", "12-07", RENT, True),
-        ("12-03", "12-04", RENT, True),  # pending the day before
+        ("12-03", "12-04", RENT, True),  # pending the working day before
+        ("12-02", "12-03", RENT, False),
         ("12-03", "12-07", RENT + 5_000, True),
         ("12-03", "12-07", RENT * 9 // 10, True),  # and something small came in
         ("12-03", "12-07", RENT // 2, False),

@@ -12,6 +12,7 @@ from sqlalchemy import text
 from app.domain.consent import Purpose
 from app.domain.errors import Invalid
 from app.domain.ids import Phone
+from app.flows.end_consent import end_consent
 from app.flows.open_cases import open_cases
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.register_loan import LoanWanted, register_loan
@@ -164,6 +165,16 @@ async def test_what_a_renewal_does_not_cover_is_forgotten(hood: Neighbourhood) -
     hood.advance(hours=1)
     await agrees(hood, person, "known", PURPOSES[:1])
     assert await hood.value(kept) == 0
+    hood.advance(hours=1)
+    await agrees(hood, person, "known", PURPOSES)
+    assert await hood.value(kept) == 1
+    # However it ends: this one just runs out.
+    consent_id = await hood.value("SELECT id FROM consents WHERE state = 'active'")
+    async with hood.store.unit(hood.lender_id) as unit:
+        await end_consent(unit, hood.now, consent_id, "expire", "its time is over", "saldo")
+    assert (
+        await hood.value("SELECT count(*) FROM income_profiles WHERE profile_enc IS NOT NULL") == 0
+    )
 
 
 async def test_nobody_is_asked_for_what_would_not_be_looked_at(hood: Neighbourhood) -> None:

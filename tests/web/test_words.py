@@ -181,7 +181,7 @@ def test_lines_speak_in_sentences() -> None:
     assert (told.title, told.said) == ("Balance read", "Not enough yet.")
     aside = {"verdict": "committed", "aside_by": "2026-12-07"}
     assert tell(entry(Kind.READING, aside), MADRID).said == (
-        "It is expected to leave before the next income. "
+        "What is there is needed before the next income. "
         "A part of it is expected to leave by 7 December 2026."
     )
     told = tell(entry(Kind.READING, {"purpose": "bills"}), MADRID)
