@@ -14,6 +14,7 @@ from datetime import UTC, datetime, timedelta
 from email.utils import parsedate_to_datetime
 from enum import Enum
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import orjson
@@ -60,6 +61,14 @@ class Call:
         if self.reference:
             found["reference"] = self.reference
         return found
+
+
+FORM = {"Content-Type": "application/x-www-form-urlencoded"}
+
+
+def as_form(fields: Mapping[str, str] | None) -> tuple[Mapping[str, str], bytes | None]:
+    """Header and body of a form; neither for None."""
+    return ({}, None) if fields is None else (FORM, urlencode(fields).encode())
 
 
 async def exchange(http: httpx.AsyncClient, call: Call) -> httpx.Response:

@@ -5,13 +5,16 @@ What a code means is the provider's own and stands in its connector.
 
 from __future__ import annotations
 
+import re
+from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime, timedelta
+from typing import Any
 
 import httpx
 
 from app.domain.errors import AllowanceSpent, Declined, ProviderError, TryLater
-from connectors._exchange import Call, Verdict, retry_after, verdict, wait_in_words
+from connectors._exchange import Call, Verdict, retry_after, try_json, verdict, wait_in_words
 
 LONGEST_WORDS = 1000
 
@@ -22,6 +25,25 @@ class Refusal:
 
     code: str = ""
     words: str = ""
+
+
+def refusal_in(
+    body: bytes, shape: re.Pattern[str], code: Sequence[str], words: Sequence[str]
+) -> Refusal:
+    """Whatever comes as a refusal: never raises, empty where nothing can be read.
+
+    `code` and `words` name the fields; `shape` is what the provider's codes look like.
+    """
+    decoded = try_json(body)
+    if not isinstance(decoded, dict):
+        return Refusal()
+    codes, said_too = _texts(decoded, code), _texts(decoded, words)
+    known = codes[0] if codes and shape.fullmatch(codes[0]) else ""
+    return Refusal(known, " ".join(said_too)[:LONGEST_WORDS])
+
+
+def _texts(decoded: dict[str, Any], names: Sequence[str]) -> list[str]:
+    return [decoded[name] for name in names if isinstance(decoded.get(name), str)]
 
 
 def said(answer: httpx.Response, code: str = "") -> str:

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime
-from typing import Any
 
 import httpx
 
@@ -19,13 +18,13 @@ from app.domain.errors import (
     ProviderError,
     TryLater,
 )
-from connectors._exchange import Call, retry_after, status_error, try_json
+from connectors._exchange import Call, retry_after, status_error
 from connectors._refusals import (
-    LONGEST_WORDS,
     Refusal,
     allowance_spent,
     door_said_no,
     limited,
+    refusal_in,
     said,
 )
 
@@ -64,13 +63,7 @@ _CODE = re.compile(r"[A-Z][A-Z_]{2,59}")
 
 def read_refusal(body: bytes) -> Refusal:
     """Whatever comes as a refusal: never raises, empty where nothing can be read."""
-    decoded: Any = try_json(body)
-    if not isinstance(decoded, dict):
-        return Refusal()
-    code = decoded.get("error")
-    words = [decoded[key] for key in ("message", "detail") if isinstance(decoded.get(key), str)]
-    known = isinstance(code, str) and _CODE.fullmatch(code)
-    return Refusal(str(code) if known else "", " ".join(words)[:LONGEST_WORDS])
+    return refusal_in(body, _CODE, ("error",), ("message", "detail"))
 
 
 def account_refusal(answer: httpx.Response, call: Call, now: datetime) -> ProviderError:

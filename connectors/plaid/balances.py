@@ -14,11 +14,12 @@ from datetime import UTC, datetime
 from typing import Any
 
 from app.domain.balance import BalanceEntry
-from app.domain.errors import Invalid, Unreadable
+from app.domain.errors import Invalid
 from app.domain.money import Money
 from app.ports import BalanceAnswer
+from connectors._answers import answers_in
 from connectors._credit import Limit, without_limit
-from connectors._stated import MOST_ACCOUNTS, broken, instant_of
+from connectors._stated import broken, instant_of
 
 _KINDS = {"available": "interimAvailable", "current": "interimBooked"}
 # Plaid's AccountType. Everything but deposits is debt, or money that cannot be spent today.
@@ -43,24 +44,7 @@ def parse_balances(document: Any) -> tuple[BalanceAnswer, ...]:
     Understands the answers of `/accounts/balance/get` and `/accounts/get`, one account, its
     `balances` alone, and a list of all these. Raises Unreadable when it is none of them.
     """
-    if isinstance(document, list):
-        return tuple(answer for item in document[:MOST_ACCOUNTS] for answer in _one(item))
-    return _one(document)
-
-
-def _one(document: Any) -> tuple[BalanceAnswer, ...]:
-    if not isinstance(document, dict):
-        raise Unreadable("the document holds no balances")
-    listed = document.get("accounts")
-    if "balances" not in document and isinstance(listed, list):
-        kept = [item for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict)]
-        if any("balances" in item for item in kept) or not listed:
-            return tuple(answer_of({"balances": {}, **item}) for item in kept)
-    if isinstance(document.get("balances"), dict):
-        return (answer_of(document),)
-    if any(name in document for name in _KINDS):
-        return (answer_of({"balances": document}),)
-    raise Unreadable("the document holds no balances")
+    return answers_in(document, answer_of, _KINDS, lambda stated: isinstance(stated, dict))
 
 
 def answer_of(account: dict[str, Any], *, limits_excluded: bool = False) -> BalanceAnswer:

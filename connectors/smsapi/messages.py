@@ -22,7 +22,7 @@ from app.ports import (
     SendReceipt,
     Wire,
 )
-from connectors._exchange import Call, exchange, mask_text, unreadable
+from connectors._exchange import Call, as_form, exchange, mask_text, unreadable
 from connectors._hook_keys import check_key, fingerprint, parameters, with_key
 from connectors._replies import sender_of, stop_or_start
 from connectors.smsapi.refusals import USED_IDX, refusal, stated_error
@@ -175,17 +175,13 @@ class SmsapiMessages:
     def _call(
         self, operation: str, method: str, path: str, form: dict[str, str] | None = None
     ) -> Call:
-        headers = {"Authorization": self._authorization}
-        body = None
-        if form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-            body = urlencode(form).encode()
+        kind, body = as_form(form)
         return Call(
             NAME,
             operation,
             method,
             self._settings.base_url + path,
-            headers,
+            {"Authorization": self._authorization, **kind},
             body,
             writes=form is not None,
             reference=form["idx"] if form else "",

@@ -14,11 +14,12 @@ from decimal import Decimal
 from typing import Any
 
 from app.domain.balance import BalanceEntry
-from app.domain.errors import Invalid, Unreadable
+from app.domain.errors import Invalid
 from app.domain.money import Money, currency_digits
 from app.ports import BalanceAnswer
+from connectors._answers import answers_in
 from connectors._credit import Limit, without_limit
-from connectors._stated import MOST_ACCOUNTS, NOT_MONEY, broken, instant_of
+from connectors._stated import NOT_MONEY, broken, instant_of
 
 # Tink's words in those of app/domain/balance.py, with its word on credit. Tink calls its booked
 # balance that of the end of a reporting period, and states it as of the refresh all the same: as
@@ -40,24 +41,7 @@ def parse_balances(document: Any) -> tuple[BalanceAnswer, ...]:
     Understands the answer of `/data/v2/accounts/{id}/balances`, one account and the list of
     `/data/v2/accounts`, and a list of all these. Raises Unreadable when it is none of them.
     """
-    if isinstance(document, list):
-        return tuple(answer for item in document[:MOST_ACCOUNTS] for answer in _one(item))
-    return _one(document)
-
-
-def _one(document: Any) -> tuple[BalanceAnswer, ...]:
-    if not isinstance(document, dict):
-        raise Unreadable("the document holds no balances")
-    listed = document.get("accounts")
-    if "balances" not in document and isinstance(listed, list):
-        kept = [item for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict)]
-        if any("balances" in item for item in kept) or not listed:
-            return tuple(answer_of({"balances": {}, **item}) for item in kept)
-    if _are_balances(document.get("balances")):
-        return (answer_of(document),)
-    if any(name in document for name in _KINDS):
-        return (answer_of({"balances": document}),)
-    raise Unreadable("the document holds no balances")
+    return answers_in(document, answer_of, _KINDS, _are_balances)
 
 
 def _are_balances(stated: Any) -> bool:

@@ -11,11 +11,11 @@ import orjson
 from app.domain.errors import Declined, TryLater
 from app.ports import Bank, Wire
 from connectors._bank_list import listed
-from connectors._exchange import Call, exchange, read_json, unreadable
+from connectors._exchange import FORM, Call, exchange, read_json, unreadable
 from connectors._tokens import REFUSED_WAIT, renewed_once, unauthorised
 from connectors.tink.refusals import other_refusal
 from connectors.tink.settings import NAME, Provider, Settings
-from connectors.tink.tokens import APP_SCOPE, FORM, READ_SCOPE, Tokens
+from connectors.tink.tokens import APP_SCOPE, READ_SCOPE, Tokens
 
 
 class Desk:

@@ -14,7 +14,7 @@ import httpx
 
 from app.domain.errors import ProviderError
 from connectors._exchange import Call, status_error, try_json
-from connectors._refusals import LONGEST_WORDS, Refusal, allowance_spent, door_said_no, limited
+from connectors._refusals import Refusal, allowance_spent, door_said_no, limited, refusal_in
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{1,60}")
 _CODE_KEYS = ("errorCode", "error_code", "code", "error")
@@ -31,14 +31,9 @@ class TinkRefusal(Refusal):
 
 def read_refusal(body: bytes) -> TinkRefusal:
     """Whatever comes as a refusal: never raises, empty where nothing can be read."""
-    decoded = try_json(body)
-    if not isinstance(decoded, dict):
-        return TinkRefusal()
-    codes = [decoded[key] for key in _CODE_KEYS if isinstance(decoded.get(key), str)]
-    words = [decoded[key] for key in _WORD_KEYS if isinstance(decoded.get(key), str)]
-    code = codes[0] if codes and _CODE.fullmatch(codes[0]) else ""
-    tinks_own = any(key in decoded for key in _CODE_KEYS)
-    return TinkRefusal(code, " ".join(words)[:LONGEST_WORDS], tinks_own)
+    found, decoded = refusal_in(body, _CODE, _CODE_KEYS, _WORD_KEYS), try_json(body)
+    tinks_own = isinstance(decoded, dict) and any(key in decoded for key in _CODE_KEYS)
+    return TinkRefusal(found.code, found.words, tinks_own)
 
 
 def not_there(answer: httpx.Response) -> bool:

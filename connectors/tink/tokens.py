@@ -17,7 +17,15 @@ import structlog
 
 from app.domain.errors import ConsentEnd, ConsentGone, ProviderError, TryLater
 from app.ports import Wire
-from connectors._exchange import Call, exchange, read_json, retry_after, status_error, unreadable
+from connectors._exchange import (
+    FORM,
+    Call,
+    exchange,
+    read_json,
+    retry_after,
+    status_error,
+    unreadable,
+)
 from connectors._tokens import REFUSED_WAIT, life_in, renewed_once, token_in
 from connectors.tink.refusals import not_there, other_refusal
 from connectors.tink.settings import NAME, Settings
@@ -34,7 +42,6 @@ _MARGIN = timedelta(minutes=1)
 _LONGEST_LIFE = timedelta(days=1)
 _MOST_USERS = 2000
 
-FORM = {"Content-Type": "application/x-www-form-urlencoded"}
 
 log = structlog.get_logger(NAME)
 

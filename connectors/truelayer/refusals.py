@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import re
 from datetime import datetime, timedelta
-from typing import Any
 
 import httpx
 
@@ -19,8 +18,8 @@ from app.domain.errors import (
     ProviderError,
     TryLater,
 )
-from connectors._exchange import Call, retry_after, status_error, try_json
-from connectors._refusals import LONGEST_WORDS, Refusal, allowance_spent, said
+from connectors._exchange import Call, retry_after, status_error
+from connectors._refusals import Refusal, allowance_spent, refusal_in, said
 
 GRANT_OVER = "invalid_grant"
 ACCESS_OVER = ("access_denied", GRANT_OVER)
@@ -42,13 +41,7 @@ _CODE = re.compile(r"[a-z][a-z_]{2,59}")
 
 def read_refusal(body: bytes) -> Refusal:
     """Whatever comes as a refusal: never raises, empty where nothing can be read."""
-    decoded: Any = try_json(body)
-    if not isinstance(decoded, dict):
-        return Refusal()
-    code, words = decoded.get("error"), decoded.get("error_description")
-    known = isinstance(code, str) and _CODE.fullmatch(code)
-    spoken = words[:LONGEST_WORDS] if isinstance(words, str) else ""
-    return Refusal(str(code) if known else "", spoken)
+    return refusal_in(body, _CODE, ("error",), ("error_description",))
 
 
 def account_refusal(

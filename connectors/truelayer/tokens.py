@@ -12,7 +12,7 @@ import structlog
 
 from app.domain.errors import ConsentEnd, ProviderError, TryLater
 from app.ports import Wire
-from connectors._exchange import Call, exchange, read_json, status_error, unreadable
+from connectors._exchange import FORM, Call, exchange, read_json, status_error, unreadable
 from connectors._tokens import is_token, life_in
 from connectors.truelayer.grants import Pair
 from connectors.truelayer.refusals import (
@@ -107,7 +107,7 @@ class TokenDesk:
             operation,
             "POST",
             self._url,
-            {"Content-Type": "application/x-www-form-urlencoded"},
+            FORM,
             urlencode({**self._client, **form}).encode(),
             writes=writes,
             setup=self._setup,

@@ -33,6 +33,7 @@ from app.ports import (
 )
 from connectors._exchange import (
     Call,
+    as_form,
     exchange,
     mask_text,
     read_json,
@@ -247,17 +248,13 @@ class TwilioMessages:
     def _call(
         self, operation: str, method: str, path: str, form: dict[str, str] | None = None
     ) -> Call:
-        headers = {"Authorization": self._authorization}
-        body = None
-        if form is not None:
-            headers["Content-Type"] = "application/x-www-form-urlencoded"
-            body = urlencode(form).encode()
+        kind, body = as_form(form)
         return Call(
             NAME,
             operation,
             method,
             self._root + path,
-            headers,
+            {"Authorization": self._authorization, **kind},
             body,
             writes=form is not None,
             setup=self._setup,
