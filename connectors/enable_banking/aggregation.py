@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 from typing import Any
+from urllib.parse import urlencode
 
 import httpx
 import orjson
 
-from app.domain.errors import ConsentEnd, ConsentGone, TryLater, Unreadable
+from app.domain.errors import ConsentEnd, ConsentGone, Declined, TryLater, Unreadable
 from app.domain.ids import Secret
 from app.ports import (
     BalanceAnswer,
@@ -24,6 +25,7 @@ from app.ports import (
     Presence,
     Wire,
 )
+from app.side_ports import Moved
 from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._presence import address_of
@@ -40,6 +42,7 @@ from connectors.enable_banking.grants import (
 )
 from connectors.enable_banking.settings import NAME, BankRoute, Settings, load_banks
 from connectors.enable_banking.signer import Signer
+from connectors.enable_banking.transactions import MOST_PAGES, transactions_page
 
 _WAITS = GrantNow(GrantState.PENDING, raw_status="PENDING_AUTHORIZATION")
 # The vendor refuses what is longer than the bank allows, counted by its own clock.
@@ -194,6 +197,34 @@ class Aggregation:
             limits_excluded=route.bank.limits_excluded,
         )
 
+    async def transactions(
+        self, grant: Grant, account_ref: Secret, since: date, presence: Presence
+    ) -> tuple[Moved, ...]:
+        """Booked and pending transactions from a day on, over all pages, the borrower present."""
+        route = self._route(grant.bank_id, "transactions")
+        uid = IDS.segment(account_ref.reveal(), "transactions")
+        there = presence_headers(route, presence)
+        where = {"connector": NAME, "operation": "transactions"}
+        if not there:
+            # Without them the bank would take it for one of the day's four.
+            raise Declined("the bank cannot be told that he is there", reason="UNATTENDED", **where)
+        asked, found = {"date_from": since.isoformat()}, list[Moved]()
+        for _ in range(MOST_PAGES):
+            path = f"/accounts/{uid}/transactions?{urlencode(asked)}"
+            call = self._call("transactions", "GET", path, there)
+            answer = await exchange(self._http, call)
+            if not answer.is_success:
+                raise refusals.account_refusal(answer, call, self._now())
+            try:
+                page = transactions_page(read_json(answer, call))
+            except Unreadable as error:
+                raise unreadable(error.detail, call, answer.content) from None
+            found += page.moved
+            if not page.following:
+                return tuple(found)
+            asked["continuation_key"] = page.following
+        raise Unreadable("the list of transactions has no end", **where)
+
     async def end_consent(self, grant: Grant) -> None:
         """Close the session. One that is gone already counts as closed.
 
@@ -237,7 +268,9 @@ _LINK = re.compile(r"[\x21-\x7e]{1,8000}")
 
 
 def authorisation_body(ask: ConsentAsk, route: BankRoute, now: datetime) -> dict[str, Any]:
-    """The authorisation we ask for: balances and no transactions, to the end of the last day.
+    """The authorisation we ask for: balances, to the end of the last day.
+
+    Transactions only where the borrower allowed a look at them.
 
     Without an IBAN the bank lets the borrower choose, or gives all his accounts.
     """
@@ -246,7 +279,7 @@ def authorisation_body(ask: ConsentAsk, route: BankRoute, now: datetime) -> dict
     access: dict[str, Any] = {
         "valid_until": min(last, most.astimezone(UTC)).isoformat(timespec="seconds"),
         "balances": True,
-        "transactions": False,
+        "transactions": ask.transactions,
     }
     if ask.iban is not None:
         access["accounts"] = [{"iban": ask.iban.reveal()}]

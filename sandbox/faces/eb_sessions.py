@@ -23,6 +23,7 @@ class Session:
     created_at: datetime
     opened_at: datetime | None = None
     closed_at: datetime | None = None
+    transactions: bool = False
 
     @property
     def code(self) -> str:
@@ -42,7 +43,7 @@ class Session:
     def access(self) -> dict[str, Any]:
         """What was asked for, and until when."""
         until = self.valid_until.isoformat()
-        return {"valid_until": until, "balances": True, "transactions": False}
+        return {"valid_until": until, "balances": True, "transactions": self.transactions}
 
     @property
     def person_hash(self) -> str:

@@ -8,6 +8,7 @@ program that wants to use this face takes the private half from `customer_key` a
 from __future__ import annotations
 
 from base64 import urlsafe_b64decode
+from datetime import date
 from functools import cache
 from typing import Any
 
@@ -48,6 +49,7 @@ CODES = {
 # The vendor's words for its codes (ErrorCode). Which status it sends with each is not published;
 # these are the sandbox's own choice, so a client must not rely on them.
 ERRORS = {
+    "ACCESS_DENIED": (403, "Access to this resource is denied"),
     "ACCOUNT_DOES_NOT_EXIST": (404, "No account found matching provided id"),
     "ALREADY_AUTHORIZED": (422, "Session is already authorized"),
     "ASPSP_ACCOUNT_NOT_ACCESSIBLE": (400, "The PSU does not have access to the account"),
@@ -119,6 +121,17 @@ def on_wire(said: Said, currency: str) -> dict[str, Any]:
     if said.changed_at is not None:
         entry["last_change_date_time"] = said.changed_at.isoformat(timespec="seconds")
     return entry
+
+
+def moved_on_wire(minor: int, currency: str, on: date) -> dict[str, Any]:
+    """One transaction: the direction beside an amount without a sign, and nobody's name."""
+    return {
+        "transaction_amount": {"currency": currency, "amount": euros(abs(minor))},
+        "credit_debit_indicator": "DBIT" if minor < 0 else "CRDT",
+        "status": "BOOK",
+        "booking_date": on.isoformat(),
+        "value_date": on.isoformat(),
+    }
 
 
 # ---------------------------------------------------------------- tokens

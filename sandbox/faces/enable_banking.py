@@ -9,7 +9,7 @@ on it. Payments are in `eb_pay`.
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from datetime import datetime, timedelta
+from datetime import date, datetime, time, timedelta
 from hashlib import sha256
 from typing import Any
 from urllib.parse import urlencode
@@ -24,10 +24,20 @@ from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, slowed
 from sandbox.faces.eb_pay import EbPay
 from sandbox.faces.eb_sessions import Session, Sessions
-from sandbox.faces.eb_wire import APP_ID, ROOT, No, answer_json, check_token, json_in, on_wire
+from sandbox.faces.eb_wire import (
+    APP_ID,
+    ROOT,
+    No,
+    answer_json,
+    check_token,
+    json_in,
+    moved_on_wire,
+    on_wire,
+)
 from sandbox.faces.wire import LostResponse, euros
 from sandbox.ibans import is_valid
 from sandbox.modes import BankMode, Mode
+from sandbox.money_life import moved
 from sandbox.records import ConsentStatus
 from sandbox.town import Account
 from sandbox.world import World
@@ -36,6 +46,7 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 _NEEDED = ("psu-ip-address", "psu-user-agent")
 _KINDS = ("CACC", "CASH", "CARD", "LOAN", "SVGS")
+_PAGE = 100
 _CODE_LASTS = timedelta(hours=8)
 
 
@@ -57,6 +68,7 @@ class EnableBanking:
             ("GET", "/sessions/{id}", self._session),
             ("DELETE", "/sessions/{id}", self._close),
             ("GET", "/accounts/{id}/balances", self._balances),
+            ("GET", "/accounts/{id}/transactions", self._transactions),
             ("POST", "/payments", self._pay.create),
             ("GET", "/payments/{id}", self._pay.get),
             ("DELETE", "/payments/{id}", self._pay.delete),
@@ -135,10 +147,11 @@ class EnableBanking:
             refused_url=f"{redirect}?{urlencode({'error': 'access_denied', 'state': state})}",
             asked_ibans=ibans,
             balances=access.get("balances", True) is True,
+            transactions=(shows := access.get("transactions", True) is True),
             request_key="",
             now=now,
         )
-        session = Session(consent.id, bank.id, until, now)
+        session = Session(consent.id, bank.id, until, now, transactions=shows)
         consent.redirect_url = f"{redirect}?{urlencode({'code': session.code, 'state': state})}"
         self._world.store.put("consent", consent.id, consent)
         self._sessions.keep(session)
@@ -253,9 +266,42 @@ class EnableBanking:
         self._sessions.keep(session)
         return answer_json({"message": "OK"})
 
-    # ------------------------------------------------------------ balances
+    # ------------------------------------------------------------ accounts
 
     async def _balances(self, request: Request) -> Response:
+        account, _, modes = self._reached(request, "balances")
+        said = said_by_bank(self._world.town, self._world.payments, account, self._world.now())
+        currency = account.plan.currency
+        body = {"balances": [on_wire(one, currency) for one in said]}
+        return slowed(answer_json(body), modes)
+
+    async def _transactions(self, request: Request) -> Response:
+        """The oldest first, a hundred on a page."""
+        account, session, modes = self._reached(request, "transactions")
+        if not session.transactions:
+            raise No("ACCESS_DENIED")
+        now, zone = self._world.now(), account.bank.zone
+        try:
+            since = date.fromisoformat(request.query_params.get("date_from", ""))
+            begin = int(request.query_params.get("continuation_key", "0"))
+        except ValueError:
+            raise No("WRONG_REQUEST_PARAMETERS") from None
+        midnight = datetime.combine(since, time(0), zone) - timedelta(microseconds=1)
+        all_of_them = moved(account.life, midnight, now)
+        listed = [
+            moved_on_wire(minor, account.plan.currency, at.astimezone(zone).date())
+            for at, minor in all_of_them[begin : begin + _PAGE]
+        ]
+        more = {"continuation_key": str(begin + _PAGE)} if len(all_of_them) > begin + _PAGE else {}
+        return slowed(answer_json({"transactions": listed, **more}), modes)
+
+    def _reached(
+        self, request: Request, endpoint: str
+    ) -> tuple[Account, Session, dict[str, float]]:
+        """The account that is asked for, the question counted, and its person's faults.
+
+        Raises `No`.
+        """
         world = self._world
         session, iban = self._sessions.of_account(request.path_params["id"])
         self._sessions.check(session)
@@ -273,17 +319,14 @@ class EnableBanking:
         consent = self._sessions.consent(session)
         try:
             self._reads.count(
-                account.bank, consent, iban, "balances", request.url.path, modes,
+                account.bank, consent, iban, endpoint, request.url.path, modes,
                 attended=bool(given), now=now,
             )  # fmt: skip
             self._reads._faults(account, consent, modes, now)
         except Refusal as refusal:
             raise _translated(refusal) from None
         world.consents.acted(consent, now)
-        said = said_by_bank(world.town, world.payments, account, now)
-        currency = account.plan.currency
-        body = {"balances": [on_wire(one, currency) for one in said]}
-        return slowed(answer_json(body), modes)
+        return account, session, modes
 
 
 def _translated(refusal: Refusal) -> No:

@@ -22,6 +22,7 @@ from sandbox.faces.eb_wire import APP_ID, ROOT, customer_key
 from tests.connectors.registry import refused
 from tests.connectors.rig_enable_banking import EnableBankingRig
 from tests.connectors.rigs import HERE, ORIGIN, Scene
+from tests.connectors.test_eb_transactions import moved_since
 from tests.connectors.test_over_http import listening
 from tests.connectors.test_specs import problems
 from tests.specs.openapi import Spec
@@ -41,12 +42,13 @@ async def test_exchanges_fit_the_vendors_description(rig: EnableBankingRig) -> N
         pytest.skip("SALDO_SPECS_DIR names no folder with enable-banking.yaml")
     person = rig.person(opening_minor=100_000, limit_minor=50_000, second=True)
     for iban in (None, Iban.parse(person.iban)):
-        begun = await rig.begin(iban=iban)
+        begun = await rig.begin(iban=iban, transactions=iban is None)
         rig.allow(begun, person)
         grant = await rig.back(begun)
         await rig.aggregation.grant_now(grant)
         (account,) = await rig.aggregation.accounts(grant, HERE)
         await rig.aggregation.balances(grant, account.ref, HERE)
+        await moved_since(rig, grant, account.ref)
         with pytest.raises(AllowanceSpent):
             for _ in range(5):
                 rig.watch.on(minutes=10)

@@ -2,24 +2,34 @@
 
 from __future__ import annotations
 
+from collections.abc import Awaitable, Callable
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time, timedelta
-from typing import Any
+from typing import Any, cast
 from zoneinfo import ZoneInfo
 
 import pytest
 from sqlalchemy import text
 
+from app.boundary import guard
 from app.domain.consent import Purpose
-from app.domain.errors import Invalid
-from app.domain.ids import Phone
+from app.domain.errors import Invalid, ProviderError, TryLater
+from app.domain.ids import Phone, Secret
+from app.domain.money import Money
 from app.flows.end_consent import end_consent
+from app.flows.finish_bank_consent import Back
 from app.flows.open_cases import open_cases
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.register_loan import LoanWanted, register_loan
 from app.flows.request_consent import request_consent
 from app.flows.withdraw_consent import withdraw_all
+from app.ports import AggregationPort, Grant, Presence
+from app.side_ports import Moved
 from app.store.loans import Scheduled
+from app.store.unit import Store
 from sandbox.people import Person
+from tests.flows.account_bank import AccountBank
+from tests.flows.lane import Lane, make_lane, newcomer
 from tests.flows.test_bank_modes import agrees
 from tests.neighbourhood import MORNING, Neighbourhood
 
@@ -187,3 +197,85 @@ async def test_nobody_is_asked_for_what_would_not_be_looked_at(hood: Neighbourho
         await request_consent(hood.house, hood.now, purposes=(Purpose.BILLS,), **asks)
     made = await request_consent(hood.house, hood.now, purposes=PURPOSES, **asks)
     assert made.link
+
+
+# ------------------------------------------------------------------ a look that brings nothing
+
+
+@dataclass(slots=True)
+class ShowingBank(AccountBank):
+    """A bank that shows transactions, and remembers who was there."""
+
+    asked: list[Presence] = field(default_factory=list)
+    trouble: ProviderError | None = None
+    meanwhile: Callable[[], Awaitable[Any]] | None = None
+
+    async def transactions(
+        self, _grant: Grant, _ref: Secret, _since: date, presence: Presence
+    ) -> tuple[Moved, ...]:
+        self.asked.append(presence)
+        if self.meanwhile is not None:
+            await self.meanwhile()
+        if self.trouble is not None:
+            raise self.trouble
+        return (Moved(date(2026, 2, 5), Money(-RENT, "EUR")),)
+
+
+async def showing(store: Store, bank: ShowingBank, **lender: Any) -> Lane:
+    lane = await make_lane(store, **{"reads_bills": True, **lender})
+    lane.bank = bank
+    port = cast("AggregationPort", guard(bank, "berlin_group"))
+    lane.street.house = replace(lane.street.house, aggregations={"berlin_group": port})
+    return lane
+
+
+async def looks(lane: Lane) -> list[tuple[bool, str | None, str]]:
+    query = "SELECT attended, outcome, detail FROM read_attempts WHERE purpose = 'bills'"
+    return [tuple(row) for row in await lane.street.rows(query)]
+
+
+async def test_a_look_that_fails_leaves_a_consent_as_any_other(store: Store) -> None:
+    bank = ShowingBank(trouble=TryLater("HTTP 503"))
+    lane = await showing(store, bank)
+    who = await newcomer(lane)
+    done = await lane.agree(who, PURPOSES)
+    assert (done.back, len(bank.asked)) == (Back.ACTIVE, 1)
+    assert bank.consents["consent-1"].ask.transactions
+    assert await looks(lane) == [(True, "failed", "TryLater")]
+    # Pressing again asks nobody a second time.
+    token = bank.consents["consent-1"].ask.return_url.rsplit("/", 1)[1]
+    await lane.come_back(token)
+    assert len(bank.asked) == 1
+    assert await lane.street.value("SELECT count(*) FROM income_profiles") == 0
+    assert await lane.upright()
+
+
+async def test_what_comes_after_a_withdrawal_is_not_written_down(store: Store) -> None:
+    bank = ShowingBank()
+    lane = await showing(store, bank)
+    who = await newcomer(lane)
+
+    async def withdraw() -> None:
+        await withdraw_all(
+            lane.house,
+            lane.now,
+            lender_id=lane.street.lender_id,
+            borrower_id=who.id,
+            via="page",
+        )
+
+    bank.meanwhile = withdraw
+    await lane.agree(who, PURPOSES)
+    assert await looks(lane) == [(True, "dropped", "")]
+    assert await lane.street.value("SELECT count(*) FROM income_profiles") == 0
+    assert await lane.upright()
+
+
+async def test_a_bank_that_cannot_be_told_of_him_is_not_asked(store: Store) -> None:
+    bank = ShowingBank()
+    bank.known = tuple(replace(one, attended_reads_count=True) for one in bank.known)
+    lane = await showing(store, bank)
+    who = await newcomer(lane)
+    done = await lane.agree(who, PURPOSES)
+    assert (done.back, bank.asked, await looks(lane)) == (Back.ACTIVE, [], [])
+    assert not bank.consents["consent-1"].ask.transactions, "nor is a consent to it asked for"
