@@ -36,6 +36,7 @@ from app.store import timeline
 from app.store.consents import load_consent, token_of
 from app.store.income_profiles import keep_bills, kept_profile
 from app.store.keys import new_id
+from app.store.locks import lock_borrower
 from app.store.reading_rows import READ
 from app.store.tables import accounts, lenders, read_attempts
 from app.store.timeline import Kind, Line
@@ -176,14 +177,18 @@ async def _record(
     bills = bills_of(_debits(own, today), since, today)
     income = _income_of(own, since, local_minute(now, begun.zone))
     async with house.store.unit(lender_id) as unit:
+        # In the order of everybody: the borrower, his account, the consent.
+        await lock_borrower(unit, account.borrower_id)
+        under_it = await unit.conn.scalar(
+            select(accounts.c.id)
+            .where(accounts.c.id == account.id, accounts.c.consent_id == consent_id)
+            .with_for_update(key_share=True)
+        )
         consent = await load_consent(unit, consent_id, lock=True)
-        if consent.state != ConsentState.ACTIVE.value:
-            # Withdrawn while the bank answered: nothing of it is written down.
+        if consent.state != ConsentState.ACTIVE.value or under_it is None:
+            # Withdrawn or renewed while the bank answered: nothing of it is written down.
             await _close(unit, ask.attempt_id, "dropped")
             return False
-        await unit.conn.execute(
-            select(accounts.c.id).where(accounts.c.id == account.id).with_for_update(key_share=True)
-        )
         income = await _richer(unit, account.id, income, today)
         await keep_bills(
             unit,

@@ -79,6 +79,17 @@ INVARIANTS: Final = (
         """,
     ),
     Invariant(
+        "bills_without_consent",
+        "what transactions said is kept of an account whose consent does not cover it",
+        """
+        SELECT 1 FROM income_profiles p JOIN accounts a ON a.id = p.account_id
+            JOIN consents c ON c.id = a.consent_id
+        WHERE p.bills_enc IS NOT NULL
+            AND NOT (c.state = 'active' AND 'bills' = ANY(c.purposes))
+        UNION ALL SELECT 1 FROM readings WHERE aside_enc IS NOT NULL AND figure_enc IS NULL
+        """,
+    ),
+    Invariant(
         "consent_without_token",
         "a consent is active and nothing could be read with it",
         "SELECT 1 FROM consents WHERE state = 'active' AND token_enc IS NULL",

@@ -107,6 +107,12 @@ def _kept_figure(p: Planter) -> None:
     p.put("readings", id=_attempt(p, NOW - HOUR), figure_enc=b"f", erase_at=NOW + DAY)
 
 
+def _kept_bills(p: Planter) -> None:
+    _consent(p)
+    account = p.put("accounts", consent_id=CONSENT)
+    p.put("income_profiles", account_id=account, profile_enc=b"p", bills_enc=b"b")
+
+
 def _two_payments(p: Planter) -> None:
     for start, end in ((0, 3), (1, 4)):
         payment = p.put(
@@ -185,6 +191,7 @@ PLANTED: dict[str, Callable[[Planter], Any]] = {
     "read_allowance": _five_attempts,
     "read_without_consent": _attempt_after_the_end,
     "figure_kept_too_long": _kept_figure,
+    "bills_without_consent": _kept_bills,
     "consent_without_token": lambda p: _consent(p, token_enc=None),
     "two_payments_at_once": _two_payments,
     "settled_and_not_booked": lambda p: p.put("payments", state="settled"),
