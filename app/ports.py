@@ -22,6 +22,7 @@ from app.domain.errors import ConsentEnd
 from app.domain.ids import EmailAddress, Iban, Phone, Secret
 from app.domain.maintenance import WeeklyHours
 from app.domain.money import Money
+from app.domain.payee import IN_EUR, Carried, PayeeAccount
 
 if TYPE_CHECKING:
     from app.side_ports import HookPort
@@ -48,10 +49,9 @@ class Bank:
     needs_payer_name: bool = False
     """The provider wants the payer's name, phone and e-mail address with an order."""
     maintenance: tuple[WeeklyHours, ...] = ()  # of its own zone; it does not answer then
-    longest_reference: int = 35
-    """How many letters and digits of our reference reach the lender's statement (SEPA: 35)."""
-    instant_payments: bool = False
-    """The bank takes SEPA instant transfers in EUR from third parties."""
+    longest_reference: int = 35  # letters and digits that reach the lender's statement (SEPA: 35)
+    instant_payments: bool = False  # it takes SEPA instant transfers in EUR from third parties
+    pays: tuple[Carried, ...] = IN_EUR  # what one can pay from here through the connector
 
 
 @dataclass(frozen=True, slots=True)
@@ -191,7 +191,7 @@ class PaymentOrder:
     bank_id: str
     amount: Money
     creditor_name: str
-    creditor_iban: Iban
+    creditor_account: PayeeAccount  # in a form that the bank's `pays` names for this currency
     end_to_end_ref: str
     """At most 35 characters; comes back on the lender's account statement."""
     remittance: str

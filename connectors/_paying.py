@@ -1,17 +1,34 @@
-"""Steps of a payment that are alike at every provider: asked for, taken back, made once more."""
+"""Steps of a payment alike at every provider: refused, asked for, taken back, made once more."""
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from typing import Any, TypeVar
 
 import httpx
 
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater
-from app.ports import CancelResult, PaymentNow, PayStatus
+from app.domain.payee import EUR, Carried, carries
+from app.ports import CancelResult, PaymentNow, PaymentOrder, PayStatus
 from connectors._exchange import Call, read_json, unreadable
 
 R = TypeVar("R")
+
+
+def trouble_with(order: PaymentOrder, pays: Iterable[Carried]) -> tuple[str, str] | None:
+    """Detail and reason of a refusal, for a bank that moves these; None: nothing is wrong.
+
+    Instant is SEPA's word: other currencies go as fast as they go.
+    """
+    moved, currency = tuple(pays), order.amount.currency
+    if order.amount.minor <= 0 or currency not in {one.currency for one in moved}:
+        known = ", ".join(one.currency for one in moved) or "no currency"
+        return f"from this bank positive amounts of {known} are paid only", "AMOUNT"
+    if order.instant and currency != EUR:
+        return "only euro is paid instantly", "AMOUNT"
+    if not carries(moved, currency, order.creditor_account):
+        return "the account is not named in the way this currency needs", "CREDITOR"
+    return None
 
 
 def stated(answer: httpx.Response, call: Call, name: str = "status") -> dict[str, Any]:

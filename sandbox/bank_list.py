@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 
 from sandbox.banks import BANKS, Bank, LimitWord, institution_id, provider_id
 
@@ -21,8 +21,16 @@ def as_toml(origin: str) -> str:
             "authorised_at": bank.authorised_at,
             "needs_debtor_iban": bank.needs_debtor_iban,
             "instant_payments": bank.instant_payments,
+            "sepa_payments": bank.currency == "EUR",
+            **_domestic(bank),
         }
     )
+
+
+def _domestic(bank: Bank) -> dict[str, _Value]:
+    if bank.currency == "EUR" or not bank.products:
+        return {}
+    return {"domestic_product": bank.products[0], "domestic_currency": bank.currency}
 
 
 def as_gocardless_toml() -> str:
@@ -33,12 +41,16 @@ def as_gocardless_toml() -> str:
 
 
 def as_gocardless_pay_toml() -> str:
-    """The same banks for a client that pays through the face in `faces/gc_pay.py`."""
+    """The same banks for a client that pays through the face in `faces/gc_pay.py`.
+
+    Without those of a currency that it does not move.
+    """
     return _tables(
         lambda bank: {
             "institution": institution_id(bank),
             "instant_payments": bank.instant_payments,
-        }
+        },
+        [bank for bank in BANKS if bank.currency in ("EUR", "GBP")],
     )
 
 
@@ -53,8 +65,14 @@ def as_enable_banking_toml() -> str:
             "authorised_at": bank.authorised_at,
             "needs_debtor_iban": bank.needs_debtor_iban,
             "instant_payments": bank.instant_payments,
+            "sepa_payments": bank.currency == "EUR",
+            **({"domestic_currency": bank.currency} if _domestic(bank) else {}),
         }
     )
+
+
+def _language(bank: Bank) -> str:
+    return "en" if bank.country == "GB" else bank.country.lower()
 
 
 def tink_name(bank: Bank) -> str:
@@ -67,9 +85,10 @@ def as_tink_toml() -> str:
     return _tables(
         lambda bank: {
             "provider_name": tink_name(bank),
-            "locale": f"{bank.country.lower()}_{bank.country}",
+            "locale": f"{_language(bank)}_{bank.country}",
             # As an operator writes it who believes a bank that says no more.
             "settled_at": ("SENT",) if bank.id == "foerde" else ("SETTLED_PAYEE", "SETTLED"),
+            "currencies": (bank.currency,),
             "instant_payments": bank.instant_payments,
         }
     )
@@ -81,6 +100,7 @@ def as_truelayer_toml() -> str:
         lambda bank: {
             "provider_id": provider_id(bank),
             "consent_days": bank.consent_days,
+            "currencies": (bank.currency,),
             "instant_payments": bank.instant_payments,
             "needs_debtor_iban": bank.needs_debtor_iban,
             "executed_is_settled": True,
@@ -98,9 +118,10 @@ def as_plaid_toml() -> str:
     return _tables(
         lambda bank: {
             "institution_id": plaid_id(bank),
-            "language": bank.country.lower(),
+            "language": _language(bank),
             # As an operator writes it who believes what his banks say last.
             "settled_at": (f"PAYMENT_STATUS_{'INITIATED' if bank.id == 'foerde' else 'EXECUTED'}",),
+            "currencies": (bank.currency,),
             "instant_payments": bank.instant_payments,
         }
     )
@@ -149,10 +170,10 @@ amounts = "cents"
 _Value = str | bool | int | tuple[str, ...]
 
 
-def _tables(special: Callable[[Bank], Mapping[str, _Value]]) -> str:
-    """All banks: what every client asks for, and what this one alone does."""
+def _tables(special: Callable[[Bank], Mapping[str, _Value]], banks: Iterable[Bank] = BANKS) -> str:
+    """The banks: what every client asks for, and what this one alone does."""
     tables = []
-    for bank in BANKS:
+    for bank in banks:
         values: dict[str, _Value] = {
             "id": bank.id,
             "name": bank.name,

@@ -1,7 +1,8 @@
 """The banks of the sandbox, and the habits in which they differ.
 
-All of them speak Berlin Group; each habit is one that real banks were seen to have: how the four
-reads a day are counted, which status is the last one, what an expired consent looks like.
+All of them speak Berlin Group, the British one for reading alone; each habit is one that real banks
+were seen to have: how the four reads a day are counted, which status is the last one, what an
+expired consent looks like.
 """
 
 from __future__ import annotations
@@ -69,6 +70,10 @@ class Bank:
     bank_code: str
     bic: str
     colour: str
+    currency: str = "EUR"
+    """Of its accounts, and of the payments from them."""
+    products: tuple[str, ...] = ("sepa-credit-transfers", "instant-sepa-credit-transfers")
+    """What its Berlin Group interface makes payments by."""
     window: Window = Window.ROLLING
     count_key: CountKey = CountKey.ACCOUNT_ENDPOINT
     reads_allowed: int = 4
@@ -195,6 +200,45 @@ BANKS: tuple[Bank, ...] = (
         authorised_at=("ACTC", "ACSP"),
     ),
     Bank(
+        id="wharf",
+        name="Wharf Bank",
+        country="GB",
+        time_zone="Europe/London",
+        bank_code="WHRF209901",
+        bic="WHRFGB2L",
+        colour="#0f766e",
+        currency="GBP",
+        # British banks speak another standard: here accounts are read by this one, nothing more.
+        products=(),
+        consent_days=90,
+        steps=(
+            Step("ACTC", timedelta(0)),
+            Step("ACSP", _minutes(1)),
+            Step("ACSC", _minutes(5)),
+        ),
+        settled_at=("ACSC",),
+        authorised_at=("ACTC", "ACSP"),
+    ),
+    Bank(
+        id="odra",
+        name="Bank Odra",
+        country="PL",
+        time_zone="Europe/Warsaw",
+        bank_code="9980002",
+        bic="ODRAPLPW",
+        colour="#be123c",
+        currency="PLN",
+        products=("domestic-credit-transfers",),
+        consent_days=90,
+        steps=(
+            Step("ACTC", timedelta(0)),
+            Step("ACSP", _minutes(10)),
+            Step("ACSC", _minutes(60)),
+        ),
+        settled_at=("ACSC",),
+        authorised_at=("ACTC", "ACSP"),
+    ),
+    Bank(
         id="foerde",
         name="Fördebank",
         country="DE",
@@ -219,6 +263,7 @@ BANKS: tuple[Bank, ...] = (
 )
 
 BY_ID: dict[str, Bank] = {bank.id: bank for bank in BANKS}
+IN_EURO: tuple[Bank, ...] = tuple(bank for bank in BANKS if bank.currency == "EUR")
 
 
 def institution_id(bank: Bank) -> str:

@@ -1,4 +1,4 @@
-"""Account numbers with right check digits: Spain, Poland, Germany.
+"""Account numbers with right check digits: Spain, Poland, Germany, the United Kingdom.
 
 The bank codes are invented; the arithmetic is ISO 13616 (mod 97) with the national check digits
 of Spain (two digits, weights 1,2,4,8,5,10,9,7,3,6 mod 11) and of the Polish bank number
@@ -22,9 +22,10 @@ def _spanish_digit(ten: str) -> str:
 
 
 def make(country: str, bank_code: str, account: int) -> str:
-    """An IBAN of `country` (ES, PL or DE) for a bank code and an account number.
+    """An IBAN of `country` (ES, PL, DE or GB) for a bank code and an account number.
 
-    Bank codes: ES eight digits (bank and branch), PL seven (the eighth is computed), DE eight.
+    Bank codes: ES eight digits (bank and branch), PL seven (the eighth is computed), DE eight, GB
+    four letters and the sort code.
     """
     if country == "ES":
         number = f"{account:010d}"
@@ -35,9 +36,20 @@ def make(country: str, bank_code: str, account: int) -> str:
         bban = f"{bank_code}{(10 - total % 10) % 10}{account:016d}"
     elif country == "DE":
         bban = f"{bank_code}{account:010d}"
+    elif country == "GB":
+        bban = f"{bank_code}{account % 100_000_000:08d}"
     else:
         raise ValueError(f"no account numbers for {country} here")
     return f"{country}{_mod97(country, bban)}{bban}"
+
+
+def british(sort_code: object, number: object) -> str:
+    """Sort code and account number in one; empty where one of them is none."""
+    if not isinstance(sort_code, str) or not isinstance(number, str):
+        return ""
+    both = f"{sort_code}{number}"
+    fits = len(sort_code) == 6 and len(number) == 8 and both.isascii() and both.isdigit()
+    return both if fits else ""
 
 
 def is_valid(iban: str) -> bool:

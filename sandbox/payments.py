@@ -150,6 +150,8 @@ class Payments:
         plan_of = {plan.iban: plan for plan in person.accounts}
         if debtor not in plan_of or person.bank_id != payment.bank_id:
             return Outcome.NOT_YOURS
+        if plan_of[debtor].currency != payment.currency:
+            return Outcome.NOT_YOURS
         if self._town.balance(debtor, now) + plan_of[debtor].limit_minor < payment.amount_minor:
             payment.person_id, payment.debtor_iban = person.id, debtor
             self._refused(payment, "not enough money", now)

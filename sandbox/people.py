@@ -182,9 +182,19 @@ _NAMES: dict[str, tuple[tuple[str, ...], tuple[str, ...]]] = {
             "Thiel",
         ),
     ),
+    "GB": (
+        ("Amelia", "Oliver", "Isla", "George", "Freya", "Arthur", "Poppy", "Harry"),
+        ("Ashworth", "Bramley", "Carver", "Dunmore", "Ellery", "Fairfax", "Garrick", "Hollis"),
+    ),
 }
-_LANGUAGE = {"ES": "es", "PL": "pl", "DE": "de"}
-_SALARY = {"ES": (150_000, 320_000), "PL": (140_000, 300_000), "DE": (200_000, 360_000)}
+_LANGUAGE = {"ES": "es", "PL": "pl", "DE": "de", "GB": "en"}
+_SALARY = {
+    "ES": (150_000, 320_000),
+    "PL": (140_000, 300_000),
+    "DE": (200_000, 360_000),
+    "GB": (170_000, 340_000),
+}
+# Where people live for whom nobody names a bank: all in one currency.
 _BANK_OF: tuple[tuple[str, int], ...] = (("luz", 52), ("ribera", 34), ("foerde", 9), ("wisla", 5))
 
 
@@ -194,6 +204,8 @@ def make_phone(country: str, number: int) -> str:
         return f"+34612{number % 1_000_000:06d}"
     if country == "PL":
         return f"+48512{number % 1_000_000:06d}"
+    if country == "GB":
+        return f"+447512{number % 1_000_000:06d}"
     return f"+491512{number % 10_000_000:07d}"
 
 
@@ -232,6 +244,7 @@ def _account(chance: Chance, bank: Bank, number: int, origin: datetime) -> Accou
     salary = _salary(chance, bank.country, origin)
     return AccountPlan(
         iban=ibans.make(bank.country, bank.bank_code, 1_000_000 + number),
+        currency=bank.currency,
         opening_minor=max(base, -limit) + chance.between(0, 6_000, "opening"),
         limit_minor=limit,
         salary=salary,
@@ -250,6 +263,7 @@ def draw_person(seed: int, number: int, origin: datetime, bank_id: str | None = 
         plans.append(
             AccountPlan(
                 iban=ibans.make(bank.country, bank.bank_code, 5_000_000 + number),
+                currency=bank.currency,
                 name="Savings",
                 cash_account_type="SVGS",
                 opening_minor=chance.between(0, 40_000, "savings"),

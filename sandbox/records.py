@@ -66,6 +66,7 @@ class Payment:
     currency: str
     creditor_name: str
     creditor_iban: str
+    """Or a British account: sort code and number in one."""
     created_at: datetime
     authorise_until: datetime
     redirect_url: str

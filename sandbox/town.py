@@ -138,7 +138,7 @@ class Town:
         language: str = "es",
         opening_minor: int = 0,
         limit_minor: int = 0,
-        currency: str = "EUR",
+        currency: str = "",
         salary: Salary | None = None,
         spending: Spending | None = None,
         mood: Mood | None = None,
@@ -148,6 +148,8 @@ class Town:
     ) -> Person:
         """A new person. Without salary and spending the balance stands still at its opening.
 
+        Without a `currency` the accounts have his bank's.
+
         Raises ValueError when the id or the phone is taken.
         """
         number = _FIRST_ADDED + sum(1 for p in self.people.values() if p.id.startswith("v")) + 1
@@ -155,7 +157,7 @@ class Town:
         plans = [
             AccountPlan(
                 iban=ibans.make(bank.country, bank.bank_code, 1_000_000 + number),
-                currency=currency,
+                currency=currency or bank.currency,
                 opening_minor=opening_minor,
                 limit_minor=limit_minor,
                 salary=salary,
@@ -167,6 +169,7 @@ class Town:
             plans.append(
                 AccountPlan(
                     iban=ibans.make(bank.country, bank.bank_code, 6_000_000 + number),
+                    currency=currency or bank.currency,
                     name="Second account",
                     opening_minor=opening_minor,
                 )

@@ -15,6 +15,7 @@ from app.commands.at_work import AsJson, DataDir, tell_findings
 from app.domain.errors import Misconfigured, NotFound
 
 if TYPE_CHECKING:
+    from app.ports import PaymentPort
     from app.reports.findings import Finding
     from app.settings import Settings
     from app.store.vault import Vault
@@ -150,7 +151,7 @@ def _connectors(settings: Settings) -> list[Finding]:
         try:
             own = connectors.settings_of(connector)
             found += [one for one in certificates("certificates", name, own) if one not in found]
-            build(own, wire)
+            port = build(own, wire)
             live = connectors.live_addresses(own) if connector.needs_licence else ()
         except Misconfigured as error:
             what = f"{name}: {error.setting}: {error.problem}"
@@ -158,12 +159,19 @@ def _connectors(settings: Settings) -> list[Finding]:
             missing = note if slot == "emails" else wrong
             found.append(missing(slot, what, error.mend))
             continue
-        found.append(ok(slot, f"{name} is set up"))
+        moved = f" and moves {_moved(port)}" if slot == "payments" else ""
+        found.append(ok(slot, f"{name} is set up{moved}"))
         if slot == "aggregation":
             found.append(_licence(settings, live))
     if not any(one.check == "licence" for one in found):
         found.append(_licence(settings, ("none set up yet",)))
     return found
+
+
+def _moved(port: PaymentPort) -> str:
+    """The currencies of its banks."""
+    found = {one.currency for bank in port.banks() for one in bank.pays}
+    return ", ".join(sorted(found)) or "no currency"
 
 
 def _licence(settings: Settings, live: tuple[str, ...]) -> Finding:

@@ -48,7 +48,9 @@ _SAID = {"yes": True, "true": True, "no": False, "false": False}
 def create(
     name: Annotated[str, typer.Argument(help="Name that borrowers know the lender by.")],
     jurisdiction: Annotated[str, typer.Option(help="Country whose rules count, such as ES.")],
-    creditor_iban: Annotated[str, typer.Option(help="Account that repayments go to.")],
+    creditor_iban: Annotated[
+        str, typer.Option(help="Account that repayments in EUR go to; others: saldo lender pay-to.")
+    ] = "",
     slug: Annotated[str, typer.Option(help="Short name for commands; else made of NAME.")] = "",
     time_zone: Annotated[
         str, typer.Option(help="IANA zone of the lender; else the jurisdiction's.")
@@ -94,7 +96,65 @@ def create(
     mode = "observe-only: nothing is sent" if observe_only else "LIVE: messages are sent"
     typer.echo(f"Lender {made.slug} ({made.id}), {mode}.")
     _tell_secret(made.webhook_secret)
+    if not creditor_iban:
+        typer.echo(f"Next: saldo lender pay-to CURRENCY --lender {made.slug} ...")
     typer.echo(f"Next: saldo key create --lender {made.slug} --label core")
+
+
+@app.command("pay-to")
+def pay_to(
+    currency: Annotated[str, typer.Argument(help="Currency of the loans, such as GBP.")],
+    iban: Annotated[str, typer.Option(help="IBAN; for PLN the 26 digits of an NRB do.")] = "",
+    sort_code: Annotated[
+        str, typer.Option(help="For GBP: six digits, with --account-number.")
+    ] = "",
+    account_number: Annotated[str, typer.Option(help="For GBP: eight digits.")] = "",
+    lender: LenderName = None,
+    data_dir: DataDir = None,
+) -> None:
+    """Say which account loans in one currency are repaid to. Payments under way are not moved."""
+    from app.flows.set_payee import set_payee
+
+    async def work(parts: Parts) -> tuple[str, str]:
+        lender_id, slug = await lender_named(parts, lender)
+        account = await set_payee(
+            parts.house,
+            parts.clock.now(),
+            lender_id,
+            currency.upper(),
+            actor=ACTOR,
+            iban=iban,
+            sort_code=sort_code,
+            account_number=account_number,
+        )
+        return slug, account.masked
+
+    slug, shown = run(work, data_dir)
+    typer.echo(f"{slug}: {currency.upper()} is paid to {shown}.")
+
+
+@app.command("payees")
+def list_payees(
+    lender: LenderName = None, json_wanted: AsJson = False, data_dir: DataDir = None
+) -> None:
+    """Where the lender is paid, by currency. Accounts are masked."""
+    from sqlalchemy import select
+
+    from app.store.payees import every_payee
+    from app.store.tables import lenders
+
+    async def work(parts: Parts) -> list[dict[str, str]]:
+        lender_id, _slug = await lender_named(parts, lender)
+        async with parts.house.store.unit(lender_id) as unit:
+            row = (await unit.conn.execute(select(lenders).where(lenders.c.id == lender_id))).one()
+            accounts = await every_payee(unit, row)
+        return [{"currency": one, "account": accounts[one].masked} for one in sorted(accounts)]
+
+    found = run(work, data_dir, only_looks=True)
+    if json_wanted:
+        typer.echo(as_json(found))
+        return
+    print_table(("currency", "account"), ([row["currency"], row["account"]] for row in found))
 
 
 @app.command("list")

@@ -19,6 +19,7 @@ from app.domain.detector import Cover, MarginBand, SignalKind
 from app.domain.ids import CaseId, SignalId
 from app.domain.message import Channel
 from app.domain.money import Money
+from app.domain.payee import Unpayable
 from app.domain.task import PRESSING, TaskReason
 
 
@@ -49,8 +50,8 @@ class Situation:
     `promised_until` is the last day of a promise that may still be kept. `link_live_until` is set
     while an unpaid payment link works. `left_alone_until` is set while an experiment asks nothing
     of this case. `unreachable` is why no message can be sent at all (a reason for a task),
-    `troubles` are the other reasons that call for a person. `tasks_open` are the reasons of the
-    tasks that are waiting already.
+    `unpayable` why a link would lead to no way to pay it, `troubles` are the other reasons that
+    call for a person. `tasks_open` are the reasons of the tasks that are waiting already.
     """
 
     case_id: CaseId
@@ -68,6 +69,7 @@ class Situation:
     link_live_until: datetime | None = None
     left_alone_until: datetime | None = None
     unreachable: TaskReason | None = None
+    unpayable: Unpayable | None = None
     troubles: tuple[TaskReason, ...] = ()
     tasks_open: frozenset[TaskReason] = frozenset()
 
@@ -205,11 +207,19 @@ def _funds_seen(now: Situation) -> tuple[Step, ...] | None:
         return None
     wanted: list[Step] = []
     if now.signals_act is not SignalsAct.COLLECTOR:
-        ask = AskToPay(now.funds.signal_id)
-        wanted.append(ask if now.unreachable is None else OpenTask(now.unreachable))
+        wanted.append(_ask(now, now.funds.signal_id))
     if now.signals_act is not SignalsAct.AUTOMATIC:
         wanted.append(OpenTask(TaskReason.COLLECTOR_ACTS))
     return _new(now, wanted)
+
+
+def _ask(now: Situation, signal_id: SignalId) -> Step:
+    """By a message; where that cannot bring him to pay, by a person."""
+    if now.unreachable is not None:
+        return OpenTask(now.unreachable)
+    if now.unpayable is not None:
+        return OpenTask(TaskReason.COLLECTOR_ACTS)
+    return AskToPay(signal_id)
 
 
 def _trouble(now: Situation) -> tuple[Step, ...] | None:

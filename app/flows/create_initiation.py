@@ -24,6 +24,7 @@ from app.domain.errors import (
     AllowanceSpent,
     ConsentGone,
     Declined,
+    NotAllowed,
     OutcomeUnknown,
     Refused,
     SaldoError,
@@ -42,6 +43,7 @@ from app.side_ports import FindingPort
 from app.store.accounts import payer_accounts
 from app.store.moves import move
 from app.store.outbox import OutboxKind, Outgoing, queue
+from app.store.payees import payees_of
 from app.store.payments import (
     amount_of,
     handle_columns,
@@ -262,20 +264,25 @@ def _still_ours(payment: Row[Any], claim: Claim) -> bool:
 
 
 async def order_of(unit: Unit, house: House, payment: Row[Any]) -> PaymentOrder:
-    """The order of a payment, the same each time as long as its borrower and lender are."""
+    """The order of a payment, the same each time as long as its borrower and lender are.
+
+    Raises `NotAllowed` where the lender has no account for its currency.
+    """
     lender = (
         await unit.conn.execute(select(lenders).where(lenders.c.id == payment.lender_id))
     ).one()
     payer = json.loads(unit.open("payments.payer_enc", payment.id, payment.payer_enc))
     back = unit.open("payments.return_enc", payment.id, payment.return_enc)
     return_url = f"{house.settings.public_url}/p/back/{back}"
-    iban = unit.open("lenders.creditor_iban_enc", lender.id, lender.creditor_iban_enc)
+    account = (await payees_of(unit, lender, (payment.currency,))).get(payment.currency)
+    if account is None:
+        raise NotAllowed("The lender cannot be paid this way at the moment.", code="NoAccount")
     return PaymentOrder(
         key=payment.key,
         bank_id=payment.bank_id,
         amount=amount_of(payment),
         creditor_name=lender.creditor_name,
-        creditor_iban=Iban(iban),
+        creditor_account=account,
         end_to_end_ref=payment.end_to_end_ref,
         remittance=await _remittance(unit, payment.id),
         return_url=return_url,

@@ -12,6 +12,8 @@ from sqlalchemy import Row, select, update
 
 from app.domain.detector import Cover, MarginBand, SignalKind
 from app.domain.ids import LenderId, SignalId
+from app.domain.payee import unpayable_words
+from app.domain.provider_setup import Slot
 from app.domain.strategy import (
     AskToPay,
     Close,
@@ -31,6 +33,7 @@ from app.flows.open_task import open_task
 from app.flows.refresh_loan import refresh_loan
 from app.flows.side_by_side import side_by_side
 from app.flows.start_over import start_over
+from app.flows.ways_to_pay import Moved, moved_by, unpayable
 from app.store import jobs, timeline
 from app.store.arrays import among
 from app.store.batches import Leased, is_waiting
@@ -97,14 +100,17 @@ async def decide_signals(house: House, now: datetime, ids: list[UUID]) -> Signal
         )
         people = [(LenderId(row.lender_id), row.borrower_id) for row in rows]
 
+    houses = await house.of_everybody(Slot.PAYMENTS)
+    moved = {lender_id: moved_by(houses.of(lender_id)) for lender_id, _ in people}
+
     async def one(whom: tuple[LenderId, UUID]) -> SignalsDecided:
-        return await _decide_about(house, now, *whom)
+        return await _decide_about(house, now, *whom, moved[whom[0]])
 
     return _sum(await side_by_side(people, one))
 
 
 async def _decide_about(
-    house: House, now: datetime, lender_id: LenderId, borrower_id: UUID
+    house: House, now: datetime, lender_id: LenderId, borrower_id: UUID, moved: Moved
 ) -> SignalsDecided:
     async with house.store.unit(lender_id) as unit:
         person = await look_at_person(unit, now, borrower_id)
@@ -118,9 +124,13 @@ async def _decide_about(
         )
         seen = await _seen(unit, fresh)
         acts = await signals_acts_of(unit, [due.case_id for due in person.dues if due.case_id])
+        currencies = {due.currency for due in person.dues}
+        closed = await unpayable(unit, person.lender, currencies, moved)
         decided = []
         for due in person.dues:
-            situation = situation_of(person, due, seen.get(due.case_id), now)
+            situation = situation_of(
+                person, due, seen.get(due.case_id), now, closed.get(due.currency)
+            )
             if situation.case_id in acts:
                 # The strategy of a case says who acts; where it does not, the lender does.
                 situation = replace(situation, signals_act=acts[situation.case_id])
@@ -222,7 +232,7 @@ async def _carry_out(
                         case_id=due.case_id,
                         reason=reason,
                         cause=_cause(situation, due),
-                        situation={"rule": decision.rule, "signal": _band(situation)},
+                        situation=_told(situation, decision),
                     )
                     tasks += opened is not None
                 case Wait():
@@ -252,6 +262,14 @@ def step_notes(step: Step) -> dict[str, Any]:
             return {"do": "close", "reason": reason.value}
         case _ as never:
             assert_never(never)
+
+
+def _told(situation: Situation, decision: Decision) -> dict[str, Any]:
+    """What the task says of itself."""
+    told: dict[str, Any] = {"rule": decision.rule, "signal": _band(situation)}
+    if situation.unpayable is None:
+        return told
+    return told | {"because": unpayable_words(situation.unpayable, situation.owed.currency)}
 
 
 def _cause(situation: Situation, due: Due) -> str:

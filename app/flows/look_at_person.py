@@ -16,6 +16,7 @@ from app.domain.experiment import Withheld
 from app.domain.hold import PRESSURE
 from app.domain.ids import CaseId
 from app.domain.message import Channel
+from app.domain.payee import Unpayable
 from app.domain.payment import IN_FLIGHT_STATES, LinkState
 from app.domain.strategy import SeenFunds, SignalsAct, Situation
 from app.domain.task import TaskReason, TaskState
@@ -71,8 +72,6 @@ class Person:
             return TaskReason.OPTED_OUT
         if self.row.birth_date_hash is None and self.row.document_hash is None:
             return TaskReason.IDENTITY_CHECK_FAILED
-        if self.lender.creditor_iban_enc is None:
-            return TaskReason.COLLECTOR_ACTS
         return None
 
     @property
@@ -137,8 +136,14 @@ async def _link_live_until(unit: Unit, now: datetime, borrower_id: UUID) -> date
     return found
 
 
-def situation_of(person: Person, due: Due, funds: SeenFunds | None, now: datetime) -> Situation:
-    """The snapshot that the strategy decides one case from."""
+def situation_of(
+    person: Person,
+    due: Due,
+    funds: SeenFunds | None,
+    now: datetime,
+    unpayable: Unpayable | None = None,
+) -> Situation:
+    """The snapshot that the strategy decides one case from. `unpayable`: of the due's currency."""
     case_id = due.case_id
     if case_id is None:
         raise ValueError("a situation is one of an open case")
@@ -160,6 +165,7 @@ def situation_of(person: Person, due: Due, funds: SeenFunds | None, now: datetim
         link_live_until=person.link_live_until,
         left_alone_until=person.left_alone_until(case_id, Withheld.ASK),
         unreachable=person.unreachable,
+        unpayable=unpayable,
         troubles=person.troubles,
         tasks_open=person.tasks_on(case_id),
     )
@@ -193,6 +199,7 @@ def situation_notes(situation: Situation) -> dict[str, Any]:
         "link_live_until": _iso(situation.link_live_until),
         "left_alone_until": _iso(situation.left_alone_until),
         "unreachable": situation.unreachable.value if situation.unreachable else None,
+        "unpayable": situation.unpayable.value if situation.unpayable else None,
         "troubles": [reason.value for reason in situation.troubles],
         "tasks_open": sorted(reason.value for reason in situation.tasks_open),
     }

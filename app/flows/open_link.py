@@ -100,11 +100,11 @@ class LinkView:
     `asks_birth_date` and `asks_document` say which answers the lender has given us to compare.
     `dues` and `totals` (one per currency) are filled only after the check, and so is `coming`,
     where nothing is due. `payment` is the amount of the payment that has begun, `refused` that the
-    last one came to nothing. `bank_id` is his own bank, `banks` all he can pay from, `away`
-    those that do not answer now (`banks_away`). `said` is what he told us before and nobody has
-    dealt with yet. `in_peace`: a hold keeps us from asking for any
-    of it, and him from nothing. `expires_at` is business time. `free_at`, too: from then on he may
-    begin another payment than the one that has begun, which nobody can take back; None where
+    last one came to nothing. `bank_id` is his own bank, `banks` all he can pay from in each
+    currency that something is due in, `away` those that do not answer now (`banks_away`). `said` is
+    what he told us before and nobody has dealt with yet. `in_peace`: a hold keeps us from asking
+    for any of it, and him from nothing. `expires_at` is business time. `free_at`, too: from then on
+    he may begin another payment than the one that has begun, which nobody can take back; None where
     somebody can.
     `emails_stopped` is None for somebody without an e-mail address.
     """
@@ -127,7 +127,7 @@ class LinkView:
     free_at: datetime | None = None
     refused: bool = False
     bank_id: str | None = None
-    banks: tuple[Bank, ...] = ()
+    banks: Mapping[str, tuple[Bank, ...]] = field(default_factory=dict)
     away: Mapping[str, datetime | None] = field(default_factory=dict)
     said: tuple[Says, ...] = ()
     in_peace: bool = False
@@ -258,7 +258,7 @@ async def _after_the_check(
         free_at=free,
         refused=last is PaymentState.REJECTED,
         bank_id=await bank_seen(unit, connector, link.signal_id),
-        banks=await payable_banks(unit, house, link),
+        banks=await payable_banks(unit, house, link, {line.amount.currency for line in lines}),
         away=_away(await banks_away(unit, house, connector, link.lender_id, now), page, live),
         said=await _waits_for_a_person(unit, link.borrower_id),
         in_peace=await _in_peace(unit, now, link.borrower_id, lines),

@@ -28,6 +28,7 @@ from app.flows.look_at_person import Person
 from app.flows.note_gate import note_gate
 from app.flows.notice_words import NO_TOKEN, Subject, notice_words
 from app.flows.push_messages import THE_APP, reachable_in_app
+from app.flows.ways_to_pay import moved_by, unpayable
 from app.store import timeline
 from app.store.brakes import silenced
 from app.store.keys import new_id
@@ -79,7 +80,10 @@ class _Ready:
 async def queue_notice(
     unit: Unit, house: House, now: datetime, person: Person, wanted: Notice
 ) -> NoticeQueued:
-    """Queue it for the first moment that the gate allows. The caller holds the borrower's lock."""
+    """Queue it for the first moment that the gate allows. The caller holds the borrower's lock.
+
+    `house` knows the lender's own payment provider, if he has one.
+    """
     known = await unit.conn.scalar(select(messages.c.id).where(messages.c.key == wanted.key))
     if known is not None:
         return NoticeQueued(known)
@@ -135,7 +139,9 @@ async def _address(unit: Unit, house: House, person: Person, wanted: Notice) -> 
     if row.birth_date_hash is None and row.document_hash is None:
         # Behind the link nobody could prove who he is, and nothing may be shown to strangers.
         return Skip.NO_PAGE
-    if person.lender.creditor_iban_enc is None:
+    currencies = {owed.amount.currency for owed in wanted.subject.owed}
+    closed = await unpayable(unit, person.lender, currencies, moved_by(house))
+    if closed.keys() >= currencies:
         return Skip.NO_PAGE
     if channel is Channel.PUSH:
         return THE_APP

@@ -14,6 +14,7 @@ from sqlalchemy import Row, select, true
 from app.domain.hold import PRESSURE
 from app.domain.ids import LenderId, derive_key
 from app.domain.money import Money
+from app.domain.provider_setup import Slot
 from app.domain.stage_plan import Plan, Step, plan_reminders
 from app.domain.stages import StrategyBody
 from app.domain.template import Cause
@@ -72,8 +73,11 @@ async def remind_ahead(house: House, now: datetime, *, limit: int = BATCH) -> Re
                 later[row.id] = row.next_due_on if plan is None else _again(plan, row, row.today)
         await set_remind_days(unit, later)
 
+    houses = await house.of_everybody(Slot.PAYMENTS)
+
     async def one(whom: tuple[UUID, UUID]) -> tuple[int, int]:
-        return await _remind(house, now, LenderId(whom[0]), whom[1])
+        lender_id = LenderId(whom[0])
+        return await _remind(houses.of(lender_id), now, lender_id, whom[1])
 
     told = await side_by_side(sorted(people), one)
     return Reminded(len(rows), sum(sent for sent, _ in told), sum(skip for _, skip in told))

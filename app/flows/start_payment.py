@@ -10,6 +10,7 @@ from __future__ import annotations
 
 import json
 from base64 import b32encode
+from collections.abc import Iterable
 from dataclasses import dataclass
 from datetime import datetime, timedelta
 from enum import StrEnum
@@ -23,6 +24,7 @@ from app.domain.allocation import OpenDue, spread
 from app.domain.errors import Invalid, NotAllowed
 from app.domain.ids import derive_key
 from app.domain.money import Money
+from app.domain.payee import carries
 from app.domain.payment import PaymentState
 from app.flows.actors import ROBOT
 from app.flows.ask_owed import ask_owed, stale
@@ -37,6 +39,7 @@ from app.flows.create_initiation import (
 from app.flows.house import House
 from app.flows.leave_open import is_under_way, stay_of
 from app.flows.record_payment import apply_event
+from app.flows.ways_to_pay import moved_by, unpayable
 from app.ports import Bank, Presence
 from app.store.accounts import of_provider, payer_accounts
 from app.store.brakes import Brake, halted
@@ -44,6 +47,7 @@ from app.store.dues import Due, dues_of
 from app.store.keys import new_id, new_token
 from app.store.links import find_link, load_link, session_holds, works
 from app.store.locks import lock_borrower
+from app.store.payees import payees_of
 from app.store.payments import (
     RETURN_HASH,
     amount_of,
@@ -143,11 +147,10 @@ async def _find_or_make(
         raise NotAllowed("This link is over.", code="LinkOver")
     if await halted(unit, link.lender_id, Brake.PAYMENT):
         raise NotAllowed("Payments are paused at the moment.", code="Halted")
-    if not await can_be_paid(unit, link.lender_id):
-        raise NotAllowed("The lender cannot be paid this way at the moment.", code="NoAccount")
-    dues = await _dues(unit, now, link.borrower_id)
-    if not dues:
+    found = await _dues(unit, now, link.borrower_id)
+    if not found:
         return Started(PayStep.NOTHING_DUE)
+    dues = await _payable(unit, house, link.lender_id, found, tap.amount)
     longest = house.settings.owed_max_age + timedelta(hours=house.settings.link_hours)
     if unsure := stale(dues, now, longest):
         await ask_owed(unit, now, link.lender_id, unsure)
@@ -193,13 +196,25 @@ async def _dues(unit: Unit, now: datetime, borrower_id: UUID) -> tuple[Due, ...]
     return tuple(due for due in found.get(borrower_id, ()) if due.case_id is not None)
 
 
+async def _payable(
+    unit: Unit, house: House, lender_id: UUID, dues: tuple[Due, ...], wanted: Money | None
+) -> tuple[Due, ...]:
+    """Those that can be paid here. Raises `NotAllowed` where none can, or not what he chose."""
+    lender = (await unit.conn.execute(select(lenders).where(lenders.c.id == lender_id))).one()
+    closed = await unpayable(unit, lender, {due.currency for due in dues}, moved_by(house))
+    left = tuple(due for due in dues if due.currency not in closed)
+    if not left or (wanted is not None and wanted.currency in closed):
+        raise NotAllowed("The lender cannot be paid this way at the moment.", code="NoAccount")
+    return left
+
+
 async def _insert(
     unit: Unit, house: House, now: datetime, link: Row[Any], dues: tuple[Due, ...], tap: Tap
 ) -> Row[Any]:
     """Write the payment and what it is for; the caller claims it in the same transaction."""
     paid, parts = _parts(dues, tap.amount)
     connector = house.payment_name
-    bank = await _bank(unit, house, connector, link, tap.bank_id)
+    bank = await _bank(unit, house, link, tap.bank_id, paid.currency)
     payment_id, back = new_id(), new_token()
     before = await unit.conn.scalar(
         select(func.count()).select_from(payments).where(payments.c.link_id == link.id)
@@ -276,27 +291,40 @@ def _parts(dues: tuple[Due, ...], wanted: Money | None) -> tuple[Money, list[tup
 
 
 async def _bank(
-    unit: Unit, house: House, connector: str, link: Row[Any], chosen: str | None
+    unit: Unit, house: House, link: Row[Any], chosen: str | None, currency: str
 ) -> Bank:
     """The bank he chose, or the one where the money was seen."""
-    reachable = {bank.id: bank for bank in await payable_banks(unit, house, link)}
-    bank_id = chosen or await bank_seen(unit, connector, link.signal_id)
+    found = await payable_banks(unit, house, link, (currency,))
+    reachable = {bank.id: bank for bank in found[currency]}
+    bank_id = chosen or await bank_seen(unit, house.payment_name, link.signal_id)
     if bank_id is None or bank_id not in reachable:
         raise Invalid("bank_id", "is not a bank one can pay from.", mend="Choose another bank.")
     return reachable[bank_id]
 
 
-async def payable_banks(unit: Unit, house: House, link: Row[Any]) -> tuple[Bank, ...]:
-    """The banks he can pay from: one that wants the payer's account only where we know it."""
-    connector = house.payment_name
+async def payable_banks(
+    unit: Unit, house: House, link: Row[Any], currencies: Iterable[str]
+) -> dict[str, tuple[Bank, ...]]:
+    """For each currency the banks he can pay it from: none without the lender's account for it.
+
+    One that wants the payer's account only where we know it.
+    """
+    wanted = set(currencies)
+    port = house.payments.get(house.payment_name)
+    if port is None:
+        return dict.fromkeys(wanted, ())
     known = await payer_accounts(
-        unit, link.borrower_id, connector=connector, signal_id=link.signal_id
+        unit, link.borrower_id, connector=house.payment_name, signal_id=link.signal_id
     )
-    return tuple(
-        bank
-        for bank in house.payment(connector).banks()
-        if bank.id in known or not bank.needs_debtor_iban
-    )
+    lender = (await unit.conn.execute(select(lenders).where(lenders.c.id == link.lender_id))).one()
+    accounts = await payees_of(unit, lender, wanted)
+    banks = [bank for bank in port.banks() if bank.id in known or not bank.needs_debtor_iban]
+    return {
+        one: tuple(
+            bank for bank in banks if one in accounts and carries(bank.pays, one, accounts[one])
+        )
+        for one in wanted
+    }
 
 
 async def bank_seen(unit: Unit, connector: str, signal_id: UUID | None) -> str | None:
@@ -307,11 +335,3 @@ async def bank_seen(unit: Unit, connector: str, signal_id: UUID | None) -> str |
         .where(funds_signals.c.id == signal_id, of_provider(connector))
     )
     return found
-
-
-async def can_be_paid(unit: Unit, lender_id: UUID) -> bool:
-    """Has the lender an account that money can go to?"""
-    found = await unit.conn.scalar(
-        select(lenders.c.creditor_iban_enc).where(lenders.c.id == lender_id)
-    )
-    return found is not None

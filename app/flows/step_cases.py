@@ -17,6 +17,7 @@ from sqlalchemy import func, select, text, update
 
 from app.domain.case import CaseState
 from app.domain.ids import LenderId, derive_key
+from app.domain.provider_setup import Slot
 from app.domain.stage_plan import ENDS, Plan, Skip, Step, StepKind, WaitsFor, plan_case
 from app.domain.task import TaskReason
 from app.domain.template import Cause
@@ -97,8 +98,10 @@ async def step_cases(house: House, now: datetime, ids: list[UUID]) -> CasesStepp
         )
         people = [(LenderId(row.lender_id), row.borrower_id) for row in rows]
 
+    houses = await house.of_everybody(Slot.PAYMENTS)
+
     async def one(whom: tuple[LenderId, UUID]) -> CasesStepped:
-        return await _step_person(house, now, *whom)
+        return await _step_person(houses.of(whom[0]), now, *whom)
 
     return _sum(await side_by_side(people, one))
 

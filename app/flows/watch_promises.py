@@ -15,6 +15,7 @@ from app.domain.ids import LenderId, derive_key
 from app.domain.money import Money
 from app.domain.promise import PromiseState
 from app.domain.promise_terms import Part, judge, reminder_days
+from app.domain.provider_setup import Slot
 from app.flows.house import House
 from app.flows.judge_promises import REMINDER, judge_promises, step_name
 from app.flows.remind_of_promise import remind_of_promise
@@ -59,9 +60,11 @@ async def watch_promises(house: House, now: datetime) -> PromisesWatched:
             .values(next_look_at=now + _AGAIN)
         )
 
+    houses = await house.of_everybody(Slot.PAYMENTS)
+
     async def one(whom: tuple[UUID, UUID, UUID]) -> int:
-        promise_id, lender_id, loan_id = whom
-        return await _look(house, now, LenderId(lender_id), promise_id, loan_id)
+        promise_id, lender_id, loan_id = whom[0], LenderId(whom[1]), whom[2]
+        return await _look(houses.of(lender_id), now, lender_id, promise_id, loan_id)
 
     made = await side_by_side(due, one)
     return PromisesWatched(len(due), sum(made))

@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from datetime import datetime, timedelta
 from typing import Any, Final
 from urllib.parse import urlsplit
+from uuid import UUID
 
 from sqlalchemy import select, text
 
@@ -227,6 +228,7 @@ async def check_lenders(unit: Unit, *, demo: bool) -> list[Finding]:
     if not rows:
         mend = "Create one: saldo lender create"
         return [note("lenders", "there is none yet", mend)]
+    unsaid = await _unsaid(unit)
     found = []
     for row in rows:
         check = f"lender {row.slug}"
@@ -234,14 +236,42 @@ async def check_lenders(unit: Unit, *, demo: bool) -> list[Finding]:
         if host and is_loopback(host) and not demo:
             mend = f"saldo lender set --lender {row.slug} webhook_url=https://..."
             found.append(wrong(check, "its webhooks go to this machine itself", mend))
-        if row.creditor_iban_enc is None:
-            mend = f"saldo lender set --lender {row.slug} creditor_iban=..."
-            what = "it has no account that repayments could go to"
+        for currency in unsaid.get(row.id, ()):
+            mend = f"saldo lender pay-to {currency} --lender {row.slug} ..."
+            what = f"it has no account that repayments in {currency} could go to"
             found.append(note(check, what, mend) if row.observe_only else wrong(check, what, mend))
         if row.observe_only:
             mend = f"To send: saldo lender go-live --lender {row.slug} --reason ..."
             found.append(note(check, "observe-only: nothing is sent", mend))
     return found or [ok("lenders", f"{len(rows)}, all complete")]
+
+
+async def _unsaid(unit: Unit) -> dict[UUID, list[str]]:
+    """For each lender the currencies of its running loans without an account; EUR without both."""
+    found: dict[UUID, list[str]] = {}
+    for row in (await unit.conn.execute(_UNSAID)).all():
+        found.setdefault(row.lender_id, []).append(row.currency)
+    return found
+
+
+_UNSAID: Final = text(
+    """
+    WITH lent AS (
+        SELECT lender_id, currency FROM loans WHERE state = 'active' GROUP BY 1, 2
+    ), said AS (
+        SELECT lender_id, currency FROM payees
+        UNION ALL SELECT id, 'EUR' FROM lenders WHERE creditor_iban_enc IS NOT NULL
+    ), wanted AS (
+        SELECT lender_id, currency FROM lent
+        UNION ALL SELECT id, 'EUR' FROM lenders d
+        WHERE NOT EXISTS (SELECT FROM lent WHERE lent.lender_id = d.id)
+            AND NOT EXISTS (SELECT FROM said WHERE said.lender_id = d.id)
+    )
+    SELECT lender_id, currency FROM wanted
+    EXCEPT SELECT lender_id, currency FROM said
+    ORDER BY 1, 2
+    """
+)
 
 
 async def check_confirmations(unit: Unit) -> list[Finding]:

@@ -10,6 +10,7 @@ import orjson
 
 from app.domain.errors import Declined, ProviderError, TryLater
 from app.domain.ids import Secret
+from app.domain.payee import EUR
 from app.ports import (
     Bank,
     CancelResult,
@@ -21,7 +22,7 @@ from app.ports import (
     Wire,
 )
 from connectors._exchange import read_json, unreadable
-from connectors._paying import stated
+from connectors._paying import stated, trouble_with
 from connectors._words import pay_status
 from connectors.berlin_group import refusals
 from connectors.berlin_group.desk import NAME, Desk, log, path_segment, token
@@ -29,6 +30,8 @@ from connectors.berlin_group.profile import BankRoute, Settings
 
 PLAIN = "sepa-credit-transfers"
 INSTANT = "instant-sepa-credit-transfers"
+# Between product and id in the `ref` of a handle. No id of a bank holds a space.
+_OF = " "
 
 # Lengths of the specification (paymentInitiation_json) and of the SEPA rulebook for names.
 _LONGEST_NAME, _LONGEST_REMITTANCE, _LONGEST_REFERENCE = 70, 140, 35
@@ -56,11 +59,13 @@ class Payments:
         desk = self._desk
         route = desk.route(order.bank_id, "create_payment")
         body = payment_body(order, route)
+        at_home = "" if order.amount.currency == EUR else route.profile.domestic_product
+        product = at_home or (INSTANT if order.instant else PLAIN)
         call = desk.call(
             route,
             "create_payment",
             "POST",
-            f"{route.base}/payments/{INSTANT if order.instant else PLAIN}",
+            f"{route.base}/payments/{product}",
             desk.creation_headers(route, order.presence, order.return_url, order.refused_url),
             body=orjson.dumps(body),
             writes=True,
@@ -80,7 +85,8 @@ class Payments:
             page = await desk.redirect_of(route, made, call)
         except ProviderError as error:
             raise _lost(unreadable(error.detail, call, b"")) from None
-        handle = PaymentHandle(route.bank.id, Secret(payment_id), order.instant)
+        ref = f"{at_home}{_OF}{payment_id}" if at_home else payment_id
+        handle = PaymentHandle(route.bank.id, Secret(ref), order.instant)
         return PaymentBegun(handle, page, now)
 
     async def payment_now(self, handle: PaymentHandle) -> PaymentNow:
@@ -114,8 +120,10 @@ class Payments:
 
 
 def _payment_url(route: BankRoute, handle: PaymentHandle, operation: str) -> str:
-    product = INSTANT if handle.instant else PLAIN
-    return f"{route.base}/payments/{product}/{path_segment(handle.ref.reveal(), operation)}"
+    """Of a payment at home the handle names the product, too."""
+    at_home, _, payment_id = handle.ref.reveal().rpartition(_OF)
+    product = path_segment(at_home, operation) if at_home else INSTANT if handle.instant else PLAIN
+    return f"{route.base}/payments/{product}/{path_segment(payment_id, operation)}"
 
 
 def _lost(error: ProviderError) -> ProviderError:
@@ -126,8 +134,10 @@ def _lost(error: ProviderError) -> ProviderError:
 
 def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
     """The JSON of the order. Declined for what no bank may be asked for."""
-    if order.amount.currency != "EUR" or order.amount.minor <= 0:
-        raise _declined("SEPA moves positive amounts of euro only", "AMOUNT")
+    trouble = trouble_with(order, route.bank.pays)
+    if trouble is not None:
+        raise _declined(*trouble)
+    currency = order.amount.currency
     reference = order.end_to_end_ref
     if len(reference) > _LONGEST_REFERENCE or not _SEPA.fullmatch(reference):
         # It comes back on the lender's statement and must be the same there.
@@ -135,9 +145,9 @@ def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
     if route.profile.needs_debtor_iban and order.debtor_iban is None:
         raise _declined("the bank wants the payer's IBAN", "DEBTOR_IBAN_NEEDED")
     body: dict[str, Any] = {
-        "instructedAmount": {"currency": "EUR", "amount": order.amount.plain()},
+        "instructedAmount": {"currency": currency, "amount": order.amount.plain()},
         "creditorName": sepa_text(order.creditor_name, _LONGEST_NAME),
-        "creditorAccount": {"iban": order.creditor_iban.reveal()},
+        "creditorAccount": {"iban": order.creditor_account.reveal()},
         "endToEndIdentification": reference,
         "remittanceInformationUnstructured": sepa_text(order.remittance, _LONGEST_REMITTANCE),
     }

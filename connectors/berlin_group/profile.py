@@ -16,12 +16,13 @@ from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 import httpx
-from pydantic import Field, SecretStr, field_validator
+from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from app.domain.balance import PRIORITY
 from app.ports import Bank, PayStatus
 from connectors._bank_list import banks_field, read_bank_list
+from connectors._currencies import DomesticBank
 from connectors._http import is_loopback_host
 from connectors._money_words import IsoBank, iso_words, yes_among
 from connectors._settings import ProviderSettings, WayOut, safe_address
@@ -55,8 +56,8 @@ class CountWindow(StrEnum):
     CALENDAR_DAY = "calendar_day"
 
 
-class BankProfile(IsoBank):
-    """One `[[bank]]` of the file."""
+class BankProfile(IsoBank, DomesticBank):
+    """One `[[bank]]` of the file. The specification names no product for payments at home."""
 
     words = _WORDS
     may_mean_yes = yes_among(_WORDS)
@@ -64,6 +65,7 @@ class BankProfile(IsoBank):
     base_url: str
     settled_at: tuple[str, ...] = ("ACSC", "ACCC")
     authorised_at: tuple[str, ...] = ("ACSP", "ACWP")
+    domestic_product: str = Field(default="", pattern=r"^[a-z0-9-]{0,60}$")
     presence: PresenceHeaders = PresenceHeaders.FULL
     count_window: CountWindow = CountWindow.ROLLING
     frequency_max: int = Field(default=4, ge=1)
@@ -87,6 +89,13 @@ class BankProfile(IsoBank):
             raise ValueError(message)
         return value
 
+    @model_validator(mode="after")
+    def _product_of_the_currency(self) -> BankProfile:
+        if bool(self.domestic_product) != bool(self.domestic_currency):
+            message = "domestic_product and domestic_currency belong together"
+            raise ValueError(message)
+        return self
+
 
 @dataclass(frozen=True, slots=True)
 class BankRoute:
@@ -105,6 +114,7 @@ class BankRoute:
         bank = profile.bank(
             needs_debtor_iban=profile.needs_debtor_iban,
             instant_payments=profile.instant_payments,
+            pays=profile.pays,
         )
         zone = ZoneInfo(profile.time_zone)
         accounts_url = httpx.URL(f"{profile.base_url}/accounts")

@@ -18,6 +18,7 @@ import structlog
 
 from app.domain.errors import Declined, Misconfigured, OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import Secret
+from app.domain.payee import EUR
 from app.ports import (
     Bank,
     CancelResult,
@@ -38,7 +39,7 @@ from connectors._exchange import (
     status_error,
     unreadable,
 )
-from connectors._paying import not_known_yet, stated
+from connectors._paying import not_known_yet, stated, trouble_with
 from connectors._stated import page_address
 from connectors._words import pay_status
 from connectors.enable_banking import refusals
@@ -48,6 +49,8 @@ from connectors.enable_banking.signer import Signer
 
 _REFERENCE = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]{1,35}")
 _LONGEST_NAME, _LONGEST_REMITTANCE = 70, 140
+# By whether it is EUR and whether it is instant.
+_KINDS = {(True, False): "SEPA", (True, True): "INST_SEPA", (False, False): "DOMESTIC"}
 
 log = structlog.get_logger(NAME)
 
@@ -146,8 +149,9 @@ def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
 
     Only registered addresses are gone back to: the last part of ours goes as `state`.
     """
-    if order.amount.currency != "EUR" or order.amount.minor <= 0:
-        raise _declined("SEPA moves positive amounts of euro only", "AMOUNT")
+    trouble = trouble_with(order, route.bank.pays)
+    if trouble is not None:
+        raise _declined(*trouble)
     if not _REFERENCE.fullmatch(order.end_to_end_ref):
         raise _declined("the end-to-end reference does not fit SEPA", "END_TO_END_REFERENCE")
     if route.profile.needs_debtor_iban and order.debtor_iban is None:
@@ -157,7 +161,7 @@ def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
         "instructed_amount": {"amount": order.amount.plain(), "currency": order.amount.currency},
         "beneficiary": {
             "creditor": {"name": order.creditor_name[:_LONGEST_NAME].strip()},
-            "creditor_account": _iban(order.creditor_iban.reveal()),
+            "creditor_account": _iban(order.creditor_account.reveal()),
         },
         "payment_id": {"end_to_end_id": order.end_to_end_ref},
         "remittance_information": [remittance],
@@ -167,7 +171,7 @@ def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
         request["debtor_account"] = _iban(order.debtor_iban.reveal())
     registered, _, state = order.return_url.rpartition("/")
     return {
-        "payment_type": "INST_SEPA" if order.instant else "SEPA",
+        "payment_type": _KINDS[order.amount.currency == EUR, order.instant],
         "payment_request": request,
         "aspsp": {"name": route.profile.aspsp_name, "country": route.profile.country},
         "state": state,

@@ -12,6 +12,7 @@ from pydantic_settings import SettingsConfigDict
 
 from app.ports import Bank, PayStatus
 from connectors._bank_list import banks_field, read_bank_list
+from connectors._currencies import DomesticBank
 from connectors._money_words import IsoBank, iso_words, yes_among
 from connectors._settings import StayingSettings
 
@@ -21,7 +22,7 @@ NAME = "enable_banking"
 _WORDS = iso_words(cancelled="CNCL", open_too=("ACPT",))
 
 
-class BankProfile(IsoBank):
+class BankProfile(IsoBank, DomesticBank):
     """One `[[bank]]` of the file. The next three come from the vendor's answer to GET /aspsps."""
 
     words = _WORDS
@@ -49,6 +50,7 @@ class BankRoute:
         bank = profile.bank(
             needs_debtor_iban=profile.needs_debtor_iban,
             instant_payments=profile.instant_payments,
+            pays=profile.pays,
         )
         return cls(profile, bank, ZoneInfo(profile.time_zone), profile.pay_status())
 

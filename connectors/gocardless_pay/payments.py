@@ -14,6 +14,7 @@ import structlog
 
 from app.domain.errors import OutcomeUnknown
 from app.domain.ids import Secret, derive_key
+from app.domain.payee import Carried, same_account
 from app.ports import (
     Bank,
     CancelResult,
@@ -25,7 +26,7 @@ from app.ports import (
     Wire,
 )
 from connectors._bank_list import listed
-from connectors._paying import take_back, twice
+from connectors._paying import take_back, trouble_with, twice
 from connectors._stated import page_address
 from connectors.gocardless_pay.desk import IDS, AlreadyMade, Desk, declined
 from connectors.gocardless_pay.settings import NAME, Institution, Settings
@@ -36,7 +37,6 @@ _SCHEMES = {
     ("EUR", False): "sepa_credit_transfer",
     ("EUR", True): "sepa_instant_credit_transfer",
     ("GBP", False): "faster_payments",
-    ("GBP", True): "faster_payments",
 }
 _LONGEST_DESCRIPTION = 100
 
@@ -49,22 +49,30 @@ class Payments:
     def __init__(self, settings: Settings, wire: Wire) -> None:
         """Raises Misconfigured when the token, the creditor or the banks are missing."""
         self._banks = settings.institutions()
-        self._creditor = settings.creditor()
+        self._creditors = settings.creditors()
         self._confirmed_is_settled = settings.confirmed_is_settled
         self._desk = Desk(settings, wire)
 
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the operator's list."""
         return tuple(
-            one.bank(needs_payer_name=True, instant_payments=one.instant_payments)
+            one.bank(
+                needs_payer_name=True,
+                instant_payments=one.instant_payments,
+                pays=self._pays(one),
+            )
             for one in self._banks.values()
         )
+
+    def _pays(self, bank: Institution) -> tuple[Carried, ...]:
+        """What it moves, of what GoCardless pays out to somewhere."""
+        return tuple(one for one in bank.pays if one.currency in self._creditors)
 
     async def create_payment(self, order: PaymentOrder) -> PaymentBegun:
         """Make the request and give GoCardless's page where the payer authorises it."""
         operation = "create_payment"
         bank = self._bank(order.bank_id, operation)
-        content = self._content(order, operation)
+        content = self._content(order, bank, operation)
         request_id = await twice(lambda: self._made(operation, content, str(order.key)))
         if bank.institution:
             await twice(lambda: self._chosen(operation, request_id, bank, order))
@@ -78,7 +86,7 @@ class Payments:
         """
         operation = "find_payment"
         bank = self._bank(order.bank_id, operation)
-        content = self._content(order, operation)
+        content = self._content(order, bank, operation)
         request_id = await self._made(operation, content, str(order.key))
         return PaymentHandle(bank.id, Secret(request_id), order.instant)
 
@@ -159,20 +167,21 @@ class Payments:
             raise OutcomeUnknown("there is no page to go to", **where)
         return safe
 
-    def _content(self, order: PaymentOrder, operation: str) -> dict[str, Any]:
+    def _content(self, order: PaymentOrder, bank: Institution, operation: str) -> dict[str, Any]:
         """The request of an order. Declined for what must not be asked for."""
-        scheme = _SCHEMES.get((order.amount.currency, order.instant))
-        if scheme is None or order.amount.minor <= 0:
-            raise declined("only positive amounts of EUR or GBP are paid", "AMOUNT", operation)
-        if order.creditor_iban != self._creditor:
+        currency = order.amount.currency
+        trouble = trouble_with(order, self._pays(bank))
+        if trouble is not None:
+            raise declined(*trouble, operation)
+        if not same_account(order.creditor_account, self._creditors[currency]):
             raise declined("GoCardless pays out to another account", "CREDITOR", operation)
         description = order.remittance.strip() or order.end_to_end_ref
         return {
             "payment_request": {
                 "amount": order.amount.minor,
-                "currency": order.amount.currency,
+                "currency": currency,
                 "description": description[:_LONGEST_DESCRIPTION],
-                "scheme": scheme,
+                "scheme": _SCHEMES[currency, order.instant],
                 "metadata": {"reference": order.end_to_end_ref},
             },
             "purpose_code": "loan",

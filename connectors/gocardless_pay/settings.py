@@ -2,25 +2,34 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from app.domain.errors import Misconfigured
-from app.domain.ids import Iban
-from connectors._bank_list import ListedBank, banks_field, read_bank_list
+from app.domain.errors import Invalid, Misconfigured
+from app.domain.payee import EUR, GBP, AccountForm, PayeeAccount, UkAccount
+from connectors._bank_list import banks_field, read_bank_list
+from connectors._currencies import PayingBank
 from connectors._settings import ProviderSettings
 from connectors._stated import iban_of
 
 NAME = "gocardless_pay"
 
 
-class Institution(ListedBank):
+class Institution(PayingBank):
     """One `[[bank]]` of the file. Without `institution` the borrower chooses it at GoCardless."""
 
     institution: str = Field(default="", pattern=r"^[A-Za-z0-9_.-]{0,100}$")
-    instant_payments: bool = False
+
+    carried: ClassVar[Mapping[str, AccountForm]] = {
+        EUR: AccountForm.IBAN,
+        GBP: AccountForm.SORT_CODE,
+    }
+    by_country: ClassVar[Mapping[str, tuple[str, ...]]] = {"GB": (GBP,)}
 
 
 class Settings(ProviderSettings):
@@ -36,8 +45,13 @@ class Settings(ProviderSettings):
     )
     creditor_iban: str = Field(
         default="",
-        description="IBAN that GoCardless pays out to. Orders for another creditor are refused: "
-        "their money would come to this one.",
+        description="IBAN that GoCardless pays EUR out to. Orders for another creditor are "
+        "refused: their money would come to this one.",
+    )
+    creditor_uk_account: SecretStr = Field(
+        default=SecretStr(""),
+        description="Sort code and account number that GoCardless pays GBP out to, such as "
+        "20-00-00 12345678. Without it no payments in GBP are made.",
     )
     banks: Path | None = banks_field(NAME, "that borrowers may pay from")
     confirmed_is_settled: bool = Field(
@@ -68,16 +82,33 @@ class Settings(ProviderSettings):
         self.need("Make one in the dashboard.", "access_token")
         return read_bank_list(self.banks, Institution, "SALDO_GOCARDLESS_PAY_BANKS")
 
-    def creditor(self) -> Iban:
-        """Whom GoCardless pays. Raises Misconfigured, never with a piece of the IBAN."""
-        found = iban_of(self.creditor_iban)
-        if found is None:
+    def creditors(self) -> Mapping[str, PayeeAccount]:
+        """Whom GoCardless pays, by currency. Raises Misconfigured, never with a piece of a number.
+
+        At least one is needed.
+        """
+        found: dict[str, PayeeAccount] = {}
+        british = self.creditor_uk_account.get_secret_value().strip()
+        if british:
+            plain = re.sub(r"[\s-]", "", british)
+            try:
+                found[GBP] = UkAccount.parse(plain[:6], plain[6:])
+            except Invalid:
+                raise Misconfigured(
+                    "SALDO_GOCARDLESS_PAY_CREDITOR_UK_ACCOUNT",
+                    "is not a sort code and an account number",
+                    "Write it like 20-00-00 12345678.",
+                ) from None
+            if not self.creditor_iban:
+                return found
+        iban = iban_of(self.creditor_iban)
+        if iban is None:
             raise Misconfigured(
                 "SALDO_GOCARDLESS_PAY_CREDITOR_IBAN",
                 "is not an IBAN",
                 "Give that of the account GoCardless pays out to.",
             )
-        return found
+        return {EUR: iban, **found}
 
     def named(self) -> bool:
         """Once there is a token."""

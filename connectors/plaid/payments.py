@@ -18,6 +18,7 @@ import structlog
 
 from app.domain.errors import Declined, ProviderError, TryLater
 from app.domain.ids import Secret
+from app.domain.payee import GBP, PayeeAccount, as_uk_account
 from app.ports import (
     Bank,
     CancelResult,
@@ -32,7 +33,7 @@ from app.side_ports import Stay
 from connectors._bank_list import listed
 from connectors._exchange import Call, read_json, retry_after, status_error, unreadable
 from connectors._ids import Ids
-from connectors._paying import not_known_yet, stated
+from connectors._paying import not_known_yet, stated, trouble_with
 from connectors._stated import page_address
 from connectors._words import pay_status
 from connectors.plaid.desk import Desk
@@ -70,7 +71,7 @@ class Payments:
         self._institutions = settings.institutions()
         self._settings = settings
         self._desk = Desk(settings, wire, seconds=settings.payment_timeout_seconds)
-        self._recipients: dict[tuple[str, str], str] = {}
+        self._recipients: dict[tuple[str, str, str], str] = {}
 
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the operator's list."""
@@ -78,6 +79,7 @@ class Payments:
             one.bank(
                 attended_reads_count=True,
                 instant_payments=one.instant_payments,
+                pays=one.pays,
                 longest_reference=LONGEST_REFERENCE,
                 needs_payer_name=self._settings.payment_users,
             )
@@ -95,7 +97,7 @@ class Payments:
         """
         operation = "create_payment"
         bank = self._bank(order.bank_id, operation)
-        check(order)
+        check(order, bank)
         person = payer_of(order) if self._settings.payment_users else None
         content: dict[str, Any] = {
             "recipient_id": await self._recipient(order, operation),
@@ -133,15 +135,17 @@ class Payments:
 
     async def _recipient(self, order: PaymentOrder, operation: str) -> str:
         """Plaid's id of the lender's account; the same one for the same account, says Plaid."""
-        name, iban = order.creditor_name[:_LONGEST_NAME].strip(), order.creditor_iban.reveal()
-        known = self._recipients.get((name, iban))
+        name, account = order.creditor_name[:_LONGEST_NAME].strip(), order.creditor_account
+        named = account_of(account, order.amount.currency)
+        key = (name, order.amount.currency, account.reveal())
+        known = self._recipients.get(key)
         if known is not None:
             return known
-        content = {"name": name, "iban": iban}
+        content = {"name": name, **named}
         made = await self._made(operation, f"{_ROOT}/recipient/create", content, "recipient_id")
         while len(self._recipients) >= _MOST_RECIPIENTS:
             self._recipients.pop(next(iter(self._recipients)))
-        self._recipients[name, iban] = made
+        self._recipients[key] = made
         return made
 
     async def _page(self, order: PaymentOrder, bank: Institution, ref: str, operation: str) -> str:
@@ -196,13 +200,24 @@ class Payments:
         return listed(self._institutions, bank_id, NAME, operation)
 
 
-def check(order: PaymentOrder) -> None:
+def check(order: PaymentOrder, bank: Institution) -> None:
     """Raises Declined for what must not be asked for."""
-    if order.amount.currency != "EUR" or order.amount.minor < _SMALLEST_MINOR:
-        raise _declined("an IBAN is paid one euro or more", "AMOUNT")
+    trouble = trouble_with(order, bank.pays)
+    if trouble is not None:
+        raise _declined(*trouble)
+    if order.amount.minor < _SMALLEST_MINOR:
+        raise _declined("Plaid moves one of the currency or more", "AMOUNT")
     if not _REFERENCE.fullmatch(order.end_to_end_ref):
         # Plaid would shorten it, and the lender's statement would show another one.
         raise _declined("the reference does not fit", "END_TO_END_REFERENCE")
+
+
+def account_of(account: PayeeAccount, currency: str) -> dict[str, Any]:
+    """The account in Plaid's words. Payments in pounds need the British numbers."""
+    uk = as_uk_account(account) if currency == GBP else None
+    if uk is not None:
+        return {"bacs": {"account": uk.number, "sort_code": uk.sort_code}}
+    return {"iban": account.reveal()}
 
 
 def payer_of(order: PaymentOrder) -> dict[str, Any]:

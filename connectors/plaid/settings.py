@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from app.domain.payee import EUR, GBP, PLN, AccountForm
 from connectors._bank_list import banks_field, read_bank_list
+from connectors._currencies import PayingBank
 from connectors._money_words import WordedBank
 from connectors._settings import StayingSettings
 
@@ -20,7 +24,7 @@ WORD = "PAYMENT_STATUS_"
 TAKEN = (f"{WORD}INITIATED", f"{WORD}EXECUTED", f"{WORD}SETTLED")
 
 
-class Institution(WordedBank):
+class Institution(WordedBank, PayingBank):
     """One `[[bank]]` of the file."""
 
     may_mean_yes = TAKEN
@@ -28,6 +32,14 @@ class Institution(WordedBank):
     institution_id: str = Field(pattern=r"^[A-Za-z0-9_]{1,60}$")
     language: str = Field(pattern=r"^[a-z]{2}$")
     settled_at: tuple[str, ...] = (f"{WORD}SETTLED",)
+
+    carried: ClassVar[Mapping[str, AccountForm]] = {
+        EUR: AccountForm.IBAN,
+        GBP: AccountForm.SORT_CODE,
+        PLN: AccountForm.IBAN,
+    }
+    # From Poland the local currency alone, says Plaid.
+    by_country: ClassVar[Mapping[str, tuple[str, ...]]] = {"GB": (GBP,), "PL": (PLN,)}
 
 
 class Settings(StayingSettings):

@@ -18,6 +18,7 @@ import structlog
 
 from app.domain.errors import ProviderError, TryLater
 from app.domain.ids import Secret
+from app.domain.payee import EUR, GBP, PLN, PayeeAccount, as_uk_account
 from app.ports import (
     Bank,
     CancelResult,
@@ -30,7 +31,9 @@ from app.ports import (
 )
 from app.side_ports import Stay
 from connectors._bank_list import listed
+from connectors._currencies import longest_reference
 from connectors._exchange import Call, retry_after, status_error, unreadable
+from connectors._paying import trouble_with
 from connectors._words import pay_status
 from connectors.tink.desk import Desk, declined, object_in
 from connectors.tink.grants import IDS
@@ -40,7 +43,17 @@ from connectors.tink.tokens import PAY_SCOPE
 
 _REQUESTS = "/api/v1/payments/requests"
 _JSON = {"Content-Type": "application/json"}
-_REFERENCE = re.compile(r"[A-Za-z0-9/\-?:().,'+ ]{1,35}")
+# By the type of the remittance. A REFERENCE goes by Faster Payments.
+_REFERENCES = {
+    "UNSTRUCTURED": re.compile(r"[A-Za-z0-9/\-?:().,'+ ]{1,35}"),
+    "REFERENCE": re.compile(r"[A-Za-z0-9]{1,18}"),
+}
+_SCHEMES = {
+    (EUR, False): "SEPA_CREDIT_TRANSFER",
+    (EUR, True): "SEPA_INSTANT_CREDIT_TRANSFER",
+    (GBP, False): "FASTER_PAYMENTS",
+    (PLN, False): "POLISH_DOMESTIC_CREDIT_TRANSFER",
+}
 _LONGEST_NAME = 30
 _MOST_TRANSFERS = 100
 # Tink ends these itself after nine minutes.
@@ -70,7 +83,12 @@ class Payments:
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the operator's list."""
         return tuple(
-            one.bank(attended_reads_count=True, instant_payments=one.instant_payments)
+            one.bank(
+                attended_reads_count=True,
+                instant_payments=one.instant_payments,
+                pays=one.pays,
+                longest_reference=longest_reference(one.pays),
+            )
             for one in self._providers.values()
         )
 
@@ -148,21 +166,30 @@ class Payments:
 def payment_body(order: PaymentOrder, bank: Provider) -> dict[str, Any]:
     """The JSON of the order. Declined for what must not be asked for."""
     operation = "create_payment"
-    if order.amount.currency != "EUR" or order.amount.minor <= 0:
-        raise declined("an IBAN is paid positive amounts of euro only", "AMOUNT", operation)
-    if not _REFERENCE.fullmatch(order.end_to_end_ref):
+    trouble = trouble_with(order, bank.pays)
+    if trouble is not None:
+        raise declined(*trouble, operation)
+    currency = order.amount.currency
+    remittance = "REFERENCE" if currency == GBP else "UNSTRUCTURED"
+    if not _REFERENCES[remittance].fullmatch(order.end_to_end_ref):
         # It is all that comes with the money, and must be the same on the lender's statement.
         raise declined("the reference does not fit", "END_TO_END_REFERENCE", operation)
-    scheme = "SEPA_INSTANT_CREDIT_TRANSFER" if order.instant else "SEPA_CREDIT_TRANSFER"
     return {
         "amount": orjson.Fragment(order.amount.plain()),
-        "currency": order.amount.currency,
+        "currency": currency,
         "market": bank.country,
-        "recipient": {"accountNumber": order.creditor_iban.reveal(), "accountType": "iban"},
+        "recipient": _recipient(order.creditor_account, currency),
         "recipientName": order.creditor_name[:_LONGEST_NAME].strip(),
-        "remittanceInformation": {"type": "UNSTRUCTURED", "value": order.end_to_end_ref},
-        "paymentScheme": scheme,
+        "remittanceInformation": {"type": remittance, "value": order.end_to_end_ref},
+        "paymentScheme": _SCHEMES[currency, order.instant],
     }
+
+
+def _recipient(account: PayeeAccount, currency: str) -> dict[str, str]:
+    """Pounds go to fourteen digits, sort code and number; everything else to an IBAN."""
+    uk = as_uk_account(account) if currency == GBP else None
+    kind = "sort-code" if uk is not None else "iban"
+    return {"accountNumber": (uk or account).reveal(), "accountType": kind}
 
 
 def request_now(

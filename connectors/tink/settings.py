@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from app.domain.payee import EUR, GBP, PLN, AccountForm
 from connectors._bank_list import banks_field, read_bank_list
+from connectors._currencies import PayingBank
 from connectors._money_words import WordedBank
 from connectors._settings import StayingSettings
 
@@ -19,7 +23,7 @@ NAME = "tink"
 TAKEN = ("SENT", "SETTLED_PAYER", "SETTLED_PAYEE", "SETTLED")
 
 
-class Provider(WordedBank):
+class Provider(WordedBank, PayingBank):
     """One `[[bank]]` of the file; a bank is a provider in Tink's words."""
 
     may_mean_yes = TAKEN
@@ -27,6 +31,13 @@ class Provider(WordedBank):
     provider_name: str = Field(pattern=r"^[A-Za-z0-9_.-]{1,120}$")
     locale: str = Field(pattern=r"^[a-z]{2}_[A-Z]{2}$")
     settled_at: tuple[str, ...] = ("SETTLED_PAYEE", "SETTLED")
+
+    carried: ClassVar[Mapping[str, AccountForm]] = {
+        EUR: AccountForm.IBAN,
+        GBP: AccountForm.SORT_CODE,
+        PLN: AccountForm.IBAN,
+    }
+    by_country: ClassVar[Mapping[str, tuple[str, ...]]] = {"GB": (GBP,), "PL": (PLN, EUR)}
 
 
 class Settings(StayingSettings):

@@ -16,6 +16,15 @@ import structlog
 
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import Secret, derive_key
+from app.domain.payee import (
+    EUR,
+    FASTER_PAYMENTS_REFERENCE,
+    GBP,
+    PLN,
+    PayeeAccount,
+    as_iban,
+    as_uk_account,
+)
 from app.ports import (
     Bank,
     CancelResult,
@@ -36,7 +45,7 @@ from connectors._exchange import (
     unreadable,
 )
 from connectors._ids import Ids
-from connectors._paying import stated, take_back, twice
+from connectors._paying import stated, take_back, trouble_with, twice
 from connectors._tokens import is_token
 from connectors._words import pay_status
 from connectors.truelayer.settings import NAME, BankRoute, Settings
@@ -56,6 +65,13 @@ _STATUS = {
 }
 _TAKEN_BACK = ("canceled", "cancelled")
 _LONGEST_NAME = 70
+_LONGEST_REFERENCE = {GBP: FASTER_PAYMENTS_REFERENCE}
+_SCHEMES = {
+    (EUR, False): "sepa_credit_transfer",
+    (EUR, True): "sepa_credit_transfer_instant",
+    (GBP, False): "faster_payments_service",
+    (PLN, False): "polish_domestic_standard",
+}
 
 log = structlog.get_logger(NAME)
 
@@ -172,9 +188,12 @@ class Payments:
 def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
     """The JSON of the order. Declined for what must not be asked for."""
     operation = "create_payment"
-    if order.amount.currency != "EUR" or order.amount.minor <= 0:
-        raise _declined("an IBAN is paid positive amounts of euro only", "AMOUNT", operation)
-    if not _REFERENCE.fullmatch(order.end_to_end_ref):
+    trouble = trouble_with(order, route.bank.pays)
+    if trouble is not None:
+        raise _declined(*trouble, operation)
+    currency = order.amount.currency
+    fits = len(order.end_to_end_ref) <= _LONGEST_REFERENCE.get(currency, 35)
+    if not fits or not _REFERENCE.fullmatch(order.end_to_end_ref):
         # It comes back on the lender's statement and must be the same there.
         raise _declined("the reference does not fit", "END_TO_END_REFERENCE", operation)
     user = {"name": order.payer_name.strip()[:_LONGEST_NAME]}
@@ -184,34 +203,52 @@ def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
         user["email"] = order.payer_email.reveal()
     if not user["name"] or len(user) == 1:
         raise _declined("the vendor wants to know who pays", "PAYER_UNKNOWN", operation)
-    if route.profile.needs_debtor_iban and order.debtor_iban is None:
-        raise _declined("the bank wants the payer's IBAN", "DEBTOR_IBAN_NEEDED", operation)
-    scheme = "sepa_credit_transfer_instant" if order.instant else "sepa_credit_transfer"
+    payer = _identifier(order.debtor_iban, currency) if order.debtor_iban else None
+    if route.profile.needs_debtor_iban and payer is None:
+        raise _declined("the bank wants the payer's account", "DEBTOR_IBAN_NEEDED", operation)
+    payee = _identifier(order.creditor_account, currency)
+    if payee is None:
+        raise _declined("zloty go to a Polish account", "CREDITOR", operation)
     selection: dict[str, Any] = {
         "type": "preselected",
         "provider_id": route.profile.provider_id,
-        "scheme_selection": {"type": "preselected", "scheme_id": scheme},
+        "scheme_selection": {"type": "preselected", "scheme_id": _SCHEMES[currency, order.instant]},
     }
-    if order.debtor_iban is not None:
+    if payer is not None:
         selection["remitter"] = {
             "account_holder_name": user["name"],
-            "account_identifier": {"type": "iban", "iban": order.debtor_iban.reveal()},
+            "account_identifier": payer,
         }
     return {
         "amount_in_minor": order.amount.minor,
-        "currency": order.amount.currency,
+        "currency": currency,
         "payment_method": {
             "type": "bank_transfer",
             "provider_selection": selection,
             "beneficiary": {
                 "type": "external_account",
                 "account_holder_name": order.creditor_name[:_LONGEST_NAME],
-                "account_identifier": {"type": "iban", "iban": order.creditor_iban.reveal()},
+                "account_identifier": payee,
                 "reference": order.end_to_end_ref,
             },
         },
         "user": user,
     }
+
+
+def _identifier(account: PayeeAccount, currency: str) -> dict[str, str] | None:
+    """An account in the words for this currency; None where it has no name in them."""
+    if currency == GBP:
+        uk, kind = as_uk_account(account), "sort_code_account_number"
+        if uk is None:
+            return None
+        return {"type": kind, "sort_code": uk.sort_code, "account_number": uk.number}
+    iban = as_iban(account)
+    if iban is None or (currency == PLN and iban.country != "PL"):
+        return None
+    if currency == PLN:
+        return {"type": "nrb", "nrb": iban.reveal()[2:]}
+    return {"type": "iban", "iban": iban.reveal()}
 
 
 def status_of(document: dict[str, Any], route: BankRoute) -> PaymentNow:

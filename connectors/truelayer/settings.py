@@ -6,14 +6,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from pathlib import Path
+from typing import ClassVar
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
 from pydantic import Field, SecretStr, field_validator
 from pydantic_settings import SettingsConfigDict
 
+from app.domain.payee import EUR, GBP, PLN, AccountForm
 from app.ports import Bank
-from connectors._bank_list import ListedBank, banks_field, read_bank_list
+from connectors._bank_list import banks_field, read_bank_list
+from connectors._currencies import PayingBank, longest_reference
 from connectors._http import is_loopback_host
 from connectors._settings import ProviderSettings, safe_address
 
@@ -22,14 +25,23 @@ LIVE_KEYS = "https://webhooks.truelayer.com/.well-known/jwks"
 SANDBOX_KEYS = "https://webhooks.truelayer-sandbox.com/.well-known/jwks"
 
 
-class BankProfile(ListedBank):
-    """One `[[bank]]` of the file."""
+class BankProfile(PayingBank):
+    """One `[[bank]]` of the file.
+
+    PLN is in the vendor's own libraries and not in its published description: only on request.
+    """
 
     provider_id: str = Field(pattern=r"^[a-z0-9-]{1,100}$")
     consent_days: int = Field(default=90, ge=1, le=180)
-    instant_payments: bool = False
     needs_debtor_iban: bool = False
     executed_is_settled: bool = False
+
+    carried: ClassVar[Mapping[str, AccountForm]] = {
+        EUR: AccountForm.IBAN,
+        GBP: AccountForm.SORT_CODE,
+        PLN: AccountForm.IBAN,
+    }
+    by_country: ClassVar[Mapping[str, tuple[str, ...]]] = {"GB": (GBP,)}
 
 
 @dataclass(frozen=True, slots=True)
@@ -48,6 +60,8 @@ class BankRoute:
             needs_payer_name=True,
             needs_debtor_iban=profile.needs_debtor_iban,
             instant_payments=profile.instant_payments,
+            pays=profile.pays,
+            longest_reference=longest_reference(profile.pays),
         )
         lasts = timedelta(days=profile.consent_days)
         return cls(profile, bank, ZoneInfo(profile.time_zone), lasts)

@@ -1,4 +1,4 @@
-"""Payment initiation as the banks give it: single SEPA transfers, usual and instant."""
+"""Payment initiation as banks give it: single transfers by SEPA, plain or instant, or at home."""
 
 from __future__ import annotations
 
@@ -26,8 +26,6 @@ from sandbox.payments import Cancel, status_at
 from sandbox.records import Payment
 from sandbox.world import World
 
-PRODUCTS = ("sepa-credit-transfers", "instant-sepa-credit-transfers")
-
 
 class PaymentFace:
     """The payment endpoints of all banks over one world."""
@@ -35,17 +33,17 @@ class PaymentFace:
     def __init__(self, world: World) -> None:
         self._world = world
 
-    def _product(self, request: Request) -> str:
+    def _product(self, request: Request, bank: Bank) -> str:
         if request.path_params["service"] != "payments":
             raise Refusal(405, "SERVICE_INVALID", "this bank offers single payments only")
         product: str = request.path_params["product"]
-        if product not in PRODUCTS:
+        if product not in bank.products:
             raise Refusal(404, "PRODUCT_UNKNOWN", f"this bank does not offer {product}")
         return product
 
     async def create(self, request: Request, bank: Bank, request_id: str) -> Response:
         """POST /v1/payments/{product}"""
-        product = self._product(request)
+        product = self._product(request, bank)
         needed_header(request, "PSU-IP-Address")
         redirect_url = needed_header(request, "TPP-Redirect-URI")
         content = await json_object(request)
@@ -54,8 +52,8 @@ class PaymentFace:
         minor = parse_amount(amount.get("amount")) if isinstance(amount, dict) else None
         if not isinstance(amount, dict) or minor is None or minor <= 0:
             raise Refusal(400, "FORMAT_ERROR", "instructedAmount: a positive decimal amount")
-        if amount.get("currency") != "EUR":
-            raise Refusal(400, "FORMAT_ERROR", "instructedAmount: SEPA is in EUR")
+        if amount.get("currency") != bank.currency:
+            raise Refusal(400, "FORMAT_ERROR", f"instructedAmount: {product} is in {bank.currency}")
         person = named_person(self._world, request, debtor)
         earlier = (
             self._world.payments.by_request(bank.id, request_id) if bank.repeats_answer else None
@@ -64,7 +62,7 @@ class PaymentFace:
             bank,
             product=product,
             amount_minor=minor,
-            currency="EUR",
+            currency=bank.currency,
             creditor_name=text_in(content, "creditorName", 70, needed=True),
             creditor_iban=iban_in(content.get("creditorAccount"), "creditorAccount"),
             redirect_url=redirect_url,
@@ -110,7 +108,7 @@ class PaymentFace:
         return authorisation_started(request, bank, "payments", payment.id, request_id)
 
     def _find(self, request: Request, bank: Bank) -> Payment:
-        product = self._product(request)
+        product = self._product(request, bank)
         payment = self._world.payments.get(bank.id, request.path_params["id"])
         if payment is None or payment.product != product:
             raise Refusal(404, "RESOURCE_UNKNOWN", "there is no such payment")

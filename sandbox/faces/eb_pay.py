@@ -24,7 +24,11 @@ from sandbox.records import Payment
 from sandbox.world import World
 
 KIND = "eb_payment"
-_PRODUCTS = {"SEPA": "sepa-credit-transfers", "INST_SEPA": "instant-sepa-credit-transfers"}
+_PRODUCTS = {
+    "SEPA": "sepa-credit-transfers",
+    "INST_SEPA": "instant-sepa-credit-transfers",
+    "DOMESTIC": "domestic-credit-transfers",
+}
 _FINAL = ("ACSC", "ACCC", "RJCT", "CNCL")
 
 
@@ -55,7 +59,7 @@ class EbPay:
         if not isinstance(redirect, str) or not redirect.startswith(("http://", "https://")):
             raise No("WRONG_REQUEST_PARAMETERS")
         kind = content.get("payment_type")
-        if kind not in _PRODUCTS or not isinstance(asked, dict):
+        if kind not in kinds_of(bank) or not isinstance(asked, dict):
             raise No("WRONG_REQUEST_PARAMETERS")
         back = f"{redirect}?{urlencode({'state': state})}"
         payment = self._world.payments.create(
@@ -64,7 +68,7 @@ class EbPay:
             redirect_url=back,
             refused_url=f"{back}&error=access_denied",
             now=self._world.now(),
-            **_transfer_in(asked),
+            **_transfer_in(asked, bank.currency),
         )
         self._world.store.put(KIND, payment.id, EbPayment(payment.id, bank.id, str(kind), asked))
         self._payments[payment.id] = EbPayment(payment.id, bank.id, str(kind), asked)
@@ -125,7 +129,14 @@ def _bank_in(stated: Any) -> Bank:
     return bank
 
 
-def _transfer_in(asked: dict[str, Any]) -> dict[str, Any]:
+def kinds_of(bank: Bank) -> tuple[str, ...]:
+    """The payment types of a bank: at home where it has no euro; none in the UK."""
+    if bank.country == "GB":
+        return ()
+    return ("SEPA", "INST_SEPA") if bank.currency == "EUR" else ("DOMESTIC",)
+
+
+def _transfer_in(asked: dict[str, Any], currency: str) -> dict[str, Any]:
     """The one transfer of a request. Raises `No`."""
     listed = asked.get("credit_transfer_transaction")
     try:
@@ -137,7 +148,7 @@ def _transfer_in(asked: dict[str, Any]) -> dict[str, Any]:
         debtor = asked.get("debtor_account", {"scheme_name": "IBAN", "identification": ""})
         fits = (
             re.fullmatch(r"[0-9]{1,9}(\.[0-9]{1,2})?", amount["amount"])
-            and amount["currency"] == "EUR"
+            and amount["currency"] == currency
             and account["scheme_name"] == debtor["scheme_name"] == "IBAN"
             and is_valid(account["identification"])
         )
@@ -147,7 +158,7 @@ def _transfer_in(asked: dict[str, Any]) -> dict[str, Any]:
         raise No("INVALID_PAYMENT")
     return {
         "amount_minor": round(float(amount["amount"]) * 100),
-        "currency": "EUR",
+        "currency": currency,
         "creditor_name": str(name),
         "creditor_iban": str(account["identification"]),
         "debtor_iban": str(debtor["identification"]),

@@ -47,7 +47,7 @@ KIND, FLOW_KIND = "gc_request", "gc_flow"
 _PRODUCTS = {
     "sepa_credit_transfer": ("EUR", "sepa-credit-transfers"),
     "sepa_instant_credit_transfer": ("EUR", "instant-sepa-credit-transfers"),
-    "faster_payments": ("GBP", "sepa-credit-transfers"),
+    "faster_payments": ("GBP", "faster-payments"),
 }
 _BY_INSTITUTION = {institution_id(bank): bank for bank in BANKS}
 # Whom GoCardless pays out to: its one customer here.
@@ -97,7 +97,8 @@ class GoCardlessPay:
     async def _choose(self, request: Request) -> Response:
         found, content = self._find(request), await enveloped(request, "data")
         bank = _BY_INSTITUTION.get(str(content.get("institution")))
-        if bank is None or content.get("country_code") != bank.country:
+        found_one = bank is not None and content.get("country_code") == bank.country
+        if bank is None or not found_one or bank.currency != found.currency:
             raise No(422, "validation_failed", "institution_not_found")
         if not found.payment_id:
             found.bank_id = bank.id
@@ -174,9 +175,11 @@ class GoCardlessPay:
             return HTMLResponse("There is no such page.", 404)
         found = self._requests[flow.request_id]
         bank = BY_ID.get(found.bank_id or request.query_params.get("bank", ""))
-        if bank is None:
+        if bank is None or bank.currency != found.currency:
             choices = "".join(
-                f'<li><a href="?{urlencode({"bank": one.id})}">{one.name}</a></li>' for one in BANKS
+                f'<li><a href="?{urlencode({"bank": one.id})}">{one.name}</a></li>'
+                for one in BANKS
+                if one.currency == found.currency
             )
             return HTMLResponse(f"<h1>Choose your bank</h1><ul>{choices}</ul>")
         payment = self._at_bank(found, flow, bank)

@@ -19,6 +19,7 @@ from sandbox.banks import BANKS, BY_ID
 from sandbox.faces.bg_requests import origin_of
 from sandbox.faces.plaid_wire import ROOT, No, iso, said
 from sandbox.faces.wire import LostResponse
+from sandbox.ibans import british, is_valid
 from sandbox.modes import BankMode
 from sandbox.payments import status_at
 from sandbox.records import Payment, PayPlan
@@ -31,19 +32,22 @@ INITIATED_IS_LAST = ("foerde",)
 """Banks that never tell that money has moved."""
 _LONGEST_REFERENCE = 18
 _PRODUCTS = {
-    None: "sepa-credit-transfers",
     "SEPA_CREDIT_TRANSFER": "sepa-credit-transfers",
     "SEPA_CREDIT_TRANSFER_INSTANT": "instant-sepa-credit-transfers",
 }
 
 
+_AT_HOME = {"GBP": "faster-payments", "PLN": "polish-domestic"}
+
+
 @dataclass(slots=True)
 class Recipient:
-    """Whom is paid."""
+    """Whom is paid: an IBAN, or a sort code and an account number in one."""
 
     id: str
     name: str
     iban: str
+    british: bool = False
 
 
 @dataclass(slots=True)
@@ -56,6 +60,7 @@ class PlaidPayment:
     amount_minor: int
     product: str
     created_at: datetime
+    currency: str = "EUR"
     bank_id: str = ""
     at_bank: str = ""
     page: str = ""
@@ -74,11 +79,18 @@ class PlaidPay:
 
     async def recipient(self, content: dict[str, Any], _: Request) -> Response:
         """The same account is the same recipient."""
-        name, iban = content.get("name"), content.get("iban")
-        if not isinstance(name, str) or not name or not isinstance(iban, str):
+        name, iban, bacs = content.get("name"), content.get("iban"), content.get("bacs")
+        if not isinstance(name, str) or not name or not (iban or isinstance(bacs, dict)):
             raise No(400, "INVALID_REQUEST", "MISSING_FIELDS")
+        if isinstance(bacs, dict):
+            account = british(bacs.get("sort_code"), bacs.get("account"))
+        else:
+            account = iban if isinstance(iban, str) and is_valid(iban) else ""
+        if not account:
+            raise No(400, "INVALID_REQUEST", "INVALID_FIELD")
+        key = uuid5(NAMESPACE_URL, f"{name}/{account}")
         made = Recipient(
-            f"recipient-id-sandbox-{uuid5(NAMESPACE_URL, f'{name}/{iban}')}", name, iban
+            f"recipient-id-sandbox-{key}", name, account, british=isinstance(bacs, dict)
         )
         self._world.store.put("plaid_payee", made.id, made)
         self._recipients[made.id] = made
@@ -106,15 +118,19 @@ class PlaidPay:
         fits = isinstance(reference, str) and 0 < len(reference) <= _LONGEST_REFERENCE
         if not fits or not str(reference).replace(" ", "").isalnum():
             raise No(400, "PAYMENT_ERROR", "PAYMENT_INVALID_REFERENCE")
-        if amount.get("currency") != "EUR" or options.get("scheme") not in _PRODUCTS:
+        currency = str(amount.get("currency"))
+        product = _product_of(currency, options.get("scheme"))
+        payee = self._recipients[str(content["recipient_id"])]
+        if not product or payee.british != (currency == "GBP"):
             raise No(400, "PAYMENT_ERROR", "PAYMENT_SCHEME_NOT_SUPPORTED")
         made = PlaidPayment(
             f"payment-id-sandbox-{uuid4()}",
             str(content["recipient_id"]),
             str(reference),
             round(value * 100),
-            _PRODUCTS[options.get("scheme")],
+            product,
             self._world.now(),
+            currency,
         )
         self._keep(made)
         return said(payment_id=made.id, status=f"{WORD}INPUT_NEEDED")
@@ -126,6 +142,8 @@ class PlaidPay:
         found = self._payments.get(str(about.get("payment_id")))
         bank = next((one for one in BANKS if plaid_id(one) == content.get("institution_id")), None)
         if found is None or bank is None or not isinstance(hosted, dict):
+            raise No(400, "INVALID_REQUEST", "INVALID_FIELD")
+        if bank.currency != found.currency:
             raise No(400, "INVALID_REQUEST", "INVALID_FIELD")
         now, lasts = self._world.now(), hosted.get("url_lifetime_seconds", 1800)
         found.bank_id, found.page = bank.id, f"link-sandbox-{uuid4()}"
@@ -153,7 +171,7 @@ class PlaidPay:
                 BY_ID[found.bank_id],
                 product=found.product,
                 amount_minor=found.amount_minor,
-                currency="EUR",
+                currency=found.currency,
                 creditor_name=payee.name,
                 creditor_iban=payee.iban,
                 redirect_url=found.redirect,
@@ -177,7 +195,7 @@ class PlaidPay:
         word = word_of(payment, self._world.now()) if payment else "INPUT_NEEDED"
         return said(
             payment_id=found.id,
-            amount={"currency": "EUR", "value": found.amount_minor / 100},
+            amount={"currency": found.currency, "value": found.amount_minor / 100},
             status=f"{WORD}{word}",
             recipient_id=found.recipient_id,
             reference=found.reference,
@@ -195,6 +213,13 @@ class PlaidPay:
     def _keep(self, payment: PlaidPayment) -> None:
         self._world.store.put(KIND, payment.id, payment)
         self._payments[payment.id] = payment
+
+
+def _product_of(currency: str, scheme: str | None) -> str:
+    """What the bank makes of it; empty for what Plaid does not move."""
+    if currency == "EUR":
+        return _PRODUCTS.get(scheme or "SEPA_CREDIT_TRANSFER", "")
+    return _AT_HOME.get(currency, "") if scheme is None else ""
 
 
 def word_of(payment: Payment, now: datetime) -> str:

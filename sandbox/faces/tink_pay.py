@@ -19,6 +19,7 @@ from sandbox.bank_list import tink_name
 from sandbox.banks import BANKS, BY_ID
 from sandbox.faces.tink_wire import CLIENT_ID, No, Rights, answer_json, epoch_ms, json_in
 from sandbox.faces.wire import LostResponse
+from sandbox.ibans import british, is_valid
 from sandbox.modes import BankMode
 from sandbox.payments import status_at
 from sandbox.records import Payment, PayPlan
@@ -27,9 +28,13 @@ from sandbox.world import World
 KIND = "tink_request"
 NOTIFY = "tink"
 _SCHEMES = {
-    "SEPA_CREDIT_TRANSFER": "sepa-credit-transfers",
-    "SEPA_INSTANT_CREDIT_TRANSFER": "instant-sepa-credit-transfers",
+    "SEPA_CREDIT_TRANSFER": ("EUR", "sepa-credit-transfers"),
+    "SEPA_INSTANT_CREDIT_TRANSFER": ("EUR", "instant-sepa-credit-transfers"),
+    "FASTER_PAYMENTS": ("GBP", "faster-payments"),
+    "POLISH_DOMESTIC_CREDIT_TRANSFER": ("PLN", "polish-domestic"),
 }
+_MARKET_OF = {"GBP": "GB", "PLN": "PL"}
+_LONGEST = {"REFERENCE": 18, "UNSTRUCTURED": 140}
 _REMITTANCE = ("UNSTRUCTURED", "REFERENCE", "RF", "OCR", "INVOICE", "KID")
 _LONGEST_NAME = 30
 SENT_IS_LAST = ("foerde",)
@@ -47,6 +52,9 @@ class PaymentRequest:
     name: str
     reference: str
     product: str
+    currency: str = "EUR"
+    account_type: str = "iban"
+    remittance: str = "UNSTRUCTURED"
     payments: list[str] = field(default_factory=list)
 
 
@@ -87,7 +95,9 @@ class TinkPay:
             raise No(400, "bad_request", "unknown client or redirect address")
         found = self._find(given.get("payment_request_id", ""))
         bank = next((b for b in BANKS if tink_name(b) == given.get("input_provider")), None)
-        if bank is None or bank.country != found.market or given.get("market") != found.market:
+        if bank is None or bank.currency != found.currency:
+            raise No(400, "provider.not_found", "this provider moves another currency")
+        if bank.country != found.market or given.get("market") != found.market:
             raise No(400, "provider.not_found", "there is no such provider in this market")
         now = self._world.now()
         waiting = [p for p in self._payments(found) if status_at(p, now) == "RCVD"]
@@ -97,7 +107,7 @@ class TinkPay:
                 bank,
                 product=found.product,
                 amount_minor=found.amount_minor,
-                currency="EUR",
+                currency=found.currency,
                 creditor_name=found.name,
                 creditor_iban=found.iban,
                 redirect_url=f"{redirect}?payment_request_id={found.id}",
@@ -149,7 +159,7 @@ def transfer(request: PaymentRequest, payment: Payment, now: datetime) -> dict[s
         "status": word_of(payment, now),
         "statusMessage": "",
         "amount": request.amount_minor / 100,
-        "currency": "EUR",
+        "currency": request.currency,
         "source": {"accountNumber": payment.debtor_iban, "type": "iban"},
         "created": epoch_ms(payment.created_at),
         "updated": epoch_ms(payment.authorised_at or payment.refused_at or payment.created_at),
@@ -165,34 +175,49 @@ def _request_in(content: dict[str, Any]) -> PaymentRequest:
     name = content.get("recipientName")
     if isinstance(amount, bool) or not isinstance(amount, (int, float)) or amount <= 0:
         raise No(400, "payment_request.invalid", "amount is a positive number")
-    if scheme not in _SCHEMES or content.get("currency") != "EUR":
+    currency, product = _SCHEMES.get(str(scheme), ("", ""))
+    if not currency or content.get("currency") != currency:
         raise No(400, "payment_request.invalid", "scheme and currency do not fit")
     if not isinstance(name, str) or not 0 < len(name) <= _LONGEST_NAME:
         raise No(400, "payment_request.invalid", "recipientName has 1 to 30 characters")
-    if recipient.get("accountType") != "iban" or not recipient.get("accountNumber"):
-        raise No(400, "payment_request.invalid", "recipient is an account")
-    if about.get("type") not in _REMITTANCE or not about.get("value"):
+    number, kind = str(recipient.get("accountNumber")), recipient.get("accountType")
+    british_one = british(number[:6], number[6:])
+    if not (british_one if currency == "GBP" else is_valid(number)) or kind != _kind_of(currency):
+        raise No(400, "payment_request.invalid", "recipient is an account of this currency")
+    told = about.get("value")
+    if about.get("type") not in _REMITTANCE or not isinstance(told, str) or not told:
         raise No(400, "payment_request.invalid", "remittanceInformation has a type and a value")
+    if len(told) > _LONGEST.get(str(about["type"]), 35):
+        raise No(400, "payment_request.invalid", "remittanceInformation is too long for its type")
     if content.get("market") not in {bank.country for bank in BANKS}:
         raise No(400, "payment_request.invalid", "unknown market")
+    if content["market"] != _MARKET_OF.get(currency, content["market"]):
+        raise No(400, "payment_request.invalid", "this market has another currency")
     return PaymentRequest(
         id=uuid4().hex,
         market=str(content["market"]),
         amount_minor=round(amount * 100),
-        iban=str(recipient["accountNumber"]),
+        iban=number,
         name=name,
-        reference=str(about["value"]),
-        product=_SCHEMES[scheme],
+        reference=told,
+        product=product,
+        currency=currency,
+        account_type=str(kind),
+        remittance=str(about["type"]),
     )
+
+
+def _kind_of(currency: str) -> str:
+    return "sort-code" if currency == "GBP" else "iban"
 
 
 def _shown(request: PaymentRequest) -> dict[str, Any]:
     return {
         "id": request.id,
         "amount": request.amount_minor / 100,
-        "currency": "EUR",
+        "currency": request.currency,
         "market": request.market,
-        "recipient": {"accountNumber": request.iban, "accountType": "iban"},
+        "recipient": {"accountNumber": request.iban, "accountType": request.account_type},
         "recipientName": request.name,
-        "remittanceInformation": {"type": "UNSTRUCTURED", "value": request.reference},
+        "remittanceInformation": {"type": request.remittance, "value": request.reference},
     }

@@ -7,7 +7,7 @@ new payment), the recorded ones are followed.
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Iterable
 from dataclasses import dataclass
 from hashlib import sha256
 from typing import Any
@@ -24,7 +24,7 @@ from sandbox.faces import tl_signature
 from sandbox.faces.tl_news import KEYS
 from sandbox.faces.tl_wire import API, BY_PROVIDER, No, answer_json, resource_token
 from sandbox.faces.wire import LostResponse
-from sandbox.ibans import is_valid
+from sandbox.ibans import british, is_valid
 from sandbox.modes import BankMode, Mode
 from sandbox.payments import Cancel, status_at
 from sandbox.people import Person
@@ -35,10 +35,13 @@ Handler = Callable[[Request], Awaitable[Response]]
 
 CLIENT_TOKEN = "sandbox-payments-token"  # noqa: S105 - opens nothing but this sandbox
 RETURN_URI = "https://saldo.example/p/back"
-_PRODUCTS = {
-    "sepa_credit_transfer": "sepa-credit-transfers",
-    "sepa_credit_transfer_instant": "instant-sepa-credit-transfers",
+_SCHEMES = {
+    "sepa_credit_transfer": ("EUR", "sepa-credit-transfers"),
+    "sepa_credit_transfer_instant": ("EUR", "instant-sepa-credit-transfers"),
+    "faster_payments_service": ("GBP", "faster-payments"),
+    "polish_domestic_standard": ("PLN", "polish-domestic"),
 }
+_LONGEST_REFERENCE = {"GBP": 18}
 
 
 class Problem(Exception):
@@ -88,7 +91,7 @@ class PaymentFace:
         used = self._world.store.one("tl_key", key, UsedKey)
         if used is not None and used.digest != digest:
             raise Problem(422, "idempotency-key-reuse", "the key was used for something else")
-        payment = self._find(used.payment_id) if used else self._make(_order_in(body))
+        payment = self._find(used.payment_id) if used else self._make(self._order_in(body))
         if used is None:
             self._world.store.put("tl_key", key, UsedKey(key, digest, payment.id))
         town, payer = self._world.town, self._payer(body)
@@ -107,14 +110,17 @@ class PaymentFace:
         """Who pays, by the number that the order names."""
         return self._world.town.by_phone(orjson.loads(body)["user"].get("phone", ""))
 
+    def _order_in(self, body: bytes) -> dict[str, Any]:
+        return _order_in(body, self._world.town.accounts)
+
     def _make(self, order: dict[str, Any]) -> Payment:
         payment = self._world.payments.create(
             order["bank"],
             product=order["product"],
             amount_minor=order["amount"],
-            currency="EUR",
+            currency=order["currency"],
             creditor_name=order["name"],
-            creditor_iban=order["iban"],
+            creditor_iban=order["account"],
             redirect_url="",
             refused_url="",
             debtor_iban=order["debtor"],
@@ -204,30 +210,35 @@ async def _signed(request: Request) -> bytes:
     return body
 
 
-def _order_in(body: bytes) -> dict[str, Any]:
-    """What is needed of an order. Raises `Problem` for one that does not fit."""
+def _order_in(body: bytes, ibans: Iterable[str]) -> dict[str, Any]:
+    """What is needed of an order; `ibans` are all there are. Raises `Problem` for a bad one."""
     try:
         order = orjson.loads(body)
         method, user = order["payment_method"], order["user"]
         selection, to = method["provider_selection"], method["beneficiary"]
+        currency, product = _SCHEMES[selection["scheme_selection"]["scheme_id"]]
+        remitter = selection.get("remitter")
+        payer = _account_in(remitter["account_identifier"], currency) if remitter else ""
         found = {
             "bank": BY_PROVIDER[selection["provider_id"]],
-            "product": _PRODUCTS[selection["scheme_selection"]["scheme_id"]],
+            "product": product,
+            "currency": currency,
             "amount": order["amount_in_minor"],
             "name": to["account_holder_name"],
-            "iban": to["account_identifier"]["iban"],
+            "account": _account_in(to["account_identifier"], currency),
             "reference": to["reference"],
-            "debtor": selection.get("remitter", {}).get("account_identifier", {}).get("iban", ""),
+            "debtor": next((one for one in ibans if payer and one.endswith(payer)), payer),
         }
         fits = (
             method["type"] == "bank_transfer"
             and selection["type"] == "preselected"
             and to["type"] == "external_account"
-            and is_valid(found["iban"])
+            and found["account"]
             and (found["debtor"] or not found["bank"].needs_debtor_iban)
             and isinstance(found["amount"], int)
             and found["amount"] > 0
-            and order["currency"] == "EUR"
+            and order["currency"] == currency == found["bank"].currency
+            and len(found["reference"]) <= _LONGEST_REFERENCE.get(currency, 35)
             and user["name"]
             and (user.get("email") or user.get("phone"))
         )
@@ -236,6 +247,18 @@ def _order_in(body: bytes) -> dict[str, Any]:
     if not fits:
         raise Problem(400, "invalid-parameters", "the order does not fit")
     return found
+
+
+def _account_in(named: dict[str, str], currency: str) -> str:
+    """The account in the one form that its currency takes; empty for every other."""
+    if currency == "GBP":
+        fits = named["type"] == "sort_code_account_number"
+        return british(named["sort_code"], named["account_number"]) if fits else ""
+    if currency == "PLN":
+        iban = f"PL{named['nrb']}" if named["type"] == "nrb" else ""
+    else:
+        iban = named["iban"] if named["type"] == "iban" else ""
+    return iban if is_valid(iban) else ""
 
 
 def client_token(form: dict[str, str]) -> dict[str, Any]:

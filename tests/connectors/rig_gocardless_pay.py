@@ -12,7 +12,7 @@ from sandbox.faces.gc_pay import KIND
 from sandbox.faces.gc_wire import ACCESS_TOKEN, HOOK_SECRET, ROOT, BillingRequest, payment_id_of
 from sandbox.modes import BankMode
 from sandbox.people import Person
-from tests.connectors.rigs import CREDITOR, ORIGIN, BankRig
+from tests.connectors.rigs import BRITISH, CREDITOR, ORIGIN, BankRig
 
 
 class GoCardlessPayRig(BankRig):
@@ -31,6 +31,7 @@ class GoCardlessPayRig(BankRig):
             "banks": self.bank_list,
             "access_token": ACCESS_TOKEN,
             "creditor_iban": CREDITOR.reveal(),
+            "creditor_uk_account": BRITISH.reveal(),
             "base_url": f"{ORIGIN}{ROOT}",
             "webhook_secret": HOOK_SECRET,
         }

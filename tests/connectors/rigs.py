@@ -20,6 +20,7 @@ import connectors
 from app.domain.errors import ConsentEnd, ConsentGone, ProviderError
 from app.domain.ids import Iban, Phone, Secret
 from app.domain.money import Money
+from app.domain.payee import UkAccount
 from app.ports import (
     AggregationPort,
     ConsentAsk,
@@ -53,6 +54,7 @@ ORIGIN = "http://127.0.0.1:8210"
 MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
 HERE = Presence("203.0.113.7", "Mozilla/5.0 (test)")
 CREDITOR = Iban.parse("ES9121000418450200051332")
+BRITISH = UkAccount.parse("20-00-00", "55779911")
 
 SMALL = HttpSetup(total_seconds=2.0, connect_seconds=1.0)
 
@@ -290,7 +292,7 @@ class BankRig:
             "bank_id": self.bank_id,
             "amount": Money(5_000, "EUR"),
             "creditor_name": "Préstamos Sol SL",
-            "creditor_iban": CREDITOR,
+            "creditor_account": CREDITOR,
             "end_to_end_ref": "SALDO-0001",
             "remittance": "Cuota préstamo 17 ñ/ł",
             "return_url": "https://saldo.example/paid",

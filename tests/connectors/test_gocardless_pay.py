@@ -101,7 +101,7 @@ def test_what_the_page_need_not_ask(rig: GoCardlessPayRig) -> None:
         {"amount": Money(-1, "EUR")},
         {"amount": Money(100, "PLN")},
         {"bank_id": "unknown"},
-        {"creditor_iban": Iban.parse("ES7921000813610123456789")},
+        {"creditor_account": Iban.parse("ES7921000813610123456789")},
     ],
 )
 async def test_orders_that_are_not_sent(rig: GoCardlessPayRig, changes: dict[str, Any]) -> None:
@@ -126,14 +126,15 @@ async def test_the_bank_may_be_chosen_on_the_page(rig: GoCardlessPayRig) -> None
 
 
 def test_settings_that_are_missing(rig: GoCardlessPayRig) -> None:
+    given = {**rig.given(), "creditor_uk_account": ""}
     for missing in ("access_token", "creditor_iban", "banks"):
-        settings = Settings.model_validate({**rig.given(), missing: ""})
+        settings = Settings.model_validate({**given, missing: ""})
         with pytest.raises(Misconfigured):
             Payments(settings, rig.scene.wire())
-    wrong = Settings.model_validate({**rig.given(), "creditor_iban": "ES00 1234"})
-    with pytest.raises(Misconfigured) as caught:
-        wrong.creditor()
-    assert "1234" not in str(caught.value)
+    for wrong in ({"creditor_iban": "ES00 1234"}, {"creditor_uk_account": "20-00-00 9876"}):
+        with pytest.raises(Misconfigured) as caught:
+            Settings.model_validate({**given, **wrong}).creditors()
+        assert not any(piece in str(caught.value) for piece in ("ES00", "9876"))
     assert Settings.model_validate(rig.given()).live_addresses() == ()
     live = Settings.model_validate({"access_token": "t"})
     assert live.live_addresses() == ("https://api.gocardless.com",)

@@ -45,7 +45,7 @@ async def test_the_order_on_the_wire(rig: TinkRig) -> None:
         "amount": 1234.5,
         "currency": "EUR",
         "market": "ES",
-        "recipient": {"accountNumber": order.creditor_iban.reveal(), "accountType": "iban"},
+        "recipient": {"accountNumber": order.creditor_account.reveal(), "accountType": "iban"},
         "recipientName": "Préstamos Sol SL",
         "remittanceInformation": {"type": "UNSTRUCTURED", "value": "SALDO-0001"},
         "paymentScheme": "SEPA_INSTANT_CREDIT_TRANSFER",

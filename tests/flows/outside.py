@@ -16,6 +16,7 @@ from uuid import UUID
 
 from app.domain.errors import NotAllowed
 from app.domain.ids import Phone, Secret
+from app.domain.payee import IN_EUR, Carried
 from app.ports import (
     Bank,
     CancelResult,
@@ -68,6 +69,7 @@ class PayBank:
     after_now: Gate = _open
     needs_debtor: bool = False
     needs_name: bool = False
+    pays: tuple[Carried, ...] = IN_EUR
     _refs: count[int] = field(default_factory=lambda: count(1))
 
     def banks(self) -> tuple[Bank, ...]:
@@ -78,8 +80,9 @@ class PayBank:
                 "ES",
                 needs_debtor_iban=self.needs_debtor,
                 needs_payer_name=self.needs_name,
+                pays=self.pays,
             ),
-            Bank("otra", "Otra", "ES"),
+            Bank("otra", "Otra", "ES", pays=self.pays),
         )
 
     async def create_payment(self, order: PaymentOrder) -> PaymentBegun:

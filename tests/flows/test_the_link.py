@@ -56,7 +56,7 @@ async def test_before_the_check_a_stranger_learns_nothing(street: Street) -> Non
     _, token = await texted(street)
     view = await open_link(street.house, street.now, token, session="guessed")
     assert view.page is LinkPage.CHECK
-    assert (view.dues, view.totals, view.payment, view.banks) == ((), (), None, ())
+    assert (view.dues, view.totals, view.payment, view.banks) == ((), (), None, {})
     assert view.asker.name == "Préstamos Sol"
     assert (view.asks_birth_date, view.asks_document) == (True, True)
     with pytest.raises(NotFound):
@@ -336,7 +336,7 @@ async def test_a_bank_that_wants_his_account_is_offered_where_it_is_known(street
 
     async def offered() -> list[str]:
         view = await open_link(street.house, street.now, ana.token, session=ana.session)
-        return [bank.id for bank in view.banks]
+        return [bank.id for bank in view.banks["EUR"]]
 
     async with street.store.unit(street.lender_id) as unit:
         sealed = unit.seal("accounts.iban_enc", ana.who.account_id, IBAN)

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from sandbox import psu
-from sandbox.banks import BANKS, BY_ID, Bank
+from sandbox.banks import BY_ID, IN_EURO, Bank
 from sandbox.faces.wire import AnswerLost, euros, parse_amount
 from sandbox.modes import BankMode, Mode
 from sandbox.payments import Outcome
@@ -17,7 +17,7 @@ from tests.sandbox.rig import Town
 pytestmark = pytest.mark.anyio
 
 
-@pytest.mark.parametrize("bank", BANKS, ids=lambda bank: bank.id)
+@pytest.mark.parametrize("bank", IN_EURO, ids=lambda bank: bank.id)
 async def test_the_steps_come_when_the_bank_takes_them(town: Town, bank: Bank) -> None:
     ana = town.world.add_person("Ana", bank_id=bank.id, opening_minor=50_000)
     made = await town.payment(ana)
@@ -109,7 +109,7 @@ async def test_somebody_elses_account_cannot_pay(town: Town) -> None:
 
 
 async def test_banks_differ_in_needing_the_payers_account(town: Town) -> None:
-    for bank in BANKS:
+    for bank in IN_EURO:
         person = town.world.add_person("P", bank_id=bank.id, opening_minor=50_000)
         made = await town.payment(person, debtor=False)
         assert made.status_code == (400 if bank.needs_debtor_iban else 201)

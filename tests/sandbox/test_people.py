@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sandbox import history, ibans
 from sandbox.apps import has_app
-from sandbox.banks import BANKS, BY_ID, Bank
+from sandbox.banks import BANKS, BY_ID, IN_EURO, Bank
 from sandbox.chance import Chance
 from sandbox.modes import Mode
 from sandbox.people import Person, draw_person
@@ -48,7 +48,7 @@ def test_people_are_the_same_on_every_start_and_differ_from_each_other() -> None
     assert people == [drawn(number) for number in range(1, 301)]
     for distinct in ("id", "phone", "code", "iban"):
         assert len({getattr(person, distinct) for person in people}) == len(people)
-    assert {person.bank_id for person in people} == set(BY_ID)
+    assert {person.bank_id for person in people} == {bank.id for bank in IN_EURO}
     reactions = {person.mood.reactions for person in people}
     assert len(reactions) > 8
     soon = [p for p in people if p.accounts[0].salary and p.accounts[0].salary.day in range(2, 9)]

@@ -8,7 +8,7 @@ import httpx
 import pytest
 
 from sandbox.allowance import Allowance
-from sandbox.banks import BANKS, BY_ID, Bank, Window
+from sandbox.banks import BY_ID, IN_EURO, Bank, Window
 from sandbox.modes import BankMode, Mode
 from sandbox.people import Person
 from tests.sandbox.rig import ADDRESS, Town
@@ -166,7 +166,7 @@ async def test_a_new_recurring_consent_ends_the_earlier_one_of_the_same_person(
     assert (await town.ask("GET", path)).json()["consentStatus"] == "received"
 
 
-@pytest.mark.parametrize("bank", BANKS, ids=lambda bank: bank.id)
+@pytest.mark.parametrize("bank", IN_EURO, ids=lambda bank: bank.id)
 async def test_a_renewal_gives_new_account_ids_where_the_bank_does_so(
     town: Town, bank: Bank
 ) -> None:
@@ -222,7 +222,7 @@ async def test_an_account_of_another_bank_cannot_be_asked_for(town: Town) -> Non
 
 async def test_each_bank_says_balances_in_its_own_way(town: Town) -> None:
     said = {}
-    for bank in BANKS:
+    for bank in IN_EURO:
         person = town.world.add_person("P", bank_id=bank.id, opening_minor=10_000, limit_minor=500)
         said[bank.id] = amounts(await town.balances(person, await town.consent(person)))
     assert said["luz"] == {

@@ -15,7 +15,7 @@ import httpx
 import pytest
 
 from sandbox import psu
-from sandbox.banks import BANKS
+from sandbox.banks import IN_EURO
 from sandbox.modes import BankMode, Mode
 from sandbox.money_life import Salary, Spending
 from sandbox.payments import Outcome
@@ -85,7 +85,7 @@ def test_the_check_sees_what_is_wrong() -> None:
         specification().check("GET", "/v1/accounts/a-1/balances", without_id)
 
 
-@pytest.mark.parametrize("bank_id", [bank.id for bank in BANKS])
+@pytest.mark.parametrize("bank_id", [bank.id for bank in IN_EURO])
 async def test_a_consent_from_beginning_to_end(town: Town, checked: Checked, bank_id: str) -> None:
     ana = town.world.add_person("Ana", bank_id=bank_id, opening_minor=50_000, second=True)
     consent_id = await town.consent(ana)
@@ -107,7 +107,7 @@ async def test_a_consent_from_beginning_to_end(town: Town, checked: Checked, ban
     assert {("POST", 201), ("DELETE", 204), ("GET", 429)} <= checked.seen
 
 
-@pytest.mark.parametrize("bank_id", [bank.id for bank in BANKS])
+@pytest.mark.parametrize("bank_id", [bank.id for bank in IN_EURO])
 @pytest.mark.parametrize("product", ["sepa-credit-transfers", "instant-sepa-credit-transfers"])
 async def test_a_payment_from_beginning_to_end(
     town: Town, checked: Checked, bank_id: str, product: str
@@ -124,7 +124,7 @@ async def test_a_payment_from_beginning_to_end(
     for _ in range(40):
         town.clock.forward(minutes=10)
         seen.append(await town.pay_status(made))
-    bank = next(bank for bank in BANKS if bank.id == bank_id)
+    bank = next(bank for bank in IN_EURO if bank.id == bank_id)
     assert list(dict.fromkeys(seen))[-1] == bank.steps_for(product)[-1].status
     late = await town.ask("DELETE", links["self"]["href"])
     assert late.status_code == 405
@@ -143,7 +143,7 @@ async def test_a_cancellation_that_wants_the_payer(town: Town, checked: Checked)
     assert "startAuthorisation" in answer.json()["_links"]
 
 
-@pytest.mark.parametrize("bank_id", [bank.id for bank in BANKS])
+@pytest.mark.parametrize("bank_id", [bank.id for bank in IN_EURO])
 async def test_refusals(town: Town, checked: Checked, bank_id: str) -> None:
     ana = town.world.add_person("Ana", bank_id=bank_id, opening_minor=50_000)
     root = f"/banks/{bank_id}/psd2/v1"

@@ -60,6 +60,7 @@ from app.store.tables.people import (
     idempotency_keys,
     lenders,
     opt_outs,
+    payees,
     sessions,
     users,
 )
@@ -102,6 +103,7 @@ __all__ = [
     "outbox",
     "owed_words",
     "pack_editions",
+    "payees",
     "payment_cases",
     "payment_links",
     "payments",

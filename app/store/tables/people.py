@@ -15,6 +15,7 @@ from sqlalchemy import (
 )
 
 from app.domain.message import Channel
+from app.domain.payee import AccountForm
 from app.domain.reading_way import ReadingWay
 from app.domain.roles import Role
 from app.store.columns import (
@@ -46,7 +47,7 @@ lenders = Table(
     words("contact_phone", default=""),
     words("contact_url", default=""),
     words("creditor_name"),
-    sealed("creditor_iban_enc", optional=True),
+    sealed("creditor_iban_enc", optional=True),  # where EUR is paid to
     flag("observe_only", default=True),
     words("signals_act", default="automatic"),  # automatic | collector | both
     words("threshold_kind", default="due"),  # due | fixed | share
@@ -70,6 +71,18 @@ lenders = Table(
     moment("created_at"),
     one_of("reading_way", ReadingWay),
     info={"tenant": True},
+)
+
+# Where other currencies than EUR are paid to; that one stands above.
+payees = tenant_table(
+    "payees",
+    key(),
+    currency(),
+    words("form"),
+    sealed("account_enc"),
+    moment("said_at"),
+    one_of("form", AccountForm),
+    UniqueConstraint("lender_id", "currency"),
 )
 
 data_keys = tenant_table(

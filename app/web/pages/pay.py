@@ -18,7 +18,7 @@ from app.flows.check_person import Outcome, check_person
 from app.flows.open_link import LinkPage, LinkView, open_link
 from app.flows.start_payment import PayStep, Tap, start_payment
 from app.reference import formats
-from app.web.banks import bank_choices
+from app.web.banks import BankChoices, bank_choices
 from app.web.borrower import (
     ShownLender,
     borrower_page,
@@ -69,6 +69,7 @@ class Part:
     dues: tuple[Any, ...]
     typed: str
     sign: str
+    choices: BankChoices
 
 
 @router.get("/{token}")
@@ -127,12 +128,18 @@ def _owed(site: Site, request: Request, token: str, view: LinkView, trouble: str
     if not note and view.refused:
         note = "paying.failed_text"
     today = site.now().astimezone(ZoneInfo(view.time_zone)).date()
+    zone = ZoneInfo(view.time_zone)
+    choices = {
+        currency: bank_choices(banks, view.bank_id, view.away, words, zone)
+        for currency, banks in view.banks.items()
+    }
     parts = [
         Part(
             total=total,
             dues=tuple(due for due in view.dues if due.amount.currency == total.currency),
             typed=formats.plain_amount(total, words.language),
             sign=formats.currency_sign(total.currency, words.language),
+            choices=choices[total.currency],
         )
         for total in view.totals
     ]
@@ -145,7 +152,7 @@ def _owed(site: Site, request: Request, token: str, view: LinkView, trouble: str
         notice=words(note, lender=view.asker.name) if note else "",
         said=view.said,
         parts=parts,
-        choices=bank_choices(view.banks, view.bank_id, view.away, words, ZoneInfo(view.time_zone)),
+        away_text=next((one.away_text for one in choices.values() if one.away_text), ""),
         in_peace=view.in_peace,
         messages_stopped=view.messages_stopped,
         soonest=today + timedelta(days=1),

@@ -1,0 +1,182 @@
+"""Where a lender is paid, currency by currency, and whether a provider can pay there at all.
+
+An account is known by its IBAN or, in the UK, by its sort code and number. Providers differ in
+which of the two they take, and in which currencies: what they do not say they can, they cannot.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterable
+from dataclasses import dataclass
+from enum import StrEnum
+from typing import Final, TypeAlias
+
+from app.domain.errors import Invalid
+from app.domain.ids import Iban
+
+EUR: Final = "EUR"
+GBP: Final = "GBP"
+PLN: Final = "PLN"
+FASTER_PAYMENTS_REFERENCE: Final = 18
+"""How many letters and digits of a reference Faster Payments carries."""
+
+_NRB = re.compile(r"\d{26}", re.ASCII)
+
+
+class AccountForm(StrEnum):
+    """How an order names the account that is paid."""
+
+    IBAN = "iban"
+    SORT_CODE = "sort_code"
+
+
+@dataclass(frozen=True, slots=True, repr=False)
+class UkAccount:
+    """A British account by sort code (six digits) and number (eight). Masked when shown."""
+
+    sort_code: str
+    number: str
+
+    @classmethod
+    def parse(cls, sort_code: str, number: str) -> UkAccount:
+        """Accepts "20-00-00" and "20 00 00". Raises `Invalid` for `sort_code`, `account_number`."""
+        return cls(_digits(sort_code, 6, "sort_code"), _digits(number, 8, "account_number"))
+
+    def reveal(self) -> str:
+        """Both in one, fourteen digits."""
+        return f"{self.sort_code}{self.number}"
+
+    @property
+    def masked(self) -> str:
+        """The end of both, enough for its owner to recognise it."""
+        return f"••-••-{self.sort_code[-2:]} ••••{self.number[-4:]}"
+
+    def __repr__(self) -> str:
+        return f"UkAccount({self.masked})"
+
+    def __str__(self) -> str:
+        return self.masked
+
+
+PayeeAccount: TypeAlias = Iban | UkAccount
+
+
+@dataclass(frozen=True, slots=True)
+class Carried:
+    """A currency (ISO 4217) that a provider moves, and how it wants the account named for it."""
+
+    currency: str
+    form: AccountForm = AccountForm.IBAN
+
+
+IN_EUR: Final = (Carried(EUR),)
+
+
+class Unpayable(StrEnum):
+    """Why nobody can pay a loan through this lender's provider.
+
+    no_account: the lender has not said where this currency is paid to. no_provider: none is set
+    up. not_carried: the provider does not move it. wrong_form: it moves it, and wants the account
+    named in the other way.
+    """
+
+    NO_ACCOUNT = "no_account"
+    NO_PROVIDER = "no_provider"
+    NOT_CARRIED = "not_carried"
+    WRONG_FORM = "wrong_form"
+
+
+def parse_payee(
+    currency: str, *, iban: str = "", sort_code: str = "", account_number: str = ""
+) -> PayeeAccount:
+    """The account for one currency, as somebody typed it.
+
+    Pounds go to a sort code and number, or to an IBAN; zloty to a Polish IBAN that may lack its
+    "PL"; everything else to an IBAN. Raises `Invalid` naming the field.
+    """
+    if sort_code or account_number:
+        if currency != GBP:
+            raise Invalid("sort_code", f"is for GBP; {currency} is paid to an IBAN.")
+        if iban:
+            raise Invalid("iban", "says the same as a sort code.", mend="Give one of them.")
+        return UkAccount.parse(sort_code, account_number)
+    if not iban:
+        mend = "A sort code and an account number do, too." if currency == GBP else ""
+        raise Invalid("iban", "is missing.", mend=mend)
+    plain = re.sub(r"[\s-]", "", iban)
+    if currency == PLN and _NRB.fullmatch(plain):
+        plain = f"PL{plain}"
+    found = Iban.parse(plain, field="iban")
+    if currency == PLN and found.country != "PL":
+        raise Invalid("iban", "is not a Polish one.", mend="Zloty are paid within Poland.")
+    return found
+
+
+def as_uk_account(account: PayeeAccount) -> UkAccount | None:
+    """By sort code and number, which a British IBAN contains; None for every other one."""
+    if isinstance(account, UkAccount):
+        return account
+    found = re.fullmatch(r"GB\d{2}[A-Z]{4}(\d{6})(\d{8})", account.reveal())
+    return UkAccount(found[1], found[2]) if found else None
+
+
+def as_iban(account: PayeeAccount) -> Iban | None:
+    """By its IBAN; None for a sort code, of which nobody can tell it."""
+    return account if isinstance(account, Iban) else None
+
+
+def named_as(account: PayeeAccount, form: AccountForm) -> bool:
+    """Can the account be named in this way?"""
+    named = as_iban(account) if form is AccountForm.IBAN else as_uk_account(account)
+    return named is not None
+
+
+def same_account(one: PayeeAccount, other: PayeeAccount) -> bool:
+    """Are these two names of one account?"""
+    if one == other:
+        return True
+    british = as_uk_account(one)
+    return british is not None and british == as_uk_account(other)
+
+
+def carries(moved: Iterable[Carried], currency: str, account: PayeeAccount) -> bool:
+    """Can this account be paid in this currency from a bank that moves these?"""
+    return any(one.currency == currency and named_as(account, one.form) for one in moved)
+
+
+def why_unpayable(
+    currency: str, account: PayeeAccount | None, banks: Iterable[Iterable[Carried]] | None
+) -> Unpayable | None:
+    """Why nobody can pay it; None: from one of the banks at least he can.
+
+    `banks` is what each bank of the provider moves; None: no provider is set up.
+    """
+    if account is None:
+        return Unpayable.NO_ACCOUNT
+    if banks is None:
+        return Unpayable.NO_PROVIDER
+    moved = [one for each in banks for one in each if one.currency == currency]
+    if carries(moved, currency, account):
+        return None
+    return Unpayable.WRONG_FORM if moved else Unpayable.NOT_CARRIED
+
+
+def unpayable_words(why: Unpayable, currency: str) -> str:
+    """One sentence for the person who has to go on by himself."""
+    match why:
+        case Unpayable.NO_ACCOUNT:
+            return f"No account is set that {currency} could be paid to."
+        case Unpayable.NO_PROVIDER:
+            return "No payment provider is set up."
+        case Unpayable.NOT_CARRIED:
+            return f"The payment provider makes no payments in {currency}."
+        case Unpayable.WRONG_FORM:
+            return f"The payment provider wants the account for {currency} named in another way."
+
+
+def _digits(text: str, length: int, field: str) -> str:
+    plain = re.sub(r"[\s-]", "", text) if isinstance(text, str) else ""
+    if not re.fullmatch(rf"\d{{{length}}}", plain, re.ASCII):
+        raise Invalid(field, f"has {length} digits.")
+    return plain

@@ -1,0 +1,98 @@
+"""Where a lender is paid: what is taken for an account, and why nobody could pay it."""
+
+from __future__ import annotations
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from app.domain.errors import Invalid
+from app.domain.ids import Iban
+from app.domain.payee import (
+    IN_EUR,
+    AccountForm,
+    Carried,
+    UkAccount,
+    Unpayable,
+    as_iban,
+    as_uk_account,
+    parse_payee,
+    same_account,
+    unpayable_words,
+    why_unpayable,
+)
+
+BRITISH = UkAccount.parse("20-00-00", "5577 9911")
+SPANISH = Iban.parse("ES9121000418450200051332")
+POLISH = Iban.parse("PL61109010140000071219812874")
+# The example of the IBAN registry.
+IN_LONDON = Iban.parse("GB29 NWBK 6016 1331 9268 19")
+BY_SORT_CODE = (Carried("GBP", AccountForm.SORT_CODE),)
+
+
+def test_each_currency_has_its_own_form() -> None:
+    assert parse_payee("GBP", sort_code="200000", account_number="55779911") == BRITISH
+    assert parse_payee("GBP", iban="gb29 nwbk 6016 1331 9268 19") == IN_LONDON
+    assert parse_payee("PLN", iban="61 1090 1014 0000 0712 1981 2874") == POLISH
+    assert parse_payee("PLN", iban=POLISH.reveal()) == POLISH
+    assert parse_payee("EUR", iban=SPANISH.reveal()) == SPANISH
+
+
+@pytest.mark.parametrize(
+    ("currency", "typed", "field"),
+    [
+        ("GBP", {}, "iban"),
+        ("GBP", {"sort_code": "20000", "account_number": "55779911"}, "sort_code"),
+        ("GBP", {"sort_code": "２00000", "account_number": "55779911"}, "sort_code"),
+        ("GBP", {"sort_code": "200000"}, "account_number"),
+        ("GBP", {"account_number": "55779911"}, "sort_code"),
+        ("GBP", {"sort_code": "200000", "account_number": "557799112"}, "account_number"),
+        ("GBP", {"sort_code": "200000", "account_number": "55779911", "iban": "x"}, "iban"),
+        ("EUR", {"sort_code": "200000", "account_number": "55779911"}, "sort_code"),
+        ("EUR", {"iban": "ES9121000418450200051333"}, "iban"),
+        ("PLN", {"iban": SPANISH.reveal()}, "iban"),
+        ("PLN", {"iban": "61109010140000071219812875"}, "iban"),
+        ("PLN", {"iban": "6110901014000007121981287"}, "iban"),
+    ],
+)
+def test_what_is_no_account_names_its_field(
+    currency: str, typed: dict[str, str], field: str
+) -> None:
+    with pytest.raises(Invalid) as caught:
+        parse_payee(currency, **typed)
+    assert caught.value.field == field
+    assert "55779911" not in str(caught.value)
+
+
+@given(
+    st.from_regex(r"[0-9]{6}", fullmatch=True).filter(str.isascii),
+    st.from_regex(r"[0-9]{8}", fullmatch=True).filter(str.isascii),
+)
+def test_a_british_account_is_shown_masked(sort_code: str, number: str) -> None:
+    account = UkAccount.parse(sort_code, number)
+    assert account.reveal() == sort_code + number
+    for shown in (str(account), repr(account), f"{account}"):
+        assert account.reveal() not in shown
+        assert shown.count("•") >= 8
+
+
+def test_one_account_by_two_names() -> None:
+    assert as_uk_account(IN_LONDON) == UkAccount("601613", "31926819")
+    assert as_uk_account(SPANISH) is None
+    assert as_iban(BRITISH) is None
+    assert same_account(IN_LONDON, UkAccount("601613", "31926819"))
+    assert not same_account(IN_LONDON, BRITISH)
+    assert not same_account(SPANISH, POLISH)
+
+
+def test_why_nobody_can_pay() -> None:
+    assert why_unpayable("EUR", SPANISH, [IN_EUR]) is None
+    assert why_unpayable("GBP", BRITISH, [IN_EUR, BY_SORT_CODE]) is None
+    assert why_unpayable("GBP", IN_LONDON, [BY_SORT_CODE]) is None
+    assert why_unpayable("GBP", None, [BY_SORT_CODE]) is Unpayable.NO_ACCOUNT
+    assert why_unpayable("GBP", BRITISH, None) is Unpayable.NO_PROVIDER
+    assert why_unpayable("PLN", POLISH, [IN_EUR, BY_SORT_CODE]) is Unpayable.NOT_CARRIED
+    assert why_unpayable("GBP", SPANISH, [BY_SORT_CODE]) is Unpayable.WRONG_FORM
+    assert why_unpayable("GBP", BRITISH, [(Carried("GBP"),)]) is Unpayable.WRONG_FORM
+    assert why_unpayable("EUR", SPANISH, []) is Unpayable.NOT_CARRIED
+    assert len({unpayable_words(why, "PLN") for why in Unpayable}) == len(Unpayable)
