@@ -112,6 +112,10 @@ ANSWERING: Final = frozenset(
     }
 )
 
+# Money of his lies with the lender until a person has decided about it: what it could serve, on
+# whichever of his loans, is not asked for.
+OVER_EVERY_CASE: Final = frozenset({TaskReason.OVERPAID})
+
 
 class TaskOutcome(StrEnum):
     """What a collector noted when finishing a task."""

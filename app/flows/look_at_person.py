@@ -18,8 +18,8 @@ from app.domain.ids import CaseId
 from app.domain.message import Channel
 from app.domain.payee import Unpayable
 from app.domain.payment import IN_FLIGHT_STATES, LinkState
-from app.domain.strategy import SeenFunds, SignalsAct, Situation
-from app.domain.task import TaskReason, TaskState
+from app.domain.strategy import PERSON_FIRST, SeenFunds, SignalsAct, Situation
+from app.domain.task import OVER_EVERY_CASE, TaskReason, TaskState
 from app.store.brakes import HoldInForce, holds_of, silenced
 from app.store.dues import Due, dues_of
 from app.store.experiments import LeftAlone, left_alone
@@ -89,9 +89,20 @@ class Person:
         found = self.left_alone.get(case_id)
         return found.until if found is not None and what in found.withholds else None
 
-    def tasks_on(self, case_id: UUID) -> frozenset[TaskReason]:
-        """The reasons of the tasks waiting about one case, or about him as a whole."""
-        return frozenset(reason for about, reason in self.tasks if about in (None, case_id))
+    def tasks_on(self, case_id: UUID | None) -> frozenset[TaskReason]:
+        """The reasons of the tasks waiting about one case (None: none yet), or all that is his."""
+        return frozenset(
+            reason
+            for about, reason in self.tasks
+            if about in (None, case_id) or reason in OVER_EVERY_CASE
+        )
+
+    @property
+    def kept_quiet(self) -> bool:
+        """Does something keep us from speaking of what is not even due?"""
+        return any(hold.case_id is None and hold.stops(*PRESSURE) for hold in self.holds) or (
+            not PERSON_FIRST.isdisjoint(self.tasks_on(None))
+        )
 
 
 async def look_at_person(unit: Unit, now: datetime, borrower_id: UUID) -> Person:

@@ -11,7 +11,6 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, select, true
 
-from app.domain.hold import PRESSURE
 from app.domain.ids import LenderId, derive_key
 from app.domain.money import Money
 from app.domain.provider_setup import Slot
@@ -149,9 +148,7 @@ async def _remind(
         person = await look_at_person(unit, now, borrower_id)
         today = local_today(unit, person, now)
         rows = await _his(unit, borrower_id, today)
-        if person.in_flight or any(
-            hold.case_id is None and hold.stops(*PRESSURE) for hold in person.holds
-        ):
+        if person.in_flight or person.kept_quiet:
             await set_remind_days(unit, {row.id: today + _TOMORROW for row in rows})
             return 0, 0
         plans = await _plans(unit, rows, {row.id: today for row in rows}, zone_of(unit, person))

@@ -13,7 +13,6 @@ from sqlalchemy import Row, select, update
 from app.domain.case import CaseState
 from app.domain.contact_policy import ContactPurpose
 from app.domain.errors import Invalid, NotFound
-from app.domain.hold import PRESSURE
 from app.domain.message import CancelReason, Channel
 from app.domain.strategy import PERSON_FIRST
 from app.domain.template import Cause
@@ -117,7 +116,7 @@ async def _coming(
     unit: Unit, now: datetime, person: Person, anchors: Mapping[UUID, date]
 ) -> Standing:
     """Instalments that are still to come on the day they were announced for."""
-    if any(hold.case_id is None and hold.stops(*PRESSURE) for hold in person.holds):
+    if person.kept_quiet:
         return Standing(gone=CancelReason.HOLD)
     today = local_today(unit, person, now)
     dues = tuple(

@@ -241,7 +241,8 @@ INVARIANTS: Final = (
             AND NOT EXISTS (SELECT FROM accounts a WHERE a.borrower_id = c.borrower_id
                 AND a.next_read_at IS NOT NULL)
             AND NOT EXISTS (SELECT FROM tasks t WHERE t.borrower_id = c.borrower_id
-                AND (t.case_id IS NULL OR t.case_id = c.id) AND t.state IN ('open', 'taken'))
+                AND (t.case_id IS NULL OR t.case_id = c.id OR t.reason = 'overpaid')
+                AND t.state IN ('open', 'taken'))
             AND NOT EXISTS (SELECT FROM messages m WHERE m.borrower_id = c.borrower_id
                 AND m.state IN ('queued', 'sending', 'unknown'))
             AND NOT EXISTS (SELECT FROM approvals p WHERE p.case_id = c.id

@@ -9,12 +9,16 @@ import pytest
 from app.domain.ids import LoanId
 from app.domain.money import Money
 from app.domain.promise_terms import Part, PromiseSource
+from app.domain.task import TaskOutcome
 from app.flows.register_loan import LoanWanted, register_loan
 from app.flows.remind_ahead import Reminded, remind_ahead
 from app.flows.report_repayment import RepaymentWanted, report_repayment
 from app.flows.set_hold import set_hold
+from app.flows.step_cases import step_cases
 from app.flows.take_promise import take_promise
+from app.store.invariants import broken
 from app.store.loans import Scheduled
+from tests.flows.collector import answer
 from tests.flows.street import Neighbour, Street
 
 pytestmark = pytest.mark.anyio
@@ -110,6 +114,30 @@ async def test_what_is_paid_meanwhile_is_not_reminded_of(street: Street) -> None
     await street.tick()
     assert street.texts_to(who) == 0
     assert await street.value("SELECT cancel_reason FROM messages") == "nothing_due"
+
+
+async def test_nobody_asks_him_whose_money_may_have_to_go_back(street: Street) -> None:
+    """It lies there on a debt that is paid, and what comes next on any loan waits for a person."""
+    who = await street.neighbour(dues=(12_000, 5_000))
+    await street.repaid(who, "all")
+    await coming(street, who, 3, 4)
+    assert (await look(street)).messages == 1
+    await street.repaid(who, "twice", minor=12_000)
+    assert "overpaid" in await street.tasks(who)
+    await street.tick()
+    assert await street.value("SELECT cancel_reason FROM messages") == "hold"
+    assert (await look(street, days=1)).messages == 0
+    street.hands.go_on(days=9)
+    await step_cases(street.house, street.now, [who.cases[1]])
+    await street.tick()
+    assert street.texts_to(who) == 0
+    assert await street.tasks(who) == ["overpaid"]
+    async with street.store.engine_unit() as unit:
+        assert await broken(unit, street.now + timedelta(days=5)) == []
+
+    await answer(street, who, TaskOutcome.RESOLVED, reason="overpaid")
+    await step_cases(street.house, street.now, [who.cases[1]])
+    assert await street.value("SELECT count(*) FROM strategy_steps WHERE kind <> 'remind'") > 0
 
 
 @pytest.mark.parametrize(("blocks", "texts"), [(["days"], 1), (["contact", "days"], 0)])

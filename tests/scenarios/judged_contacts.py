@@ -33,7 +33,7 @@ _LOANS: Final = """
     LEFT JOIN cases c ON c.loan_id = l.id WHERE l.borrower_id = ANY(:people)
 """
 _MONEY: Final = """
-    SELECT r.loan_id, r.amount_minor, r.recorded_at, r.reversed_at FROM repayments r
+    SELECT r.loan_id, r.applied_minor, r.recorded_at, r.reversed_at FROM repayments r
     JOIN loans l ON l.id = r.loan_id WHERE l.borrower_id = ANY(:people) AND r.counted
 """
 _PAYMENTS: Final = """
@@ -47,7 +47,8 @@ _PROMISES: Final = """
 _TASKS: Final = """
     SELECT borrower_id, case_id, reason, created_at, ended_at FROM tasks
     WHERE borrower_id = ANY(:people) AND reason IN ('borrower_disputes', 'borrower_cannot_pay',
-        'borrower_says_paid', 'payment_unclear', 'payment_returned', 'owed_amount_stale')
+        'borrower_says_paid', 'payment_unclear', 'payment_returned', 'owed_amount_stale',
+        'overpaid')
 """
 _WRITTEN_OFF: Final = """
     SELECT a.loan_id, a.made_at, (SELECT r.made_at FROM adjustments r WHERE r.reverses_id = a.id)
@@ -284,7 +285,7 @@ def _due_and_paid(loan_id: UUID, upto: Any, made: Made, known: dict[str, Any]) -
         last = upto or today - timedelta(days=one.case_after_days)
         due += one.amount_minor if one.due_on <= last else 0
     paid = sum(
-        one.amount_minor
+        one.applied_minor  # what was too much is a person's: see `_peace`
         for one in known["money"]
         if one.loan_id == loan_id and _during(one.recorded_at, one.reversed_at, made)
     )
@@ -308,6 +309,8 @@ def _peace(made: Made, row: Any, known: dict[str, Any]) -> Iterator[tuple[str, s
     if row.cause in ("notice", "funds") and row.purpose == "collection" and standing:
         yield "during a promise", f"made at {standing[0].made_at:%d.%m. %H:%M}"
     for task in known["tasks"]:
-        about = case_ids and (task.case_id is None or task.case_id in case_ids)
+        about = task.reason == "overpaid" or (
+            case_ids and (task.case_id is None or task.case_id in case_ids)
+        )
         if task.borrower_id == made.who and about and _during(task.created_at, task.ended_at, made):
             yield "before a person answered", f"{task.reason} since {task.created_at:%d.%m. %H:%M}"

@@ -22,11 +22,13 @@ from sqlalchemy import text, update
 from app.boundary import guard
 from app.domain.contact_policy import ContactPurpose
 from app.domain.errors import Declined, OutcomeUnknown, TryLater
-from app.domain.ids import LoanId
+from app.domain.ids import Iban, LoanId
 from app.domain.message import Channel
+from app.domain.payee import EUR, Carried
 from app.flows.house import House
 from app.ports import AggregationPort
 from app.settings import Settings
+from app.store.payees import put_payee
 from app.store.tables import lenders
 from app.store.unit import Store
 from scheduler.timetable import TIMETABLE
@@ -62,6 +64,9 @@ class LenderWanted:
     places: tuple[Place, ...]
     columns: dict[str, Any]
 
+
+ACCOUNT = Iban("ES7921000813610123456789")
+"""Where every lender of the town is paid, whatever he lends in."""
 
 _SPAIN = Place("ES", ("Europe/Madrid", "Atlantic/Canary"), "+346{:08d}")
 _PORTUGAL = Place("PT", ("Europe/Lisbon", "Atlantic/Azores"), "+35191{:07d}")
@@ -319,6 +324,7 @@ async def make_town(store: Store, seed: int) -> Town:
         lender_hooks=guard(system, "lender_webhook"),
         real_now=lambda: hands.real,
     )
+    bank.pays = tuple(Carried(currency) for currency in sorted({one.currency for one in LENDERS}))
     streets = []
     for wanted in LENDERS:
         lender_id = await make_lender(
@@ -327,8 +333,10 @@ async def make_town(store: Store, seed: int) -> Town:
             floor_reason="a test", **wanted.columns,
         )  # fmt: skip
         async with store.unit(lender_id) as unit:
-            sealed = unit.seal("lenders.creditor_iban_enc", lender_id, "ES7921000813610123456789")
+            sealed = unit.seal("lenders.creditor_iban_enc", lender_id, ACCOUNT.reveal())
             await unit.conn.execute(update(lenders).values(creditor_iban_enc=sealed))
+            if wanted.currency != EUR:
+                await put_payee(unit, hands.now, lender_id, wanted.currency, ACCOUNT)
         # The lane that the tests of consents use looks for the consents in the street's house.
         made = Street(
             store, house, hands, lender_id, bank, carrier, system, cast("Any", None), post
