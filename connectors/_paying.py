@@ -27,7 +27,7 @@ def trouble_with(order: PaymentOrder, pays: Iterable[Carried]) -> tuple[str, str
     if order.instant and currency != EUR:
         return "only euro is paid instantly", "AMOUNT"
     if not carries(moved, currency, order.creditor_account):
-        return "the account is not named in the way this currency needs", "CREDITOR"
+        return "this is no account that it can go to in this currency", "CREDITOR"
     return None
 
 

@@ -117,3 +117,4 @@ class CancelReason(StrEnum):
     REPLACED = "replaced"
     PROMISED = "promised"
     STAGE_OVER = "stage_over"
+    UNPAYABLE = "unpayable"

@@ -64,10 +64,14 @@ PayeeAccount: TypeAlias = Iban | UkAccount
 
 @dataclass(frozen=True, slots=True)
 class Carried:
-    """A currency (ISO 4217) that a provider moves, and how it wants the account named for it."""
+    """A currency (ISO 4217) that a provider moves, and how it wants the account named for it.
+
+    `only`: the one account it can go to, where an order does not say whom is paid.
+    """
 
     currency: str
     form: AccountForm = AccountForm.IBAN
+    only: PayeeAccount | None = None
 
 
 IN_EUR: Final = (Carried(EUR),)
@@ -78,13 +82,14 @@ class Unpayable(StrEnum):
 
     no_account: the lender has not said where this currency is paid to. no_provider: none is set
     up. not_carried: the provider does not move it. wrong_form: it moves it, and wants the account
-    named in the other way.
+    named in the other way. elsewhere: it moves it to another account.
     """
 
     NO_ACCOUNT = "no_account"
     NO_PROVIDER = "no_provider"
     NOT_CARRIED = "not_carried"
     WRONG_FORM = "wrong_form"
+    ELSEWHERE = "elsewhere"
 
 
 def parse_payee(
@@ -142,7 +147,12 @@ def same_account(one: PayeeAccount, other: PayeeAccount) -> bool:
 
 def carries(moved: Iterable[Carried], currency: str, account: PayeeAccount) -> bool:
     """Can this account be paid in this currency from a bank that moves these?"""
-    return any(one.currency == currency and named_as(account, one.form) for one in moved)
+    return any(
+        one.currency == currency
+        and named_as(account, one.form)
+        and (one.only is None or same_account(one.only, account))
+        for one in moved
+    )
 
 
 def why_unpayable(
@@ -159,7 +169,10 @@ def why_unpayable(
     moved = [one for each in banks for one in each if one.currency == currency]
     if carries(moved, currency, account):
         return None
-    return Unpayable.WRONG_FORM if moved else Unpayable.NOT_CARRIED
+    if not moved:
+        return Unpayable.NOT_CARRIED
+    named = any(named_as(account, one.form) for one in moved)
+    return Unpayable.ELSEWHERE if named else Unpayable.WRONG_FORM
 
 
 def unpayable_words(why: Unpayable, currency: str) -> str:
@@ -173,6 +186,8 @@ def unpayable_words(why: Unpayable, currency: str) -> str:
             return f"The payment provider makes no payments in {currency}."
         case Unpayable.WRONG_FORM:
             return f"The payment provider wants the account for {currency} named in another way."
+        case Unpayable.ELSEWHERE:
+            return f"The payment provider pays {currency} out to another account than the set one."
 
 
 def _digits(text: str, length: int, field: str) -> str:

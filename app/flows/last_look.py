@@ -18,6 +18,7 @@ from app.domain.case import CaseState
 from app.domain.consent import ConsentState
 from app.domain.contact_policy import ContactPurpose
 from app.domain.message import CancelReason, Channel
+from app.domain.payee import unpayable_words
 from app.domain.strategy import PERSON_FIRST
 from app.domain.task import TaskReason
 from app.domain.template import Cause
@@ -26,6 +27,7 @@ from app.flows.ask_owed import ask_owed, stale
 from app.flows.house import House
 from app.flows.look_at_person import Person, look_at_person
 from app.flows.still_said import say_anew, still_said
+from app.flows.ways_to_pay import moved_by, unpayable
 from app.store.brakes import silenced
 from app.store.dues import Due
 from app.store.links import load_link, works
@@ -113,6 +115,9 @@ async def _look_at_notice(
         return Never(standing.gone)
     if person.payment is not None:
         return Later(now + _PAYING_NOW, "He is paying this moment.")
+    closed = await _closed(unit, house, person, standing.dues)
+    if closed is not None:
+        return closed
     unsure = await _owed_fresh(unit, house, now, message, standing.dues)
     if unsure is not None:
         return unsure
@@ -158,6 +163,9 @@ async def _look_at_ask(
         return gone
     if person.payment is not None:
         return Later(now + _PAYING_NOW, "He is paying this moment.")
+    closed = await _closed(unit, house, person, dues)
+    if closed is not None:
+        return closed
     seen = await _money_seen(unit, now, message)
     if seen is not None:
         return seen
@@ -165,6 +173,16 @@ async def _look_at_ask(
     if unsure is not None:
         return unsure
     return await _gate(unit, house, now, person, message, dues)
+
+
+async def _closed(unit: Unit, house: House, person: Person, dues: tuple[Due, ...]) -> Never | None:
+    """Behind its link nothing of it could be paid: account or provider are others by now."""
+    currencies = [due.currency for due in dues]
+    closed = await unpayable(unit, person.lender, currencies, moved_by(house))
+    if not closed or not closed.keys() >= set(currencies):
+        return None
+    because = unpayable_words(closed[currencies[0]], currencies[0])
+    return Never(CancelReason.UNPAYABLE, TaskReason.COLLECTOR_ACTS, because)
 
 
 def _no_address(person: Person, channel: Channel) -> Never | None:

@@ -272,6 +272,7 @@ CANCEL_REASONS: Final[Mapping[CancelReason, str]] = {
     CancelReason.REPLACED: "a newer one takes its place",
     CancelReason.PROMISED: "the borrower promised to pay",
     CancelReason.STAGE_OVER: "its stage is over",
+    CancelReason.UNPAYABLE: "its link led to no way to pay",
 }
 
 PAYMENT_STATES: Final[Mapping[PaymentState, Mark]] = {

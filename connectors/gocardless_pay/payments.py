@@ -7,6 +7,7 @@ a request is paid once.
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 from uuid import uuid4
 
@@ -14,7 +15,7 @@ import structlog
 
 from app.domain.errors import OutcomeUnknown
 from app.domain.ids import Secret, derive_key
-from app.domain.payee import Carried, same_account
+from app.domain.payee import Carried
 from app.ports import (
     Bank,
     CancelResult,
@@ -65,8 +66,12 @@ class Payments:
         )
 
     def _pays(self, bank: Institution) -> tuple[Carried, ...]:
-        """What it moves, of what GoCardless pays out to somewhere."""
-        return tuple(one for one in bank.pays if one.currency in self._creditors)
+        """What it moves, of what GoCardless pays out, and to where: no order says whom is paid."""
+        return tuple(
+            replace(one, only=self._creditors[one.currency])
+            for one in bank.pays
+            if one.currency in self._creditors
+        )
 
     async def create_payment(self, order: PaymentOrder) -> PaymentBegun:
         """Make the request and give GoCardless's page where the payer authorises it."""
@@ -173,8 +178,6 @@ class Payments:
         trouble = trouble_with(order, self._pays(bank))
         if trouble is not None:
             raise declined(*trouble, operation)
-        if not same_account(order.creditor_account, self._creditors[currency]):
-            raise declined("GoCardless pays out to another account", "CREDITOR", operation)
         description = order.remittance.strip() or order.end_to_end_ref
         return {
             "payment_request": {

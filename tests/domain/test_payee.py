@@ -95,4 +95,9 @@ def test_why_nobody_can_pay() -> None:
     assert why_unpayable("GBP", SPANISH, [BY_SORT_CODE]) is Unpayable.WRONG_FORM
     assert why_unpayable("GBP", BRITISH, [(Carried("GBP"),)]) is Unpayable.WRONG_FORM
     assert why_unpayable("EUR", SPANISH, []) is Unpayable.NOT_CARRIED
+    only = (Carried("GBP", AccountForm.SORT_CODE, only=BRITISH),)
+    assert why_unpayable("GBP", BRITISH, [only]) is None
+    assert why_unpayable("GBP", IN_LONDON, [only]) is Unpayable.ELSEWHERE
+    assert why_unpayable("GBP", SPANISH, [only]) is Unpayable.WRONG_FORM
+    assert "55779911" not in repr(only)
     assert len({unpayable_words(why, "PLN") for why in Unpayable}) == len(Unpayable)

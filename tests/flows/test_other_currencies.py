@@ -231,6 +231,22 @@ async def test_a_link_that_was_sent_before_leads_to_a_page_that_says_so(street: 
     assert await ana.payments() == []
 
 
+async def test_a_text_that_waits_does_not_leave_for_a_page_without_a_way_to_pay(
+    street: Street,
+) -> None:
+    who = await street.neighbour()
+    await street.money_seen(who)
+    await street.work()
+    assert await street.states("messages", who) == ["queued"]
+    street.bank.pays = ()
+    await street.tick()
+    assert street.carrier.taken == []
+    (message,) = await street.rows("SELECT state, cancel_reason FROM messages")
+    assert tuple(message) == ("cancelled", "unpayable")
+    assert await street.tasks(who) == ["collector_acts"]
+    assert await because(street) == ["The payment provider makes no payments in EUR."]
+
+
 async def test_of_two_currencies_the_one_that_can_be_paid_is(street: Street) -> None:
     ana = await at_the_page(street, dues=(12_000, 5_000))
     first: dict[str, Any] = {"id": ana.who.loans[0]}
