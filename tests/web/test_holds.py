@@ -100,11 +100,11 @@ async def test_the_borrower_reads_that_nobody_asks_and_may_still_pay(
     who, address = await texted(street)
     his = browser()
     page = await proved(his, address)
-    assert "no te pide este pago" not in page.text
+    assert "no le pide este pago" not in page.text
     desk: Browser = await sign_in_as(Role.COLLECTOR)
     case = await desk.open(f"/cases/{who.cases[0]}")
     await desk.send(case, "hold", kind="complaint", reason="Wrote to us", everything="1")
     page = await his.open(address)
-    assert "no te pide este pago" in page.text
+    assert "no le pide este pago" in page.text
     assert page.has("pay")
     assert page.problems == []
