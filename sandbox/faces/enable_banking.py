@@ -22,7 +22,7 @@ from sandbox.balances import said_by_bank
 from sandbox.banks import BANKS, BY_ID, Bank, LimitWord
 from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, slowed
-from sandbox.faces.eb_pay import EbPay
+from sandbox.faces.eb_pay import EbPay, kinds_of
 from sandbox.faces.eb_sessions import Session, Sessions
 from sandbox.faces.eb_wire import (
     APP_ID,
@@ -116,6 +116,15 @@ class EnableBanking:
                 "required_psu_headers": ["Psu-Ip-Address", "Psu-User-Agent"],
                 "beta": False,
                 "bic": bank.bic,
+                "payments": [
+                    {
+                        "payment_type": kind,
+                        "psu_type": "personal",
+                        "currencies": [bank.currency],
+                        "creditor_account_schemas": ["IBAN"],
+                    }
+                    for kind in kinds_of(bank)
+                ],
             }
             for bank in BANKS
             if country in (None, bank.country)
