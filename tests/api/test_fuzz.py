@@ -37,7 +37,7 @@ from tests.api.planting import plant
 
 pytestmark = pytest.mark.anyio
 
-FEW, MANY = 3, 9
+FEW, MANY = 2, 9
 CHECKS = [
     not_a_server_error,
     status_code_conformance,

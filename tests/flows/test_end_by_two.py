@@ -45,7 +45,7 @@ async def test_two_people_end_it_and_two_bring_it_back_and_nothing_leaves_by_its
     await desk.endorses(approval)
     assert (await desk.says(Word.APPROVE, approval)).state is ApprovalState.APPROVED
     sent = street.texts_to(who)
-    await street.days_pass(3, minutes=240)
+    await street.days_pass(3, minutes=480)
     await step(street)
     assert await open_reasons(street) == []
     entry = await street.value("SELECT id FROM adjustments")

@@ -189,7 +189,7 @@ async def test_a_payment_whose_end_nobody_tells_becomes_a_person_s(street: Stree
     ana.says_yes_everywhere()
     await street.minutes_pass(1)
     street.bank.before_now = raising(TryLater("503"))
-    await street.days_pass(5.2, minutes=240)
+    await street.days_pass(5.5, minutes=720)
     assert await ana.payments() == ["unclear"]
     assert await street.tasks(ana.who) == ["payment_unclear"]
     assert (await ana_taps_again(ana)).step is PayStep.ON_ITS_WAY

@@ -65,14 +65,14 @@ async def test_nothing_due_means_nothing_read_though_the_plan_says_so(lane: Lane
 async def test_four_a_day_at_even_distances_within_booking_hours(lane: Lane) -> None:
     people = [await lane.street.neighbour() for _ in range(3)]
     lane.bank.holds(500)
-    await lane.hours_pass(24 * 5)
+    await lane.hours_pass(24 * 3)
     for who in people:
         rows = await lane.street.rows(
             "SELECT attempted_at FROM read_attempts WHERE account_id = :id ORDER BY attempted_at",
             id=who.account_id,
         )
         moments: list[datetime] = [row.attempted_at for row in rows]
-        assert 16 <= len(moments) <= 20
+        assert 9 <= len(moments) <= 12
         spans = [late - early for early, late in zip(moments, moments[4:], strict=False)]
         assert all(span > timedelta(hours=24) for span in spans)
         # Madrid is an hour ahead of UTC in March; a batch may start ten minutes late.

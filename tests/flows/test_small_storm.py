@@ -36,8 +36,8 @@ pytestmark = [pytest.mark.anyio, pytest.mark.storm]
 
 SEEDS: list[Any] = [int(seed) for seed in os.environ.get("STORM_SEEDS", "").split()]
 if not SEEDS:
-    SEEDS = [1, pytest.param(6, marks=pytest.mark.long)]
-STEPS = 75
+    SEEDS = [1, *(pytest.param(seed, marks=pytest.mark.long) for seed in (2, 6))]
+STEPS = 50
 
 
 async def _fine() -> None:

@@ -288,7 +288,7 @@ async def test_the_link_of_a_notice_ends_without_a_task_and_stands_in_no_signals
     await street.money_seen_again(who)
     await street.tick()
     assert street.texts_to(who) == 2
-    await street.days_pass(4, minutes=240)
+    await street.days_pass(4, minutes=480)
     causes = await street.rows(
         "SELECT t.reason, t.key FROM tasks t WHERE t.borrower_id = :id", id=who.id
     )

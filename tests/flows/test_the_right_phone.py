@@ -51,7 +51,7 @@ async def test_a_text_goes_to_the_number_of_the_moment_it_leaves(street: Street)
     await street.tick()
     assert await street.states("messages", who) == ["queued"]
     await delivered_again(street, who, OTHER)
-    await street.days_pass(0.6)
+    await street.days_pass(0.6, minutes=120)
     assert numbers(street) == [OTHER]
     # A lost answer would be looked up at that number, too.
     stored = (await street.rows("SELECT id, to_enc FROM messages"))[0]
@@ -145,7 +145,7 @@ async def test_a_wrong_number_does_not_come_back(
     who = await street.neighbour()
     await street.money_seen(who)
     await street.tick()
-    await street.days_pass(3, minutes=120)
+    await street.days_pass(3, minutes=360)
     await wrong_number(street, who)
     before = len(street.carrier.taken)
     await delivered_again(street, who, phone or who.phone)
@@ -153,5 +153,5 @@ async def test_a_wrong_number_does_not_come_back(
     street.hands.go_on(days=10)
     await street.money_seen_again(who)
     await street.tick()
-    await street.days_pass(0.5)
+    await street.days_pass(0.5, minutes=120)
     assert numbers(street)[before:] == ([OTHER] if reached else [])

@@ -68,7 +68,7 @@ async def test_two_people_write_a_loan_off_and_all_pressure_stops(
     told = await events(street)
     assert "loan.written_off" in told
     assert "approval.decided" in told
-    await street.days_pass(3, minutes=180)
+    await street.days_pass(3, minutes=480)
     await open_cases(street.house, street.now)
     assert await street.value("SELECT count(*) FROM cases WHERE state <> 'closed'") == 0
     assert not street.carrier.taken

@@ -28,7 +28,7 @@ async def unclear(street: Street) -> tuple[AtThePage, UUID]:
     ana.says_yes_everywhere()
     await street.minutes_pass(1)
     street.bank.before_now = raising(TryLater("503"))
-    await street.days_pass(5.2, minutes=240)
+    await street.days_pass(5.5, minutes=720)
     assert await ana.payments() == ["unclear"]
     return ana, (await payment_ids(street, ana.who))[0]
 
