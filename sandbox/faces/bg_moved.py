@@ -9,7 +9,7 @@ from urllib.parse import urlencode
 
 from sandbox.banks import Bank
 from sandbox.faces.bg_errors import Refusal
-from sandbox.faces.bg_reads import Reads, check_open, modes_of, usable_consent
+from sandbox.faces.bg_reads import Reads, account_under, modes_of
 from sandbox.faces.wire import euros
 from sandbox.money_life import moved
 from sandbox.town import Account
@@ -39,19 +39,12 @@ class Moved:
         """One page of an account's transactions and the person's faults. Raises `Refusal`."""
         world = self._world
         now = world.now()
-        check_open(world, bank, now)
-        consent = usable_consent(world, bank, consent_id, now)
-        iban = consent.resources.get(resource_id)
-        if iban is None:
-            raise Refusal(404, "RESOURCE_UNKNOWN", "there is no such account in this consent")
-        if not consent.transactions:
-            raise Refusal(401, "CONSENT_INVALID", "the consent does not cover transactions")
-        account = world.town.accounts[iban]
+        consent, account = account_under(world, bank, resource_id, consent_id, now, "transactions")
         modes = modes_of(world, account.person_id)
         since = _since(asked, now.astimezone(bank.zone).date())
         page = int(asked.get("pageIndex") or 0)
         self._reads.count(
-            bank, consent, iban, "transactions", uri, modes, attended=attended, now=now
+            bank, consent, account.iban, "transactions", uri, modes, attended=attended, now=now
         )
         world.consents.acted(consent, now)
         return self._page(account, uri, asked, since, page, now), modes

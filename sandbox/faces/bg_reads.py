@@ -7,7 +7,7 @@ them are asked for.
 from __future__ import annotations
 
 from datetime import datetime
-from typing import Any
+from typing import Any, Literal
 from urllib.parse import parse_qs
 
 import orjson
@@ -72,6 +72,25 @@ def usable_consent(world: World, bank: Bank, consent_id: str | None, now: dateti
     if standing is ConsentStatus.REVOKED:
         raise Refusal(401, bank.revoked_code, "the customer has withdrawn the consent")
     raise Refusal(401, "CONSENT_INVALID", f"the consent is {standing.value}")
+
+
+def account_under(
+    world: World,
+    bank: Bank,
+    resource_id: str,
+    consent_id: str | None,
+    now: datetime,
+    covers: Literal["balances", "transactions"],
+) -> tuple[Consent, Account]:
+    """The account by its id in a valid consent that covers this. Raises `Refusal`."""
+    check_open(world, bank, now)
+    consent = usable_consent(world, bank, consent_id, now)
+    iban = consent.resources.get(resource_id)
+    if iban is None:
+        raise Refusal(404, "RESOURCE_UNKNOWN", "there is no such account in this consent")
+    if not getattr(consent, covers):
+        raise Refusal(401, "CONSENT_INVALID", f"the consent does not cover {covers}")
+    return consent, world.town.accounts[iban]
 
 
 def _too_many(bank: Bank, modes: dict[str, float], free_in: int) -> Refusal:
@@ -144,22 +163,15 @@ class Reads:
         """The body of a balance answer and the person's faults. Raises `Refusal`."""
         world = self._world
         now = world.now()
-        check_open(world, bank, now)
-        consent = usable_consent(world, bank, consent_id, now)
-        iban = consent.resources.get(resource_id)
-        if iban is None:
-            raise Refusal(404, "RESOURCE_UNKNOWN", "there is no such account in this consent")
-        if not consent.balances:
-            raise Refusal(401, "CONSENT_INVALID", "the consent does not cover balances")
-        account = world.town.accounts[iban]
+        consent, account = account_under(world, bank, resource_id, consent_id, now, "balances")
         modes = modes_of(world, account.person_id)
-        self.count(bank, consent, iban, "balances", uri, modes, attended=attended, now=now)
+        self.count(bank, consent, account.iban, "balances", uri, modes, attended=attended, now=now)
         world.consents.acted(consent, now)
         if modes:
             self._faults(account, consent, modes, now)
         said = said_by_bank(world.town, world.payments, account, now)
         body = {
-            "account": {"iban": iban, "currency": account.plan.currency},
+            "account": {"iban": account.iban, "currency": account.plan.currency},
             "balances": [on_wire(one, account.plan.currency) for one in said],
         }
         return orjson.dumps(body), modes
