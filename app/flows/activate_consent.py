@@ -8,11 +8,12 @@ from datetime import UTC, date, datetime, time, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, any_, exists, literal, select
+from sqlalchemy import Row, any_, exists, literal, select, update
+from sqlalchemy.dialects.postgresql import JSONB
 
 from app.domain.consent import CONSENT, REQUEST, ConsentState, Purpose
 from app.domain.open_hours import zone_of
-from app.domain.task import TaskReason
+from app.domain.task import TaskReason, TaskState
 from app.flows.cancel_tasks import cancel_tasks
 from app.flows.end_consent import end_consent
 from app.flows.link_accounts import link_accounts
@@ -24,7 +25,7 @@ from app.store.consents import latest_choices
 from app.store.income_profiles import forget_bills
 from app.store.locks import lock_borrower
 from app.store.moves import move, move_all
-from app.store.tables import accounts, consent_requests, consents
+from app.store.tables import accounts, consent_requests, consents, tasks
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -106,8 +107,19 @@ async def activate_consent(
     superseded = await _supersede(unit, now, consent) if monitoring else 0
     if monitoring and any(account.usable for account in found):
         await cancel_tasks(unit, now, borrower_id=owner, reasons=_CURED, why="consent_given")
+        await _say_no_longer(unit, owner)
     await schedule_reads(unit, (owner,), now)
     return ConsentActivated(changed=True, superseded=superseded)
+
+
+async def _say_no_longer(unit: Unit, borrower_id: UUID) -> None:
+    """A call that was asked for before tells whoever makes it that no account may be read."""
+    waiting = (TaskState.OPEN.value, TaskState.TAKEN.value)
+    await unit.conn.execute(
+        update(tasks)
+        .where(tasks.c.borrower_id == borrower_id, tasks.c.state.in_(waiting))
+        .values(situation=tasks.c.situation.op("-", return_type=JSONB)("consent_state"))
+    )
 
 
 async def still_meant(unit: Unit, consent: Row[Any]) -> bool:

@@ -21,6 +21,7 @@ from app.flows.begin_bank_consent import begin_bank_consent
 from app.flows.finish_bank_consent import Back
 from app.flows.open_consent import open_consent, open_return
 from app.flows.request_consent import request_consent
+from app.flows.step_cases import step_cases
 from tests.flows.account_bank import IBANS
 from tests.flows.lane import BOTH, MONITORING, Lane, consent, newcomer, request_state
 from tests.flows.street import HERE
@@ -54,6 +55,18 @@ async def test_the_whole_way_ends_with_an_active_consent_and_an_account_on_the_p
     assert (ask.recurring, ask.frequency_per_day, ask.presence) == (True, 4, HERE)
     assert ask.valid_until == lane.now.date() + timedelta(days=90)
     assert await lane.upright()
+
+
+async def test_a_call_asked_for_before_does_not_deny_the_permission(lane: Lane) -> None:
+    who = await newcomer(lane)
+    await lane.later(days=30)
+    await step_cases(lane.house, lane.now, who.cases)
+    told = "SELECT situation FROM tasks WHERE reason = 'call_borrower' AND state = 'open'"
+    assert (await lane.street.value(told))["consent_state"] == "none"
+    await lane.agree(who)
+    now_told = await lane.street.value(told)
+    assert "consent_state" not in now_told
+    assert now_told["attempt"] == 1
 
 
 async def test_each_purpose_has_its_own_record_with_the_words_he_saw(lane: Lane) -> None:
