@@ -10,7 +10,8 @@ from typing import Protocol, runtime_checkable
 
 from app.domain.ids import Secret
 from app.domain.money import Money
-from app.ports import Grant, InboundEvent, InboundHttp, PaymentHandle, PaymentOrder, Presence
+from app.pay_ports import PaymentHandle, PaymentOrder
+from app.ports import Grant, InboundEvent, InboundHttp, Presence
 
 
 @runtime_checkable

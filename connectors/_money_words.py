@@ -7,7 +7,7 @@ from typing import ClassVar
 
 from pydantic import field_validator
 
-from app.ports import PayStatus
+from app.pay_ports import PayStatus
 from connectors._bank_list import ListedBank
 
 # ISO 20022 (transactionStatus), by what the words mean for the payer's money where the bank's entry

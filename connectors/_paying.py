@@ -9,7 +9,7 @@ import httpx
 
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater
 from app.domain.payee import EUR, Carried, carries
-from app.ports import CancelResult, PaymentNow, PaymentOrder, PayStatus
+from app.pay_ports import CancelResult, PaymentNow, PaymentOrder, PayStatus
 from connectors._exchange import Call, read_json, unreadable
 
 R = TypeVar("R")

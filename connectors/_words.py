@@ -6,7 +6,7 @@ import re
 from collections.abc import Mapping
 from typing import Any
 
-from app.ports import PayStatus
+from app.pay_ports import PayStatus
 from connectors._exchange import mask_text
 
 _CODE_WORD = re.compile(r"[A-Za-z_]+")

@@ -15,7 +15,7 @@ from app.commands.at_work import AsJson, DataDir, tell_findings
 from app.domain.errors import Misconfigured, NotFound
 
 if TYPE_CHECKING:
-    from app.ports import PaymentPort
+    from app.pay_ports import PaymentPort
     from app.reports.findings import Finding
     from app.settings import Settings
     from app.store.vault import Vault

@@ -12,7 +12,7 @@ from app.domain.payment import PaymentState
 from app.flows.house import House
 from app.flows.record_payment import Recorded, record_payment, watch_look
 from app.flows.take_second import take_second
-from app.ports import PaymentHandle, PaymentNow, PayStatus
+from app.pay_ports import PaymentHandle, PaymentNow, PayStatus
 from app.store.payments import find_by_ref, lock_payment, name_ref, watch
 from app.store.unit import Unit
 

@@ -10,7 +10,8 @@ from uuid import UUID
 
 from app.domain.maintenance import Span, resting
 from app.flows.house import House, Houses
-from app.ports import AggregationPort, Bank, PaymentPort
+from app.pay_ports import PaymentPort
+from app.ports import AggregationPort, Bank
 from app.store.health import BankKey
 from app.store.maintenance import Rests, rests_to_come
 from app.store.unit import Unit

@@ -21,7 +21,7 @@ from app.flows.ask_bank import ask_bank
 from app.flows.house import House
 from app.flows.leave_open import leave_open, page_is_over, stay_of
 from app.flows.record_payment import apply_event
-from app.ports import CancelResult
+from app.pay_ports import CancelResult
 from app.store.dues import dues_of
 from app.store.links import find_link, load_link, session_holds, works
 from app.store.locks import lock_borrower

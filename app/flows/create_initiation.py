@@ -38,7 +38,8 @@ from app.flows.hear_banks import hear_calls
 from app.flows.house import House
 from app.flows.payment_news import write_line
 from app.flows.record_payment import apply_event, next_look, record_payment
-from app.ports import Bank, PaymentBegun, PaymentHandle, PaymentOrder, PayStatus, Presence
+from app.pay_ports import PaymentBegun, PaymentHandle, PaymentOrder, PayStatus
+from app.ports import Bank, Presence
 from app.side_ports import FindingPort
 from app.store.accounts import payer_accounts
 from app.store.moves import move

@@ -25,7 +25,7 @@ from app.flows.leave_open import leave_open, stay_of
 from app.flows.record_payment import apply_event, watch_look
 from app.flows.side_by_side import side_by_side
 from app.flows.start_payment import REQUEST_LASTS
-from app.ports import PaymentHandle
+from app.pay_ports import PaymentHandle
 from app.store import jobs
 from app.store.batches import is_behind, lease_due
 from app.store.links import load_link, works

@@ -15,7 +15,8 @@ from app.domain.errors import Misconfigured
 from app.domain.ids import LenderId, Phone
 from app.domain.provider_setup import Slot
 from app.flows.port_book import OwnPorts, PortBook
-from app.ports import AggregationPort, EmailPort, LenderHookPort, MessagePort, PaymentPort
+from app.pay_ports import PaymentPort
+from app.ports import AggregationPort, EmailPort, LenderHookPort, MessagePort
 from app.reference.packs import PackBook
 from app.reference.places import country_of_number
 from app.reference.templates import TemplateBook, load_templates

@@ -20,7 +20,8 @@ import structlog
 from app.domain.errors import Misconfigured
 from app.domain.ids import LenderId
 from app.domain.provider_setup import SetupState, Slot
-from app.ports import AggregationPort, EmailPort, MessagePort, PaymentPort
+from app.pay_ports import PaymentPort
+from app.ports import AggregationPort, EmailPort, MessagePort
 from app.side_ports import HookPort, Offer
 from app.store import provider_setups as rows
 from app.store.provider_setups import AccessData, Setup

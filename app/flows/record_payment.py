@@ -27,7 +27,7 @@ from app.flows.refresh_loan import refresh_loan
 from app.flows.return_payment import record_return
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent
-from app.ports import PaymentNow, PayStatus
+from app.pay_ports import PaymentNow, PayStatus
 from app.store.brakes import in_peace
 from app.store.dues import dues_of
 from app.store.moves import move, move_all

@@ -17,7 +17,7 @@ from sqlalchemy.dialects.postgresql import insert as insert_or_ignore
 
 from app.domain.ids import derive_key
 from app.domain.payment import PaymentState
-from app.ports import PaymentHandle
+from app.pay_ports import PaymentHandle
 from app.store.keys import new_id, new_token
 from app.store.payments import RETURN_HASH, handle_columns, parts_of
 from app.store.tables import payment_cases, payments

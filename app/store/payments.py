@@ -15,7 +15,7 @@ from app.domain.errors import NotFound
 from app.domain.ids import LenderId, Secret
 from app.domain.money import Money
 from app.domain.payment import IN_FLIGHT_STATES, LIVE_STATES, WATCHED_STATES
-from app.ports import PaymentHandle
+from app.pay_ports import PaymentHandle
 from app.store.locks import lock_borrower
 from app.store.tables import payment_cases, payments
 from app.store.unit import Unit

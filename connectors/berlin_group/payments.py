@@ -11,16 +11,15 @@ import orjson
 from app.domain.errors import Declined, ProviderError, TryLater
 from app.domain.ids import Secret
 from app.domain.payee import EUR
-from app.ports import (
-    Bank,
+from app.pay_ports import (
     CancelResult,
     PaymentBegun,
     PaymentHandle,
     PaymentNow,
     PaymentOrder,
     PayStatus,
-    Wire,
 )
+from app.ports import Bank, Wire
 from connectors._exchange import read_json, unreadable
 from connectors._paying import stated, trouble_with
 from connectors._words import pay_status

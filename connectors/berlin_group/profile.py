@@ -20,7 +20,8 @@ from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
 from app.domain.balance import PRIORITY
-from app.ports import Bank, PayStatus
+from app.pay_ports import PayStatus
+from app.ports import Bank
 from connectors._bank_list import banks_field, read_bank_list
 from connectors._currencies import DomesticBank
 from connectors._http import is_loopback_host

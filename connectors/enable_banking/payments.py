@@ -19,16 +19,15 @@ import structlog
 from app.domain.errors import Declined, Misconfigured, OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import Secret
 from app.domain.payee import EUR
-from app.ports import (
-    Bank,
+from app.pay_ports import (
     CancelResult,
     PaymentBegun,
     PaymentHandle,
     PaymentNow,
     PaymentOrder,
     PayStatus,
-    Wire,
 )
+from app.ports import Bank, Wire
 from app.side_ports import Stay
 from connectors._bank_list import listed
 from connectors._exchange import (

@@ -10,7 +10,8 @@ from zoneinfo import ZoneInfo
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
-from app.ports import Bank, PayStatus
+from app.pay_ports import PayStatus
+from app.ports import Bank
 from connectors._bank_list import banks_field, read_bank_list
 from connectors._currencies import DomesticBank
 from connectors._money_words import IsoBank, iso_words, yes_among

@@ -16,16 +16,15 @@ import structlog
 from app.domain.errors import OutcomeUnknown
 from app.domain.ids import Secret, derive_key
 from app.domain.payee import Carried
-from app.ports import (
-    Bank,
+from app.pay_ports import (
     CancelResult,
     PaymentBegun,
     PaymentHandle,
     PaymentNow,
     PaymentOrder,
     PayStatus,
-    Wire,
 )
+from app.ports import Bank, Wire
 from connectors._bank_list import listed
 from connectors._paying import take_back, trouble_with, twice
 from connectors._stated import page_address

@@ -7,7 +7,7 @@ from typing import Any
 import structlog
 
 from app.domain.ids import Secret
-from app.ports import PaymentNow, PayStatus
+from app.pay_ports import PaymentNow, PayStatus
 from connectors._words import pay_status
 from connectors.gocardless_pay.settings import NAME
 

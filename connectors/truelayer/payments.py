@@ -25,16 +25,15 @@ from app.domain.payee import (
     as_iban,
     as_uk_account,
 )
-from app.ports import (
-    Bank,
+from app.pay_ports import (
     CancelResult,
     PaymentBegun,
     PaymentHandle,
     PaymentNow,
     PaymentOrder,
     PayStatus,
-    Wire,
 )
+from app.ports import Bank, Wire
 from connectors._bank_list import listed
 from connectors._exchange import (
     Call,

@@ -13,7 +13,7 @@ from app.domain.message import CancelReason
 from app.domain.roles import Role
 from app.flows.end_signals import end_signals
 from app.flows.request_consent import request_consent
-from app.ports import PayStatus
+from app.pay_ports import PayStatus
 from tests.browser.conftest import Site
 from tests.flows.street import BORN
 from tests.flows.test_post_out_and_in import hook, stop_from

@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from app.domain.errors import ConsentDoubtful
-from app.ports import PaymentBegun, PaymentOrder
+from app.pay_ports import PaymentBegun, PaymentOrder
 from sandbox import psu
 from sandbox.bank_list import as_enable_banking_toml
 from sandbox.faces.eb_wire import APP_ID, ROOT, customer_key

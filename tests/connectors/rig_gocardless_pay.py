@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from app.domain.ids import EmailAddress, Phone
-from app.ports import PaymentBegun, PaymentOrder
+from app.pay_ports import PaymentBegun, PaymentOrder
 from sandbox import psu
 from sandbox.bank_list import as_gocardless_pay_toml
 from sandbox.faces.gc_pay import KIND

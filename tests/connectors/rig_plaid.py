@@ -6,7 +6,7 @@ from typing import Any
 
 from app.domain.errors import ConsentEnd
 from app.domain.ids import EmailAddress, Phone
-from app.ports import PaymentBegun, PaymentOrder
+from app.pay_ports import PaymentBegun, PaymentOrder
 from sandbox import psu
 from sandbox.bank_list import as_plaid_toml
 from sandbox.faces.plaid_pay import KIND, PlaidPayment

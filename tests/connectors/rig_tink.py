@@ -7,7 +7,8 @@ from typing import Any
 import httpx
 
 from app.domain.errors import ConsentEnd
-from app.ports import AggregationPort, PaymentBegun, PaymentOrder, PaymentPort
+from app.pay_ports import PaymentBegun, PaymentOrder, PaymentPort
+from app.ports import AggregationPort
 from sandbox import psu
 from sandbox.bank_list import as_tink_toml
 from sandbox.faces.tink import LINK, PAY_LINK, ROOT

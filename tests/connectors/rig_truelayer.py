@@ -12,6 +12,7 @@ import httpx
 
 from app.domain.errors import ConsentEnd, ConsentGone, OutcomeUnknown, TryLater
 from app.domain.ids import Phone, Secret
+from app.pay_ports import PaymentBegun, PaymentOrder, PaymentPort
 from app.ports import (
     AggregationPort,
     BalanceAnswer,
@@ -22,9 +23,6 @@ from app.ports import (
     Grant,
     GrantNow,
     GrantState,
-    PaymentBegun,
-    PaymentOrder,
-    PaymentPort,
     Presence,
 )
 from app.side_ports import ComingBackPort, RenewingPort

@@ -9,7 +9,8 @@ from urllib.parse import parse_qsl, urlsplit
 import httpx
 
 from app.domain.errors import ConsentGone
-from app.ports import ConsentBegun, Grant, GrantNow, GrantState, PaymentBegun, PaymentPort
+from app.pay_ports import PaymentBegun, PaymentPort
+from app.ports import ConsentBegun, Grant, GrantNow, GrantState
 from app.side_ports import ComingBackPort, RenewingPort
 from connectors._http import client
 from sandbox import psu

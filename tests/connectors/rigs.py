@@ -21,6 +21,7 @@ from app.domain.errors import ConsentEnd, ConsentGone, ProviderError
 from app.domain.ids import Iban, Phone, Secret
 from app.domain.money import Money
 from app.domain.payee import UkAccount
+from app.pay_ports import PaymentBegun, PaymentOrder, PaymentPort
 from app.ports import (
     AggregationPort,
     ConsentAsk,
@@ -30,9 +31,6 @@ from app.ports import (
     InboundHttp,
     MessagePort,
     OutgoingSms,
-    PaymentBegun,
-    PaymentOrder,
-    PaymentPort,
     Presence,
     SendReceipt,
     Wire,

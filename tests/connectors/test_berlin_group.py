@@ -21,7 +21,8 @@ from app.domain.errors import (
 )
 from app.domain.ids import Secret
 from app.domain.money import Money
-from app.ports import CancelResult, Grant, GrantState, PaymentHandle, PayStatus, Presence
+from app.pay_ports import CancelResult, PaymentHandle, PayStatus
+from app.ports import Grant, GrantState, Presence
 from connectors import berlin_group, live_addresses
 from connectors._exchange import Call
 from connectors.berlin_group.aggregation import grant_now_of

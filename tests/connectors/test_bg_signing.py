@@ -21,7 +21,8 @@ from pydantic import ValidationError
 
 from app.domain.errors import Declined, Misconfigured, TryLater
 from app.domain.ids import Secret
-from app.ports import CancelResult, Grant, GrantState
+from app.pay_ports import CancelResult
+from app.ports import Grant, GrantState
 from connectors.berlin_group.aggregation import Aggregation
 from connectors.berlin_group.profile import Settings
 from connectors.berlin_group.signing import (

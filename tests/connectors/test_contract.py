@@ -22,13 +22,8 @@ from app.domain.errors import (
 )
 from app.domain.ids import Iban, Secret
 from app.domain.money import Money
-from app.ports import (
-    CancelResult,
-    Grant,
-    GrantState,
-    PaymentHandle,
-    PayStatus,
-)
+from app.pay_ports import CancelResult, PaymentHandle, PayStatus
+from app.ports import Grant, GrantState
 from app.side_ports import StayingPort
 from sandbox.modes import Mode
 from tests.connectors.registry import (

@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 import connectors
 from app.domain.errors import NotAllowed, TryLater, Unreadable
-from app.ports import InboundEvent, InboundHttp, InboundKind, PaymentBegun
+from app.pay_ports import PaymentBegun
+from app.ports import InboundEvent, InboundHttp, InboundKind
 from sandbox.modes import Mode
 from tests.connectors.registry import BANK_RIGS
 from tests.connectors.rigs import BankRig

@@ -20,7 +20,7 @@ from app.domain.errors import Declined
 from app.domain.ids import Iban
 from app.domain.money import Money
 from app.domain.payee import PayeeAccount
-from app.ports import PaymentOrder, PayStatus
+from app.pay_ports import PaymentOrder, PayStatus
 from sandbox.faces.eb_wire import ROOT
 from sandbox.faces.tl_wire import API
 from sandbox.ibans import make

@@ -12,7 +12,7 @@ import pytest
 from app.domain.errors import Declined, Misconfigured, OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import Secret
 from app.domain.money import Money
-from app.ports import CancelResult, PaymentHandle, PayStatus
+from app.pay_ports import CancelResult, PaymentHandle, PayStatus
 from connectors._http import client
 from connectors.enable_banking.payments import Payments, status_of
 from connectors.enable_banking.settings import BankProfile, BankRoute, Settings

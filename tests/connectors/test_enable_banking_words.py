@@ -15,7 +15,7 @@ from enablebanking_sdk.service import EnableBankingIntegration, EnableBankingSer
 
 from app.domain.errors import AllowanceSpent
 from app.domain.ids import Iban, Secret
-from app.ports import PaymentHandle
+from app.pay_ports import PaymentHandle
 from connectors.enable_banking.signer import ISSUER
 from sandbox import psu
 from sandbox.faces.eb_wire import APP_ID, ROOT, customer_key

@@ -17,7 +17,8 @@ from hypothesis import strategies as st
 import connectors
 from app.domain.errors import ProviderError, Unreadable
 from app.domain.ids import Secret
-from app.ports import BalanceAnswer, Grant, PaymentHandle
+from app.pay_ports import PaymentHandle
+from app.ports import BalanceAnswer, Grant
 from app.side_ports import ComingBackPort, FindingPort, RenewingPort
 from connectors._replies import stop_or_start
 from sandbox.people import Person

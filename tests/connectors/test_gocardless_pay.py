@@ -15,7 +15,7 @@ import pytest
 from app.domain.errors import Declined, Misconfigured, OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import Iban, Secret
 from app.domain.money import Money
-from app.ports import CancelResult, PaymentHandle, PaymentPort, PayStatus
+from app.pay_ports import CancelResult, PaymentHandle, PaymentPort, PayStatus
 from app.side_ports import FindingPort
 from connectors._http import client
 from connectors.gocardless_pay.desk import limit_wait, read_refusal

@@ -14,7 +14,8 @@ from cryptography.hazmat.primitives.asymmetric.rsa import generate_private_key
 
 from app.domain.errors import OutcomeUnknown, TryLater
 from app.domain.ids import Iban
-from app.ports import CancelResult, Grant, Wire
+from app.pay_ports import CancelResult
+from app.ports import Grant, Wire
 from connectors._http import HttpSetup, client
 from connectors.berlin_group.aggregation import Aggregation
 from connectors.berlin_group.payments import Payments

@@ -36,7 +36,7 @@ from plaid.model.user_create_request import UserCreateRequest
 from app.domain.errors import Declined, Misconfigured, OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import Secret
 from app.domain.money import Money
-from app.ports import CancelResult, PaymentHandle, PayStatus
+from app.pay_ports import CancelResult, PaymentHandle, PayStatus
 from connectors._http import client
 from connectors.plaid.payments import status_of
 from connectors.plaid.settings import Institution

@@ -13,7 +13,7 @@ from structlog.testing import capture_logs
 from app.domain.errors import Declined, Misconfigured, OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import Secret
 from app.domain.money import Money
-from app.ports import CancelResult, PaymentHandle, PayStatus
+from app.pay_ports import CancelResult, PaymentHandle, PayStatus
 from connectors._http import client
 from connectors.tink.hooks import events_in
 from connectors.tink.payments import request_now

@@ -30,7 +30,7 @@ from truelayer_signing import HttpMethod, TlSigningException, verify_with_pem
 from app.domain.errors import Declined, Misconfigured, OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import EmailAddress, Iban, Secret
 from app.domain.money import Money
-from app.ports import CancelResult, PaymentHandle, PayStatus
+from app.pay_ports import CancelResult, PaymentHandle, PayStatus
 from connectors.truelayer.payments import payment_body, status_of
 from connectors.truelayer.settings import BankProfile, BankRoute
 from connectors.truelayer.signing import Signer

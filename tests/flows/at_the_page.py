@@ -9,7 +9,7 @@ from app.domain.money import Money
 from app.flows.check_person import check_person
 from app.flows.open_link import LinkPage, open_link
 from app.flows.start_payment import Started, Tap, start_payment
-from app.ports import PayStatus
+from app.pay_ports import PayStatus
 from tests.flows.street import BORN, HERE, MORNING, Neighbour, Street
 
 RECOVERY = (2, 2, 2)

@@ -17,9 +17,16 @@ from uuid import UUID
 from app.domain.errors import NotAllowed
 from app.domain.ids import Phone, Secret
 from app.domain.payee import IN_EUR, Carried
+from app.pay_ports import (
+    CancelResult,
+    PaymentBegun,
+    PaymentHandle,
+    PaymentNow,
+    PaymentOrder,
+    PayStatus,
+)
 from app.ports import (
     Bank,
-    CancelResult,
     DeliveryState,
     Grant,
     GrantNow,
@@ -30,11 +37,6 @@ from app.ports import (
     LenderCall,
     OutgoingEmail,
     OutgoingSms,
-    PaymentBegun,
-    PaymentHandle,
-    PaymentNow,
-    PaymentOrder,
-    PayStatus,
     SendReceipt,
 )
 from app.side_ports import Stay

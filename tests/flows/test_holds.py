@@ -21,7 +21,7 @@ from app.flows.open_task import open_task
 from app.flows.opt_out import opt_out
 from app.flows.set_hold import set_hold
 from app.flows.work_task import finish_task
-from app.ports import PayStatus
+from app.pay_ports import PayStatus
 from app.reports.hold_book import HoldBook, hold_book
 from app.store.brakes import holds_of
 from app.store.contacts import note_contact

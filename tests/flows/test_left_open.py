@@ -14,7 +14,7 @@ from app.flows.cancel_payment import give_up_payment
 from app.flows.check_person import check_person
 from app.flows.open_link import LinkPage, open_link
 from app.flows.start_payment import PayStep, reference_of
-from app.ports import PayStatus
+from app.pay_ports import PayStatus
 from app.store.keys import new_id
 from tests.flows.at_the_page import AtThePage, at_the_page, payment_ids
 from tests.flows.outside import StayingBank, raising

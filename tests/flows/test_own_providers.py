@@ -17,7 +17,8 @@ from app.flows.receive_webhook import receive_webhook
 from app.flows.set_up_provider import ProviderSetUp
 from app.flows.tidy import tidy
 from app.flows.withdraw_consent import withdraw_all
-from app.ports import DeliveryState, InboundHttp, PayStatus
+from app.pay_ports import PayStatus
+from app.ports import DeliveryState, InboundHttp
 from app.store.unit import Store
 from tests.flows.account_bank import AccountBank
 from tests.flows.at_the_page import at_the_page

@@ -18,7 +18,7 @@ from app.flows.follow_payments import follow_payments
 from app.flows.return_payment import return_payment
 from app.flows.settle_unclear import settle_unclear
 from app.flows.start_payment import PayStep
-from app.ports import PaymentHandle, PayStatus
+from app.pay_ports import PaymentHandle, PayStatus
 from tests.flows.at_the_page import (
     RECOVERY,
     ana_taps_again,

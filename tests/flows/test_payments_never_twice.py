@@ -19,7 +19,7 @@ from app.flows.check_person import check_person
 from app.flows.follow_payments import follow_payments, plan_payments
 from app.flows.open_link import LinkPage, open_link
 from app.flows.start_payment import PayStep, Started
-from app.ports import CancelResult, PayStatus
+from app.pay_ports import CancelResult, PayStatus
 from tests.flows.at_the_page import (
     RECOVERY,
     AtThePage,

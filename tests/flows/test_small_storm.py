@@ -26,7 +26,7 @@ from app.flows.cancel_payment import give_up_payment
 from app.flows.check_person import check_person
 from app.flows.opt_out import opt_in, opt_out
 from app.flows.start_payment import Tap, start_payment
-from app.ports import CancelResult, PayStatus
+from app.pay_ports import CancelResult, PayStatus
 from app.store import invariants
 from tests.flows.killing import Killer, killed, killing
 from tests.flows.outside import raising

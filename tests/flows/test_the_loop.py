@@ -7,7 +7,7 @@ import pytest
 from app.flows.check_person import Outcome, check_person
 from app.flows.open_link import LinkPage, open_link
 from app.flows.start_payment import PayStep, Tap, start_payment
-from app.ports import PayStatus
+from app.pay_ports import PayStatus
 from tests.flows.street import BORN, HERE, Street
 
 pytestmark = pytest.mark.anyio

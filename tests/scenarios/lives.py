@@ -22,7 +22,8 @@ from app.flows.return_payment import return_payment
 from app.flows.start_payment import Tap, start_payment
 from app.flows.take_promise import take_promise
 from app.flows.withdraw_consent import withdraw_all
-from app.ports import InboundHttp, PayStatus
+from app.pay_ports import PayStatus
+from app.ports import InboundHttp
 from app.store.keys import new_id
 from tests.flows.street import HERE
 from tests.scenarios.newcomers import (

@@ -11,7 +11,7 @@ import pytest
 from app.domain.breaker import MANY, Heard, Service
 from app.domain.errors import TryLater
 from app.domain.roles import Role
-from app.ports import PayStatus
+from app.pay_ports import PayStatus
 from app.store.health import record_heard
 from tests.flows.street import Street
 from tests.web.conftest import Desk, OpenBrowser

@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.money import Money
 from app.flows.report_repayment import RepaymentWanted, report_repayment
-from app.ports import PayStatus
+from app.pay_ports import PayStatus
 from app.web.pages.pay import read_day
 from tests.flows.street import BORN, LAST4, Neighbour, Street
 from tests.flows.test_reminding import coming, look, someone

@@ -10,7 +10,7 @@ import pytest
 
 from app.boundary import guard
 from app.domain.errors import TryLater
-from app.ports import CancelResult, PaymentPort, PayStatus
+from app.pay_ports import CancelResult, PaymentPort, PayStatus
 from app.reference.formats import clock_time
 from tests.flows.outside import StayingBank
 from tests.flows.street import Street
