@@ -20,9 +20,11 @@ from tests.connectors.rig_plaid import PlaidRig
 from tests.connectors.rig_smsapi import SmsapiRig
 from tests.connectors.rig_tink import TinkRig
 from tests.connectors.rig_truelayer import TrueLayerRig
+from tests.connectors.rig_twilio import TwilioRig
 from tests.connectors.rig_unnax import UnnaxRig
 from tests.connectors.rig_vonage import VonageRig
-from tests.connectors.rigs import MONDAY, SMALL, BankRig, TwilioRig
+from tests.connectors.rigs import BankRig
+from tests.connectors.scene import MONDAY, SMALL
 
 # Every connector that fills a slot has its rig here; a new one without a rig fails below.
 BANK_RIGS: dict[str, type[BankRig]] = {

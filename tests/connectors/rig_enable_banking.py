@@ -13,7 +13,7 @@ from sandbox.faces.eb_wire import APP_ID, ROOT, customer_key
 from sandbox.modes import BankMode
 from sandbox.people import Person
 from tests.connectors.rig_ways import BroughtRig
-from tests.connectors.rigs import ORIGIN
+from tests.connectors.scene import ORIGIN
 
 
 class EnableBankingRig(BroughtRig):

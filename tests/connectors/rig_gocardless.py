@@ -11,7 +11,8 @@ from app.ports import AggregationPort, ConsentBegun
 from sandbox.bank_list import SECRET_ID, SECRET_KEY, as_gocardless_toml
 from sandbox.modes import BankMode
 from sandbox.people import Person
-from tests.connectors.rigs import ORIGIN, BankRig
+from tests.connectors.rigs import BankRig
+from tests.connectors.scene import ORIGIN
 
 API = f"{ORIGIN}/gocardless"
 

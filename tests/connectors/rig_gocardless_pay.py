@@ -12,7 +12,8 @@ from sandbox.faces.gc_pay import KIND
 from sandbox.faces.gc_wire import ACCESS_TOKEN, HOOK_SECRET, ROOT, BillingRequest, payment_id_of
 from sandbox.modes import BankMode
 from sandbox.people import Person
-from tests.connectors.rigs import BRITISH, CREDITOR, ORIGIN, BankRig
+from tests.connectors.rigs import BankRig
+from tests.connectors.scene import BRITISH, CREDITOR, ORIGIN
 
 
 class GoCardlessPayRig(BankRig):

@@ -7,7 +7,8 @@ from typing import Any
 from app.ports import InboundHttp
 from sandbox.faces.gateway_calls import prepare
 from sandbox.texts import DEFAULT_SENDER, DEFAULT_TOKEN
-from tests.connectors.rigs import ORIGIN, Scene, TwilioRig
+from tests.connectors.rig_twilio import TwilioRig
+from tests.connectors.scene import ORIGIN, Scene
 
 HOOK_KEY = "h" * 30
 

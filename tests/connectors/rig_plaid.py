@@ -13,7 +13,7 @@ from sandbox.faces.plaid_pay import KIND, PlaidPayment
 from sandbox.faces.plaid_wire import CLIENT_ID, ROOT, SECRET
 from sandbox.people import Person
 from tests.connectors.rig_ways import RenewedRig, SentOnRig
-from tests.connectors.rigs import ORIGIN
+from tests.connectors.scene import ORIGIN
 
 
 class PlaidRig(SentOnRig, RenewedRig):

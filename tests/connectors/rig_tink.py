@@ -17,7 +17,7 @@ from sandbox.faces.tink_pay import KIND, PaymentRequest
 from sandbox.faces.tink_wire import CLIENT_ID, CLIENT_SECRET
 from sandbox.people import Person
 from tests.connectors.rig_ways import BroughtRig, SentOnRig
-from tests.connectors.rigs import ORIGIN
+from tests.connectors.scene import ORIGIN
 
 API = f"{ORIGIN}{ROOT}"
 

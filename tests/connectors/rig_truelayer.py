@@ -38,7 +38,7 @@ from sandbox.modes import Mode
 from sandbox.people import Person
 from tests.connectors.rig_gocardless import BehindTokens
 from tests.connectors.rig_ways import BroughtRig
-from tests.connectors.rigs import ORIGIN
+from tests.connectors.scene import ORIGIN
 
 
 class Keeping:

@@ -14,7 +14,7 @@ from sandbox.bank_list import UNNAX_READ, as_unnax_reference, as_unnax_toml
 from sandbox.faces.unnax import EVENTS, Unnax
 from sandbox.faces.unnax_wire import API_CODE, API_ID, ROOT
 from tests.connectors.rig_ways import RenewedRig, SentOnRig
-from tests.connectors.rigs import ORIGIN
+from tests.connectors.scene import ORIGIN
 
 HOOK_KEY = "a key of four and twenty letters"
 HOOK = f"https://saldo.example/hooks/unnax?key={HOOK_KEY.replace(' ', '+')}"

@@ -8,7 +8,8 @@ from urllib.parse import parse_qsl
 from app.ports import InboundHttp, SendReceipt
 from sandbox.faces.gateway_calls import VONAGE_KEY, prepare
 from sandbox.texts import DEFAULT_SENDER, DEFAULT_TOKEN
-from tests.connectors.rigs import ORIGIN, Scene, TwilioRig
+from tests.connectors.rig_twilio import TwilioRig
+from tests.connectors.scene import ORIGIN, Scene
 
 
 class VonageRig(TwilioRig):

@@ -16,7 +16,8 @@ from connectors._http import client
 from sandbox import psu
 from sandbox.modes import BankMode
 from sandbox.people import Person
-from tests.connectors.rigs import ORIGIN, BankRig, visiting
+from tests.connectors.rigs import BankRig, visiting
+from tests.connectors.scene import ORIGIN
 
 
 class WayBackRig(BankRig):

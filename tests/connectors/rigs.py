@@ -1,15 +1,13 @@
 """One rig per connector: the sandbox's face of its provider, and hands to move the world with.
 
 The contract suite knows only the protocols below; what is special to one provider stays in its
-rig. Every exchange is recorded, so that it can be held against the provider's specification.
+rig.
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Awaitable, Callable, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, date, datetime, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 from uuid import uuid4
@@ -18,9 +16,8 @@ import httpx
 
 import connectors
 from app.domain.errors import ConsentEnd, ConsentGone, ProviderError
-from app.domain.ids import Iban, Phone, Secret
+from app.domain.ids import Iban, Secret
 from app.domain.money import Money
-from app.domain.payee import UkAccount
 from app.pay_ports import PaymentBegun, PaymentOrder, PaymentPort
 from app.ports import (
     AggregationPort,
@@ -29,89 +26,15 @@ from app.ports import (
     Grant,
     GrantNow,
     InboundHttp,
-    MessagePort,
-    OutgoingSms,
-    Presence,
-    SendReceipt,
-    Wire,
 )
 from app.side_ports import HookPort
-from connectors._http import HttpSetup, client
 from connectors.berlin_group.profile import BankProfile, BankRoute
 from sandbox import psu
-from sandbox.app import create
 from sandbox.bank_list import as_toml
 from sandbox.faces.payment_news import PaymentNews
-from sandbox.faces.twilio_calls import signature
 from sandbox.modes import BankMode, Mode
 from sandbox.people import Person
-from sandbox.texts import DEFAULT_NUMBER, DEFAULT_SID, DEFAULT_TOKEN
-from sandbox.world import World
-
-ORIGIN = "http://127.0.0.1:8210"
-MONDAY = datetime(2026, 11, 23, 9, 0, tzinfo=UTC)
-HERE = Presence("203.0.113.7", "Mozilla/5.0 (test)")
-CREDITOR = Iban.parse("ES9121000418450200051332")
-BRITISH = UkAccount.parse("20-00-00", "55779911")
-
-SMALL = HttpSetup(total_seconds=2.0, connect_seconds=1.0)
-
-
-@dataclass
-class Watch:
-    """Business time, moved by hand."""
-
-    at: datetime = MONDAY
-
-    def now(self) -> datetime:
-        return self.at
-
-    def on(self, **span: float) -> None:
-        self.at += timedelta(**span)
-
-
-@dataclass
-class Exchange:
-    """One request and what came of it; `answer` is None when it was lost."""
-
-    method: str
-    url: str
-    headers: dict[str, str]
-    body: bytes
-    answer: httpx.Response | None = None
-
-
-class Recorder(httpx.AsyncBaseTransport):
-    """Hands everything on and keeps it."""
-
-    def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
-        self._inner = inner
-        self.seen: list[Exchange] = []
-
-    async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
-        kept = Exchange(request.method, str(request.url), dict(request.headers), request.content)
-        self.seen.append(kept)
-        answer = await self._inner.handle_async_request(request)
-        await answer.aread()
-        kept.answer = answer
-        return answer
-
-
-@dataclass
-class Scene:
-    """A sandbox world and the client that reaches it."""
-
-    watch: Watch = field(default_factory=Watch)
-    world: World = field(init=False)
-    recorder: Recorder = field(init=False)
-
-    def __post_init__(self) -> None:
-        self.world = World(now=self.watch.now, real_now=self.watch.now)
-        self.recorder = Recorder(httpx.ASGITransport(create(self.world)))
-
-    def wire(self, transport: httpx.AsyncBaseTransport | None = None) -> Wire:
-        http = client(SMALL, transport=transport or self.recorder)
-        return Wire(http, self.watch.now, self.watch.now)
+from tests.connectors.scene import CREDITOR, HERE, ORIGIN, Exchange, Scene, Watch
 
 
 class BankRig:
@@ -311,93 +234,6 @@ class BankRig:
         psu.refuse_to_pay(self.scene.world, begun.redirect_url, person)
 
 
-class TwilioRig:
-    """Twilio over the sandbox's exchange."""
-
-    name = "twilio"
-    hook = "https://saldo.example/hooks/twilio?a=1"
-    number = DEFAULT_NUMBER
-    ref = "SM" + "a" * 32
-    # What the provider cannot do; the contract suite then asks for what it does instead.
-    searchable = True
-    knows_repeats = False
-    refuses_at_once = True
-    proves_absence = True
-    tells_opt_outs = True
-    tells_permanent = True
-    valid_seconds = 3600
-    shortest_valid = 600
-
-    def __init__(self, **settings: Any) -> None:
-        self.scene = Scene()
-        self.scene.world.texts.set_inbound_url(self.hook)
-        self.settings = {
-            "account_sid": DEFAULT_SID,
-            "auth_token": DEFAULT_TOKEN,
-            "from_number": DEFAULT_NUMBER,
-            "base_url": f"{ORIGIN}/twilio",
-            **settings,
-        }
-        self.messages = self.messages_over(None)
-
-    @property
-    def watch(self) -> Watch:
-        return self.scene.watch
-
-    @property
-    def seen(self) -> list[Exchange]:
-        return self.scene.recorder.seen
-
-    def messages_over(self, transport: httpx.AsyncBaseTransport | None) -> MessagePort:
-        connector = connectors.discover()[self.name]
-        assert connector.messages is not None
-        settings = connector.settings.model_validate(self.settings)
-        return connector.messages(settings, self.scene.wire(transport))
-
-    def person(self) -> Person:
-        return self.scene.world.add_person()
-
-    def sms(self, person: Person, **changes: Any) -> OutgoingSms:
-        marker = uuid4().hex
-        plain: dict[str, Any] = {
-            "key": uuid4(),
-            "to": Phone.parse(person.phone),
-            "body": f"Préstamos Sol: {ORIGIN}/p/{marker}",
-            "marker": marker,
-            "valid_seconds": self.valid_seconds,
-            "status_url": self.hook,
-            "sent_after": self.watch.at,
-        }
-        return OutgoingSms(**{**plain, **changes})
-
-    def count(self, person: Person) -> int:
-        """How many texts the provider has taken for this person."""
-        texts = self.scene.world.texts.all()
-        return sum(sms.to == person.phone and not sms.inbound for sms in texts)
-
-    async def now(self, sent: SendReceipt) -> SendReceipt:
-        """Where a text stands, as the provider tells it."""
-        return await self.messages.message_now(sent.ref)
-
-    def fault(self, person: Person, mode: Mode) -> None:
-        self.scene.world.set_mode(person.id, mode)
-
-    def text_back(self, person: Person, words: str) -> None:
-        self.scene.world.texts.from_phone(person.phone, self.number, words)
-
-    def webhooks(self, *, good: bool = True) -> list[InboundHttp]:
-        """The calls the exchange makes by now."""
-        made = []
-        for callback in self.scene.world.texts.due_callbacks(self.watch.at):
-            token = DEFAULT_TOKEN if good else "another token"
-            headers = {
-                "X-Twilio-Signature": signature(token, callback.url, callback.params),
-                "Content-Type": "application/x-www-form-urlencoded",
-            }
-            made.append(InboundHttp(callback.url, headers, b"", tuple(map(tuple, callback.params))))  # type: ignore[arg-type]
-        return made
-
-
 def visiting(port: PaymentPort, visit: Callable[[PaymentBegun], Awaitable[None]]) -> PaymentPort:
     """The port of a provider whose page leads to the bank: each payer goes there at once."""
     create = port.create_payment
@@ -411,25 +247,6 @@ def visiting(port: PaymentPort, visit: Callable[[PaymentBegun], Awaitable[None]]
     return port
 
 
-def answering(status: int, body: Any, **headers: str) -> httpx.MockTransport:
-    """A provider that always says the same."""
-    content = body if isinstance(body, bytes) else json.dumps(body).encode()
-    named = {name.replace("_", "-"): value for name, value in headers.items()}
-    return httpx.MockTransport(lambda _: httpx.Response(status, headers=named, content=content))
-
-
-def failing(error: type[httpx.TransportError]) -> httpx.MockTransport:
-    """A provider whose connection fails in one way."""
-
-    def fail(request: httpx.Request) -> httpx.Response:
-        raise error("broken on purpose", request=request)
-
-    return httpx.MockTransport(fail)
-
-
-# ---------------------------------------------------------------- Berlin Group by hand
-
-
 def bank(**about: Any) -> BankRoute:
     plain = {
         "id": "b",
@@ -438,11 +255,3 @@ def bank(**about: Any) -> BankRoute:
         "base_url": "https://api.bank.example/psd2",
     }
     return BankRoute.of(BankProfile.model_validate({**plain, **about}))
-
-
-def tpp(code: str, text: str = "", category: str = "ERROR") -> dict[str, Any]:
-    return {"tppMessages": [{"category": category, "code": code, "text": text}]}
-
-
-def problem(code: str, detail: str = "") -> dict[str, Any]:
-    return {"type": "https://bank.example/e", "title": code, "detail": detail, "code": code}

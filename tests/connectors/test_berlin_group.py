@@ -36,7 +36,9 @@ from connectors.berlin_group.profile import (
 )
 from connectors.berlin_group.signing import SignatureProfile
 from connectors.berlin_group.wire import BankWire
-from tests.connectors.rigs import HERE, BankRig, answering, bank, problem, tpp
+from tests.connectors.answers import answering, problem, tpp
+from tests.connectors.rigs import BankRig, bank
+from tests.connectors.scene import HERE
 
 pytestmark = pytest.mark.anyio
 

@@ -23,7 +23,8 @@ from app.domain.ids import Secret
 from app.ports import Grant
 from connectors._exchange import Call, wait_in_words
 from connectors.berlin_group.refusals import account_refusal, read_refusal
-from tests.connectors.rigs import BankRig, answering, bank, problem, tpp
+from tests.connectors.answers import answering, problem, tpp
+from tests.connectors.rigs import BankRig, bank
 
 pytestmark = pytest.mark.anyio
 

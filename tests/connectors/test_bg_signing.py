@@ -38,7 +38,8 @@ from sandbox.faces.bg_errors import Refusal
 from sandbox.modes import BankMode
 from tests.connectors.authority import Authority
 from tests.connectors.registry import refused
-from tests.connectors.rigs import MONDAY, BankRig, Exchange
+from tests.connectors.rigs import BankRig
+from tests.connectors.scene import MONDAY, Exchange
 from tests.connectors.test_specs import SPECS, problems, walk
 from tests.specs.openapi import Spec
 

@@ -17,7 +17,9 @@ from app.domain.money import Money
 from app.ports import Grant
 from app.side_ports import Moved, TransactionsPort
 from connectors.berlin_group.transactions import transactions_page
-from tests.connectors.rigs import HERE, BankRig, tpp
+from tests.connectors.answers import tpp
+from tests.connectors.rigs import BankRig
+from tests.connectors.scene import HERE
 
 pytestmark = pytest.mark.anyio
 

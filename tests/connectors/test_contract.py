@@ -26,6 +26,7 @@ from app.pay_ports import CancelResult, PaymentHandle, PayStatus
 from app.ports import Grant, GrantState
 from app.side_ports import StayingPort
 from sandbox.modes import Mode
+from tests.connectors.answers import answering, failing
 from tests.connectors.registry import (
     BANK_RIGS,
     EMAIL_RIGS,
@@ -34,13 +35,8 @@ from tests.connectors.registry import (
     MESSAGE_RIGS,
     refused,
 )
-from tests.connectors.rigs import (
-    HERE,
-    ORIGIN,
-    BankRig,
-    answering,
-    failing,
-)
+from tests.connectors.rigs import BankRig
+from tests.connectors.scene import HERE, ORIGIN
 
 pytestmark = pytest.mark.anyio
 

@@ -13,8 +13,10 @@ from app.domain.errors import Declined, NotAllowed, OutcomeUnknown, ProviderErro
 from app.domain.ids import Secret
 from app.ports import NUMBER_INVALID, OPTED_OUT, DeliveryState, InboundKind, LenderCall
 from sandbox.modes import Mode
+from tests.connectors.answers import answering, failing
 from tests.connectors.registry import HOOK_RIGS, HOOK_SECRET, MESSAGE_RIGS, refused
-from tests.connectors.rigs import MONDAY, TwilioRig, answering, failing
+from tests.connectors.rig_twilio import TwilioRig
+from tests.connectors.scene import MONDAY
 
 pytestmark = pytest.mark.anyio
 

@@ -26,7 +26,8 @@ from sandbox.faces.tl_wire import API
 from sandbox.ibans import make
 from sandbox.people import Person
 from tests.connectors.registry import BANK_RIGS, refused
-from tests.connectors.rigs import BRITISH, CREDITOR, BankRig
+from tests.connectors.rigs import BankRig
+from tests.connectors.scene import BRITISH, CREDITOR
 from tests.connectors.test_specs import problems
 from tests.specs.openapi import Spec
 

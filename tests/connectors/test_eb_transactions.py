@@ -15,9 +15,10 @@ from app.ports import Grant, Presence
 from app.side_ports import Moved, TransactionsPort
 from connectors.enable_banking.transactions import transactions_page
 from sandbox.money_life import Salary, Spending
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_enable_banking import EnableBankingRig
-from tests.connectors.rigs import HERE, answering
+from tests.connectors.scene import HERE
 
 pytestmark = pytest.mark.anyio
 

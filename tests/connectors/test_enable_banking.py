@@ -41,9 +41,10 @@ from connectors.enable_banking.settings import BankProfile, BankRoute
 from connectors.enable_banking.signer import AUDIENCE, ISSUER, Signer
 from sandbox.faces.eb_wire import APP_ID, customer_key
 from sandbox.modes import Mode
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_enable_banking import EnableBankingRig
-from tests.connectors.rigs import HERE, MONDAY, answering
+from tests.connectors.scene import HERE, MONDAY
 
 pytestmark = pytest.mark.anyio
 

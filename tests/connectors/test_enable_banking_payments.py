@@ -17,9 +17,10 @@ from connectors._http import client
 from connectors.enable_banking.payments import Payments, status_of
 from connectors.enable_banking.settings import BankProfile, BankRoute, Settings
 from sandbox.faces.eb_wire import ROOT
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_enable_banking import EnableBankingRig
-from tests.connectors.rigs import CREDITOR, ORIGIN, answering
+from tests.connectors.scene import CREDITOR, ORIGIN
 
 pytestmark = pytest.mark.anyio
 

@@ -21,7 +21,7 @@ from sandbox import psu
 from sandbox.faces.eb_wire import APP_ID, ROOT, customer_key
 from tests.connectors.registry import refused
 from tests.connectors.rig_enable_banking import EnableBankingRig
-from tests.connectors.rigs import HERE, ORIGIN, Scene
+from tests.connectors.scene import HERE, ORIGIN, Scene
 from tests.connectors.test_eb_transactions import moved_since
 from tests.connectors.test_over_http import listening
 from tests.connectors.test_specs import problems

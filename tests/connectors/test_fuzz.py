@@ -23,7 +23,8 @@ from app.side_ports import ComingBackPort, FindingPort, RenewingPort
 from connectors._replies import stop_or_start
 from sandbox.people import Person
 from tests.connectors.registry import BANK_RIGS, MESSAGE_RIGS
-from tests.connectors.rigs import BankRig, TwilioRig
+from tests.connectors.rig_twilio import TwilioRig
+from tests.connectors.rigs import BankRig
 
 ANY_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
 JSON = st.recursive(

@@ -33,9 +33,10 @@ from connectors.gocardless.aggregation import Aggregation
 from connectors.gocardless.readings import agreement_end
 from connectors.gocardless.settings import Institution, Settings
 from sandbox.modes import Mode
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_gocardless import API, GoCardlessRig
-from tests.connectors.rigs import HERE, MONDAY, SMALL, Watch, answering
+from tests.connectors.scene import HERE, MONDAY, SMALL, Watch
 from tests.connectors.test_fuzz import ANSWERS, only_our_errors
 
 pytestmark = pytest.mark.anyio

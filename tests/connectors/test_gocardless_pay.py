@@ -25,9 +25,10 @@ from connectors.gocardless_pay.words import payment_now, request_now
 from sandbox import psu
 from sandbox.faces.gc_wire import ACCESS_TOKEN
 from sandbox.modes import Mode
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_gocardless_pay import GoCardlessPayRig
-from tests.connectors.rigs import MONDAY, ORIGIN, answering
+from tests.connectors.scene import MONDAY, ORIGIN
 
 pytestmark = pytest.mark.anyio
 

@@ -15,7 +15,7 @@ from app.ports import InboundHttp, InboundKind
 from connectors.gocardless_pay.hooks import MOST_EVENTS, Hooks, events_in, signature
 from connectors.gocardless_pay.settings import Settings
 from tests.connectors.rig_gocardless_pay import GoCardlessPayRig
-from tests.connectors.rigs import MONDAY
+from tests.connectors.scene import MONDAY
 
 pytestmark = pytest.mark.anyio
 

@@ -13,7 +13,7 @@ from requests import HTTPError
 from sandbox import psu
 from sandbox.bank_list import SECRET_ID, SECRET_KEY
 from sandbox.people import Person
-from tests.connectors.rigs import Scene
+from tests.connectors.scene import Scene
 from tests.connectors.test_over_http import listening
 
 pytestmark = pytest.mark.anyio

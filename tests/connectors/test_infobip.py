@@ -27,9 +27,9 @@ from connectors.infobip.settings import Settings
 from connectors.infobip.window import DAYS, delivery_options
 from sandbox.modes import Mode
 from sandbox.texts import DEFAULT_SENDER, DEFAULT_TOKEN
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_infobip import HOOK_KEY, InfobipRig
-from tests.connectors.rigs import answering
 from tests.connectors.test_over_http import listening
 
 pytestmark = pytest.mark.anyio

@@ -19,7 +19,7 @@ from app.ports import LenderCall, Wire
 from connectors._http import client
 from connectors.lender_webhook import LenderWebhook, Settings, secret_key, sign
 from tests.connectors.rawserver import Names, Talk, serving
-from tests.connectors.rigs import MONDAY, SMALL
+from tests.connectors.scene import MONDAY, SMALL
 
 pytestmark = pytest.mark.anyio
 

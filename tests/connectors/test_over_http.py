@@ -27,7 +27,8 @@ from sandbox.banks import BANKS
 from sandbox.modes import BankMode, Mode
 from sandbox.world import World
 from tests.connectors.authority import Authority
-from tests.connectors.rigs import MONDAY, BankRig, Scene
+from tests.connectors.rigs import BankRig
+from tests.connectors.scene import MONDAY, Scene
 
 pytestmark = pytest.mark.anyio
 

@@ -48,9 +48,10 @@ from sandbox.bank_list import plaid_id
 from sandbox.banks import BY_ID
 from sandbox.faces.plaid_wire import CLIENT_ID, ROOT, SECRET
 from sandbox.modes import Mode
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_plaid import PlaidRig
-from tests.connectors.rigs import ORIGIN, Scene, answering
+from tests.connectors.scene import ORIGIN, Scene
 from tests.connectors.test_over_http import listening
 
 pytestmark = pytest.mark.anyio

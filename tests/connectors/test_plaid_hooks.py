@@ -22,7 +22,7 @@ from sandbox.faces.connection_news import ConnectionNews
 from sandbox.faces.plaid_news import KEY_ID, public_key, signed, trouble
 from sandbox.faces.plaid_wire import CLIENT_ID, ROOT, SECRET
 from tests.connectors.rig_plaid import PlaidRig
-from tests.connectors.rigs import MONDAY
+from tests.connectors.scene import MONDAY
 from tests.connectors.test_over_http import listening
 
 pytestmark = pytest.mark.anyio

@@ -44,9 +44,10 @@ from sandbox import psu
 from sandbox.bank_list import plaid_id
 from sandbox.banks import BY_ID
 from sandbox.faces.plaid_wire import CLIENT_ID, ROOT, SECRET
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_plaid import PlaidRig
-from tests.connectors.rigs import CREDITOR, ORIGIN, answering
+from tests.connectors.scene import CREDITOR, ORIGIN
 from tests.connectors.test_over_http import listening
 
 pytestmark = pytest.mark.anyio

@@ -28,9 +28,9 @@ from connectors import live_addresses
 from connectors.smsapi.settings import Settings
 from sandbox.modes import Mode
 from sandbox.texts import DEFAULT_SENDER, DEFAULT_TOKEN
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_smsapi import HOOK_KEY, SmsapiRig
-from tests.connectors.rigs import answering
 from tests.connectors.test_over_http import listening
 
 pytestmark = pytest.mark.anyio

@@ -11,7 +11,9 @@ import pytest
 from app.domain.errors import ProviderError
 from app.domain.ids import Iban
 from sandbox.modes import Mode
-from tests.connectors.rigs import HERE, BankRig, Exchange, TwilioRig
+from tests.connectors.rig_twilio import TwilioRig
+from tests.connectors.rigs import BankRig
+from tests.connectors.scene import HERE, Exchange
 from tests.specs.openapi import Spec
 
 pytestmark = pytest.mark.anyio

@@ -35,9 +35,10 @@ from connectors.tink.aggregation import Aggregation
 from connectors.tink.grants import Held, found_account
 from connectors.tink.settings import Provider, Settings
 from sandbox.modes import Mode
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_tink import TinkRig
-from tests.connectors.rigs import HERE, MONDAY, SMALL, Watch, answering
+from tests.connectors.scene import HERE, MONDAY, SMALL, Watch
 from tests.connectors.test_fuzz import ANSWERS, only_our_errors
 
 pytestmark = pytest.mark.anyio

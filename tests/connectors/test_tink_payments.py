@@ -20,9 +20,10 @@ from connectors.tink.payments import request_now
 from connectors.tink.settings import Provider
 from sandbox import psu
 from sandbox.faces.tink_wire import CLIENT_SECRET
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_tink import TinkRig
-from tests.connectors.rigs import ORIGIN, answering
+from tests.connectors.scene import ORIGIN
 
 pytestmark = pytest.mark.anyio
 

@@ -31,9 +31,10 @@ from connectors.truelayer.grants import Held
 from connectors.truelayer.settings import Settings
 from sandbox.faces.tl_wire import CLIENT_SECRET
 from sandbox.modes import Mode
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_truelayer import TrueLayerRig
-from tests.connectors.rigs import HERE, MONDAY, ORIGIN, answering
+from tests.connectors.scene import HERE, MONDAY, ORIGIN
 
 pytestmark = pytest.mark.anyio
 

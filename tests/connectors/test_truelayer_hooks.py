@@ -27,7 +27,7 @@ from connectors.truelayer.settings import LIVE_KEYS, SANDBOX_KEYS, Settings
 from sandbox.faces import tl_signature
 from sandbox.faces.tl_news import KEYS, TIME
 from tests.connectors.rig_truelayer import TrueLayerRig
-from tests.connectors.rigs import MONDAY, ORIGIN, SMALL
+from tests.connectors.scene import MONDAY, ORIGIN, SMALL
 from tests.connectors.test_truelayer_payments import _vectors
 
 pytestmark = pytest.mark.anyio

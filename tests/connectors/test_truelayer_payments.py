@@ -41,9 +41,10 @@ from sandbox.faces.tl_signature import KEY_ID, customer_key
 from sandbox.faces.tl_wire import API, HOSTED
 from sandbox.modes import Mode
 from sandbox.walker import Walker
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_truelayer import TrueLayerRig
-from tests.connectors.rigs import ORIGIN, Exchange, answering
+from tests.connectors.scene import ORIGIN, Exchange
 from tests.connectors.test_specs import problems
 from tests.specs.openapi import Spec
 

@@ -25,7 +25,9 @@ from app.ports import NUMBER_INVALID, OPTED_OUT, DeliveryState
 from connectors import live_addresses
 from connectors.twilio.messages import MOST_PAGES, Settings
 from sandbox.texts import DEFAULT_SID, DEFAULT_TOKEN
-from tests.connectors.rigs import ORIGIN, TwilioRig, answering
+from tests.connectors.answers import answering
+from tests.connectors.rig_twilio import TwilioRig
+from tests.connectors.scene import ORIGIN
 
 pytestmark = pytest.mark.anyio
 

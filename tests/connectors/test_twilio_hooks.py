@@ -18,7 +18,7 @@ from connectors.twilio.hooks import (
     verified_form,
 )
 from sandbox.texts import DEFAULT_SID, DEFAULT_TOKEN
-from tests.connectors.rigs import TwilioRig
+from tests.connectors.rig_twilio import TwilioRig
 
 FORM = "application/x-www-form-urlencoded"
 

@@ -41,9 +41,10 @@ from connectors.unnax.settings import Institution, Settings
 from sandbox.bank_list import as_unnax_reference
 from sandbox.faces import unnax_wire
 from tests.connectors import test_contract as contract
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_unnax import HOOK, UnnaxRig
-from tests.connectors.rigs import HERE, MONDAY, answering
+from tests.connectors.scene import HERE, MONDAY
 from tests.connectors.test_fuzz import ANSWERS, JSON, only_our_errors
 
 pytestmark = pytest.mark.anyio

@@ -29,9 +29,9 @@ from connectors.vonage.settings import Settings
 from sandbox.faces.gateway_calls import VONAGE_KEY
 from sandbox.modes import Mode
 from sandbox.texts import DEFAULT_SENDER, DEFAULT_TOKEN
+from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_vonage import VonageRig
-from tests.connectors.rigs import answering
 from tests.connectors.test_over_http import listening
 
 pytestmark = pytest.mark.anyio

@@ -31,7 +31,7 @@ from sandbox.faces.tl_signature import KEY_ID, customer_key
 from sandbox.faces.tl_wire import API, AUTH, CLIENT_ID, CLIENT_SECRET
 from sandbox.people import Person
 from sandbox.world import World
-from tests.connectors.rigs import ORIGIN, SMALL
+from tests.connectors.scene import ORIGIN, SMALL
 from tests.flows.at_the_page import AtThePage, at_the_page
 from tests.flows.street import Street
 

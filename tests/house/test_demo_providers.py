@@ -14,7 +14,7 @@ from app.ports import Wire
 from app.settings import load_settings
 from connectors._http import client
 from sandbox.banks import IN_EURO
-from tests.connectors.rigs import MONDAY
+from tests.connectors.scene import MONDAY
 
 
 def test_the_choice_is_kept_and_only_a_fresh_demo_changes_it(tmp_path: Path) -> None:

@@ -31,7 +31,7 @@ from sandbox.modes import Mode
 from sandbox.people import Person
 from sandbox.world import World
 from tests.connectors.registry import refused
-from tests.connectors.rigs import MONDAY
+from tests.connectors.scene import MONDAY
 
 pytestmark = pytest.mark.anyio
 
