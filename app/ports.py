@@ -44,6 +44,8 @@ class Bank:
     """The bank states that its available balances never contain a credit limit."""
     attended_reads_count: bool = False
     """A read with the borrower there uses up the allowance like any other: nobody can be told."""
+    transactions_apart: bool = False
+    """Transactions are counted by themselves: a look at them takes no read of a balance."""
     needs_debtor_iban: bool = False
     """Payment initiation is refused here without the payer's own IBAN."""
     needs_payer_name: bool = False

@@ -76,6 +76,24 @@ class TransactionsPort(Protocol):
 
 
 @runtime_checkable
+class CopiedTransactionsPort(Protocol):
+    """Beside `AggregationPort`, where the provider fetched the transactions for us.
+
+    It did while the borrower connected his bank there. Asking it for its copy asks no bank, counts
+    in no allowance, and needs nobody to be there.
+    """
+
+    async def copied_transactions(
+        self, grant: Grant, account_ref: Secret, since: date
+    ) -> tuple[Moved, ...]:
+        """All of an account's from a day at the bank on, as `TransactionsPort.transactions`.
+
+        Raises TryLater while the copy is not complete.
+        """
+        ...
+
+
+@runtime_checkable
 class FindingPort(Protocol):
     """Beside `PaymentPort`, where an order is known again by its key.
 

@@ -19,7 +19,7 @@ from app.flows.actors import BORROWER
 from app.flows.end_consent import end_consent
 from app.flows.hear_banks import hear_calls
 from app.flows.house import House
-from app.flows.learn_bills import can_show
+from app.flows.owed_look import can_show
 from app.ports import Bank, ConsentAsk, Presence
 from app.store import timeline
 from app.store.consents import (

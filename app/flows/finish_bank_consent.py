@@ -19,7 +19,8 @@ from app.flows.bank_book import bank_book
 from app.flows.end_consent import end_consent
 from app.flows.fresh_grant import fresh_grant
 from app.flows.house import House
-from app.flows.learn_bills import learn_bills
+from app.flows.learn_bills import Looked, learn_bills
+from app.flows.owed_look import look_owed, without_him
 from app.flows.read_for_scoring import read_for_scoring
 from app.ports import FoundAccount, Grant, GrantNow, GrantState, Presence
 from app.side_ports import ComingBackPort
@@ -120,16 +121,18 @@ async def confirm_consent(
 ) -> Back:
     """Take over the bank's word on a consent that waits for it; read for scoring if he is there.
 
-    Without `presence` nothing is read: only the status and the list of accounts are asked for.
+    What only waits for him is made up for when he comes to a consent that is in force already.
+    Without `presence` no bank is read: only the status and the list of accounts are asked for.
     Raises the bank's `ProviderError`; a consent that the bank calls gone ends here.
     """
     house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         consent = await load_consent(unit, consent_id)
         token = token_of(unit, consent) if await still_meant(unit, consent) else None
+        owed = presence is not None and await look_owed(unit, house, now, consent)
     state = ConsentState(consent.state)
     scoring = consent.scoring == "due" and presence is not None
-    settled = state is ConsentState.ACTIVE and not scoring
+    settled = state is ConsentState.ACTIVE and not scoring and not owed
     if token is None or settled or "activate" not in CONSENT.events(state):
         return _back(state)
     port, grant = house.aggregation(consent.connector), Grant(consent.bank_id, token)
@@ -157,9 +160,12 @@ async def confirm_consent(
                 await look_again(unit, consent_id, now + NEXT_LOOK)
     if status.state is GrantState.ACTIVE and presence is not None and scoring:
         await read_for_scoring(house, now, lender_id, consent_id, listed, presence)
-    if status.state is GrantState.ACTIVE and presence is not None:
-        await learn_bills(house, now, lender_id, consent_id, listed, presence)
+    looked = Looked()
+    if status.state is GrantState.ACTIVE:
+        looked = await learn_bills(house, now, lender_id, consent_id, listed, presence)
     async with house.store.unit(lender_id) as unit:
+        if looked.unready and without_him(house, consent.connector):
+            await look_again(unit, consent_id, now + NEXT_LOOK)
         return _back(ConsentState((await load_consent(unit, consent_id)).state))
 
 

@@ -21,10 +21,12 @@ from app.domain.ids import LenderId
 from app.domain.read_planner import spread_after
 from app.flows.actors import ROBOT
 from app.flows.end_consent import end_consent
-from app.flows.finish_bank_consent import Back, confirm_consent, look_after
+from app.flows.finish_bank_consent import NEXT_LOOK, Back, confirm_consent, look_after
 from app.flows.fresh_grant import fresh_grant
 from app.flows.hear_banks import Call, hear_balances, heard_by_bank
 from app.flows.house import House
+from app.flows.learn_bills import learn_bills
+from app.flows.owed_look import look_owed, without_him
 from app.flows.side_by_side import side_by_side
 from app.ports import Grant, GrantState
 from app.store import jobs, timeline
@@ -46,6 +48,8 @@ LEASE: Final = timedelta(minutes=5)
 PENDING_EVERY: Final = timedelta(minutes=30)
 ABANDONED_AFTER: Final = timedelta(days=1)
 ACTIVE_EVERY: Final = timedelta(days=1)
+# A provider's copy of transactions that is not complete by then is left alone until the next look.
+READY_WITHIN: Final = timedelta(minutes=30)
 
 
 @dataclass(frozen=True, slots=True)
@@ -253,7 +257,8 @@ async def _follow_active(
         return False
     grant = Grant(consent.bank_id, token)
     grant = await fresh_grant(house, lender_id, consent.id, consent.connector, grant, ask=True)
-    said = await house.aggregation(consent.connector).grant_now(grant)
+    port = house.aggregation(consent.connector)
+    said = await port.grant_now(grant)
     async with house.store.unit(lender_id) as unit:
         await _give_up_scoring(unit, now, consent_id=consent.id)
         if said.state is GrantState.ENDED:
@@ -263,6 +268,15 @@ async def _follow_active(
             why = said.raw_status or event
             return (await end_consent(unit, now, consent.id, event, why, "bank")).changed
         await look_again(unit, consent.id, _next_look(consent, now))
+        copied = without_him(house, consent.connector) and await look_owed(
+            unit, house, now, consent
+        )
+    if copied:
+        listed = await port.accounts(grant, None)
+        looked = await learn_bills(house, now, lender_id, consent.id, listed, None)
+        if looked.unready and now - consent.activated_at < READY_WITHIN:
+            async with house.store.unit(lender_id) as unit:
+                await look_again(unit, consent.id, now + NEXT_LOOK)
     return False
 
 

@@ -1,12 +1,13 @@
 """The one look at transactions: the borrower is there, and only two profiles stay of it.
 
 As part of his own visit, right after he came back from his bank: an attended access, outside the
-four of a day. A bank that cannot be told that he is there is not asked at all.
+four of a day. A bank that cannot be told that he is there is not asked, unless it counts
+transactions by themselves. Where the provider has a copy no bank is asked, with him or without.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Awaitable, Callable, Iterable, Sequence
 from datetime import date, datetime, timedelta
 from typing import Any, Final, NamedTuple
 from uuid import UUID
@@ -18,7 +19,7 @@ from app.domain.balance import SEVERAL
 from app.domain.bills import HISTORY_DAYS, Debit
 from app.domain.bills import learn_bills as bills_of
 from app.domain.consent import ConsentState, Purpose
-from app.domain.errors import ProviderError
+from app.domain.errors import ProviderError, TryLater
 from app.domain.ids import LenderId, Secret
 from app.domain.income import IncomeProfile, minute_of
 from app.domain.income_learning import learn, look_ahead
@@ -29,16 +30,17 @@ from app.flows.actors import BANK
 from app.flows.bank_book import bank_book
 from app.flows.house import House
 from app.flows.link_accounts import known_account
+from app.flows.owed_look import FAILED, look_owed, port_to_look
 from app.flows.teach_profiles import BILLS, PROFILE, local_minute
-from app.ports import Bank, FoundAccount, Grant, Presence
-from app.side_ports import Moved, TransactionsPort
+from app.ports import FoundAccount, Grant, Presence
+from app.side_ports import CopiedTransactionsPort, Moved, TransactionsPort
 from app.store import timeline
 from app.store.consents import load_consent, token_of
 from app.store.income_profiles import keep_bills, kept_profile
 from app.store.keys import new_id
 from app.store.locks import lock_borrower
 from app.store.reading_rows import READ
-from app.store.tables import accounts, lenders, read_attempts
+from app.store.tables import accounts, read_attempts
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 from app.store.vault import SealBroken
@@ -57,20 +59,23 @@ class _Ask(NamedTuple):
     ref: Secret
 
 
+class Looked(NamedTuple):
+    """Of how many accounts bills are known now, and whether a copy was not ready yet."""
+
+    learned: int = 0
+    unready: bool = False
+
+
+_Show = Callable[[Secret, date], Awaitable[tuple[Moved, ...]]]
+
+
 class _Begun(NamedTuple):
     """All that the calls need. `today` is the day in the bank's zone."""
 
-    port: TransactionsPort
-    grant: Grant
+    show: _Show
     zone: str
     today: date
     asks: list[_Ask]
-
-
-def can_show(house: House, connector: str, bank: Bank) -> bool:
-    """Can an account's transactions be seen there with the borrower present, and at no cost?"""
-    port = house.aggregation(connector)
-    return isinstance(port, TransactionsPort) and not bank.attended_reads_count
 
 
 async def learn_bills(
@@ -79,29 +84,30 @@ async def learn_bills(
     lender_id: LenderId,
     consent_id: UUID,
     found: Sequence[FoundAccount],
-    presence: Presence,
-) -> int:
+    presence: Presence | None,
+) -> Looked:
     """Look once at the transactions of a consent that covers them, and keep what comes back.
 
     `found` are the consent's accounts as the bank has just listed them. The attempts are written
-    before the calls; what fails stays failed, and the account is read as any other. The
-    transactions end with this call. Returns of how many accounts bills are known now.
+    before the calls; what fails at a bank stays failed, and the account is read as any other. The
+    transactions end with this call. Without `presence` only a provider's copy is looked at.
     """
-    begun = await _begin(house, now, lender_id, consent_id, found)
+    begun = await _begin(house, now, lender_id, consent_id, found, presence)
     if begun is None:
-        return 0
+        return Looked()
     since = begun.today - timedelta(days=HISTORY_DAYS)
-    learned = 0
+    learned, unready = 0, False
     for ask in begun.asks:
         try:
-            moved = await begun.port.transactions(begun.grant, ask.ref, since, presence)
+            moved = await begun.show(ask.ref, since)
         except ProviderError as error:
+            unready |= isinstance(error, TryLater)
             log.info("bills_not_read", consent_id=str(consent_id), error=type(error).__name__)
             async with house.store.unit(lender_id) as unit:
-                await _close(unit, ask.attempt_id, "failed", type(error).__name__)
+                await _close(unit, ask.attempt_id, FAILED, type(error).__name__)
             continue
         learned += await _record(house, now, lender_id, consent_id, begun, ask, moved)
-    return learned
+    return Looked(learned, unready)
 
 
 async def _begin(
@@ -110,39 +116,37 @@ async def _begin(
     lender_id: LenderId,
     consent_id: UUID,
     found: Sequence[FoundAccount],
+    presence: Presence | None,
 ) -> _Begun | None:
-    """The accounts to ask for, their attempts written. None where nothing may be asked.
-
-    Once for each consent, where he allowed it and the lender still wants it.
-    """
+    """The accounts to ask for, their attempts written. None where nothing may be asked."""
     async with house.store.unit(lender_id) as unit:
         consent = await load_consent(unit, consent_id, lock=True)
-        bank = bank_book(house).of(consent.connector, consent.bank_id)
-        port, token = house.aggregation(consent.connector), token_of(unit, consent)
-        if token is None or not isinstance(port, TransactionsPort) or bank.attended_reads_count:
+        token = token_of(unit, consent)
+        if token is None or not await look_owed(unit, house, now, consent):
             return None
-        if not await _allowed(unit, consent):
+        show = _shown_by(house, consent.connector, Grant(consent.bank_id, token), presence)
+        if show is None:
             return None
         asks = []
         for one in [account for account in found if account.usable][:_MOST]:
             row = await known_account(unit, consent, one)
             if row is not None and row.currency != SEVERAL:
                 asks.append(_Ask(row, await _attempt(unit, now, consent, row), one.ref))
-        today = now.astimezone(zone_of(bank.time_zone)).date()
-        return _Begun(port, Grant(consent.bank_id, token), bank.time_zone, today, asks)
+        zone = bank_book(house).of(consent.connector, consent.bank_id).time_zone
+        return _Begun(show, zone, now.astimezone(zone_of(zone)).date(), asks)
 
 
-async def _allowed(unit: Unit, consent: Row[Any]) -> bool:
-    covered = consent.state == ConsentState.ACTIVE.value and Purpose.BILLS.value in consent.purposes
-    asked = select(read_attempts.c.id).where(
-        read_attempts.c.consent_id == consent.id, read_attempts.c.purpose == Purpose.BILLS.value
-    )
-    wanted = select(lenders.c.reads_bills).where(lenders.c.id == consent.lender_id)
-    return (
-        covered
-        and bool(await unit.conn.scalar(wanted))
-        and await unit.conn.scalar(asked.limit(1)) is None
-    )
+def _shown_by(
+    house: House, connector: str, grant: Grant, presence: Presence | None
+) -> _Show | None:
+    """The way to an account's transactions; None where it leads to a bank and he is not there."""
+    match port_to_look(house, connector):
+        case CopiedTransactionsPort() as copies:
+            return lambda ref, since: copies.copied_transactions(grant, ref, since)
+        case TransactionsPort() as bank if presence is not None:
+            return lambda ref, since: bank.transactions(grant, ref, since, presence)
+        case _:
+            return None
 
 
 async def _attempt(unit: Unit, now: datetime, consent: Row[Any], account: Row[Any]) -> UUID:

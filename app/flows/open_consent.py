@@ -17,6 +17,7 @@ from app.domain.message import Channel
 from app.domain.open_hours import zone_of
 from app.flows.banks_away import banks_away
 from app.flows.house import House
+from app.flows.owed_look import look_owed, without_him
 from app.store.brakes import emails_stopped, opted_out
 from app.store.consents import find_request, find_returned, of_borrower
 from app.store.tables import accounts, consent_choices, consent_requests, consents, lenders
@@ -44,7 +45,10 @@ class AccountSeen:
 
 @dataclass(frozen=True, slots=True)
 class ConsentSeen:
-    """The latest consent of a request. `ends_at` is business time, None until it is in force."""
+    """The latest consent of a request. `ends_at` is business time, None until it is in force.
+
+    `waits_for_him`: a look that needs him (for scoring, at his transactions) is still to be made.
+    """
 
     id: UUID
     state: ConsentState
@@ -52,7 +56,7 @@ class ConsentSeen:
     purposes: tuple[Purpose, ...]
     valid_until: date | None
     ends_at: datetime | None
-    scoring: str
+    waits_for_him: bool
     accounts: tuple[AccountSeen, ...]
 
 
@@ -89,7 +93,7 @@ async def open_consent(house: House, now: datetime, token: str) -> ConsentPage:
     found = await find_request(house.store, token)
     house = await house.of(found.lender_id)
     async with house.store.unit(found.lender_id) as unit:
-        page = await _page(unit, now, found.request_id)
+        page = await _page(unit, house, now, found.request_id)
         connector = house.aggregation_name
         away = await banks_away(
             unit, house, connector, found.lender_id, now, services=(Service.BALANCES,)
@@ -100,17 +104,18 @@ async def open_consent(house: House, now: datetime, token: str) -> ConsentPage:
 async def open_return(house: House, now: datetime, return_token: str) -> ConsentPage:
     """The same request, found by the address the bank sends the borrower back to."""
     lender_id, consent_id = await find_returned(house.store, return_token)
+    house = await house.of(lender_id)
     async with house.store.unit(lender_id) as unit:
         request_id = (
             await unit.conn.execute(
                 select(consents.c.request_id).where(consents.c.id == consent_id)
             )
         ).scalar_one()
-        return await _page(unit, now, request_id, consent_id=consent_id)
+        return await _page(unit, house, now, request_id, consent_id=consent_id)
 
 
 async def _page(
-    unit: Unit, now: datetime, request_id: UUID, consent_id: UUID | None = None
+    unit: Unit, house: House, now: datetime, request_id: UUID, consent_id: UUID | None = None
 ) -> ConsentPage:
     row: Row[Any] = (
         await unit.conn.execute(
@@ -142,7 +147,7 @@ async def _page(
         until=now.astimezone(zone_of(row.time_zone)).date() + timedelta(days=row.window_days),
         return_url=row.return_url,
         choices=await _choices(unit, request_id),
-        consent=await _consent(unit, request_id, consent_id),
+        consent=await _consent(unit, house, now, request_id, consent_id),
         reading_stopped=not await of_borrower(unit, row.borrower_id, live),
         messages_stopped=bool(await opted_out(unit, (row.borrower_id,), Channel.SMS)),
         emails_stopped=await emails_stopped(unit, row.borrower_id),
@@ -159,7 +164,9 @@ async def _choices(unit: Unit, request_id: UUID) -> Mapping[Purpose, bool]:
     return {Purpose(row.purpose): row.granted for row in rows}
 
 
-async def _consent(unit: Unit, request_id: UUID, consent_id: UUID | None) -> ConsentSeen | None:
+async def _consent(
+    unit: Unit, house: House, now: datetime, request_id: UUID, consent_id: UUID | None
+) -> ConsentSeen | None:
     query = select(consents).where(consents.c.request_id == request_id)
     if consent_id is not None:
         query = query.where(consents.c.id == consent_id)
@@ -171,6 +178,8 @@ async def _consent(unit: Unit, request_id: UUID, consent_id: UUID | None) -> Con
         .where(accounts.c.consent_id == row.id)
         .order_by(accounts.c.id)
     )
+    copied = without_him(house, row.connector)
+    looks = not copied and await look_owed(unit, house, now, row)
     return ConsentSeen(
         id=row.id,
         state=ConsentState(row.state),
@@ -178,6 +187,6 @@ async def _consent(unit: Unit, request_id: UUID, consent_id: UUID | None) -> Con
         purposes=tuple(Purpose(word) for word in row.purposes),
         valid_until=row.valid_until,
         ends_at=row.ends_at,
-        scoring=row.scoring,
+        waits_for_him=row.scoring == "due" or looks,
         accounts=tuple(AccountSeen(*account) for account in listed),
     )

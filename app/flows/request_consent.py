@@ -15,8 +15,8 @@ from app.domain.consent import Purpose, meant
 from app.domain.errors import Invalid
 from app.domain.ids import LenderId
 from app.flows.house import House
+from app.flows.owed_look import port_to_look
 from app.settings import is_loopback
-from app.side_ports import TransactionsPort
 from app.store import timeline
 from app.store.borrowers import find_borrower
 from app.store.consents import REQUEST_HASH
@@ -109,7 +109,7 @@ async def _check_bills(unit: Unit, house: House, lender_id: LenderId) -> None:
     wanted = select(lenders.c.reads_bills).where(lenders.c.id == lender_id)
     if not await unit.conn.scalar(wanted):
         raise Invalid("purposes", "names bills, which you do not read.", mend="Set reads_bills.")
-    if not isinstance(house.aggregation(house.aggregation_name), TransactionsPort):
+    if port_to_look(house, house.aggregation_name) is None:
         raise Invalid("purposes", "names bills, which your provider of balances cannot show.")
 
 

@@ -73,10 +73,10 @@ async def back(request: Request, return_token: str) -> Response:
     words = words_for(request, page.language)
     token = await _own_link(site, request, page)
     consent = page.consent
-    if consent and consent.state is ConsentState.ACTIVE and consent.scoring != "due":
+    if consent and consent.state is ConsentState.ACTIVE and not consent.waits_for_him:
         return _agreed(site, request, words, page, token)
-    # In force already, because we asked the bank before he was back: the one look for scoring
-    # still waits for his tap.
+    # In force already, because we asked the bank before he was back: a look that needs him still
+    # waits for his tap.
     waiting = (ConsentState.PENDING, ConsentState.ABANDONED, ConsentState.ACTIVE)
     if consent is None or consent.state not in waiting:
         return _bank_said_no(site, request, words, page, token)
