@@ -20,12 +20,13 @@ from app.domain.contact_policy import (
     may_contact,
 )
 from app.domain.hold import HoldBlock, HoldKind
-from app.domain.ids import CaseId, Phone
+from app.domain.ids import CaseId
 from app.domain.jurisdiction import Pack
 from app.domain.message import Channel
 from app.domain.pack_edition import Edition, read_edition, with_edition
+from app.flows.find_clock import zones_for
 from app.reference.packs import PackBook
-from app.reference.places import holiday_dates, zones_of
+from app.reference.places import holiday_dates
 from app.store.brakes import Brake
 from app.store.gate_facts import HeldBy, gate_facts
 from app.store.unit import Unit
@@ -179,18 +180,6 @@ def verdict_notes(verdict: Verdict) -> dict[str, Any]:
         "valid_until": _iso(verdict.valid_until),
         "checks": [{**asdict(check), "strength": check.strength.value} for check in verdict.checks],
     }
-
-
-def zones_for(unit: Unit, person: Row[Any]) -> frozenset[str]:
-    """All zones that may be his: his stated one, and those of his number where they disagree."""
-    phone = None
-    if person.phone_enc is not None:
-        phone = Phone(unit.open("borrowers.phone_enc", person.id, person.phone_enc))
-    if person.time_zone is None:
-        return zones_of(phone, person.country)
-    by_number = zones_of(phone, None)
-    stated = frozenset((person.time_zone,))
-    return stated if not by_number or person.time_zone in by_number else stated | by_number
 
 
 def _holidays(person: Row[Any], now: datetime) -> frozenset[Any]:

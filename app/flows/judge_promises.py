@@ -7,7 +7,7 @@ follows from facts alone, so calling twice changes nothing.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from datetime import UTC, date, datetime, time
+from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, exists, select, update
 
 from app.domain.case import CaseClose, CaseState
+from app.domain.his_clock import day_begins
 from app.domain.money import Money
 from app.domain.promise import PROMISE, PromiseState
 from app.domain.promise_terms import Part, Ruling, judge, reminder_days
@@ -237,11 +238,6 @@ async def plan_next_look(
 def step_name(promise_id: UUID, number: int) -> str:
     """The name of one part's reminder among the steps of a case."""
     return f"{promise_id}/{number}"
-
-
-def day_begins(on: date, zone: ZoneInfo) -> datetime:
-    """The first instant of a calendar day in a zone, as UTC."""
-    return datetime.combine(on, time(), zone).astimezone(UTC)
 
 
 async def write_change(

@@ -13,6 +13,7 @@ from sqlalchemy import Row, select
 from app.domain.case import CaseState
 from app.domain.detector import Cover
 from app.domain.experiment import Withheld
+from app.domain.his_clock import HisClock
 from app.domain.hold import PRESSURE
 from app.domain.ids import CaseId
 from app.domain.message import Channel
@@ -20,6 +21,7 @@ from app.domain.payee import Unpayable
 from app.domain.payment import IN_FLIGHT_STATES, LinkState
 from app.domain.strategy import PERSON_FIRST, SeenFunds, SignalsAct, Situation
 from app.domain.task import OVER_EVERY_CASE, TaskReason, TaskState
+from app.flows.find_clock import find_clock
 from app.store.brakes import HoldInForce, holds_of, silenced
 from app.store.dues import Due, dues_of
 from app.store.experiments import LeftAlone, left_alone
@@ -44,6 +46,7 @@ class Person:
 
     row: Row[Any]
     lender: Row[Any]
+    clock: HisClock
     dues: tuple[Due, ...]
     holds: tuple[HoldInForce, ...]
     payment: Row[Any] | None
@@ -120,6 +123,7 @@ async def look_at_person(unit: Unit, now: datetime, borrower_id: UUID) -> Person
     return Person(
         row=row,
         lender=lender,
+        clock=find_clock(unit, row, lender.time_zone),
         dues=dues,
         holds=(await holds_of(unit, (borrower_id,), now)).get(borrower_id, ()),
         payment=await live_payment(unit, borrower_id),

@@ -3,10 +3,8 @@
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import datetime
-from functools import partial
 from typing import Final
 from uuid import UUID
 
@@ -18,9 +16,8 @@ from app.domain.stage_plan import ENDS, Plan, StepKind, plan_case
 from app.domain.stages import StrategyBody, parse_body
 from app.flows.house import House
 from app.flows.move_cases import Selection, running
-from app.reference.places import is_working_day
-from app.store.plan_facts import Previewed, preview_facts
-from app.store.strategies import bodies_of
+from app.reference.places import working_days
+from app.store.plan_facts import bodies_for, facts_of_cases
 from app.store.strategy_editions import version_of
 from app.store.tables import cases
 from app.store.unit import Unit
@@ -114,8 +111,8 @@ async def _look(
     ids: list[UUID],
     people: _People,
 ) -> None:
-    batch = await preview_facts(unit, ids, now, _calendar)
-    own = await _bodies(unit, batch)
+    batch = await facts_of_cases(unit, ids, now, working_days)
+    own = await bodies_for(unit, batch)
     for case in batch:
         found.looked += 1
         planned = plan_case(under[1], case.facts)
@@ -124,19 +121,11 @@ async def _look(
         if planned.stage != case.stage:
             found.moved += 1
             found.moves[case.stage, planned.stage] += 1
-        current = own.get(case.version_id) if case.version_id else None
+        current = own.get(case.case_id)
         if current is not None:
             as_is = planned if case.version_id == under[0] else plan_case(current, case.facts)
             people.add(case.borrower_id, as_is, after=False)
             _tally(found.before, as_is)
-
-
-async def _bodies(unit: Unit, batch: list[Previewed]) -> Mapping[UUID, StrategyBody]:
-    return await bodies_of(unit, {case.version_id for case in batch if case.version_id})
-
-
-def _calendar(country: str, region: str | None) -> partial[bool]:
-    return partial(is_working_day, country, region)
 
 
 def _tally(today: Today, plan: Plan) -> None:

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from datetime import date, datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, select, true
 
+from app.domain.his_clock import HisClock, clock_of
 from app.domain.ids import LenderId, derive_key
 from app.domain.money import Money
 from app.domain.provider_setup import Slot
 from app.domain.stage_plan import Plan, Step, plan_reminders
 from app.domain.stages import StrategyBody
 from app.domain.template import Cause
-from app.flows.cases_in_hand import local_today, zone_of
 from app.flows.house import House
 from app.flows.install_strategies import install_strategies
 from app.flows.look_at_person import Person, look_at_person
@@ -63,7 +62,9 @@ async def remind_ahead(house: House, now: datetime, *, limit: int = BATCH) -> Re
             await install_strategies(unit, now, lender_id)
         later: dict[UUID, date] = {}
         people: set[tuple[UUID, UUID]] = set()
-        plans = await _plans(unit, rows, {row.id: row.today for row in rows}, ZoneInfo("UTC"))
+        plans = await _plans(
+            unit, rows, {row.id: row.today for row in rows}, clock_of((), None, "UTC")
+        )
         for row in rows:
             plan = plans.get(row.id)
             if plan is not None and plan.steps:
@@ -115,7 +116,7 @@ async def _ripe(unit: Unit, now: datetime, limit: int) -> Sequence[Row[Any]]:
 
 
 async def _plans(
-    unit: Unit, rows: Sequence[Row[Any]], today: Mapping[UUID, date], zone: ZoneInfo
+    unit: Unit, rows: Sequence[Row[Any]], today: Mapping[UUID, date], clock: HisClock
 ) -> dict[UUID, Plan]:
     """What the strategy that each loan would get says today; a loan without one is absent."""
     ids = [row.id for row in rows]
@@ -127,7 +128,7 @@ async def _plans(
             bodies[versions[row.id]],
             today=today[row.id],
             due_on=row.next_due_on,
-            watched_from=row.created_at.astimezone(zone).date(),
+            watched_from=clock.day_of(row.created_at),
             taken=taken.get(row.id, frozenset()),
         )
         for row in rows
@@ -146,12 +147,12 @@ async def _remind(
     """One person: one message for each channel about all that is coming. Sent and skipped."""
     async with house.store.unit(lender_id) as unit:
         person = await look_at_person(unit, now, borrower_id)
-        today = local_today(unit, person, now)
+        today = person.clock.today(now)
         rows = await _his(unit, borrower_id, today)
         if person.in_flight or person.kept_quiet:
             await set_remind_days(unit, {row.id: today + _TOMORROW for row in rows})
             return 0, 0
-        plans = await _plans(unit, rows, {row.id: today for row in rows}, zone_of(unit, person))
+        plans = await _plans(unit, rows, {row.id: today for row in rows}, person.clock)
         doings = await _say(unit, house, now, person, rows, plans, today)
         await write_steps(unit, now, lender_id=lender_id, borrower_id=borrower_id, doings=doings)
         again = {

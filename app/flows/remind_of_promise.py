@@ -13,7 +13,6 @@ from app.domain.message import Channel
 from app.domain.promise_terms import Part
 from app.domain.stage_plan import StepKind
 from app.domain.template import Cause
-from app.flows.cases_in_hand import local_today
 from app.flows.house import House
 from app.flows.look_at_person import Person, look_at_person
 from app.flows.notice_words import Owed, Promised, Subject
@@ -69,7 +68,7 @@ async def _queue(
         subject=Subject(
             Cause.PROMISE,
             owed,
-            local_today(unit, person, now),
+            person.clock.today(now),
             Promised(part.due_on, part.amount),
         ),
         case_ids=(promise.case_id,),

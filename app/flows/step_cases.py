@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -23,9 +23,10 @@ from app.domain.task import TaskReason
 from app.domain.template import Cause
 from app.flows.actors import ROBOT
 from app.flows.cancel_tasks import cancel_tasks
-from app.flows.cases_in_hand import InHand, cases_in_hand, day_begins, local_today, zone_of
+from app.flows.cases_in_hand import InHand, cases_in_hand
 from app.flows.end_strategy import end_strategy
 from app.flows.house import House
+from app.flows.let_rest import LEASE, Looked, let_rest, set_next_looks, stage_lines
 from app.flows.look_at_person import Person, look_at_person
 from app.flows.notice_words import Owed, Subject
 from app.flows.open_task import open_task
@@ -41,9 +42,6 @@ from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
 BATCH: Final = 50
-# Business time a planned case has before it is planned again.
-LEASE: Final = timedelta(minutes=5)
-_SOME_DAY: Final = timedelta(days=1)
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,12 +96,28 @@ async def step_cases(house: House, now: datetime, ids: list[UUID]) -> CasesStepp
         )
         people = [(LenderId(row.lender_id), row.borrower_id) for row in rows]
 
+    resting = await _at_rest(house, now, people)
     houses = await house.of_everybody(Slot.PAYMENTS)
 
     async def one(whom: tuple[LenderId, UUID]) -> CasesStepped:
         return await _step_person(houses.of(whom[0]), now, *whom)
 
-    return _sum(await side_by_side(people, one))
+    busy = [whom for whom in people if whom[1] not in resting]
+    return _sum([CasesStepped(people=len(resting)), *await side_by_side(busy, one)])
+
+
+async def _at_rest(
+    house: House, now: datetime, people: Iterable[tuple[LenderId, UUID]]
+) -> frozenset[UUID]:
+    """Those of whom nothing is to be done; where a lender's batch fails, nobody of his."""
+    by_lender: dict[LenderId, list[UUID]] = {}
+    for lender_id, borrower_id in people:
+        by_lender.setdefault(lender_id, []).append(borrower_id)
+
+    async def of_one(whose: tuple[LenderId, list[UUID]]) -> frozenset[UUID]:
+        return await let_rest(house, now, *whose)
+
+    return frozenset().union(*await side_by_side(by_lender.items(), of_one))
 
 
 async def _step_person(
@@ -123,7 +137,7 @@ async def _step_person(
         await _ask_again(unit, now, person, planned)
         await write_steps(unit, now, lender_id=lender_id, borrower_id=borrower_id, doings=doings)
         await _say(unit, now, person, planned, doings)
-        await _move_on(unit, now, person, planned)
+        await set_next_looks(unit, now, {person.id: person.clock}, _seen(planned))
     return _tally(doings)
 
 
@@ -137,6 +151,10 @@ def _steps(planned: Iterable[Planned], *kinds: StepKind) -> list[tuple[InHand, S
         for step in plan.steps
         if step.kind in kinds and step.skip is None
     ]
+
+
+def _seen(planned: Iterable[Planned]) -> list[Looked]:
+    return [(hand.seen, plan) for hand, plan in planned]
 
 
 def _skipped(planned: Sequence[Planned]) -> list[Doing]:
@@ -254,14 +272,14 @@ async def _ask_again(unit: Unit, now: datetime, person: Person, planned: Sequenc
     """
     if not any(plan.waits_for is WaitsFor.PERSON for _, plan in planned):
         return
-    zone, today = zone_of(unit, person), local_today(unit, person, now)
+    today = person.clock.today(now)
     for reason in person.troubles:
         tried = await unit.conn.scalar(
             select(func.max(tasks.c.ended_at)).where(
                 tasks.c.borrower_id == person.id, tasks.c.reason == reason.value
             )
         )
-        if tried is None or tried.astimezone(zone).date() < today:
+        if tried is None or person.clock.day_of(tried) < today:
             await open_task(
                 unit,
                 now,
@@ -282,12 +300,7 @@ async def _say(
     doings: Sequence[Doing],
 ) -> None:
     """A line for a stage that changed, and one for every notice that is not sent."""
-    lines = []
-    for hand, plan in planned:
-        if plan.stage != hand.stage:
-            days = hand.facts.days_past_due
-            details: dict[str, Any] = {"from": hand.stage, "to": plan.stage, "days_past_due": days}
-            lines.append(Line(person.id, Kind.STAGE_CHANGED, ROBOT, details, hand.case_id))
+    lines = stage_lines(_seen(planned))
     for doing in doings:
         if doing.step.notice is not None and doing.result not in (None, Skip.WITHHELD):
             details = {
@@ -298,29 +311,6 @@ async def _say(
             }
             lines.append(Line(person.id, Kind.STEP_SKIPPED, ROBOT, details, doing.case_id))
     await timeline.write(unit, now, lines)
-
-
-async def _move_on(unit: Unit, now: datetime, person: Person, planned: Sequence[Planned]) -> None:
-    """Stage and next look of every case; what nothing is due of rests for a day."""
-    for hand, plan in planned:
-        again = plan.look_again_on
-        await unit.conn.execute(
-            update(cases)
-            .where(cases.c.id == hand.case_id)
-            .values(
-                stage=plan.stage,
-                next_step_at=None if again is None else day_begins(unit, person, again),
-            )
-        )
-    await unit.conn.execute(
-        update(cases)
-        .where(
-            cases.c.borrower_id == person.id,
-            cases.c.next_step_at <= now + LEASE,
-            ~among(cases.c.id, [hand.case_id for hand, _ in planned]),
-        )
-        .values(next_step_at=now + _SOME_DAY)
-    )
 
 
 def _tally(doings: Sequence[Doing]) -> CasesStepped:

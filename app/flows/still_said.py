@@ -16,7 +16,6 @@ from app.domain.errors import Invalid, NotFound
 from app.domain.message import CancelReason, Channel
 from app.domain.strategy import PERSON_FIRST
 from app.domain.template import Cause
-from app.flows.cases_in_hand import local_today
 from app.flows.house import House
 from app.flows.look_at_person import Person
 from app.flows.notice_words import Owed, Promised, Subject, notice_words
@@ -41,7 +40,7 @@ async def still_said(unit: Unit, now: datetime, person: Person, message: Row[Any
     if message.cause == Cause.REMIND.value:
         return await _coming(unit, now, person, anchors)
     if message.cause == Cause.PROMISE.value:
-        return _promised(person, message, anchors, local_today(unit, person, now))
+        return _promised(person, message, anchors, person.clock.today(now))
     return _overdue(person, message, anchors)
 
 
@@ -118,7 +117,7 @@ async def _coming(
     """Instalments that are still to come on the day they were announced for."""
     if person.kept_quiet:
         return Standing(gone=CancelReason.HOLD)
-    today = local_today(unit, person, now)
+    today = person.clock.today(now)
     dues = tuple(
         due
         for due in await coming_of(unit, person.id)
@@ -138,7 +137,7 @@ async def say_anew(
     subject = Subject(
         Cause(message.cause),
         tuple(Owed(due.loan_id, due.external_ref, due.amount, due.oldest_due_on) for due in about),
-        local_today(unit, person, now),
+        person.clock.today(now),
         _promise_part(person, message, about, await _anchors(unit, message)),
     )
     token = unit.open("messages.marker_enc", message.id, message.marker_enc)

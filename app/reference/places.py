@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from datetime import date
-from functools import cache, lru_cache
+from functools import cache, lru_cache, partial
 from importlib.resources import files
 
 import holidays
@@ -71,6 +71,11 @@ def weekend_of(country: str) -> frozenset[int]:
     if code not in _calendars():
         return frozenset((5, 6))
     return frozenset(holidays.country_holidays(code).weekend)
+
+
+def working_days(country: str, region: str | None) -> partial[bool]:
+    """The calendar of a place, as plans ask for it: is a day one on which people work there?"""
+    return partial(is_working_day, country, region)
 
 
 def is_working_day(country: str, region: str | None, day: date) -> bool:

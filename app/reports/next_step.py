@@ -5,7 +5,6 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import date, datetime
-from functools import partial
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +12,9 @@ from sqlalchemy import select
 
 from app.domain.stage_plan import CaseFacts, Plan, Step, plan_case
 from app.domain.stages import StrategyBody, parse_body
-from app.reference.places import is_working_day
+from app.reference.places import working_days
 from app.store.arrays import among
-from app.store.plan_facts import preview_facts
+from app.store.plan_facts import facts_of_cases
 from app.store.tables import cases, strategies, strategy_versions
 from app.store.unit import Unit
 
@@ -71,7 +70,7 @@ async def strategy_lines(
     ).all()
     if not rows:
         return {}
-    previewed = await preview_facts(unit, [row.case_id for row in rows], now, calendar)
+    previewed = await facts_of_cases(unit, [row.case_id for row in rows], now, working_days)
     facts = {one.case_id: one.facts for one in previewed}
     bodies = {row.id: parse_body(row.body) for row in {row.id: row for row in rows}.values()}
     return {row.case_id: _line(row, bodies[row.id], facts[row.case_id]) for row in rows}
@@ -90,8 +89,3 @@ def _line(row: Any, body: StrategyBody, facts: CaseFacts) -> StrategyLine:
         body=body,
         plan=plan_case(body, facts),
     )
-
-
-def calendar(country: str, region: str | None) -> partial[bool]:
-    """The working days of a place, as plans ask for them."""
-    return partial(is_working_day, country, region)

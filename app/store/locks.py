@@ -17,6 +17,7 @@ from uuid import UUID
 from sqlalchemy import Row, select
 
 from app.domain.errors import NotFound
+from app.store.arrays import among
 from app.store.tables import borrowers
 from app.store.unit import Unit
 
@@ -34,10 +35,21 @@ async def lock_borrower(unit: Unit, borrower_id: UUID) -> Row[Any]:
 
 async def lock_borrowers(unit: Unit, borrower_ids: Iterable[UUID]) -> dict[UUID, Row[Any]]:
     """Lock several, in the order of their ids: two batches cannot wait for each other."""
+    return await _lock(unit, borrower_ids, skip_locked=False)
+
+
+async def lock_free_borrowers(unit: Unit, borrower_ids: Iterable[UUID]) -> dict[UUID, Row[Any]]:
+    """Lock those that nobody else has locked, without waiting for the others."""
+    return await _lock(unit, borrower_ids, skip_locked=True)
+
+
+async def _lock(
+    unit: Unit, borrower_ids: Iterable[UUID], *, skip_locked: bool
+) -> dict[UUID, Row[Any]]:
     rows = await unit.conn.execute(
         select(borrowers)
-        .where(borrowers.c.id.in_(sorted(set(borrower_ids))))
+        .where(among(borrowers.c.id, set(borrower_ids)))
         .order_by(borrowers.c.id)
-        .with_for_update(key_share=True)
+        .with_for_update(key_share=True, skip_locked=skip_locked)
     )
     return {row.id: row for row in rows}

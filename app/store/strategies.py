@@ -165,6 +165,47 @@ async def settle_called_off(unit: Unit, now: datetime, loan_ids: Iterable[UUID])
     )
 
 
+@dataclass(frozen=True, slots=True)
+class NextLook:
+    """Where a case stands now, and when its strategy looks again (None: when something changes)."""
+
+    case_id: UUID
+    stage: str
+    at: datetime | None
+
+
+async def look_again(unit: Unit, looks: Sequence[NextLook]) -> None:
+    """Write down stage and next look. The caller holds the borrowers' locks."""
+    await driver.run(
+        unit,
+        "UPDATE cases c SET stage = v.stage, next_step_at = v.at FROM"
+        " unnest(%(ids)b::uuid[], %(stages)b::text[], %(at)b::timestamptz[]) AS v (id, stage, at)"
+        " WHERE c.id = v.id",
+        {
+            "ids": [look.case_id for look in looks],
+            "stages": [look.stage for look in looks],
+            "at": [look.at for look in looks],
+        },
+    )
+
+
+async def put_off(
+    unit: Unit,
+    borrower_ids: Iterable[UUID],
+    but: Iterable[UUID],
+    *,
+    due_by: datetime,
+    until: datetime,
+) -> None:
+    """Have those of their cases that would be looked at by `due_by`, all `but` these, wait."""
+    await driver.run(
+        unit,
+        "UPDATE cases SET next_step_at = %(until)b WHERE borrower_id = ANY(%(people)b::uuid[])"
+        " AND next_step_at <= %(due_by)b AND NOT id = ANY(%(but)b::uuid[])",
+        {"people": list(borrower_ids), "but": list(but), "due_by": due_by, "until": until},
+    )
+
+
 async def wake_cases(
     unit: Unit, now: datetime, *, borrower_id: UUID, case_id: UUID | None = None
 ) -> None:

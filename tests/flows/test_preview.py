@@ -20,8 +20,8 @@ from app.flows.move_cases import Selection
 from app.flows.preview_strategy import Preview, preview_strategy
 from app.flows.set_hold import set_hold
 from app.flows.take_promise import take_promise
-from app.reference.places import is_working_day
-from app.store.plan_facts import preview_facts
+from app.reference.places import working_days
+from app.store.plan_facts import facts_of_cases
 from tests.flows.collector import answer
 from tests.flows.street import Neighbour, Street
 from tests.flows.test_stepping import fresh, on_day, step
@@ -40,11 +40,11 @@ async def both(street: Street, who: Neighbour) -> list[tuple[CaseFacts, CaseFact
         hands = await cases_in_hand(
             unit, street.now, await look_at_person(unit, street.now, who.id)
         )
-        seen = await preview_facts(
+        seen = await facts_of_cases(
             unit,
             [hand.case_id for hand in hands],
             street.now,
-            lambda country, region: lambda day: is_working_day(country, region, day),
+            working_days,
         )
     by_case = {one.case_id: one.facts for one in seen}
     assert by_case
