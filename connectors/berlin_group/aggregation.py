@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date
 from typing import Any
 
@@ -31,6 +32,7 @@ from app.ports import (
 from app.side_ports import Moved
 from connectors._exchange import Call, read_json, unreadable
 from connectors._http import url_below
+from connectors._moved import TransactionsPage, over_pages
 from connectors._refusals import door_said_no
 from connectors._words import alarm
 from connectors.berlin_group import refusals
@@ -45,7 +47,7 @@ from connectors.berlin_group.desk import (
     token,
 )
 from connectors.berlin_group.profile import BankRoute, Settings
-from connectors.berlin_group.transactions import MOST_PAGES, transactions_page
+from connectors.berlin_group.transactions import transactions_page
 
 # The specification's words for a consent (consentStatus); banks may add others.
 _PENDING = frozenset({"received", "partiallyauthorised"})
@@ -201,10 +203,10 @@ class Aggregation:
         self, route: BankRoute, first: httpx.URL, headers: dict[str, str]
     ) -> tuple[Moved, ...]:
         """Everything from a first page on; each next page is the bank's own link."""
-        desk, url = self._desk, str(first)
-        found: list[Moved] = []
-        for _ in range(MOST_PAGES):
-            call = desk.call(route, "transactions", "GET", url, headers)
+        desk = self._desk
+
+        async def page_at(link: str) -> TransactionsPage:
+            call = desk.call(route, "transactions", "GET", link or str(first), headers)
             answer = await desk.exchange(call)
             if not answer.is_success:
                 raise self._refused(answer, call, route)
@@ -212,14 +214,12 @@ class Aggregation:
                 page = transactions_page(read_json(answer, call))
             except Unreadable as error:
                 raise self._no_use(error, answer, call, route) from None
-            found += page.moved
-            if not page.following:
-                return tuple(found)
-            following = own_link(route, page.following)
+            following = own_link(route, page.following) if page.following else ""
             if following is None:
                 raise unreadable("the bank's link leads to another host", call, b"")
-            url = following
-        raise Unreadable("the list of transactions has no end", connector=NAME)
+            return replace(page, following=following)
+
+        return await over_pages(page_at, NAME)
 
     async def end_consent(self, grant: Grant) -> None:
         """Give the consent back to the bank. One that is gone already counts as given back."""

@@ -28,6 +28,7 @@ from app.ports import (
 from app.side_ports import Moved
 from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
+from connectors._moved import TransactionsPage, over_pages, page_in
 from connectors._presence import address_of
 from connectors._stated import page_address
 from connectors.enable_banking import refusals
@@ -42,7 +43,7 @@ from connectors.enable_banking.grants import (
 )
 from connectors.enable_banking.settings import NAME, BankRoute, Settings, load_banks
 from connectors.enable_banking.signer import Signer
-from connectors.enable_banking.transactions import MOST_PAGES, transactions_page
+from connectors.enable_banking.transactions import transactions_page
 
 _WAITS = GrantNow(GrantState.PENDING, raw_status="PENDING_AUTHORIZATION")
 # The vendor refuses what is longer than the bank allows, counted by its own clock.
@@ -208,22 +209,18 @@ class Aggregation:
         if not there:
             # Without them the bank would take it for one of the day's four.
             raise Declined("the bank cannot be told that he is there", reason="UNATTENDED", **where)
-        asked, found = {"date_from": since.isoformat()}, list[Moved]()
-        for _ in range(MOST_PAGES):
-            path = f"/accounts/{uid}/transactions?{urlencode(asked)}"
+        asked = {"date_from": since.isoformat()}
+
+        async def page_at(key: str) -> TransactionsPage:
+            query = {**asked, "continuation_key": key} if key else asked
+            path = f"/accounts/{uid}/transactions?{urlencode(query)}"
             call = self._call("transactions", "GET", path, there)
             answer = await exchange(self._http, call)
             if not answer.is_success:
                 raise refusals.account_refusal(answer, call, self._now())
-            try:
-                page = transactions_page(read_json(answer, call))
-            except Unreadable as error:
-                raise unreadable(error.detail, call, answer.content) from None
-            found += page.moved
-            if not page.following:
-                return tuple(found)
-            asked["continuation_key"] = page.following
-        raise Unreadable("the list of transactions has no end", **where)
+            return page_in(answer, call, transactions_page)
+
+        return await over_pages(page_at, NAME)
 
     async def end_consent(self, grant: Grant) -> None:
         """Close the session. One that is gone already counts as closed.

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
+from datetime import UTC, date, datetime, time
 from typing import Any
 from urllib.parse import urlencode
 
 import httpx
 
-from app.domain.errors import ConsentEnd, ConsentGone, TryLater
+from app.domain.errors import ConsentEnd, ConsentGone, Declined, TryLater, Unreadable
 from app.domain.ids import Secret
 from app.ports import (
     BalanceAnswer,
@@ -22,6 +23,7 @@ from app.ports import (
     Presence,
     Wire,
 )
+from app.side_ports import Moved
 from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._presence import address_of
@@ -35,12 +37,16 @@ from connectors.truelayer.refusals import (
 )
 from connectors.truelayer.settings import NAME, BankRoute, Settings
 from connectors.truelayer.tokens import TokenDesk
+from connectors.truelayer.transactions import transactions_in
 
 SCOPE = "accounts balance offline_access"
+# Only where he allowed one look at them.
+LOOK_SCOPE = "transactions"
+_NO_PENDING = "ENDPOINT_NOT_SUPPORTED"
 
 
 class Aggregation:
-    """`AggregationPort`, `ComingBackPort` and `RenewingPort` over the Data API."""
+    """`AggregationPort`, its ways back, and `TransactionsPort` over the Data API."""
 
     def __init__(self, settings: Settings, wire: Wire) -> None:
         """Raises Misconfigured when credentials or the list of banks are missing."""
@@ -69,7 +75,7 @@ class Aggregation:
         query = {
             "response_type": "code",
             "client_id": self._client_id,
-            "scope": SCOPE,
+            "scope": f"{SCOPE} {LOOK_SCOPE}" if ask.transactions else SCOPE,
             "redirect_uri": redirect,
             "providers": route.profile.provider_id,
             "provider_id": route.profile.provider_id,
@@ -159,6 +165,34 @@ class Aggregation:
             raise unreadable("the answer holds no balance", call, b"")
         return answer_of(document["results"])
 
+    async def transactions(
+        self, grant: Grant, account_ref: Secret, since: date, presence: Presence
+    ) -> tuple[Moved, ...]:
+        """Booked and pending transactions from a day on, the borrower present: two requests.
+
+        A bank that has no pending ones for others says so; then there are only the booked ones.
+        """
+        operation = "transactions"
+        zone = self._route(grant.bank_id, operation).zone
+        path = f"/accounts/{IDS.segment(account_ref.reveal(), operation)}/transactions"
+        begin = datetime.combine(since, time(0), zone)
+        ends = {"from": _instant(begin), "to": _instant(self._now())}
+        booked = await self._moved(grant, f"{path}?{urlencode(ends)}", presence)
+        try:
+            pending = await self._moved(grant, f"{path}/pending", presence)
+        except Declined as no:
+            if no.reason != _NO_PENDING:
+                raise
+            pending = ()
+        return (*booked, *pending)
+
+    async def _moved(self, grant: Grant, path: str, presence: Presence) -> tuple[Moved, ...]:
+        document, call = await self._read("transactions", grant, path, presence)
+        try:
+            return transactions_in(document, self._route(grant.bank_id, "transactions").zone)
+        except Unreadable as error:
+            raise unreadable(error.detail, call, b"") from None
+
     async def _read(
         self, operation: str, grant: Grant, path: str, presence: Presence | None
     ) -> tuple[dict[str, Any], Call]:
@@ -190,6 +224,10 @@ class Aggregation:
 
     def _route(self, bank_id: str, operation: str) -> BankRoute:
         return listed(self._routes, bank_id, NAME, operation)
+
+
+def _instant(at: datetime) -> str:
+    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _where(operation: str) -> dict[str, str]:

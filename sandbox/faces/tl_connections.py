@@ -16,6 +16,7 @@ from sandbox.records import Consent, ConsentStatus
 from sandbox.world import World
 
 KIND = "tl_connection"
+SCOPE = "accounts balance offline_access"
 LIFE = timedelta(hours=1)
 # The vendor gives five minutes; a demo's clock runs a thousand times faster than a person.
 _CODE_LASTS = timedelta(hours=8)
@@ -36,6 +37,7 @@ class Connection:
     renewed: int = 0
     renewed_at: datetime | None = None
     deleted: bool = False
+    scope: str = SCOPE
 
     @property
     def code(self) -> str:
@@ -60,7 +62,7 @@ class Connections:
             or query.get("response_type") != "code"
             or query.get("providers") != query["provider_id"]
             or not redirect.startswith(("http://", "https://"))
-            or not {"accounts", "balance", "offline_access"} <= scope
+            or not set(SCOPE.split()) <= scope
         ):
             raise No("invalid_request")
         now = self._world.now()
@@ -75,10 +77,11 @@ class Connections:
                 refused_url=f"{redirect}?{urlencode({'error': 'access_denied', 'state': state})}",
                 asked_ibans=(),
                 balances=True,
+                transactions="transactions" in scope,
                 request_key="",
                 now=now,
             )
-            made = Connection(consent.id, bank.id, redirect)
+            made = Connection(consent.id, bank.id, redirect, scope=query["scope"])
             consent.redirect_url = f"{redirect}?{urlencode({'code': made.code, **back})}"
             self._world.store.put("consent", consent.id, consent)
             self.keep(made)
@@ -146,7 +149,7 @@ class Connections:
             "expires_in": int(LIFE.total_seconds()),
             "token_type": "Bearer",
             "refresh_token": self._token("refresh", connection.id, connection.renewed),
-            "scope": "accounts balance offline_access",
+            "scope": connection.scope,
         }
 
     def _token(self, kind: str, connection_id: str, number: int) -> str:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import datetime, timedelta
+from datetime import UTC, datetime, timedelta
 from hashlib import sha256
 from typing import Any
 
@@ -20,7 +20,9 @@ CLIENT_SECRET = "sandbox-secret"  # noqa: S105 - opens nothing but the sandbox o
 _STATUS = {
     "access_denied": 403,
     "account_not_found": 404,
+    "insufficient_scope": 403,
     "invalid_client": 400,
+    "invalid_date_range": 400,
     "invalid_grant": 400,
     "invalid_authorization_code": 400,
     "invalid_request": 400,
@@ -78,6 +80,22 @@ def on_wire(said: list[Said], bank: Bank, currency: str, limit: int, now: dateti
     if limit and bank.limit_word is LimitWord.STATED:
         result["overdraft"] = limit / 100
     return [result]
+
+
+def moved_on_wire(minor: int, currency: str, at: datetime) -> dict[str, Any]:
+    """One transaction of an account; who the other party is, is nobody's business here."""
+    stamp = at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+    return {
+        "transaction_id": sha256(f"{stamp} {minor}".encode()).hexdigest()[:32],
+        "timestamp": stamp,
+        "description": "",
+        "amount": minor / 100,
+        "currency": currency,
+        "transaction_type": "DEBIT" if minor < 0 else "CREDIT",
+        "transaction_category": "UNKNOWN",
+        "transaction_classification": [],
+        "meta": {},
+    }
 
 
 def _stamp(said: list[Said], bank: Bank, now: datetime) -> str:

@@ -9,6 +9,7 @@ token is spent by its exchange, and a connection that is over is known by that a
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
+from datetime import datetime, timedelta
 from typing import Any
 
 from starlette.requests import Request
@@ -29,10 +30,12 @@ from sandbox.faces.tl_wire import (
     CLIENT_SECRET,
     No,
     answer_json,
+    moved_on_wire,
     on_wire,
 )
 from sandbox.faces.wire import LostResponse
 from sandbox.modes import BankMode, Mode
+from sandbox.money_life import moved
 from sandbox.town import Account
 from sandbox.world import World
 
@@ -56,6 +59,8 @@ class TrueLayer:
             ("DELETE", f"{AUTH}/api/delete", self._delete),
             ("GET", f"{API}/data/v1/accounts", self._accounts),
             ("GET", f"{API}/data/v1/accounts/{{id}}/balance", self._balance),
+            ("GET", f"{API}/data/v1/accounts/{{id}}/transactions", self._booked),
+            ("GET", f"{API}/data/v1/accounts/{{id}}/transactions/pending", self._pending),
         )
         return [
             *(Route(path, self._guarded(handler), methods=[verb]) for verb, path, handler in table),
@@ -157,17 +162,49 @@ class TrueLayer:
             },
         }
 
-    async def _balance(self, request: Request) -> Response:
+    def _reached(self, request: Request, endpoint: str) -> tuple[Account, dict[str, float]]:
+        """The account that is asked for, the question counted, and its person's faults.
+
+        Raises `No`.
+        """
         key = request.path_params["id"]
-        connection = self._begin(request, "balances", key)
+        connection = self._begin(request, endpoint, key)
         world, now = self._world, self._world.now()
         consent = self._connections.consent(connection)
-        account: Account = world.town.accounts[consent.resources[key]]
+        if not getattr(consent, endpoint):
+            raise No("insufficient_scope")
+        account = world.town.accounts[consent.resources[key]]
         modes = world.town.settings(account.person_id).modes
         try:
             self._reads._faults(account, consent, modes, now)
         except Refusal as refusal:
             raise _translated(refusal) from None
+        return account, modes
+
+    async def _booked(self, request: Request) -> Response:
+        """All that was booked between two instants, the latest first, without pages."""
+        account, modes = self._reached(request, "transactions")
+        try:
+            since, until = (datetime.fromisoformat(request.query_params[n]) for n in ("from", "to"))
+        except (KeyError, ValueError):
+            raise No("invalid_date_range") from None
+        if not since <= until <= self._world.now() or not since.tzinfo:
+            raise No("invalid_date_range")
+        begin = since - timedelta(microseconds=1)
+        results = [
+            moved_on_wire(minor, account.plan.currency, at)
+            for at, minor in reversed(moved(account.life, begin, until))
+        ]
+        return slowed(answer_json({"results": results, "status": "Succeeded"}), modes)
+
+    async def _pending(self, request: Request) -> Response:
+        """None: what is authorised here has moved at once."""
+        _, modes = self._reached(request, "transactions")
+        return slowed(answer_json({"results": [], "status": "Succeeded"}), modes)
+
+    async def _balance(self, request: Request) -> Response:
+        account, modes = self._reached(request, "balances")
+        world, now = self._world, self._world.now()
         said = said_by_bank(world.town, world.payments, account, now)
         plan = account.plan
         results = on_wire(said, account.bank, plan.currency, plan.limit_minor, now)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import date, timedelta
 from pathlib import Path
 from typing import Any
 from urllib.parse import parse_qsl, urlsplit
@@ -25,7 +25,7 @@ from app.ports import (
     GrantState,
     Presence,
 )
-from app.side_ports import ComingBackPort, RenewingPort
+from app.side_ports import ComingBackPort, Moved, RenewingPort, TransactionsPort
 from connectors.truelayer.grants import Held, Pair
 from sandbox import psu
 from sandbox.bank_list import as_truelayer_toml
@@ -84,6 +84,12 @@ class Keeping:
         self, grant: Grant, account_ref: Secret, presence: Presence | None
     ) -> BalanceAnswer:
         return await self.port.balances(await self._fresh(grant), account_ref, presence)
+
+    async def transactions(
+        self, grant: Grant, account_ref: Secret, since: date, presence: Presence
+    ) -> tuple[Moved, ...]:
+        assert isinstance(self.port, TransactionsPort)
+        return await self.port.transactions(await self._fresh(grant), account_ref, since, presence)
 
     async def end_consent(self, grant: Grant) -> None:
         try:

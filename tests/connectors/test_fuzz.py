@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 from collections.abc import Awaitable, Callable, Iterator
+from datetime import date
 from typing import Any
 
 import httpx
@@ -19,14 +20,22 @@ from app.domain.errors import ProviderError, Unreadable
 from app.domain.ids import Secret
 from app.pay_ports import PaymentHandle
 from app.ports import BalanceAnswer, Grant
-from app.side_ports import ComingBackPort, FindingPort, RenewingPort
+from app.side_ports import (
+    ComingBackPort,
+    CopiedTransactionsPort,
+    FindingPort,
+    RenewingPort,
+    TransactionsPort,
+)
 from connectors._replies import stop_or_start
 from sandbox.people import Person
 from tests.connectors.registry import BANK_RIGS, MESSAGE_RIGS
 from tests.connectors.rig_twilio import TwilioRig
 from tests.connectors.rigs import BankRig
+from tests.connectors.scene import HERE
 
 ANY_ID = "3fa85f64-5717-4562-b3fc-2c963f66afa6"
+SINCE = date(2026, 9, 4)
 JSON = st.recursive(
     st.none()
     | st.booleans()
@@ -41,7 +50,8 @@ JSON = st.recursive(
          "UPDATED", "SESSION_EXPIRED", "es-luz-ob", "CHECKING", "depository", "-3", 110.5,
          "failed", "executed", "canceled", "authorization_required", "BRQ01", "PM01", "fulfilled",
          "confirmed", "paid_out", "idempotent_creation_conflict", "invalid_state", "SENT",
-         "SETTLED_PAYEE", "FAILED", "PAYMENT_STATUS_INITIATED", "PAYMENT_STATUS_SETTLED", "ACSC"]
+         "SETTLED_PAYEE", "FAILED", "PAYMENT_STATUS_INITIATED", "PAYMENT_STATUS_SETTLED", "ACSC",
+         "BOOK", "DBIT", "CRDT", "DEBIT", "CREDIT", "BOOKED", "HISTORICAL_UPDATE_COMPLETE"]
     ),
     lambda inner: st.lists(inner, max_size=4)
     | st.dictionaries(
@@ -68,7 +78,12 @@ JSON = st.recursive(
              "expires_in", "resource_token", "failure_reason", "billing_requests", "links",
              "billing_request_flows", "payments", "payment_request_payment", "reason",
              "authorisation_url", "conflicting_resource_id", "paymentRequestCreatedTransfers",
-             "created", "payment_id", "recipient_id", "final_status"]
+             "created", "payment_id", "recipient_id", "final_status", "transactions", "booked",
+             "pending", "transactionAmount", "bookingDate", "valueDate", "transaction_amount",
+             "booking_date", "credit_debit_indicator", "continuation_key", "timestamp",
+             "transaction_type", "dates", "accountId", "nextPageToken", "added", "modified",
+             "removed", "has_more", "next_cursor", "transactions_update_status", "transaction_id",
+             "date"]
         ),
         inner,
         max_size=6,
@@ -156,6 +171,10 @@ def _reading(bank: BankRig, transport: httpx.AsyncBaseTransport) -> list[Awaitab
         aggregation.balances(grant, Secret(ANY_ID), None),
         aggregation.end_consent(grant),
     ]
+    if isinstance(aggregation, TransactionsPort):
+        reading.append(aggregation.transactions(grant, Secret(ANY_ID), SINCE, HERE))
+    if isinstance(aggregation, CopiedTransactionsPort):
+        reading.append(aggregation.copied_transactions(grant, Secret(ANY_ID), SINCE))
     if isinstance(aggregation, ComingBackPort):
         waits = Grant(bank.bank_id, Secret('{"session": ""}'))
         reading.append(aggregation.came_back(waits, {"code": "c"}))
