@@ -7,9 +7,9 @@ from enum import StrEnum
 from typing import Protocol
 from uuid import UUID
 
+from app.domain.account import BankAccount
 from app.domain.ids import EmailAddress, Iban, Phone, Secret
 from app.domain.money import Money
-from app.domain.payee import PayeeAccount
 from app.ports import Bank, Presence
 
 
@@ -36,7 +36,7 @@ class PaymentOrder:
     bank_id: str
     amount: Money
     creditor_name: str
-    creditor_account: PayeeAccount  # in a form that the bank's `pays` names for this currency
+    creditor_account: BankAccount  # in a form that the bank's `pays` names for this currency
     end_to_end_ref: str
     """At most 35 characters; comes back on the lender's account statement."""
     remittance: str

@@ -17,6 +17,7 @@ from uuid import UUID
 
 from pydantic import BaseModel
 
+from app.domain.account import BankAccount
 from app.domain.balance import BalanceEntry
 from app.domain.errors import ConsentEnd
 from app.domain.ids import EmailAddress, Iban, Phone, Secret
@@ -122,7 +123,8 @@ class FoundAccount:
     """An account the consent covers. `ref` is the provider's id and may change on renewal."""
 
     ref: Secret
-    iban: Iban | None
+    number: BankAccount | None
+    """What it is known by. Without, the provider's `ref` has to do, which a renewal may change."""
     currency: str
     name: str = ""
     usable: bool = True

@@ -13,6 +13,7 @@ from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
+from app.domain.account import UkAccount
 from app.domain.balance import BalanceEntry
 from app.domain.errors import Invalid
 from app.domain.ids import Iban
@@ -120,6 +121,14 @@ def iban_of(text: Any) -> Iban | None:
     """An IBAN whose check digits are right, else None."""
     try:
         return Iban.parse(text)
+    except Invalid:
+        return None
+
+
+def british_account(sort_code: Any, number: Any) -> UkAccount | None:
+    """A British account, else None: of a shorter number nobody tells what was left out."""
+    try:
+        return UkAccount.parse(sort_code, number)
     except Invalid:
         return None
 

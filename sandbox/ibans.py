@@ -52,6 +52,11 @@ def british(sort_code: object, number: object) -> str:
     return both if fits else ""
 
 
+def in_britain(iban: str) -> tuple[str, str] | None:
+    """Sort code and account number of a British IBAN; None for every other one."""
+    return (iban[8:14], iban[14:]) if iban.startswith("GB") else None
+
+
 def is_valid(iban: str) -> bool:
     """Whether the mod-97 check of an IBAN holds."""
     plain = iban.replace(" ", "").upper()

@@ -68,6 +68,7 @@ class BankMode(StrEnum):
     PAYMENT_ANSWER_LOST = "payment_answer_lost"
     LIMITED_AT_ONCE = "limited_at_once"
     SIGNED = "signed"
+    IBANS_STATED = "ibans_stated"
 
 
 MEANING: dict[Mode, str] = {
@@ -125,4 +126,5 @@ BANK_MEANING: dict[BankMode, str] = {
     BankMode.PAYMENT_ANSWER_LOST: "payments are made, answers are lost (value: how often)",
     BankMode.LIMITED_AT_ONCE: "429 on every unattended read",
     BankMode.SIGNED: "no fault: messages over Berlin Group have to be signed",
+    BankMode.IBANS_STATED: "no fault: aggregators give a British bank's accounts with IBANs, too",
 }

@@ -1,7 +1,7 @@
 """Where a lender is paid, currency by currency, and whether a provider can pay there at all.
 
-An account is known by its IBAN or, in the UK, by its sort code and number. Providers differ in
-which of the two they take, and in which currencies: what they do not say they can, they cannot.
+Providers differ in the currencies they move, and in whether they want an account named by its IBAN
+or by sort code and number: what they do not say they can, they cannot.
 """
 
 from __future__ import annotations
@@ -10,8 +10,9 @@ import re
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import StrEnum
-from typing import Final, TypeAlias
+from typing import Final
 
+from app.domain.account import BankAccount, UkAccount, as_iban, as_uk_account, canonical
 from app.domain.errors import Invalid
 from app.domain.ids import Iban
 
@@ -31,37 +32,6 @@ class AccountForm(StrEnum):
     SORT_CODE = "sort_code"
 
 
-@dataclass(frozen=True, slots=True, repr=False)
-class UkAccount:
-    """A British account by sort code (six digits) and number (eight). Masked when shown."""
-
-    sort_code: str
-    number: str
-
-    @classmethod
-    def parse(cls, sort_code: str, number: str) -> UkAccount:
-        """Accepts "20-00-00" and "20 00 00". Raises `Invalid` for `sort_code`, `account_number`."""
-        return cls(_digits(sort_code, 6, "sort_code"), _digits(number, 8, "account_number"))
-
-    def reveal(self) -> str:
-        """Both in one, fourteen digits."""
-        return f"{self.sort_code}{self.number}"
-
-    @property
-    def masked(self) -> str:
-        """The end of both, enough for its owner to recognise it."""
-        return f"••-••-{self.sort_code[-2:]} ••••{self.number[-4:]}"
-
-    def __repr__(self) -> str:
-        return f"UkAccount({self.masked})"
-
-    def __str__(self) -> str:
-        return self.masked
-
-
-PayeeAccount: TypeAlias = Iban | UkAccount
-
-
 @dataclass(frozen=True, slots=True)
 class Carried:
     """A currency (ISO 4217) that a provider moves, and how it wants the account named for it.
@@ -71,7 +41,7 @@ class Carried:
 
     currency: str
     form: AccountForm = AccountForm.IBAN
-    only: PayeeAccount | None = None
+    only: BankAccount | None = None
 
 
 IN_EUR: Final = (Carried(EUR),)
@@ -94,7 +64,7 @@ class Unpayable(StrEnum):
 
 def parse_payee(
     currency: str, *, iban: str = "", sort_code: str = "", account_number: str = ""
-) -> PayeeAccount:
+) -> BankAccount:
     """The account for one currency, as somebody typed it.
 
     Pounds go to a sort code and number, or to an IBAN; zloty to a Polish IBAN that may lack its
@@ -118,45 +88,24 @@ def parse_payee(
     return found
 
 
-def as_uk_account(account: PayeeAccount) -> UkAccount | None:
-    """By sort code and number, which a British IBAN contains; None for every other one."""
-    if isinstance(account, UkAccount):
-        return account
-    found = re.fullmatch(r"GB\d{2}[A-Z]{4}(\d{6})(\d{8})", account.reveal())
-    return UkAccount(found[1], found[2]) if found else None
-
-
-def as_iban(account: PayeeAccount) -> Iban | None:
-    """By its IBAN; None for a sort code, of which nobody can tell it."""
-    return account if isinstance(account, Iban) else None
-
-
-def named_as(account: PayeeAccount, form: AccountForm) -> bool:
+def named_as(account: BankAccount, form: AccountForm) -> bool:
     """Can the account be named in this way?"""
     named = as_iban(account) if form is AccountForm.IBAN else as_uk_account(account)
     return named is not None
 
 
-def same_account(one: PayeeAccount, other: PayeeAccount) -> bool:
-    """Are these two names of one account?"""
-    if one == other:
-        return True
-    british = as_uk_account(one)
-    return british is not None and british == as_uk_account(other)
-
-
-def carries(moved: Iterable[Carried], currency: str, account: PayeeAccount) -> bool:
+def carries(moved: Iterable[Carried], currency: str, account: BankAccount) -> bool:
     """Can this account be paid in this currency from a bank that moves these?"""
     return any(
         one.currency == currency
         and named_as(account, one.form)
-        and (one.only is None or same_account(one.only, account))
+        and (one.only is None or canonical(one.only) == canonical(account))
         for one in moved
     )
 
 
 def why_unpayable(
-    currency: str, account: PayeeAccount | None, banks: Iterable[Iterable[Carried]] | None
+    currency: str, account: BankAccount | None, banks: Iterable[Iterable[Carried]] | None
 ) -> Unpayable | None:
     """Why nobody can pay it; None: from one of the banks at least he can.
 
@@ -188,10 +137,3 @@ def unpayable_words(why: Unpayable, currency: str) -> str:
             return f"The payment provider wants the account for {currency} named in another way."
         case Unpayable.ELSEWHERE:
             return f"The payment provider pays {currency} out to another account than the set one."
-
-
-def _digits(text: str, length: int, field: str) -> str:
-    plain = re.sub(r"[\s-]", "", text) if isinstance(text, str) else ""
-    if not re.fullmatch(rf"\d{{{length}}}", plain, re.ASCII):
-        raise Invalid(field, f"has {length} digits.")
-    return plain

@@ -1,4 +1,4 @@
-"""Attach the accounts of a consent to their rows: recognised by IBAN, never doubled."""
+"""Attach the accounts of a consent to their rows: recognised by their number, never doubled."""
 
 from __future__ import annotations
 
@@ -9,22 +9,18 @@ from uuid import UUID
 
 from sqlalchemy import Row, insert, select, update
 
+from app.domain.account import canonical
 from app.domain.balance import SEVERAL
+from app.domain.ids import Iban
 from app.ports import FoundAccount
+from app.store.account_names import name_hash, rename, rename_british
 from app.store.keys import new_id
 from app.store.tables import accounts
 from app.store.unit import Unit
 from app.store.vault import Vault
 
-_IBAN_HASH = "iban"
 _REF_HASH = "account_ref"
-
-
-def identity_of(vault: Vault, consent: Row[Any], account: FoundAccount) -> bytes:
-    """What makes it the same account next time: the IBAN; only without one, the bank's id."""
-    if account.iban is not None:
-        return vault.digest(_IBAN_HASH, account.iban.reveal())
-    return vault.digest(_REF_HASH, f"{consent.connector}|{consent.bank_id}|{account.ref.reveal()}")
+_Known = dict[tuple[bytes, str], UUID]
 
 
 async def link_accounts(
@@ -41,22 +37,13 @@ async def link_accounts(
     remembers (allowance, detector). Without, a known row stays where it is: a consent for one
     look must not end the scheduled reads of another. The caller holds the borrower's lock.
     """
-    known = {
-        (bytes(row.iban_hash), row.currency): row.id
-        for row in await unit.conn.execute(
-            select(accounts.c.id, accounts.c.iban_hash, accounts.c.currency).where(
-                accounts.c.borrower_id == consent.borrower_id
-            )
-        )
-    }
+    known = await _known(unit, consent)
     linked: list[UUID] = []
     for account in found:
-        identity = identity_of(unit.vault, consent, account)
-        currency = account.currency or SEVERAL
-        row_id = known.get((identity, currency))
+        row_id = await _recognised(unit, consent, account, known)
         if row_id is None:
-            row_id = await _insert(unit, now, consent, account, identity, currency)
-            known[identity, currency] = row_id
+            row_id = await _insert(unit, now, consent, account)
+            known[_name_in(unit.vault, consent, account)] = row_id
         elif take_over:
             await _take_over(unit, consent, account, row_id)
         linked.append(row_id)
@@ -65,32 +52,55 @@ async def link_accounts(
 
 async def known_account(unit: Unit, consent: Row[Any], account: FoundAccount) -> Row[Any] | None:
     """The row of a found account; None when it was never linked."""
-    return (
-        await unit.conn.execute(
-            select(accounts).where(
-                accounts.c.borrower_id == consent.borrower_id,
-                accounts.c.iban_hash == identity_of(unit.vault, consent, account),
-                accounts.c.currency == (account.currency or SEVERAL),
-            )
-        )
-    ).one_or_none()
+    row_id = await _recognised(unit, consent, account, await _known(unit, consent))
+    if row_id is None:
+        return None
+    return (await unit.conn.execute(select(accounts).where(accounts.c.id == row_id))).one()
 
 
-async def _insert(
-    unit: Unit,
-    now: datetime,
-    consent: Row[Any],
-    account: FoundAccount,
-    identity: bytes,
-    currency: str,
-) -> UUID:
+async def _known(unit: Unit, consent: Row[Any]) -> _Known:
+    """The borrower's rows by what they are known by, the British ones by sort code and number."""
+    his = accounts.c.borrower_id == consent.borrower_id
+    await rename_british(unit, his)
+    rows = await unit.conn.execute(
+        select(accounts.c.id, accounts.c.iban_hash, accounts.c.currency).where(his)
+    )
+    return {(bytes(row.iban_hash), row.currency): row.id for row in rows}
+
+
+async def _recognised(
+    unit: Unit, consent: Row[Any], account: FoundAccount, known: _Known
+) -> UUID | None:
+    """Which row it is. One that had only the bank's id for a name, until now, gets its number."""
+    name, currency = _name_in(unit.vault, consent, account)
+    if (name, currency) not in known:
+        before = _ref_hash(unit.vault, consent, account)
+        if (before, currency) in known:
+            await rename(unit, before, name)
+            known[name, currency] = known.pop((before, currency))
+    return known.get((name, currency))
+
+
+def _name_in(vault: Vault, consent: Row[Any], account: FoundAccount) -> tuple[bytes, str]:
+    """What makes it the same account next time: its number; only without one, the bank's id."""
+    number = account.number
+    name = _ref_hash(vault, consent, account) if number is None else name_hash(vault, number)
+    return name, account.currency or SEVERAL
+
+
+def _ref_hash(vault: Vault, consent: Row[Any], account: FoundAccount) -> bytes:
+    return vault.digest(_REF_HASH, f"{consent.connector}|{consent.bank_id}|{account.ref.reveal()}")
+
+
+async def _insert(unit: Unit, now: datetime, consent: Row[Any], account: FoundAccount) -> UUID:
     row_id = new_id()
+    name, currency = _name_in(unit.vault, consent, account)
     await unit.conn.execute(
         insert(accounts).values(
             id=row_id,
             lender_id=consent.lender_id,
             borrower_id=consent.borrower_id,
-            iban_hash=identity,
+            iban_hash=name,
             currency=currency,
             created_at=now,
             **_from_bank(unit, consent, account, row_id),
@@ -110,16 +120,18 @@ async def _take_over(unit: Unit, consent: Row[Any], account: FoundAccount, row_i
 def _from_bank(
     unit: Unit, consent: Row[Any], account: FoundAccount, row_id: UUID
 ) -> dict[str, Any]:
-    iban, lender = account.iban, consent.lender_id
+    number, lender = account.number, consent.lender_id
+    known: dict[str, Any] = {}
+    if number is not None:
+        known["iban_masked"] = canonical(number).masked
+    if isinstance(number, Iban):  # one that was stated before stays where this provider has none
+        known["iban_enc"] = unit.seal("accounts.iban_enc", row_id, number.reveal(), lender)
     return {
+        **known,
         "consent_id": consent.id,
         "connector": consent.connector,
         "bank_id": consent.bank_id,
         "ref_enc": unit.seal("accounts.ref_enc", row_id, account.ref.reveal(), lender),
-        "iban_enc": None
-        if iban is None
-        else unit.seal("accounts.iban_enc", row_id, iban.reveal(), lender),
-        "iban_masked": "" if iban is None else iban.masked,
         "usable": account.usable,
         "why_unusable": account.why_unusable,
     }

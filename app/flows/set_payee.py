@@ -6,10 +6,11 @@ from datetime import datetime
 
 from sqlalchemy import select
 
+from app.domain.account import BankAccount
 from app.domain.errors import Invalid, NotFound
 from app.domain.ids import Iban, LenderId
 from app.domain.money import KNOWN_CURRENCIES
-from app.domain.payee import EUR, PayeeAccount, parse_payee
+from app.domain.payee import EUR, parse_payee
 from app.flows.house import House
 from app.flows.make_lender import set_lender
 from app.store import audit
@@ -27,7 +28,7 @@ async def set_payee(
     iban: str = "",
     sort_code: str = "",
     account_number: str = "",
-) -> PayeeAccount:
+) -> BankAccount:
     """Keep the account for one currency (ISO 4217); the audit says that it changed, masked.
 
     Payments that have begun go where they were ordered to. Raises `Invalid` naming `currency`,

@@ -12,6 +12,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
+from app.domain.account import UkAccount
 from app.domain.approval import ApprovalKind
 from app.domain.errors import Conflict, Invalid
 from app.domain.four_eyes import check_proposer
@@ -298,7 +299,9 @@ def _shown(
         if value or field.name in data.files:
             fresh = field.name in changed or field.name not in known
             since[field.name] = now.isoformat() if fresh else known[field.name]
+        # Where money goes: whoever agrees to it has to know it again.
         if value and field.name.endswith("_iban"):
-            # Where money goes: whoever agrees to it has to know it again.
             shown[field.name] = Iban.parse(value, field=field.name).masked
+        if value and field.name.endswith("_uk_account"):
+            shown[field.name] = UkAccount.read(value, field=field.name).masked
     return {**shown, "set": list(since), "since": since, "changed": changed}

@@ -1,4 +1,4 @@
-"""Remove what is of no use to anybody any more: old slots, ended sessions, loaded files."""
+"""Remove what is of no use to anybody any more: old slots, sessions, files, names."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from sqlalchemy import delete, select, update
 
 from app.flows.close_providers import close_providers
 from app.flows.house import House
+from app.store.account_names import rename_british
 from app.store.tables import (
     bulk_files,
     bulk_rows,
@@ -49,6 +50,8 @@ async def tidy(house: House, now: datetime) -> Tidied:
     """Delete the engine's own old bookkeeping. Business rows are never deleted here."""
     providers = await close_providers(house, now)
     real = house.real_now()
+    async with house.store.engine_unit() as unit:
+        await rename_british(unit)
     async with house.store.engine_unit() as unit:
         answers = await unit.conn.execute(
             delete(idempotency_keys).where(idempotency_keys.c.created_at < real - KEEP_ANSWERS)

@@ -9,8 +9,9 @@ from uuid import UUID
 
 from sqlalchemy import Row, insert, select, update
 
+from app.domain.account import BankAccount, UkAccount
 from app.domain.ids import Iban
-from app.domain.payee import EUR, AccountForm, PayeeAccount, UkAccount
+from app.domain.payee import EUR, AccountForm
 from app.store.keys import new_id
 from app.store.tables import lenders, payees
 from app.store.unit import Unit
@@ -21,10 +22,10 @@ _PLACE: Final = "payees.account_enc"
 
 async def payees_of(
     unit: Unit, lender: Row[Any], currencies: Iterable[str]
-) -> Mapping[str, PayeeAccount]:
+) -> Mapping[str, BankAccount]:
     """The lender's accounts for these currencies; one without is absent. `lender` is its row."""
     wanted = set(currencies)
-    found: dict[str, PayeeAccount] = {}
+    found: dict[str, BankAccount] = {}
     if EUR in wanted and lender.creditor_iban_enc is not None:
         found[EUR] = Iban(unit.open(_EUR_PLACE, lender.id, lender.creditor_iban_enc))
     others = wanted - {EUR}
@@ -36,20 +37,20 @@ async def payees_of(
     return found | {row.currency: _account(unit, row) for row in rows}
 
 
-async def payee_of(unit: Unit, lender_id: UUID, currency: str) -> PayeeAccount | None:
+async def payee_of(unit: Unit, lender_id: UUID, currency: str) -> BankAccount | None:
     """Where the lender is paid in one currency; None: he has not said."""
     lender = (await unit.conn.execute(select(lenders).where(lenders.c.id == lender_id))).one()
     return (await payees_of(unit, lender, (currency,))).get(currency)
 
 
-async def every_payee(unit: Unit, lender: Row[Any]) -> Mapping[str, PayeeAccount]:
+async def every_payee(unit: Unit, lender: Row[Any]) -> Mapping[str, BankAccount]:
     """All of the lender's accounts, by currency."""
     said = await unit.conn.scalars(select(payees.c.currency).where(payees.c.lender_id == lender.id))
     return await payees_of(unit, lender, (EUR, *said))
 
 
 async def put_payee(
-    unit: Unit, now: datetime, lender_id: UUID, currency: str, account: PayeeAccount
+    unit: Unit, now: datetime, lender_id: UUID, currency: str, account: BankAccount
 ) -> None:
     """Keep where a currency other than EUR is paid to, in the place of what was said before."""
     form = AccountForm.IBAN if isinstance(account, Iban) else AccountForm.SORT_CODE
@@ -69,7 +70,7 @@ async def put_payee(
     )
 
 
-def _account(unit: Unit, row: Row[Any]) -> PayeeAccount:
+def _account(unit: Unit, row: Row[Any]) -> BankAccount:
     plain = unit.open(_PLACE, row.id, row.account_enc)
     if row.form == AccountForm.IBAN.value:
         return Iban(plain)

@@ -154,7 +154,7 @@ def _account(item: dict[str, Any]) -> FoundAccount:
     why = why_unusable(item) if ref else "the bank gives no way to read it"
     return FoundAccount(
         ref=Secret(ref),
-        iban=iban_of(item.get("iban")),
+        number=iban_of(item.get("iban")),
         currency=currency if isinstance(currency, str) and _CURRENCY.fullmatch(currency) else "",
         name=name[:70],
         usable=not why,

@@ -138,7 +138,7 @@ def _found(account: dict[str, Any], offered: list[str]) -> FoundAccount:
         why = why or "the session no longer offers it"
     return FoundAccount(
         ref=Secret(uid),
-        iban=iban_of(account["iban"]),
+        number=iban_of(account["iban"]),
         currency=account["currency"],
         name=account["name"],
         usable=not why,

@@ -82,6 +82,6 @@ def listed(account_id: str, known: dict[str, Any], *, why: str = "") -> FoundAcc
     (found,) = found_accounts({"accounts": [{**known, "resourceId": account_id}]})
     if why:
         return FoundAccount(
-            found.ref, found.iban, found.currency, found.name, usable=False, why_unusable=why
+            found.ref, found.number, found.currency, found.name, usable=False, why_unusable=why
         )
     return found

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from collections.abc import Mapping
 from pathlib import Path
 from typing import ClassVar
@@ -10,8 +9,9 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
+from app.domain.account import BankAccount, UkAccount
 from app.domain.errors import Invalid, Misconfigured
-from app.domain.payee import EUR, GBP, AccountForm, PayeeAccount, UkAccount
+from app.domain.payee import EUR, GBP, AccountForm
 from connectors._bank_list import banks_field, read_bank_list
 from connectors._currencies import PayingBank
 from connectors._settings import ProviderSettings
@@ -82,17 +82,16 @@ class Settings(ProviderSettings):
         self.need("Make one in the dashboard.", "access_token")
         return read_bank_list(self.banks, Institution, "SALDO_GOCARDLESS_PAY_BANKS")
 
-    def creditors(self) -> Mapping[str, PayeeAccount]:
+    def creditors(self) -> Mapping[str, BankAccount]:
         """Whom GoCardless pays, by currency. Raises Misconfigured, never with a piece of a number.
 
         At least one is needed.
         """
-        found: dict[str, PayeeAccount] = {}
+        found: dict[str, BankAccount] = {}
         british = self.creditor_uk_account.get_secret_value().strip()
         if british:
-            plain = re.sub(r"[\s-]", "", british)
             try:
-                found[GBP] = UkAccount.parse(plain[:6], plain[6:])
+                found[GBP] = UkAccount.read(british, field="creditor_uk_account")
             except Invalid:
                 raise Misconfigured(
                     "SALDO_GOCARDLESS_PAY_CREDITOR_UK_ACCOUNT",

@@ -13,11 +13,12 @@ from datetime import UTC, date, datetime
 from typing import Any
 from zoneinfo import ZoneInfo
 
+from app.domain.account import BankAccount
 from app.domain.errors import ConsentEnd
 from app.domain.ids import Secret
 from app.ports import FoundAccount, GrantNow, GrantState
 from connectors._handles import day_in, held_in, sealed
-from connectors._stated import MOST_ACCOUNTS, iban_of, instant_of, last_whole_day
+from connectors._stated import MOST_ACCOUNTS, british_account, iban_of, instant_of, last_whole_day
 from connectors.plaid.balances import why_unusable
 from connectors.plaid.refusals import GONE, LOGIN_REQUIRED, refusal_in
 from connectors.plaid.settings import Institution
@@ -106,12 +107,25 @@ def found_accounts(document: dict[str, Any]) -> tuple[FoundAccount, ...]:
     One without a number cannot be recognised after a renewal, and is not used.
     """
     numbers = document.get("numbers")
-    numbers = numbers if isinstance(numbers, dict) else {}
-    ibans = {one["account_id"]: one.get("iban") for one in _numbers(numbers, "international")}
-    known = {*ibans, *(one["account_id"] for one in _numbers(numbers, "bacs"))}
+    known = _known(numbers if isinstance(numbers, dict) else {})
     listed = document.get("accounts")
     kept = listed[:MOST_ACCOUNTS] if isinstance(listed, list) else []
-    return tuple(_found(one, ibans, known) for one in kept if isinstance(one, dict))
+    return tuple(_found(one, known) for one in kept if isinstance(one, dict))
+
+
+def _known(numbers: dict[str, Any]) -> dict[str, BankAccount | None]:
+    """What each account is known by: its IBAN, else its sort code and number (`bacs`).
+
+    None where a number is given and cannot be read.
+    """
+    known: dict[str, BankAccount | None] = {
+        one["account_id"]: british_account(one.get("sort_code"), one.get("account"))
+        for one in _numbers(numbers, "bacs")
+    }
+    for one in _numbers(numbers, "international"):
+        key = one["account_id"]
+        known[key] = iban_of(one.get("iban")) or known.get(key)
+    return known
 
 
 def _numbers(numbers: dict[str, Any], kind: str) -> list[dict[str, Any]]:
@@ -123,7 +137,7 @@ def _numbers(numbers: dict[str, Any], kind: str) -> list[dict[str, Any]]:
     ]
 
 
-def _found(item: dict[str, Any], ibans: dict[str, Any], known: set[str]) -> FoundAccount:
+def _found(item: dict[str, Any], known: dict[str, BankAccount | None]) -> FoundAccount:
     ref, name, balances = item.get("account_id"), item.get("name"), item.get("balances")
     currency = balances.get("iso_currency_code") if isinstance(balances, dict) else None
     why = why_unusable(item)
@@ -133,7 +147,7 @@ def _found(item: dict[str, Any], ibans: dict[str, Any], known: set[str]) -> Foun
         why = why or "its number is not given"
     return FoundAccount(
         ref=Secret(str(ref)),
-        iban=iban_of(ibans.get(str(ref))),
+        number=known.get(str(ref)),
         currency=currency if isinstance(currency, str) and len(currency) == 3 else "",
         name=name[:70] if isinstance(name, str) else "",
         usable=not why,

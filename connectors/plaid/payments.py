@@ -16,9 +16,10 @@ import httpx
 import orjson
 import structlog
 
+from app.domain.account import BankAccount, as_uk_account
 from app.domain.errors import Declined, ProviderError, TryLater
 from app.domain.ids import Secret
-from app.domain.payee import GBP, PayeeAccount, as_uk_account
+from app.domain.payee import GBP
 from app.pay_ports import (
     CancelResult,
     PaymentBegun,
@@ -211,7 +212,7 @@ def check(order: PaymentOrder, bank: Institution) -> None:
         raise _declined("the reference does not fit", "END_TO_END_REFERENCE")
 
 
-def account_of(account: PayeeAccount, currency: str) -> dict[str, Any]:
+def account_of(account: BankAccount, currency: str) -> dict[str, Any]:
     """The account in Plaid's words. Payments in pounds need the British numbers."""
     uk = as_uk_account(account) if currency == GBP else None
     if uk is not None:

@@ -14,12 +14,13 @@ from zoneinfo import ZoneInfo
 
 import structlog
 
+from app.domain.account import BankAccount
 from app.domain.errors import ConsentEnd
 from app.domain.ids import Secret
 from app.ports import FoundAccount, GrantNow, GrantState
 from connectors._handles import day_in, held_in, sealed
 from connectors._ids import Ids
-from connectors._stated import MOST_ACCOUNTS, iban_of, last_whole_day
+from connectors._stated import MOST_ACCOUNTS, british_account, iban_of, last_whole_day
 from connectors._words import alarm
 from connectors.tink.balances import answer_of, why_unusable
 from connectors.tink.settings import NAME, Provider
@@ -128,10 +129,8 @@ def _instant(epoch_ms: Any) -> datetime | None:
 
 
 def found_account(item: dict[str, Any], covered: frozenset[str] | None) -> FoundAccount:
-    """One account of Tink's list. Its id is new with every consent; the IBAN stays."""
+    """One account of Tink's list. Its id is new with every consent; its number stays."""
     ref, kind, name = item.get("id"), item.get("type"), item.get("name")
-    numbers = item.get("identifiers")
-    iban = numbers.get("iban") if isinstance(numbers, dict) else None
     why = why_unusable(item)
     if not IDS.fits(ref):
         ref, why = "", "Tink gives no way to read it"
@@ -142,9 +141,20 @@ def found_account(item: dict[str, Any], covered: frozenset[str] | None) -> Found
     amounts = {one.amount.currency for one in answer_of(item).entries if one.amount is not None}
     return FoundAccount(
         ref=Secret(str(ref)),
-        iban=iban_of(iban.get("iban")) if isinstance(iban, dict) else None,
+        number=_number(item.get("identifiers")),
         currency=amounts.pop() if len(amounts) == 1 else "",
         name=name[:70] if isinstance(name, str) else "",
         usable=not why,
         why_unusable=why,
     )
+
+
+def _number(stated: Any) -> BankAccount | None:
+    """The IBAN; where there is none, as at many British accounts, sort code and number."""
+    if not isinstance(stated, dict):
+        return None
+    iban, british = stated.get("iban"), stated.get("sortCode")
+    found = iban_of(iban.get("iban")) if isinstance(iban, dict) else None
+    if found is None and isinstance(british, dict):
+        return british_account(british.get("code"), british.get("accountNumber"))
+    return found

@@ -16,9 +16,10 @@ import httpx
 import orjson
 import structlog
 
+from app.domain.account import BankAccount, as_uk_account
 from app.domain.errors import ProviderError, TryLater
 from app.domain.ids import Secret
-from app.domain.payee import EUR, GBP, PLN, PayeeAccount, as_uk_account
+from app.domain.payee import EUR, GBP, PLN
 from app.pay_ports import (
     CancelResult,
     PaymentBegun,
@@ -184,7 +185,7 @@ def payment_body(order: PaymentOrder, bank: Provider) -> dict[str, Any]:
     }
 
 
-def _recipient(account: PayeeAccount, currency: str) -> dict[str, str]:
+def _recipient(account: BankAccount, currency: str) -> dict[str, str]:
     """Pounds go to fourteen digits, sort code and number; everything else to an IBAN."""
     uk = as_uk_account(account) if currency == GBP else None
     kind = "sort-code" if uk is not None else "iban"

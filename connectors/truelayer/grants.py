@@ -11,13 +11,20 @@ from dataclasses import dataclass, field, replace
 from datetime import date, datetime, timedelta
 from typing import Any
 
+from app.domain.account import BankAccount
 from app.domain.errors import ConsentEnd
 from app.domain.ids import Secret
 from app.ports import FoundAccount, GrantNow, GrantState
 from connectors._exchange import mask_text
 from connectors._handles import day_in, held_in, sealed
 from connectors._ids import Ids
-from connectors._stated import MOST_ACCOUNTS, account_currency, iban_of, last_whole_day
+from connectors._stated import (
+    MOST_ACCOUNTS,
+    account_currency,
+    british_account,
+    iban_of,
+    last_whole_day,
+)
 from connectors._tokens import is_token
 from connectors.truelayer.settings import NAME, BankRoute
 
@@ -130,8 +137,7 @@ def found_accounts(listed: list[Any]) -> tuple[FoundAccount, ...]:
 
 
 def _found(item: dict[str, Any]) -> FoundAccount:
-    ref, number, kind = item.get("account_id"), item.get("account_number"), item.get("account_type")
-    name = item.get("display_name")
+    ref, kind, name = item.get("account_id"), item.get("account_type"), item.get("display_name")
     why = ""
     if not isinstance(kind, str) or kind not in _KINDS:
         shown = mask_text(kind[:40]) if isinstance(kind, str) else "none"
@@ -140,9 +146,18 @@ def _found(item: dict[str, Any]) -> FoundAccount:
         ref, why = "", "it has no id to ask for"
     return FoundAccount(
         ref=Secret(ref),
-        iban=iban_of(number.get("iban")) if isinstance(number, dict) else None,
+        number=_number(item.get("account_number")),
         currency=account_currency(item) or "",
         name=name[:70] if isinstance(name, str) else "",
         usable=not why,
         why_unusable=why,
+    )
+
+
+def _number(stated: Any) -> BankAccount | None:
+    """The IBAN; where there is none, as at many British accounts, sort code and number."""
+    if not isinstance(stated, dict):
+        return None
+    return iban_of(stated.get("iban")) or british_account(
+        stated.get("sort_code"), stated.get("number")
     )

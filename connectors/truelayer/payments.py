@@ -14,17 +14,10 @@ import httpx
 import orjson
 import structlog
 
+from app.domain.account import BankAccount, as_iban, as_uk_account
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater
 from app.domain.ids import Secret, derive_key
-from app.domain.payee import (
-    EUR,
-    FASTER_PAYMENTS_REFERENCE,
-    GBP,
-    PLN,
-    PayeeAccount,
-    as_iban,
-    as_uk_account,
-)
+from app.domain.payee import EUR, FASTER_PAYMENTS_REFERENCE, GBP, PLN
 from app.pay_ports import (
     CancelResult,
     PaymentBegun,
@@ -235,7 +228,7 @@ def payment_body(order: PaymentOrder, route: BankRoute) -> dict[str, Any]:
     }
 
 
-def _identifier(account: PayeeAccount, currency: str) -> dict[str, str] | None:
+def _identifier(account: BankAccount, currency: str) -> dict[str, str] | None:
     """An account in the words for this currency; None where it has no name in them."""
     if currency == GBP:
         uk, kind = as_uk_account(account), "sort_code_account_number"

@@ -88,7 +88,7 @@ def _found(summary: dict[str, Any], figures: Figures) -> FoundAccount:
     ref, currency = reference_of(summary, figures), summary.get("currency")
     return FoundAccount(
         ref=Secret(ref),
-        iban=iban_of(ref),
+        number=iban_of(ref),
         currency=currency if isinstance(currency, str) and len(currency) == 3 else "",
         usable=bool(ref),
         why_unusable="" if ref else "Unnax gives no way to recognise it",

@@ -21,6 +21,7 @@ from sandbox.banks import BANKS, BY_ID, LimitWord
 from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, modes_of, slowed
 from sandbox.faces.bg_requests import origin_of
+from sandbox.faces.numbers import numbers_of
 from sandbox.faces.plaid_news import Item, public_key
 from sandbox.faces.plaid_pay import PlaidPay
 from sandbox.faces.plaid_wire import (
@@ -209,18 +210,21 @@ class Plaid:
         consent = self._consent(item)
         at = consent.authorised_at or self._world.now()
         blocked = self._world.town.mode(consent.person_id, Mode.ACCOUNT_BLOCKED) is not None
-        accounts, numbers = [], []
+        accounts, international, bacs = [], [], []
         for iban in consent.resources.values():
             booked = self._world.town.accounts[iban].life.at(at)
             accounts.append(self._account(item, iban, {"current": booked / 100}))
-            if not blocked:
-                numbers.append(
-                    {"account_id": item.account_id(iban), "iban": iban,
-                     "bic": BY_ID[item.bank_id].bic}
-                )  # fmt: skip
+            if blocked:
+                continue
+            numbers, whose = numbers_of(self._world, iban), {"account_id": item.account_id(iban)}
+            if numbers.iban:
+                bic = BY_ID[item.bank_id].bic
+                international.append({**whose, "iban": numbers.iban, "bic": bic})
+            if numbers.number:
+                bacs.append({**whose, "account": numbers.number, "sort_code": numbers.sort_code})
         return said(
             accounts=accounts,
-            numbers={"ach": [], "eft": [], "international": numbers, "bacs": []},
+            numbers={"ach": [], "eft": [], "international": international, "bacs": bacs},
             item=self._item_json(item),
         )
 

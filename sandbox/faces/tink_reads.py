@@ -14,6 +14,7 @@ from sandbox.bank_list import tink_name
 from sandbox.banks import BY_ID, LimitWord
 from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, modes_of, slowed
+from sandbox.faces.numbers import Numbers, numbers_of
 from sandbox.faces.tink_wire import (
     No,
     amount,
@@ -142,7 +143,6 @@ class TinkReads:
             plan = world.town.accounts[iban].plan
             booked = world.town.accounts[iban].life.at(at)
             savings = plan.cash_account_type == "SVGS"
-            numbers = {"bban": iban[4:], "iban": iban}
             listed.append(
                 {
                     "id": account_id,
@@ -150,10 +150,7 @@ class TinkReads:
                     "type": "SAVINGS" if savings else "CHECKING",
                     "customerSegment": "PERSONAL",
                     "financialInstitutionId": uuid5(NAMESPACE_URL, consent.bank_id).hex,
-                    "identifiers": {
-                        "iban": numbers,
-                        "financialInstitution": {"accountNumber": iban},
-                    },
+                    "identifiers": _identifiers(numbers_of(world, iban)),
                     "balances": {"booked": listed_amount(booked, plan.currency)},
                     "dates": {"lastRefreshed": instant(at)},
                 }
@@ -214,3 +211,14 @@ class TinkReads:
         if refusal.body is not None:
             return answer_json(refusal.body, 429, refusal.headers)
         raise No(429, "quota_exceeded", "quota exceeded", headers=refusal.headers)
+
+
+def _identifiers(numbers: Numbers) -> dict[str, Any]:
+    """`identifiers` of an account, of which every part may be missing but the bank's own number."""
+    own = numbers.iban or f"{numbers.sort_code}{numbers.number}"
+    found: dict[str, Any] = {"financialInstitution": {"accountNumber": own}}
+    if numbers.iban:
+        found["iban"] = {"bban": numbers.iban[4:], "iban": numbers.iban}
+    if numbers.number:
+        found["sortCode"] = {"accountNumber": numbers.number, "code": numbers.sort_code}
+    return found

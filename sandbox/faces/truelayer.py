@@ -20,6 +20,7 @@ from sandbox.balances import said_by_bank
 from sandbox.banks import BY_ID, provider_id
 from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, slowed
+from sandbox.faces.numbers import Numbers, numbers_of
 from sandbox.faces.tl_connections import Connection, Connections, bank_page
 from sandbox.faces.tl_hosted import HostedPage
 from sandbox.faces.tl_payments import PaymentFace, client_token
@@ -154,7 +155,7 @@ class TrueLayer:
             "account_type": _TYPES.get(plan.cash_account_type, "TRANSACTION"),
             "display_name": plan.name,
             "currency": plan.currency,
-            "account_number": {"iban": iban, "swift_bic": bank.bic, "number": iban[-10:]},
+            "account_number": _account_number(numbers_of(self._world, iban), bank.bic),
             "provider": {
                 "display_name": bank.name,
                 "provider_id": provider_id(bank),
@@ -209,6 +210,13 @@ class TrueLayer:
         plan = account.plan
         results = on_wire(said, account.bank, plan.currency, plan.limit_minor, now)
         return slowed(answer_json({"results": results, "status": "Succeeded"}), modes)
+
+
+def _account_number(numbers: Numbers, bic: str) -> dict[str, str]:
+    if not numbers.number:
+        return {"iban": numbers.iban, "swift_bic": bic, "number": numbers.iban[-10:]}
+    british = {"number": numbers.number, "sort_code": numbers.dashed, "swift_bic": bic}
+    return {"iban": numbers.iban, **british} if numbers.iban else british
 
 
 def _translated(refusal: Refusal) -> No:

@@ -31,6 +31,7 @@ from app.side_ports import HookPort
 from connectors.berlin_group.profile import BankProfile, BankRoute
 from sandbox import psu
 from sandbox.bank_list import as_toml
+from sandbox.banks import BY_ID
 from sandbox.faces.payment_news import PaymentNews
 from sandbox.modes import BankMode, Mode
 from sandbox.people import Person
@@ -86,6 +87,11 @@ class BankRig:
 
     def banks_as_toml(self) -> str:
         return as_toml(ORIGIN)
+
+    @property
+    def currency(self) -> str:
+        """Of the bank's accounts."""
+        return BY_ID[self.bank_id].currency
 
     @property
     def watch(self) -> Watch:

@@ -10,8 +10,8 @@ from datetime import UTC, datetime, timedelta
 
 import httpx
 
+from app.domain.account import UkAccount
 from app.domain.ids import Iban
-from app.domain.payee import UkAccount
 from app.ports import (
     Presence,
     Wire,

@@ -110,7 +110,7 @@ def test_accounts_of_one_iban_in_several_currencies_stay_apart() -> None:
     found = found_accounts(example("accountListExample3"))
     assert [account.currency for account in found] == ["XXX", "EUR", "USD"]
     # The official example's IBAN has wrong check digits, and a wrong IBAN recognises nobody.
-    assert {account.iban for account in found} == {None}
+    assert {account.number for account in found} == {None}
     assert [account.name for account in found] == [
         "Aggregation Account",
         "Main Account",
@@ -301,7 +301,7 @@ def test_how_an_account_is_asked_for(account: dict[str, Any], ref: str) -> None:
     (found,) = found_accounts({"accounts": [{"iban": "nonsense", **account}]})
     assert found.ref.reveal() == ref
     assert found.usable is bool(ref)
-    assert found.iban is None
+    assert found.number is None
     assert found.currency == ""
 
 

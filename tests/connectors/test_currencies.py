@@ -16,10 +16,10 @@ from plaid.model.payment_initiation_recipient_create_request import (
 from plaid.model.recipient_bacs_nullable import RecipientBACSNullable
 
 import connectors
+from app.domain.account import BankAccount
 from app.domain.errors import Declined
 from app.domain.ids import Iban
 from app.domain.money import Money
-from app.domain.payee import PayeeAccount
 from app.pay_ports import PaymentOrder, PayStatus
 from sandbox.faces.eb_wire import ROOT
 from sandbox.faces.tl_wire import API
@@ -34,7 +34,7 @@ from tests.specs.openapi import Spec
 pytestmark = pytest.mark.anyio
 
 POLISH = Iban.parse("PL61 1090 1014 0000 0712 1981 2874")
-ACCOUNTS: dict[str, PayeeAccount] = {"EUR": CREDITOR, "GBP": BRITISH, "PLN": POLISH}
+ACCOUNTS: dict[str, BankAccount] = {"EUR": CREDITOR, "GBP": BRITISH, "PLN": POLISH}
 PAYING = sorted(name for name in BANK_RIGS if connectors.discover()[name].payments is not None)
 BANKS = {"wharf": "GBP", "odra": "PLN"}
 # Whose documents say so; everybody else refuses.

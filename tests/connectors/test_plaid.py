@@ -279,7 +279,7 @@ def test_which_accounts_are_used() -> None:
     }
     found = found_accounts(document)
     assert [one.usable for one in found] == [True, False, False, True, False]
-    assert [one.iban is not None for one in found] == [True, False, False, False, False]
+    assert [one.number is not None for one in found] == [True, False, False, False, False]
     assert {one.currency for one in found} == {"EUR"}
 
 

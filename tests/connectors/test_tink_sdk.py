@@ -23,9 +23,10 @@ from tests.connectors.test_over_http import listening
 pytestmark = pytest.mark.anyio
 
 
-async def test_a_client_written_by_others_reads_the_accounts(tmp_path: Path) -> None:
+@pytest.mark.parametrize("bank_id", ["luz", "wharf"])
+async def test_a_client_written_by_others_reads_the_accounts(tmp_path: Path, bank_id: str) -> None:
     """tink-http-python exchanges a code for a token and checks the shape of the list."""
-    rig = TinkRig(tmp_path)
+    rig = TinkRig(tmp_path, bank_id)
     person = rig.person(opening_minor=12_345)
     held = Held.of((await rig.granted(person)).token)
     async with listening(rig.scene.world) as origin, client() as http:
@@ -64,5 +65,9 @@ async def test_a_client_written_by_others_reads_the_accounts(tmp_path: Path) -> 
         signed = Authentication(V1(), Kept(), Config(**app, redirect_uri=""))
         found = await asyncio.to_thread(Accounts(V2(), signed).get)
     (account,) = found.accounts
-    assert account.identifiers.iban.iban == person.iban
+    if bank_id == "luz":
+        assert account.identifiers.iban.iban == person.iban
+    else:  # by sort code and number alone
+        assert account.identifiers.iban is None
+        assert account.identifiers.financial_institution.account_number == person.iban[8:]
     assert Accounts.calculate_real_amount(account.balances.booked.amount.value) == 123.45

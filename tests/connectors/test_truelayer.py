@@ -345,7 +345,7 @@ async def test_kinds_of_accounts(rig: TrueLayerRig) -> None:
         "text",
     ]  # fmt: skip
     found = await rig.bare(answering(200, {"results": listed})).accounts(grant, None)
-    assert [(one.usable, one.iban) for one in found] == [
+    assert [(one.usable, one.number) for one in found] == [
         (True, None), (False, None), (False, None), (True, None),
     ]  # fmt: skip
 

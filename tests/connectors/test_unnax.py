@@ -161,7 +161,7 @@ async def test_a_token_comes_by_a_call_and_reads_come_by_calls(rig: UnnaxRig) ->
     rig.allow(begun, person)
     grant = await rig.back(begun)
     (account,) = await port.accounts(grant, HERE)
-    assert account.iban is not None
+    assert account.number is not None
     answer = await port.balances(grant, account.ref, None)
     assert [(one.kind, one.amount) for one in answer.entries] == [
         ("interimBooked", Money(12_345, "EUR"))

@@ -3,21 +3,16 @@
 from __future__ import annotations
 
 import pytest
-from hypothesis import given
-from hypothesis import strategies as st
 
+from app.domain.account import UkAccount
 from app.domain.errors import Invalid
 from app.domain.ids import Iban
 from app.domain.payee import (
     IN_EUR,
     AccountForm,
     Carried,
-    UkAccount,
     Unpayable,
-    as_iban,
-    as_uk_account,
     parse_payee,
-    same_account,
     unpayable_words,
     why_unpayable,
 )
@@ -62,27 +57,6 @@ def test_what_is_no_account_names_its_field(
         parse_payee(currency, **typed)
     assert caught.value.field == field
     assert "55779911" not in str(caught.value)
-
-
-@given(
-    st.from_regex(r"[0-9]{6}", fullmatch=True).filter(str.isascii),
-    st.from_regex(r"[0-9]{8}", fullmatch=True).filter(str.isascii),
-)
-def test_a_british_account_is_shown_masked(sort_code: str, number: str) -> None:
-    account = UkAccount.parse(sort_code, number)
-    assert account.reveal() == sort_code + number
-    for shown in (str(account), repr(account), f"{account}"):
-        assert account.reveal() not in shown
-        assert shown.count("•") >= 8
-
-
-def test_one_account_by_two_names() -> None:
-    assert as_uk_account(IN_LONDON) == UkAccount("601613", "31926819")
-    assert as_uk_account(SPANISH) is None
-    assert as_iban(BRITISH) is None
-    assert same_account(IN_LONDON, UkAccount("601613", "31926819"))
-    assert not same_account(IN_LONDON, BRITISH)
-    assert not same_account(SPANISH, POLISH)
 
 
 def test_why_nobody_can_pay() -> None:

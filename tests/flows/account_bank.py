@@ -106,7 +106,7 @@ class AccountBank:
         return tuple(
             FoundAccount(
                 Secret(f"{token}/{account.ref.reveal()}"),
-                account.iban,
+                account.number,
                 account.currency,
                 account.name,
                 account.usable,

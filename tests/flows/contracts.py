@@ -30,6 +30,8 @@ FIELDS = (
     OwnField("account", FieldKind.TEXT, "Which account."),
     OwnField("secret", FieldKind.SECRET, "Its secret."),
     OwnField("cert", FieldKind.FILE, "Its certificate."),
+    OwnField("payout_iban", FieldKind.SECRET, "Where euros go."),
+    OwnField("payout_uk_account", FieldKind.SECRET, "Where pounds go."),
 )
 
 
@@ -106,8 +108,9 @@ async def sets_up(
 ) -> ProviderSetUp:
     """The lender's admin sets up a contract of his own."""
     files = more.pop("files", {})
+    values = {"account": account, "secret": secret, **more.pop("values", {})}
     wanted = WantedSetup(
-        slot, "berlin_group", AccessData({"account": account, "secret": secret}, files),
+        slot, "berlin_group", AccessData(values, files),
         reason="Our own contract.", **more,
     )  # fmt: skip
     return await set_up_provider(

@@ -261,3 +261,21 @@ async def test_accounts_are_read_with_the_contract_they_were_opened_with(store: 
     assert (await tidy(street.house, street.now)).providers == 1
     (row,) = await street.rows("SELECT * FROM provider_setups WHERE state <> 'in_force'")
     assert (row.state, row.settings_enc) == ("closed", None)
+
+
+async def test_whoever_agrees_sees_where_the_money_would_go(street: Street) -> None:
+    """Euros and pounds alike, masked, on the proposal and in the audit."""
+    shop = with_contracts(street)
+    shop.accounts |= {"sol": PayBank()}
+    values = {"payout_iban": "ES7921000813610123456789", "payout_uk_account": "20-00-00 55779911"}
+    with pytest.raises(Invalid) as caught:
+        wrong = {**values, "payout_uk_account": "20-00-00 5577991"}
+        await sets_up(street, Slot.PAYMENTS, "sol", values=wrong)
+    assert caught.value.field == "payout_uk_account"
+    await sets_up(street, Slot.PAYMENTS, "sol", values=values)
+    (proposal,) = await street.rows("SELECT considered FROM approvals")
+    assert proposal.considered["payout_iban"] == "ES•• •••• 6789"
+    assert proposal.considered["payout_uk_account"] == "••-••-00 ••••9911"
+    for row in await street.rows("SELECT before::text || after::text AS said FROM audit"):
+        assert "55779911" not in row.said
+        assert "0123456789" not in row.said

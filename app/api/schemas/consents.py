@@ -113,7 +113,10 @@ class ConsentRequestShown(Shown):
 
 
 class AccountShown(Shown):
-    """An account that a consent covers. No figures, no full number."""
+    """An account that a consent covers. No figures, no full number.
+
+    `iban_masked` shows a British account by sort code and number: "••-••-13 ••••6819".
+    """
 
     id: Id
     iban_masked: str

@@ -106,8 +106,10 @@ accounts = tenant_table(
     ref("consent_id", "consents"),
     words("connector"),
     words("bank_id"),
-    hashed("iban_hash"),  # identity: a renewal brings new refs, never a new account
-    sealed("iban_enc", optional=True),
+    # Identity: a renewal brings new refs, never a new account. Of a British one it is that of its
+    # sort code and number (store/account_names.py), which are shown in `iban_masked`, too.
+    hashed("iban_hash"),
+    sealed("iban_enc", optional=True),  # where the provider states one
     words("iban_masked", default=""),
     currency(),
     sealed("ref_enc"),
@@ -130,6 +132,8 @@ accounts = tenant_table(
     Index(None, "iban_hash"),
     Index(None, "borrower_id"),
     Index(None, "consent_id"),
+    # Of these the name is still another one; none is left after the upgrade.
+    Index("ix_accounts_by_british_iban", "id", postgresql_where=text("iban_masked LIKE 'GB%'")),
     Index("ix_accounts_due", "next_read_at", postgresql_where=text("next_read_at IS NOT NULL")),
 )
 
