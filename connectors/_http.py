@@ -31,6 +31,7 @@ from aiohttp.resolver import DefaultResolver
 from yarl import URL
 
 from app.domain.errors import Misconfigured
+from connectors._renewed import Renewed
 from connectors._tls import CertifiedKey, tls_context
 
 Address = IPv4Address | IPv6Address
@@ -193,19 +194,13 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     def __init__(self, setup: HttpSetup, resolver: AbstractResolver | None = None) -> None:
         self._setup = setup
         self._resolver = resolver
-        self._sessions: dict[HttpSetup, aiohttp.ClientSession] = {}
+        self._sessions: dict[HttpSetup, Renewed[aiohttp.ClientSession]] = {}
+        self._retiring: set[asyncio.Task[None]] = set()
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         """One request, one answer, or one honest exception (see the module's text)."""
         setup: HttpSetup = request.extensions.get(SETUP, self._setup)
-        session = self._sessions.get(setup)
-        if session is None:
-            try:
-                session = self._sessions[setup] = self._open(setup)
-            except Misconfigured as error:
-                # Its files were looked at when it was made; something happened to them since.
-                log.warning("way_out_closed", setting=error.setting, problem=error.problem)
-                raise httpx.ConnectError("no connection (settings)", request=request) from None
+        session = self._session(setup, request)
         url = URL(str(request.url), encoded=True)
         _check_literal(setup, url, request)
         headers = [(name.decode("ascii"), _text(value)) for name, value in request.headers.raw]
@@ -233,8 +228,42 @@ class AiohttpTransport(httpx.AsyncBaseTransport):
     async def aclose(self) -> None:
         """Close every connection."""
         sessions, self._sessions = self._sessions, {}
+        for task in self._retiring:
+            task.cancel()
+        await asyncio.gather(*self._retiring, return_exceptions=True)
         for session in sessions.values():
-            await session.close()
+            await session.now.close()
+
+    def _session(self, setup: HttpSetup, request: httpx.Request) -> aiohttp.ClientSession:
+        """The setup's connections; new ones when its certificate was renewed."""
+        kept = self._sessions.get(setup)
+        if kept is None:
+            files = () if setup.tls else (setup.client_cert, setup.client_key, setup.ca_file)
+            try:
+                kept = Renewed(
+                    files,
+                    lambda: self._open(setup),
+                    retire=lambda old: self._retire(old, setup.total_seconds),
+                )
+            except Misconfigured as error:
+                # Its files were looked at when it was made; something happened to them since.
+                log.warning("way_out_closed", setting=error.setting, problem=error.problem)
+                raise httpx.ConnectError("no connection (settings)", request=request) from None
+            self._sessions[setup] = kept
+        return kept.now
+
+    def _retire(self, session: aiohttp.ClientSession, seconds: float) -> None:
+        """Close it when what is under way on it has had its time."""
+
+        async def close() -> None:
+            try:
+                await asyncio.sleep(seconds)
+            finally:
+                await session.close()
+
+        task = asyncio.create_task(close())
+        self._retiring.add(task)
+        task.add_done_callback(self._retiring.discard)
 
     def _open(self, setup: HttpSetup) -> aiohttp.ClientSession:
         resolver = self._resolver

@@ -98,7 +98,7 @@ class ProviderSettings(ConnectorSettings):
     client_cert: Path | None = Field(
         default=None,
         description="PEM file of the certificate we show, with its chain, where the other side "
-        "demands one (mutual TLS). Restart Saldo after replacing it.",
+        "demands one (mutual TLS). One that replaces it is used within a minute or two.",
     )
     client_key: Path | None = Field(
         default=None,

@@ -99,7 +99,7 @@ class CertifiedKey:
             yield Fault(setting, what, "Have it renewed.", Grade.ENDED)
         elif ends - now <= SOON:
             what = f"{self.cert} expires on {ends:%Y-%m-%d}"
-            mend = "Have it renewed; restart Saldo with the new one."
+            mend = "Have it renewed, and put the new one in its place."
             yield Fault(setting, what, mend, Grade.SOON)
 
     def ends_at(self) -> datetime:

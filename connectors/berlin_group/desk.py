@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 import re
-from typing import Any
+from collections.abc import Iterable, Iterator, Mapping
+from pathlib import Path
+from typing import Any, NamedTuple
 from urllib.parse import quote, urljoin, urlsplit
 from uuid import UUID
 
@@ -17,8 +19,10 @@ from app.ports import Bank, Presence, Wire
 from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._presence import address_of
+from connectors._renewed import Renewed
 from connectors._settings import WayOut, closed_ways
 from connectors._stated import page_address
+from connectors._tls import Fault
 from connectors.berlin_group import refusals
 from connectors.berlin_group.profile import (
     SHARED,
@@ -38,22 +42,41 @@ _ID = re.compile(r"[\x21-\x7e]{1,512}")
 _LINK = re.compile(r"[\x21-\x7e]{1,8000}")
 
 
+class _Papers(NamedTuple):
+    """What the certificates allow: the banks that are closed for want of one, and who signs."""
+
+    closed: Mapping[str, Fault]
+    signers: Mapping[str, Signer]
+
+
+def _files(ways: Iterable[WayOut]) -> Iterator[Path | None]:
+    for way in ways:
+        for pair in (way.setup.certified_key, way.seal):
+            if pair is not None:
+                yield from (pair.cert, pair.key)
+
+
 class Desk:
     """The banks of the settings, and how to talk to one of them. Holds no state of its own."""
 
     def __init__(self, settings: Settings, wire: Wire) -> None:
         """Raises Misconfigured when the bank list, a certificate or its key cannot be used."""
+        self._settings = settings
         self._routes = load_banks(settings.banks)
-        self._closed = closed_ways(settings, wire.real_now())
         self._ways = {way.name: way for way in settings.ways_out()}
-        self._signers = {
-            name: self._signer(route)
-            for name, route in self._routes.items()
-            if route.profile.signature and name not in self._closed
-        }
         self.http: httpx.AsyncClient = wire.http
         self.now = wire.now
         self._real_now = wire.real_now
+        self._papers = Renewed(_files(self._ways.values()), self._look_at_papers)
+
+    def _look_at_papers(self) -> _Papers:
+        closed = closed_ways(self._settings, self._real_now())
+        signers = {
+            name: self._signer(route)
+            for name, route in self._routes.items()
+            if route.profile.signature and name not in closed
+        }
+        return _Papers(closed, signers)
 
     def _way(self, route: BankRoute) -> WayOut:
         return self._ways.get(route.bank.id) or self._ways[SHARED]
@@ -70,8 +93,8 @@ class Desk:
 
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the list that can be reached; no network."""
-        found = self._routes.items()
-        return tuple(route.bank for name, route in found if name not in self._closed)
+        found, closed = self._routes.items(), self._papers.now.closed
+        return tuple(route.bank for name, route in found if name not in closed)
 
     def route(self, bank_id: str, operation: str) -> BankRoute:
         """The bank's route. Declined when it is no longer on the list.
@@ -79,7 +102,7 @@ class Desk:
         TryLater when our own certificate for it has run out: nobody else's fault, and mended soon.
         """
         route = listed(self._routes, bank_id, NAME, operation)
-        closed = self._closed.get(bank_id)
+        closed = self._papers.now.closed.get(bank_id)
         if closed is not None:
             raise TryLater(
                 f"nothing was sent: {closed.setting}: {closed.problem}",
@@ -109,7 +132,7 @@ class Desk:
         sent = {"X-Request-ID": reference, **(headers or {})}
         if body is not None:
             sent["Content-Type"] = "application/json"
-        signer = self._signers.get(route.bank.id)
+        signer = self._papers.now.signers.get(route.bank.id)
         if signer is not None:
             at, now = httpx.URL(url), self._real_now()
             sent.update(signer.signed(method, at, sent, body or b"", now))
