@@ -21,6 +21,9 @@ MINUTES = 24 * 60
 TRANSACTION_COLUMNS = ("account_id", "date", "amount", "balance")
 # What lenders call the amount of one instalment; the first that is there counts.
 INSTALMENT_COLUMNS = ("instalment", "payments")
+_READ = (*TRANSACTION_COLUMNS, "time", *INSTALMENT_COLUMNS)
+# The key of cells beyond the last name. No header can name it: names are stripped.
+_BEYOND = " "
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,23 +109,43 @@ def _rows(
     opener = gzip.open if path.name.endswith(".gz") else open
     try:
         with opener(path, "rt", encoding="utf-8-sig", newline="") as file:
-            reader = csv.DictReader(file, restval="")
-            columns = frozenset(name.strip() for name in reader.fieldnames or ())
-            missing = [name for name in wanted if name not in columns]
-            if missing:
-                raise Invalid(
-                    path.name,
-                    f"row 1 does not name the column {missing[0]}.",
-                    mend=f"Wanted: {', '.join(wanted)}, separated by commas.",
-                )
-            reader.fieldnames = [name.strip() for name in reader.fieldnames or ()]
-            yield columns, _numbered(reader)
+            # Strict: a quote that nobody closes would swallow all rows that follow.
+            reader = csv.DictReader(file, restkey=_BEYOND, restval="", strict=True)
+            reader.fieldnames = names = [name.strip() for name in reader.fieldnames or ()]
+            _check_names(path, names, wanted)
+            yield frozenset(names), _numbered(path, reader)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
         raise Invalid(path.name, f"cannot be read: {error}.") from None
 
 
-def _numbered(reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
+def _check_names(path: Path, names: list[str], wanted: tuple[str, ...]) -> None:
+    """Refuse a header that lacks what is wanted, or names twice what is read."""
+    missing = [name for name in wanted if name not in names]
+    if missing:
+        raise Invalid(
+            path.name,
+            f"row 1 does not name the column {missing[0]}.",
+            mend=f"Wanted: {', '.join(wanted)}, separated by commas.",
+        )
+    twice = next((name for name in _READ if names.count(name) > 1), None)
+    if twice is not None:
+        raise _wrong(path, 1, twice, "is named twice.", "Leave one of the two.")
+
+
+def _numbered(path: Path, reader: csv.DictReader[str]) -> Iterator[tuple[int, dict[str, str]]]:
+    """The rows by the number of their last line.
+
+    A row with more cells than names has a comma too many somewhere before them, "1,234.56" without
+    quotes most of all: whatever stands in its columns may be another column's.
+    """
     for row in reader:
+        beyond = row.pop(_BEYOND, ())
+        if any(cell.strip() for cell in beyond):
+            raise Invalid(
+                f"{path.name}, row {reader.line_num}, after column {(reader.fieldnames or ())[-1]}",
+                "has more cells than row 1 has names.",
+                mend='Write amounts without commas, like "1234.56".',
+            )
         yield reader.line_num, row
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import json
 from pathlib import Path
 from typing import Any
@@ -87,6 +88,16 @@ def test_instalments_come_from_the_loans(book: Path, tmp_path: Path) -> None:
         ("account_id,date,amount,balance\nA,2026-01-01,1,NaN\n", "row 2, column balance"),
         ("account_id,date,amount,balance\n,2026-01-01,1,1\n", "row 2, column account_id"),
         ("account_id,date,time,amount,balance\nA,2026-01-01,25:00,1,1\n", "row 2, column time"),
+        (
+            "account_id,date,amount,balance\nA,2026-01-01,1,234.56,1,234.56\n",
+            "row 2, after column balance: has more cells than row 1 has names. Write amounts",
+        ),
+        (
+            "account_id,date,amount,balance,note\nA,2026-01-01,1,1\nA,2026-01-02,1,1,2,3,4\n",
+            "row 3, after column note",
+        ),
+        ("balance,account_id,date,amount, balance\n", "row 1, column balance: is named twice."),
+        ('account_id,date,amount,balance\n"A,2026-01-01,1,1\n', "cannot be read"),
         ("account_id,date,amount,balance\nA,2026-01-01,1,1\n", "0 accounts can be judged"),
     ],
 )  # fmt: skip
@@ -94,6 +105,25 @@ def test_what_is_wrong_is_named_by_row_and_column(text: str, said: str, tmp_path
     path = tmp_path / "wrong.csv"
     path.write_text(text)
     assert said in refusal("--transactions", path)
+
+
+def test_columns_that_nobody_reads_and_empty_cells_behind_the_last_are_let_be(
+    book: Path, tmp_path: Path
+) -> None:
+    same = tmp_path / "same.csv"
+    first, *rows = gzip.decompress(book.read_bytes()).decode().splitlines()
+    same.write_text("\n".join([f"{first},note,,", *(f"{row},x,,,," for row in rows)]))
+    words = ("--policy", "daily")
+    assert answer("--transactions", same, *words) == answer("--transactions", book, *words)
+
+
+def test_a_loan_whose_instalment_holds_a_comma_is_refused(book: Path, tmp_path: Path) -> None:
+    loans = tmp_path / "loans.csv"
+    words = ("--transactions", book, "--threshold", "instalment*2", "--loans", loans)
+    loans.write_text("account_id,instalment\nA1,1,400.00\n")
+    assert "loans.csv, row 2, after column instalment" in refusal(*words)
+    loans.write_text("account_id,payments,payments\nA1,1,400.00\n")
+    assert "loans.csv, row 1, column payments: is named twice" in refusal(*words)
 
 
 def test_a_file_that_is_not_there_and_one_that_is_not_packed(tmp_path: Path) -> None:
