@@ -40,7 +40,16 @@ _OPERATORS: Final = frozenset(
 )
 # Where the borrower is sent or calls go. Empty: the operator's.
 _ADDRESSES: Final = frozenset(
-    {"base_url", "auth_url", "api_url", "link_url", "pay_link_url", "hosted_url", "host"}
+    {
+        "base_url",
+        "auth_url",
+        "api_url",
+        "link_url",
+        "transactions_link_url",
+        "pay_link_url",
+        "hosted_url",
+        "host",
+    }
 )
 # They belong to the address: with another one they would lead elsewhere on the operator's machine.
 _WITH_THE_HOST: Final = frozenset({"port", "security"})

@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from datetime import datetime
+from datetime import date, datetime, timedelta
 from typing import Any
+from urllib.parse import urlencode
 from zoneinfo import ZoneInfo
 
 import httpx
@@ -22,8 +23,11 @@ from app.ports import (
     Presence,
     Wire,
 )
+from app.side_ports import Moved
 from connectors._exchange import Call, read_json, unreadable
+from connectors._moved import page_in
 from connectors.berlin_group.balances import parse_balances
+from connectors.berlin_group.transactions import transactions_page
 from connectors.gocardless.desk import IDS, Desk, declined, safe_page
 from connectors.gocardless.readings import (
     LINKED,
@@ -39,13 +43,18 @@ from connectors.gocardless.settings import NAME, Settings
 
 # Balances, and the details that say which currency an account has and whether it is a card.
 SCOPE = ["balances", "details"]
+# Only where he allowed one look at them.
+_LOOK_SCOPE = "transactions"
 _LONGEST_REDIRECT = 1024
 
 _LAPSED, _SUSPENDED, _FAILING = "EXPIRED", "SUSPENDED", "ERROR"
 
 
 class Aggregation:
-    """`AggregationPort` over Bank Account Data. A grant's token is the requisition's id."""
+    """`AggregationPort` and `TransactionsPort` over Bank Account Data.
+
+    A grant's token is the requisition's id.
+    """
 
     def __init__(self, settings: Settings, wire: Wire) -> None:
         self._desk = Desk(settings, wire)
@@ -66,9 +75,9 @@ class Aggregation:
             raise declined("the return address is too long", "RETURN_URL", operation)
         agreement, call = await self._made(operation, "/agreements/enduser/", {
             "institution_id": bank.institution_id,
-            "max_historical_days": 1,
+            "max_historical_days": bank.history_days if ask.transactions else 1,
             "access_valid_for_days": days_asked(ask, bank, self._desk.now()),
-            "access_scope": SCOPE,
+            "access_scope": [*SCOPE, _LOOK_SCOPE] if ask.transactions else SCOPE,
         })  # fmt: skip
         agreement_id = agreement.get("id")
         if not IDS.fits(agreement_id):
@@ -190,6 +199,28 @@ class Aggregation:
             raise unreadable("the answer holds no balances", call, answer.content)
         (found,) = parse_balances({"balances": document["balances"]}, ZoneInfo(bank.time_zone))
         return found
+
+    async def transactions(
+        self,
+        grant: Grant,
+        account_ref: Secret,
+        since: date,
+        presence: Presence,  # noqa: ARG002 - he has to be there, and cannot be stated here
+    ) -> tuple[Moved, ...]:
+        """Booked and pending transactions of the agreed days, in one request.
+
+        One of four in 24 hours that are of transactions alone.
+        """
+        operation = "transactions"
+        bank = self._desk.institution(grant.bank_id, operation)
+        account_id = IDS.segment(account_ref.reveal(), operation)
+        today = self._desk.now().astimezone(ZoneInfo(bank.time_zone)).date()
+        begin = max(since, today - timedelta(days=bank.history_days))
+        path = f"/accounts/{account_id}/transactions/?{urlencode({'date_from': begin})}"
+        answer, call = await self._desk.ask(operation, "GET", path)
+        if not answer.is_success:
+            raise account_refusal(answer, call, self._desk.now())
+        return page_in(answer, call, transactions_page).moved
 
     async def end_consent(self, grant: Grant) -> None:
         """Delete the requisition with its agreement. One that is gone counts as given back."""

@@ -22,6 +22,7 @@ class Institution(ListedBank):
 
     institution_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")
     max_days: int = Field(default=90, ge=1, le=LONGEST_DAYS)
+    history_days: int = Field(default=90, ge=1, le=90)
     account_selection: bool = False
 
     @property

@@ -22,18 +22,25 @@ token of its webhooks, which are those in common use (the daily look does not ne
 
 from __future__ import annotations
 
-from app.ports import Connector
+from app.ports import Connector, Wire
 from connectors.plaid.aggregation import Aggregation
 from connectors.plaid.balances import parse_balances
 from connectors.plaid.hooks import Hooks
 from connectors.plaid.payments import Payments
 from connectors.plaid.settings import NAME, Settings
+from connectors.plaid.transactions import LookingAggregation
 from connectors.plaid.trial import try_out
+
+
+def aggregation(settings: Settings, wire: Wire) -> Aggregation:
+    """With a look at transactions where Plaid may go on fetching them."""
+    return (LookingAggregation if settings.transactions else Aggregation)(settings, wire)
+
 
 CONNECTOR = Connector(
     name=NAME,
     settings=Settings,
-    aggregation=Aggregation,
+    aggregation=aggregation,
     payments=Payments,
     hooks=Hooks,
     parse_balances=parse_balances,

@@ -37,6 +37,11 @@ from connectors.plaid.settings import NAME, Institution, Settings
 _WAITS = GrantNow(GrantState.PENDING)
 # Auth is the product that gives account numbers; balances come with every product.
 _PRODUCTS = ["auth"]
+# A bank that has no transactions for Plaid is no reason to refuse it.
+_LOOK = {
+    "required_if_supported_products": ["transactions"],
+    "transactions": {"days_requested": 90},
+}
 # How long Plaid's page stays open. Borrowers come back to it from a text of the same day.
 _PAGE_SECONDS = 86_400
 
@@ -76,6 +81,7 @@ class Aggregation:
             "country_codes": [bank.country],
             "user": {"client_user_id": str(ask.key)},
             "products": _PRODUCTS,
+            **(_LOOK if ask.transactions else {}),
             "institution_id": bank.institution_id,
             **self._hook(ask),
             "hosted_link": {

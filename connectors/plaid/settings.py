@@ -72,6 +72,12 @@ class Settings(StayingSettings):
         "https://YOUR-ADDRESS/hooks/plaid (Saldo adds a consent's key). Empty: Plaid calls "
         "nobody, items are asked for once a day, and payments in a rhythm.",
     )
+    transactions: bool = Field(
+        default=False,
+        description="Add Transactions to the items of borrowers who allow a look at them. Plaid "
+        "cannot take it off an item again and goes on to fetch them, one to four times a day, "
+        "until the consent ends; Saldo looks once. false: nobody can be asked for a look.",
+    )
     payment_users: bool = Field(
         default=True,
         description="Make a user at Plaid of each payer, with his name and his telephone or e-mail "

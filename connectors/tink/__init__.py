@@ -23,18 +23,26 @@ of the answer for a user who is gone (Tink's own 404 counts); how long a remitta
 
 from __future__ import annotations
 
-from app.ports import Connector
+from app.ports import Connector, Wire
 from connectors.tink.aggregation import Aggregation
 from connectors.tink.balances import parse_balances
 from connectors.tink.hooks import Hooks
 from connectors.tink.payments import Payments
 from connectors.tink.settings import NAME, Settings
+from connectors.tink.transactions import LookingAggregation
 from connectors.tink.trial import try_out
+
+
+def aggregation(settings: Settings, wire: Wire) -> Aggregation:
+    """With a look at transactions where the contract has a flow for it."""
+    looking = bool(settings.transactions_link_url)
+    return LookingAggregation(settings, wire) if looking else Aggregation(settings, wire)
+
 
 CONNECTOR = Connector(
     name=NAME,
     settings=Settings,
-    aggregation=Aggregation,
+    aggregation=aggregation,
     payments=Payments,
     hooks=Hooks,
     parse_balances=parse_balances,

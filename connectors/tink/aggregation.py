@@ -92,7 +92,9 @@ class Aggregation:
             "state": state,
         }
         grant = Grant(bank.id, Held(str(user), ask.valid_until).sealed())
-        return ConsentBegun(grant, f"{self._settings.link_url}?{urlencode(page)}", _WAITS)
+        flow = self._settings.transactions_link_url if ask.transactions else ""
+        link = flow or self._settings.link_url
+        return ConsentBegun(grant, f"{link}?{urlencode(page)}", _WAITS)
 
     async def came_back(self, grant: Grant, returned: Mapping[str, str]) -> Grant:
         """Learn from Tink Link's `error` that he agreed to nothing; the grant never changes.

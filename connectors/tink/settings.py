@@ -67,6 +67,13 @@ class Settings(StayingSettings):
         description="Address of the Tink Link flow with continuous access that your contract has, "
         "without its parameters.",
     )
+    transactions_link_url: str = Field(
+        default="",
+        description="Address of the Tink Link flow that fetches transactions as well, without its "
+        "parameters (https://link.tink.com/1.0/transactions/connect-accounts), where your contract "
+        "has it. Borrowers who allow a look at their transactions are sent there, all others to "
+        "the one above. Empty: nobody can be asked for a look.",
+    )
     pay_link_url: str = Field(
         default="https://link.tink.com/1.0/pay",
         description="Address of the Tink Link flow for one-time payments, without its parameters.",

@@ -35,6 +35,7 @@ READ_SCOPE = (
     "accounts:read,accounts.balances:readonly,balance-refresh,balance-refresh:readonly,"
     "provider-consents:read"
 )
+LOOK_SCOPE = "transactions:read"
 DELETE_SCOPE = "user:delete"
 PAY_SCOPE = "payment:write,payment:read"
 # A token that ends in the middle of a read is refused.
@@ -100,7 +101,7 @@ class Tokens:
 
     def forget(self, user_id: str) -> None:
         """Drop the tokens of a user who is deleted."""
-        for scope in (READ_SCOPE, DELETE_SCOPE):
+        for scope in (READ_SCOPE, LOOK_SCOPE, DELETE_SCOPE):
             self._users.pop((user_id, scope), None)
 
     async def _code(self, user_id: str, scope: str, operation: str) -> str:

@@ -62,7 +62,7 @@ class Moved:
         zone, currency = account.bank.zone, account.plan.currency
         midnight = datetime.combine(since, time(0), zone) - timedelta(microseconds=1)
         listed = [
-            _entry(minor, currency, at.astimezone(zone).date())
+            moved_on_wire(minor, currency, at.astimezone(zone).date())
             for at, minor in reversed(moved(account.life, midnight, now))
         ]
         links = {"account": {"href": uri.rsplit("/", 1)[0]}}
@@ -90,7 +90,7 @@ def _since(asked: Mapping[str, str], today: date) -> date:
     return since
 
 
-def _entry(minor: int, currency: str, on: date) -> dict[str, Any]:
+def moved_on_wire(minor: int, currency: str, on: date) -> dict[str, Any]:
     """One transaction; who the other party is, is nobody's business here."""
     return {
         "transactionAmount": {"currency": currency, "amount": euros(minor)},

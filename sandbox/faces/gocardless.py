@@ -81,7 +81,7 @@ class GoCardless:
         self._requisitions = {
             one.id: one for one in world.store.all_of("gc_requisition", Requisition)
         }
-        self._accounts = gocardless_accounts.Accounts(world, self.consent_with)
+        self._accounts = gocardless_accounts.Accounts(world, self.consent_with, self._history_of)
         self._desk = TokenDesk(world)
 
     def routes(self) -> list[Route]:
@@ -97,6 +97,7 @@ class GoCardless:
             ("GET", "/accounts/{id}/", self._accounts.metadata),
             ("GET", "/accounts/{id}/details/", self._accounts.details),
             ("GET", "/accounts/{id}/balances/", self._accounts.balances),
+            ("GET", "/accounts/{id}/transactions/", self._accounts.transactions),
         )
         root = "/gocardless/api/v2"
         return [
@@ -211,6 +212,7 @@ class GoCardless:
                 refused_url=f"{back}&{urlencode(refused)}",
                 asked_ibans=(),
                 balances="balances" in agreement.scope,
+                transactions="transactions" in agreement.scope,
                 request_key=reference,
                 now=now,
             )
@@ -265,6 +267,9 @@ class GoCardless:
         """The hosted page: it sends the person on to his bank at once."""
         found = self._find(request)
         return RedirectResponse(f"/banks/{found.bank_id}/online/consents/{found.id}", 303)
+
+    def _history_of(self, consent: Consent) -> int:
+        return self._agreements[self._requisitions[consent.id].agreement_id].historical_days
 
     def consent_with(self, account_id: str) -> Consent | None:
         """The newest consent, not deleted, that gives this account; a valid one before others."""

@@ -7,6 +7,7 @@ and only reads that succeed count.
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import date, datetime, time, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,27 +17,43 @@ from starlette.responses import Response
 
 from sandbox.banks import BY_ID, Bank, institution_id
 from sandbox.faces.bg_errors import Refusal
+from sandbox.faces.bg_moved import moved_on_wire
 from sandbox.faces.bg_reads import (
     Reads,
+    account_under,
     check_open,
     listed_account,
     modes_of,
     slowed,
     usable_consent,
 )
-from sandbox.faces.gocardless_errors import Fault, answer_json, limit_headers
+from sandbox.faces.gocardless_errors import Fault, answer_json, field_fault, limit_headers
 from sandbox.modes import Mode
+from sandbox.money_life import moved
 from sandbox.records import Consent, ConsentStatus
 from sandbox.world import World
 
-_NAMES = {"balances": "account balances", "details": "account details"}
+_NAMES = {
+    "balances": "account balances",
+    "details": "account details",
+    "transactions": "account transactions",
+}
 
 
 class Accounts:
-    """The account endpoints over one world. `consent_with` finds the consent behind an account."""
+    """The account endpoints over one world.
 
-    def __init__(self, world: World, consent_with: Callable[[str], Consent | None]) -> None:
+    `consent_with` finds the consent behind an account, `history_of` the days of past it may show.
+    """
+
+    def __init__(
+        self,
+        world: World,
+        consent_with: Callable[[str], Consent | None],
+        history_of: Callable[[Consent], int],
+    ) -> None:
         self._world = world
+        self._history_of = history_of
         self._consent_with = consent_with
         self._reads = Reads(world)
 
@@ -103,6 +120,30 @@ class Accounts:
         said = orjson.loads(body)["balances"]
         return slowed(answer_json({"balances": said}, headers=limit_headers()), modes)
 
+    async def transactions(self, request: Request) -> Response:
+        """GET /accounts/{id}/transactions/: one read of them at the bank, all on one page."""
+        account_id, consent = self._find(request)
+        world, now, bank = self._world, self._world.now(), BY_ID[consent.bank_id]
+        path, modes = request.url.path, modes_of(self._world, consent.person_id)
+        try:
+            _, account = account_under(world, bank, account_id, consent.id, now, "transactions")
+            self._reads.count(
+                bank, consent, account.iban, "transactions", path, modes, attended=False, now=now
+            )
+            self._reads._faults(account, consent, modes, now)
+        except Refusal as refusal:
+            raise self._translated(refusal, "transactions", consent, modes) from None
+        today = now.astimezone(bank.zone).date()
+        since = _first_day(request, today, self._history_of(consent))
+        midnight = datetime.combine(since, time(0), bank.zone) - timedelta(microseconds=1)
+        booked = [
+            moved_on_wire(minor, account.plan.currency, at.astimezone(bank.zone).date())
+            for at, minor in reversed(moved(account.life, midnight, now))
+        ]
+        listed = {"booked": booked, "pending": []}
+        body = {"transactions": listed, "last_updated": now.isoformat()}
+        return slowed(answer_json(body, headers=limit_headers()), modes)
+
     # ------------------------------------------------------------ refusals
 
     def _translated(
@@ -141,6 +182,19 @@ class Accounts:
             f"EUA was valid for {days} days and it expired at {ended}. The end user must connect "
             "the account once more with new EUA and Requisition",
         )
+
+
+def _first_day(request: Request, today: date, days: int) -> date:
+    """`date_from`, or the first of the agreed days. Raises `Fault`."""
+    first = today - timedelta(days=days)
+    try:
+        since = date.fromisoformat(request.query_params.get("date_from") or first.isoformat())
+    except ValueError:
+        since = date.min
+    if not first <= since <= today:
+        words = f"date_from must be between {first} and {today}"
+        raise field_fault("date_from", "Incorrect date", words)
+    return since
 
 
 def _too_many(summary: str, free_in: int, modes: dict[str, Any]) -> Fault:

@@ -22,6 +22,7 @@ from sandbox.faces.bg_errors import Refusal
 from sandbox.faces.bg_reads import Reads, modes_of, slowed
 from sandbox.faces.bg_requests import origin_of
 from sandbox.faces.numbers import numbers_of
+from sandbox.faces.plaid_moved import synced
 from sandbox.faces.plaid_news import Item, public_key
 from sandbox.faces.plaid_pay import PlaidPay
 from sandbox.faces.plaid_wire import (
@@ -60,6 +61,7 @@ class Plaid:
             ("/item/remove", self._remove),
             ("/auth/get", self._auth),
             ("/accounts/balance/get", self._balances),
+            ("/transactions/sync", self._transactions),
             ("/webhook_verification_key/get", _hook_key),
             ("/user/create", self._pay.user),
             ("/payment_initiation/recipient/create", self._pay.recipient),
@@ -84,6 +86,9 @@ class Plaid:
         whose = user.get("client_user_id") if isinstance(user, dict) else None
         if not whose or not content.get("client_name") or content.get("products") != ["auth"]:
             raise No(400, "INVALID_REQUEST", "MISSING_FIELDS")
+        more = content.get("required_if_supported_products", [])
+        if more not in ([], ["transactions"]):
+            raise No(400, "INVALID_REQUEST", "INVALID_FIELD")
         redirect = hosted.get("completion_redirect_uri") if isinstance(hosted, dict) else None
         if not isinstance(redirect, str) or not redirect.startswith(("http://", "https://")):
             raise No(400, "INVALID_REQUEST", "INVALID_FIELD")
@@ -97,6 +102,7 @@ class Plaid:
             refused_url=redirect,
             asked_ibans=(),
             balances=True,
+            transactions=bool(more),
             request_key=str(whose),
             now=now,
         )
@@ -268,6 +274,14 @@ class Plaid:
             said(accounts=[self._account(item, iban, balances)], item=self._item_json(item)),
             modes,
         )
+
+    async def _transactions(self, content: dict[str, Any], _: Request) -> Response:
+        """What was fetched since the bank was connected; no bank is asked."""
+        item = self._open(content)
+        consent = self._consent(item)
+        if self._world.consents.status(consent, self._world.now()) is not ConsentStatus.VALID:
+            raise No(400, "ITEM_ERROR", "ITEM_LOGIN_REQUIRED")
+        return said(**synced(self._world, item, consent, content))
 
     # ------------------------------------------------------------ parts
 

@@ -18,6 +18,7 @@ from starlette.routing import Route
 
 from sandbox.bank_list import tink_name
 from sandbox.banks import BANKS, Bank
+from sandbox.faces.tink_moved import TinkMoved
 from sandbox.faces.tink_pay import TinkPay
 from sandbox.faces.tink_reads import TinkReads, TinkUser
 from sandbox.faces.tink_wire import (
@@ -35,6 +36,7 @@ from sandbox.world import World
 
 ROOT = "/tink"
 LINK = f"{ROOT}/link/1.0/account-check/connect"
+LOOK_LINK = f"{ROOT}/link/1.0/transactions/connect-accounts"
 PAY_LINK = f"{ROOT}/link/1.0/pay"
 Handler = Callable[[Request], Awaitable[Response]]
 
@@ -49,6 +51,7 @@ class Tink:
         self._rights = Rights(world)
         self._users = {one.id: one for one in world.store.all_of("tink_user", TinkUser)}
         self._reads = TinkReads(world)
+        self._moved = TinkMoved(world, self._reads)
         self._pay = TinkPay(world, self._rights)
 
     def routes(self) -> list[Route]:
@@ -64,6 +67,7 @@ class Tink:
             ("GET", "/api/v1/balance-refresh/{id}", self._refresh_state),
             ("GET", "/data/v2/accounts", self._accounts),
             ("GET", "/data/v2/accounts/{id}/balances", self._balances),
+            ("GET", "/data/v2/transactions", self._transactions),
             ("POST", "/api/v1/payments/requests", self._pay.create),
             ("GET", "/api/v1/payments/requests/{id}", self._pay.request),
             ("GET", "/api/v1/payments/requests/{id}/transfers", self._pay.transfers),
@@ -71,6 +75,7 @@ class Tink:
         return [
             *(Route(ROOT + path, _guarded(do), methods=[verb]) for verb, path, do in table),
             Route(LINK, _guarded(self._link), methods=["GET"]),
+            Route(LOOK_LINK, _guarded(self._link), methods=["GET"]),
             Route(f"{PAY_LINK}/", _guarded(self._pay.page), methods=["GET"]),
         ]
 
@@ -149,6 +154,7 @@ class Tink:
             refused_url=f"{redirect}?{bad}",
             asked_ibans=(),
             balances=True,
+            transactions=request.url.path == LOOK_LINK,
             request_key=user.external_id,
             now=now,
         )
@@ -181,6 +187,10 @@ class Tink:
         scopes = ("accounts:read", "accounts.balances:readonly")
         user = self._user(self._rights.of(request, *scopes, user=True))
         return self._reads.balances(user, request.path_params["id"])
+
+    async def _transactions(self, request: Request) -> Response:
+        user = self._user(self._rights.of(request, "transactions:read", user=True))
+        return answer_json(self._moved.page(user, request.query_params))
 
 
 def _bank_in(name: str, market: str) -> Bank:

@@ -123,7 +123,8 @@ class TinkReads:
             for resource, iban in consent.resources.items()
         }
 
-    def _at_bank(self, user: TinkUser, account_id: str) -> tuple[Consent, str, str]:
+    def at_bank(self, user: TinkUser, account_id: str) -> tuple[Consent, str, str]:
+        """The consent, the bank's own id and the IBAN of an account. Raises `No`."""
         consent = self.consent(user)
         ids = self._ids(user, consent) if consent is not None else {}
         if consent is None or account_id not in ids:
@@ -159,7 +160,7 @@ class TinkReads:
 
     def balances(self, user: TinkUser, account_id: str) -> Response:
         """The figures of the last refresh."""
-        consent, _, _ = self._at_bank(user, account_id)
+        consent, _, _ = self.at_bank(user, account_id)
         kept = self._kept.get(account_id)
         if kept is None:
             raise No(400, "bad_request", "nothing was refreshed yet")
@@ -169,7 +170,7 @@ class TinkReads:
 
     def refresh(self, user: TinkUser, account_id: str, path: str) -> dict[str, Any]:
         """Read one account at its bank. How that went is told by the refresh alone."""
-        consent, resource, iban = self._at_bank(user, account_id)
+        consent, resource, iban = self.at_bank(user, account_id)
         bank, made = BY_ID[consent.bank_id], uuid4().hex
         uri = f"{path}/{account_id}"
         try:

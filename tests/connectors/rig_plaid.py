@@ -40,6 +40,7 @@ class PlaidRig(SentOnRig, RenewedRig):
             "client_name": "Préstamos Sol",
             "base_url": f"{ORIGIN}{ROOT}",
             "webhook_url": self.webhook_url,
+            "transactions": True,
         }
 
     def asked_of_banks(self) -> int:

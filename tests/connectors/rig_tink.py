@@ -11,7 +11,7 @@ from app.pay_ports import PaymentBegun, PaymentOrder, PaymentPort
 from app.ports import AggregationPort
 from sandbox import psu
 from sandbox.bank_list import as_tink_toml
-from sandbox.faces.tink import LINK, PAY_LINK, ROOT
+from sandbox.faces.tink import LINK, LOOK_LINK, PAY_LINK, ROOT
 from sandbox.faces.tink_news import HOOK_SECRET
 from sandbox.faces.tink_pay import KIND, PaymentRequest
 from sandbox.faces.tink_wire import CLIENT_ID, CLIENT_SECRET
@@ -59,6 +59,7 @@ class TinkRig(SentOnRig, BroughtRig):
             "client_secret": CLIENT_SECRET,
             "base_url": API,
             "link_url": f"{ORIGIN}{LINK}",
+            "transactions_link_url": f"{ORIGIN}{LOOK_LINK}",
             "pay_link_url": f"{ORIGIN}{PAY_LINK}",
             "refresh_seconds": 0.01,
             "webhook_secret": self.secret,

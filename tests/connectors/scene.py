@@ -58,12 +58,18 @@ class Recorder(httpx.AsyncBaseTransport):
 
     def __init__(self, inner: httpx.AsyncBaseTransport) -> None:
         self._inner = inner
+        self._diverted: dict[str, httpx.AsyncBaseTransport] = {}
         self.seen: list[Exchange] = []
+
+    def divert(self, part: str, other: httpx.AsyncBaseTransport) -> None:
+        """From now on `other` answers where the path holds this."""
+        self._diverted[part] = other
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         kept = Exchange(request.method, str(request.url), dict(request.headers), request.content)
         self.seen.append(kept)
-        answer = await self._inner.handle_async_request(request)
+        paths = (one for part, one in self._diverted.items() if part in request.url.path)
+        answer = await next(paths, self._inner).handle_async_request(request)
         await answer.aread()
         kept.answer = answer
         return answer

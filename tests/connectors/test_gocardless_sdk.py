@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -12,6 +13,7 @@ from requests import HTTPError
 
 from sandbox import psu
 from sandbox.bank_list import SECRET_ID, SECRET_KEY
+from sandbox.money_life import Salary, Spending
 from sandbox.people import Person
 from tests.connectors.scene import Scene
 from tests.connectors.test_over_http import listening
@@ -23,7 +25,11 @@ INSTITUTION = "LUZ_LUZBESMM"
 
 async def test_the_vendors_client_walks_from_the_token_to_the_spent_allowance() -> None:
     scene = Scene()
-    person = scene.world.add_person(bank_id="luz", opening_minor=12_345)
+    # The balance stands still while he reads; it has moved before.
+    born = scene.watch.now() - timedelta(days=200)
+    person = scene.world.add_person(
+        bank_id="luz", salary=Salary(150_000), spending=Spending(), born=born
+    )
     async with listening(scene.world) as origin:
         await _walk(scene, person, origin, f"{origin}/gocardless/api/v2")
 
@@ -51,8 +57,13 @@ async def _walk(scene: Scene, person: Person, origin: str, base: str) -> None:
     assert (await aside(account.get_details))["account"]["currency"] == "EUR"
     for _ in range(4):
         said = (await aside(account.get_balances))["balances"]
-        assert {one["balanceAmount"]["amount"] for one in said} == {"123.45"}
+        assert len({one["balanceAmount"]["amount"] for one in said}) == 1
     assert (await _refused(account.get_balances))["type"] == "RateLimitError"
+    # Transactions have four reads of their own.
+    moved = await aside(account.get_transactions, date_from="2026-08-25")
+    amounts = [one["transactionAmount"] for one in moved["transactions"]["booked"]]
+    assert {"amount": "1500.00", "currency": "EUR"} in amounts
+    assert len(amounts) > 100
 
     await aside(vendor.requisition.delete_requisition, session.requisition_id)
     gone = await _refused(ask, session.requisition_id)
