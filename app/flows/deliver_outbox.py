@@ -64,6 +64,7 @@ _PAUSES: Final = (
     timedelta(hours=4),
 )
 MOST_TRIES: Final = 24
+_FOR_THE_APP: Final = outbox_table.c.event == LenderEvent.PUSH_REQUESTED.value
 
 
 class Try(StrEnum):
@@ -112,21 +113,26 @@ async def plan_outbox(house: House, now: datetime) -> OutboxPlanned:
 async def deliver_outbox(house: House, now: datetime, ids: list[UUID]) -> OutboxDelivered:
     """Try each row once. Lenders go side by side, one lender's rows in their order.
 
-    When a lender's system does not answer, the rest of his rows wait for the same pause: one
-    system that is down must not hold up the others.
+    When a lender's system does not answer, the rest of its rows wait for the same pause: one
+    system that is down must not hold up the others, nor the gateway of the same lender's app.
     """
     async with house.store.engine_unit() as unit:
         rows = await unit.conn.execute(
-            select(outbox_table.c.id, outbox_table.c.lender_id, outbox_table.c.kind)
+            select(
+                outbox_table.c.id,
+                outbox_table.c.lender_id,
+                outbox_table.c.kind,
+                _FOR_THE_APP.label("for_app"),
+            )
             .where(among(outbox_table.c.id, ids), outbox_table.c.state == OutboxState.DUE.value)
             .order_by(outbox_table.c.created_at, outbox_table.c.id)
         )
-        queues: dict[tuple[UUID, str], list[UUID]] = {}
+        queues: dict[tuple[UUID, str, bool], list[UUID]] = {}
         for row in rows:
-            queues.setdefault((row.lender_id, row.kind), []).append(row.id)
+            queues.setdefault((row.lender_id, row.kind, row.for_app), []).append(row.id)
 
-    async def one(item: tuple[tuple[UUID, str], list[UUID]]) -> Counter[Try]:
-        (lender_id, kind), waiting = item
+    async def one(item: tuple[tuple[UUID, str, bool], list[UUID]]) -> Counter[Try]:
+        (lender_id, kind, _), waiting = item
         return await _deliver(house, now, LenderId(lender_id), OutboxKind(kind), waiting)
 
     came: Counter[Try] = sum(await side_by_side(queues.items(), one), Counter())

@@ -7,12 +7,16 @@ from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import pytest
+from sqlalchemy import update
 
 from app.domain.breaker import MANY, Heard, Service
 from app.domain.errors import TryLater
 from app.domain.roles import Role
+from app.flows.deliver_outbox import plan_outbox
+from app.flows.tell_lender import LenderEvent, tell_lender
 from app.pay_ports import PayStatus
 from app.store.health import record_heard
+from app.store.tables import lenders
 from tests.flows.street import Street
 from tests.web.conftest import Desk, OpenBrowser
 from tests.web.test_pay import proved, texted
@@ -145,3 +149,42 @@ async def test_maintenance_shows_where_somebody_chooses_a_bank(
     page = await proved(browser(), address)
     assert "Caja is under maintenance until" in page.text
     assert "Otra – under maintenance until" in page.text
+
+
+async def test_a_lenders_own_systems_have_their_lines(street: Street, sign_in_as: Desk) -> None:
+    await street.without_webhooks()
+    boss = await sign_in_as(Role.SUPERVISOR)
+    assert "Your own systems" not in (await boss.open("/health")).text
+    async with street.store.engine_unit() as unit:
+        named = {"webhook_url": "https://erp.lender.example/in", "push_url": "https://app.example"}
+        await unit.conn.execute(update(lenders).values(named))
+    assert (await boss.open("/health")).text.count("Not asked yet") >= 2
+
+    async with street.store.unit(street.lender_id) as unit:
+        for event in (LenderEvent.CASE_OPENED, LenderEvent.PUSH_REQUESTED):
+            await tell_lender(unit, street.now, event=event, subject_id=UUID(int=1), payload={})
+
+    async def away() -> None:
+        raise TryLater("HTTP 503")
+
+    street.system.before = away
+    await deliver(street)
+    page = await boss.open("/health")
+    assert page.text.count("Does not answer") == 2
+    for words in ("erp.lender.example", "app.example", "it cannot be reached, or asks for later"):
+        assert words in page.text
+
+    async def there() -> None: ...
+
+    street.system.before = there
+    street.hands.go_on(minutes=10)
+    await deliver(street)
+    page = await boss.open("/health")
+    assert "Does not answer" not in page.text
+    assert page.text.count("Last taken") == 2
+    assert page.problems == []
+
+
+async def deliver(street: Street) -> None:
+    await plan_outbox(street.house, street.now)
+    await street.work_off()

@@ -44,6 +44,12 @@ outbox = tenant_table(
     moment("done_at", optional=True),
     UniqueConstraint("lender_id", "key"),
     Index("ix_outbox_due", "next_try_at", postgresql_where=text("state = 'due'")),
+    Index(
+        "ix_outbox_told",
+        "lender_id",
+        "done_at",
+        postgresql_where=text("kind = 'lender_webhook'"),
+    ),
 )
 
 # Webhooks as they came in: verified, stored, acted on later. Engine only; real time.

@@ -15,6 +15,7 @@ from app.domain.roles import Act
 from app.flows.bank_book import every_bank, rest_book
 from app.flows.set_maintenance import lift_maintenance, set_maintenance
 from app.reports.health import health_report
+from app.reports.own_systems import own_systems
 from app.store.health import BankKey
 from app.store.maintenance import rests_of_lender
 from app.web.banks import bank_name
@@ -23,6 +24,7 @@ from app.web.forms import Form, read_uuid
 from app.web.health_words import HealthLine, health_line, provider_name
 from app.web.seats import Seat, needs
 from app.web.site import Site, site_of
+from app.web.system_words import system_line
 from app.web.typed import read_moment
 
 router = APIRouter()
@@ -43,6 +45,7 @@ async def _health(request: Request, seat: Seat, trouble: str = "") -> Response:
     async with house.store.unit(seat.lender_id) as unit:
         banners = await brakes_in_force(unit)
         report = await health_report(unit, house, now)
+        systems = await own_systems(unit, now)
         rests = await rest_book(unit, house, seat.lender_id, now)
         announced = await rests_of_lender(unit, now)
     lines: dict[bool, list[HealthLine]] = {True: [], False: []}
@@ -59,6 +62,7 @@ async def _health(request: Request, seat: Seat, trouble: str = "") -> Response:
         here="/health",
         banks=lines[True],
         senders=lines[False],
+        systems=[system_line(one, now, zone) for one in systems],
         down=sum(one.down for one in report),
         choices=_choices(site),
         weekly=_weekly(site),
