@@ -17,7 +17,7 @@ from uuid import UUID
 from app.domain.approval import AFTER_FORBEARANCE, ApprovalKind
 from app.domain.errors import Invalid, NotAllowed
 from app.domain.money import Money, currency_digits
-from app.domain.roles import Act, Role, may
+from app.domain.roles import Act, Role, check_right, may
 
 _PROPOSES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.WRITE_OFF: Act.PROPOSE_WRITE_OFF,
@@ -268,10 +268,4 @@ def _check_month(amount: Money, approved: Money | None, bounds: Bounds | None) -
 
 def check_decider(kind: ApprovalKind, hand: Hand) -> None:
     """Raises `NotAllowed` when this person's word counts for nothing of this kind."""
-    if not may(hand.role, deciding_act(kind)):
-        raise NotAllowed("Your role does not include deciding about this.", code="RoleMissing")
-    if not hand.confirmed:
-        raise NotAllowed(
-            "An admin changed your access. Compliance confirms it before your word counts.",
-            code="NotConfirmed",
-        )
+    check_right(hand.role, deciding_act(kind), confirmed=hand.confirmed)

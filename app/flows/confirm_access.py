@@ -1,8 +1,9 @@
 """Compliance says that a user whom an admin touched is really another person.
 
 An admin hands out roles and passwords. Without this he could give himself a second pair of eyes: a
-new user in a role that decides, or a new password for one. Until it is confirmed, such a user's yes
-or no to a proposal does not count; everything else of his work goes on.
+new user in a role that decides, or a new password for one. Until it is confirmed, such a user
+decides nothing and lets nothing go on that somebody stopped (app/domain/roles.py); everything else
+of his work goes on.
 """
 
 from __future__ import annotations
@@ -11,7 +12,7 @@ from datetime import datetime
 
 from app.domain.errors import Conflict, NotAllowed
 from app.domain.ids import LenderId, UserId
-from app.domain.roles import Act, may
+from app.domain.roles import Act, check_right
 from app.flows.house import House
 from app.flows.note_refusal import refusals_noted
 from app.store import audit, users
@@ -46,12 +47,9 @@ async def confirm_access(
 async def _confirm(unit: Unit, now: datetime, user_id: UserId, by_id: UserId, actor: str) -> None:
     person = (await users.by_id(unit, user_id)).person
     by = await hand_of(unit, by_id)
-    if not may(by.role, Act.CONFIRM_ACCESS):
-        raise NotAllowed("Your role does not include this.", code="RoleMissing")
     if by_id == user_id:
         raise NotAllowed("Somebody else confirms your access.", code="OwnProposal")
-    if not by.confirmed:
-        raise NotAllowed("Your own access is not confirmed yet.", code="NotConfirmed")
+    check_right(by.role, Act.CONFIRM_ACCESS, confirmed=by.confirmed)
     if (await hand_of(unit, user_id)).confirmed:
         raise Conflict("Nothing waits to be confirmed here.", code="ConfirmedAlready")
     await users.change(unit, user_id, unconfirmed_since=None)

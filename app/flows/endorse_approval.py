@@ -10,10 +10,10 @@ from uuid import UUID
 from sqlalchemy import update
 
 from app.domain.approval import AFTER_FORBEARANCE, ApprovalKind, ApprovalState
-from app.domain.errors import Conflict, Invalid, NotAllowed
+from app.domain.errors import Conflict, Invalid
 from app.domain.forbearance import consider
 from app.domain.ids import LenderId, UserId
-from app.domain.roles import Act, may
+from app.domain.roles import Act, check_right
 from app.flows.house import House
 from app.flows.note_refusal import refusals_noted
 from app.flows.place_case import AGENCY, named_agency
@@ -63,8 +63,7 @@ async def _endorse(
 ) -> None:
     row = await lock_approval(unit, approval_id)
     hand = await hand_of(unit, user_id)
-    if not may(hand.role, Act.RECORD_CONSIDERATION):
-        raise NotAllowed("Your role does not include this.", code="RoleMissing")
+    check_right(hand.role, Act.RECORD_CONSIDERATION, confirmed=hand.confirmed)
     if row.state != ApprovalState.PROPOSED.value:
         raise Conflict("This proposal is decided already.", code="DecidedAlready")
     if row.proposer_id is not None or row.endorser_id is not None:

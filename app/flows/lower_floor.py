@@ -6,12 +6,13 @@ from datetime import datetime
 
 from sqlalchemy import select, update
 
-from app.domain.errors import Invalid, NotAllowed
-from app.domain.ids import LenderId
+from app.domain.errors import Invalid
+from app.domain.ids import LenderId, UserId
 from app.domain.money import Money
-from app.domain.roles import Act, Role, may
+from app.domain.roles import Act, check_right
 from app.flows.house import House
 from app.store import audit
+from app.store.approvals import hand_of
 from app.store.tables import lenders
 
 _LONGEST_REASON = 500
@@ -24,22 +25,23 @@ async def lower_floor(
     lender_id: LenderId,
     floor: Money | None,
     reason: str,
+    user_id: UserId,
     actor: str,
-    role: Role,
 ) -> None:
     """Replace the jurisdiction's protected floor; None goes back to it.
 
-    Raises `NotAllowed` without the compliance role, `Invalid` without a reason or for a negative
-    amount. The change stands in the audit, before and after, and counts from the next reading on.
+    Raises `NotAllowed` without the compliance role, or before it is confirmed, `Invalid` without a
+    reason or for a negative amount. The change stands in the audit, before and after, and counts
+    from the next reading on.
     """
-    if not may(role, Act.LOWER_FLOOR):
-        raise NotAllowed("Only compliance may change the protected floor.")
     why = reason.strip()
     if not 0 < len(why) <= _LONGEST_REASON:
         raise Invalid("reason", f"has 1 to {_LONGEST_REASON} characters.")
     if floor is not None and floor.minor < 0:
         raise Invalid("floor", "cannot be below zero.")
     async with house.store.unit(lender_id) as unit:
+        hand = await hand_of(unit, user_id)
+        check_right(hand.role, Act.LOWER_FLOOR, confirmed=hand.confirmed)
         before = (
             await unit.conn.execute(
                 select(lenders.c.floor_minor, lenders.c.floor_currency)

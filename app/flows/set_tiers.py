@@ -8,10 +8,10 @@ from typing import Final
 
 from sqlalchemy import select, update
 
-from app.domain.errors import Invalid, NotAllowed
+from app.domain.errors import Invalid
 from app.domain.four_eyes import Bounds, read_bounds
 from app.domain.ids import LenderId, UserId
-from app.domain.roles import Act, may
+from app.domain.roles import Act, check_right
 from app.flows.house import House
 from app.flows.note_refusal import refusals_noted
 from app.store import audit
@@ -36,7 +36,7 @@ async def set_tiers(
     """Replace the lender's bounds of one currency; None goes back to Saldo's own.
 
     They count from the next decision on, for what waits already too. Raises `NotAllowed` without
-    the compliance role (recorded), and `Invalid` naming what is wrong.
+    the compliance role, or before it is confirmed (recorded), and `Invalid` naming what is wrong.
     """
     noted = refusals_noted(
         house, now, lender_id=lender_id, actor=actor, wanted=Act.SET_TIERS.value, subject=currency
@@ -56,10 +56,7 @@ async def _set(
     why: str,
 ) -> None:
     hand = await hand_of(unit, user_id)
-    if not may(hand.role, Act.SET_TIERS):
-        raise NotAllowed("Only compliance may change these amounts.", code="RoleMissing")
-    if not hand.confirmed:
-        raise NotAllowed("Your own access is not confirmed yet.", code="NotConfirmed")
+    check_right(hand.role, Act.SET_TIERS, confirmed=hand.confirmed)
     if not 0 < len(why) <= _LONGEST_REASON:
         raise Invalid("reason", f"has 1 to {_LONGEST_REASON} characters.")
     stated = await unit.conn.scalar(

@@ -25,7 +25,8 @@ _EMAIL = re.compile(r"[^@\s]{1,64}@[^@\s.]{1,63}(\.[^@\s.]{1,63})*", re.ASCII)
 class Person:
     """One user. `seen_at` is real time, `disabled_at` business time.
 
-    `away_until` is the last day of an absence.
+    `away_until` is the last day of an absence; `confirmed` False: an admin had a hand on his access
+    and compliance has not confirmed it yet.
     """
 
     id: UserId
@@ -36,6 +37,7 @@ class Person:
     disabled_at: datetime | None
     seen_at: datetime | None
     away_until: date | None = None
+    confirmed: bool = True
 
 
 @dataclass(frozen=True, slots=True)
@@ -68,6 +70,7 @@ def person_of(row: Row[Any]) -> Person:
         disabled_at=row.disabled_at,
         seen_at=row.seen_at,
         away_until=row.away_until,
+        confirmed=row.unconfirmed_since is None,
     )
 
 

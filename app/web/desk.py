@@ -132,6 +132,14 @@ class Banner:
     link: str = ""
 
 
+_UNCONFIRMED: Final = Banner(
+    "An admin changed your access. Until compliance confirms it you decide nothing, and let "
+    "nothing go on that somebody stopped.",
+    "note",
+    "lock",
+)
+
+
 def csrf_field(token: str) -> Markup:
     """The hidden field that belongs into every form."""
     return Markup('<input type="hidden" name="{}" value="{}">').format(FIELD, token)
@@ -181,6 +189,8 @@ def desk_page(
     shown = list(banners)
     if notice:
         shown.insert(0, Banner(notice, "good", "check"))
+    if not seat.confirmed:
+        shown.append(_UNCONFIRMED)
     allowed = [
         Banner(one.text, one.tone, one.icon, one.href, one.link)
         if not one.href or _may_open(seat, one.href)

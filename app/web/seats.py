@@ -16,7 +16,7 @@ from starlette.responses import Response
 
 from app.domain.errors import NotAllowed, SaldoError
 from app.domain.ids import LenderId, UserId
-from app.domain.roles import WATCHED, Act, Role, may
+from app.domain.roles import WATCHED, Act, Role, check_right, may
 from app.flows.note_refusal import note_refusal
 from app.flows.sign_in import SESSION_HASH
 from app.store import sessions
@@ -60,6 +60,11 @@ class Seat:
         return self.session.person.role
 
     @property
+    def confirmed(self) -> bool:
+        """False: compliance has yet to confirm what an admin did to this access."""
+        return self.session.person.confirmed
+
+    @property
     def actor(self) -> str:
         """How this person is named in timelines and the audit."""
         return self.session.person.email
@@ -73,7 +78,7 @@ class Seat:
 
     def may(self, act: str) -> bool:
         """For templates: whether to show a button."""
-        return may(self.role, Act(act))
+        return may(self.role, Act(act), confirmed=self.confirmed)
 
     def __repr__(self) -> str:
         return f"Seat({self.session.person.id})"
@@ -94,11 +99,7 @@ def needs(act: Act, *, with_files: bool = False) -> Asking:
         session = await find_session(site, value)
         if session is None:
             raise SignInNeeded(wanted_address(request))
-        if not may(session.person.role, act):
-            refusal = NotAllowed("Your role does not include this.", code="RoleMissing")
-            if act in WATCHED:
-                await _note(site, session, act, request, refusal)
-            raise refusal
+        await _check(site, session, act, request)
         form = None
         if request.method not in SAFE_METHODS:
             vault = site.house.store.vault
@@ -109,19 +110,25 @@ def needs(act: Act, *, with_files: bool = False) -> Asking:
     return seat
 
 
-async def _note(
-    site: Site, session: Session, act: Act, request: Request, refusal: NotAllowed
-) -> None:
-    """That somebody tried is news by itself, whatever he sent."""
-    await note_refusal(
-        site.house,
-        site.now(),
-        lender_id=session.person.lender_id,
-        actor=session.person.email,
-        wanted=act.value,
-        subject=f"{request.method} {request.url.path}",
-        refusal=refusal,
-    )
+async def _check(site: Site, session: Session, act: Act, request: Request) -> None:
+    """The right of this moment: the session was read together with the user's row."""
+    person = session.person
+    try:
+        check_right(person.role, act, confirmed=person.confirmed)
+    except NotAllowed as refusal:
+        # That somebody tried is news by itself, whatever he sent; always where only compliance's
+        # word is missing.
+        if act in WATCHED or may(person.role, act):
+            await note_refusal(
+                site.house,
+                site.now(),
+                lender_id=person.lender_id,
+                actor=person.email,
+                wanted=act.value,
+                subject=f"{request.method} {request.url.path}",
+                refusal=refusal,
+            )
+        raise
 
 
 async def find_session(site: Site, value: str, *, touch: bool = True) -> Session | None:

@@ -112,8 +112,9 @@ def test_whom_an_admin_touched_decides_about_nothing(kind: ApprovalKind) -> None
                 check()
 
 
-def test_the_roles_that_decide_are_the_ones_to_confirm() -> None:
-    assert {role for role in Role if needs_confirming(role)} == RIGHTS[Act.DECIDE]
+def test_who_decides_or_lets_go_on_is_to_be_confirmed() -> None:
+    leads = RIGHTS[Act.DECIDE] | RIGHTS[Act.LIFT_HOLD]
+    assert {role for role in Role if needs_confirming(role)} == leads
 
 
 PROPOSALS = st.builds(

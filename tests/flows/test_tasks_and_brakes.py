@@ -25,6 +25,7 @@ from app.flows.stop_switch import set_switch
 from app.flows.work_task import finish_task, give_back_tasks, release_task, take_task
 from app.store.brakes import Brake
 from app.store.keys import new_id
+from tests.flows.desk_people import Desk
 from tests.flows.street import Neighbour, Street
 
 pytestmark = pytest.mark.anyio
@@ -247,21 +248,36 @@ async def test_only_compliance_lowers_the_floor_and_zero_is_a_floor(street: Stre
         "reason": "salaried staff only",
         "actor": "carla",
     }
+    desk = Desk(street)
     for role in Role:
         if role is not Role.COMPLIANCE:
             with pytest.raises(NotAllowed):
-                await lower_floor(street.house, street.now, **given, role=role)
+                given["user_id"] = await desk.person(role.value, role)
+                await lower_floor(street.house, street.now, **given)
+    given["user_id"] = await desk.person("coral", Role.COMPLIANCE)
     with pytest.raises(Invalid):
-        await lower_floor(
-            street.house, street.now, **{**given, "floor": Money(-1, "EUR")}, role=Role.COMPLIANCE
-        )
-    await lower_floor(street.house, street.now, **given, role=Role.COMPLIANCE)
+        await lower_floor(street.house, street.now, **{**given, "floor": Money(-1, "EUR")})
+    await lower_floor(street.house, street.now, **given)
     row = (await street.rows("SELECT floor_minor, floor_currency, floor_reason FROM lenders"))[0]
     assert tuple(row) == (0, "EUR", "salaried staff only")
-    await lower_floor(street.house, street.now, **{**given, "floor": None}, role=Role.COMPLIANCE)
-    lines = await street.rows("SELECT act, before, after, reason FROM audit ORDER BY id")
+    await lower_floor(street.house, street.now, **{**given, "floor": None})
+    lines = await street.rows(
+        "SELECT before, after FROM audit WHERE act = 'lower_floor' ORDER BY id"
+    )
     assert [line.after["floor_minor"] for line in lines] == [0, None]
     assert lines[1].before == {"floor_minor": 0, "floor_currency": "EUR"}
+
+
+async def test_an_unconfirmed_compliance_lowers_no_floor(street: Street) -> None:
+    straw = await Desk(street).person("straw", Role.COMPLIANCE)
+    await street.rows("UPDATE users SET unconfirmed_since = now() RETURNING 1")
+    with pytest.raises(NotAllowed) as refused:
+        await lower_floor(
+            street.house, street.now, lender_id=street.lender_id, floor=Money(0, "EUR"),
+            reason="x", user_id=straw, actor="straw",
+        )  # fmt: skip
+    assert refused.value.code == "NotConfirmed"
+    assert await street.value("SELECT floor_minor FROM lenders") is None
 
 
 async def test_holds_of_every_kind_stop_alike(street: Street) -> None:

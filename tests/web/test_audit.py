@@ -179,6 +179,39 @@ async def test_an_admin_makes_himself_no_second_pair_of_eyes(
     assert await street.value("SELECT state FROM approvals") == "approved"
 
 
+async def test_an_admins_straw_man_lets_nothing_loose(
+    street: Street, sign_in_as: Desk, browser: OpenBrowser
+) -> None:
+    """He may stop, and does; to let go on he needs compliance."""
+    admin, coral = await sign_in_as(Role.ADMIN), await sign_in_as(Role.COMPLIANCE)
+    added = {"name": "Straw", "email": "straw@sol.example", "role": "compliance"}
+    await admin.send(await admin.open("/team"), "add", password=PASSWORD, **added)
+    straw = browser()
+    await straw.send(
+        await straw.open("/sign-in"), "sign-in", email=added["email"], password=PASSWORD
+    )
+    page = await straw.send(await straw.open("/controls"), "observe-only", reason="We look first.")
+    assert "Until compliance confirms it" in page.text
+    assert page.has("halt")
+    assert not page.has("send")
+    assert not page.has("floor")
+    page = await straw.send(page, "halt", reason="Stop.")
+    assert not page.has("go-on")
+    csrf = page.form("halt").fields["csrf"]
+    floor = {"amount": "0", "currency": "EUR"}
+    for path, more in (("floor", floor), ("send", {}), ("go-on", {"brake": "all"})):
+        answer = await straw.http.post(
+            f"/controls/{path}", data={"csrf": csrf, "reason": "x", **more}
+        )
+        assert answer.status_code == 403, path
+    stands = await street.rows("SELECT observe_only, floor_minor FROM lenders")
+    assert tuple(stands[0]) == (True, None)
+    assert await street.value("SELECT bool_and(halted) FROM stop_switches") is True
+    await coral.send(await coral.open("/audit/access"), "confirm")
+    page = await straw.send(await straw.open("/controls"), "send", reason="We have looked.")
+    assert await street.value("SELECT observe_only FROM lenders") is False
+
+
 async def test_an_unconfirmed_compliance_confirms_nobody(street: Street, sign_in_as: Desk) -> None:
     house = street.house
     common: dict[str, Any] = {"lender_id": street.lender_id, "actor": "ada"}

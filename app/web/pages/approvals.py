@@ -93,7 +93,8 @@ def yours(
         why_not=why_not if may(hand.role, Act.DECIDE) else "",
         refuses=_allowed(check_refuser, proposal, hand),
         withdraws=_allowed(check_withdrawer, proposal, hand),
-        endorses=may(hand.role, Act.RECORD_CONSIDERATION) and not proposal.has_a_person,
+        endorses=may(hand.role, Act.RECORD_CONSIDERATION, confirmed=hand.confirmed)
+        and not proposal.has_a_person,
     )
 
 

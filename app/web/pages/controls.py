@@ -96,9 +96,20 @@ async def _switch(request: Request, seat: Seat, *, halted: bool) -> Response:
 async def observe_only(
     request: Request, seat: Annotated[Seat, Depends(needs(Act.SET_OBSERVE_ONLY))]
 ) -> Response:
-    """Turn observe-only mode on or off."""
+    """Send nothing from now on."""
+    return await _observe(request, seat, on=True)
+
+
+@router.post("/controls/send")
+async def send(
+    request: Request, seat: Annotated[Seat, Depends(needs(Act.LEAVE_OBSERVE_ONLY))]
+) -> Response:
+    """Send from now on."""
+    return await _observe(request, seat, on=False)
+
+
+async def _observe(request: Request, seat: Seat, *, on: bool) -> Response:
     site, form = site_of(request), seat.posted
-    on = form.text("on") == "1"
     try:
         await set_observe_only(
             site.house,
@@ -129,7 +140,7 @@ async def floor(
             floor=amount,
             reason=form.text("reason", longest=500),
             actor=seat.actor,
-            role=seat.role,
+            user_id=seat.user_id,
         )
     except Invalid as error:
         return await _controls(request, seat, error.message)
