@@ -24,8 +24,9 @@ class HoldBlock(StrEnum):
     contact: messages and calls about the debt. every_contact: also an answer to his own question;
     somebody else speaks for him. payment_ask: asking him for money, by machine or task. debit:
     taking money by a mandate. reading: looking at his balance unattended. agency: handing the
-    debt over. bureau: reporting it. fees: interest, fees and charges on top. write_off: giving it
-    up, or any other end without his say. days: the counting of days past due.
+    debt over. bureau: reporting it. fees: interest, fees and charges on top. days: the counting of
+    days past due. None stops a write-off: giving a debt up only takes pressure off, and two people
+    decide about it.
     """
 
     CONTACT = "contact"
@@ -159,7 +160,7 @@ RULES: Final[Mapping[HoldKind, HoldRule]] = {
     ),
     HoldKind.COMPLAINT: HoldRule(
         _QUIET | _KEPT_HERE,
-        frozenset({HoldBlock.AGENCY}),
+        PRESSURE | {HoldBlock.AGENCY},
         _LEADS,
         "Ours: no rule pauses all contact for a complaint (FCA DISP 1); pressure waits for its "
         "answer.",
@@ -171,7 +172,14 @@ RULES: Final[Mapping[HoldKind, HoldRule]] = {
         "Ours: who is asked by an agency is not asked by us as well.",
         open_ended=True,
     ),
-    HoldKind.OTHER: HoldRule(EVERYTHING, frozenset(), _LEADS, "Whoever set it gave the reason."),
+    HoldKind.OTHER: HoldRule(
+        EVERYTHING,
+        # A hold under which everybody goes on asking would be none: a reason nobody has a name for
+        # is no smaller reason. Interest alone is frozen in the lender's ledger.
+        PRESSURE,
+        _LEADS,
+        "Ours: whoever set it gave the reason, and pressure waits until it is gone.",
+    ),
 }
 # After the treatment of a mental-health crisis has ended (SI 2020/1311).
 AFTER_CRISIS: Final = timedelta(days=30)
@@ -213,6 +221,15 @@ def read_kind(word: str) -> HoldKind:
 def read_blocks(words: Iterable[str]) -> frozenset[HoldBlock]:
     """Blocks as they are stored; none stored means all of them."""
     return frozenset(HoldBlock(word) for word in words) or EVERYTHING
+
+
+def blocks_in_force(kind: str, words: Iterable[str]) -> frozenset[HoldBlock]:
+    """What a hold that counts now stops: what is stored, and whatever its kind always stops.
+
+    A row may be older than the rule.
+    """
+    always = RULES[HoldKind(kind)].always if kind in set(HoldKind) else EVERYTHING
+    return read_blocks(words) | always
 
 
 def chosen_blocks(kind: HoldKind, words: Iterable[str] | None) -> frozenset[HoldBlock]:

@@ -10,7 +10,14 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
-from app.domain.hold import EVERYTHING, PRESSURE, HoldBlock, HoldFact, read_blocks
+from app.domain.hold import (
+    EVERYTHING,
+    PRESSURE,
+    HoldBlock,
+    HoldFact,
+    blocks_in_force,
+    read_blocks,
+)
 from app.domain.message import Channel
 from app.store.arrays import among
 from app.store.tables import borrowers, holds, opt_outs, stop_switches
@@ -105,7 +112,7 @@ async def holds_of(
             row.starts_at,
             row.ends_at,
             row.recorded_at,
-            read_blocks(row.blocks),
+            blocks_in_force(row.kind, row.blocks),
         )
         found[row.borrower_id] = (*found.get(row.borrower_id, ()), hold)
     return found

@@ -14,7 +14,7 @@ from uuid import UUID
 from sqlalchemy import Row
 
 from app.domain.contact_policy import Contact
-from app.domain.hold import HoldBlock, read_blocks
+from app.domain.hold import HoldBlock, blocks_in_force
 from app.domain.ids import CaseId
 from app.domain.message import Channel
 from app.store import driver
@@ -150,7 +150,7 @@ async def gate_facts(
 
 def _holds(kinds: Any, cases: Any, ends: Any, blocks: Any) -> tuple[HeldBy, ...]:
     return tuple(
-        HeldBy(kind, case_id, ends_at, read_blocks(filter(None, stops.split(","))))
+        HeldBy(kind, case_id, ends_at, blocks_in_force(kind, filter(None, stops.split(","))))
         for kind, case_id, ends_at, stops in zip(kinds, cases, ends, blocks, strict=True)
     )
 

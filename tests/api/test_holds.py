@@ -55,9 +55,11 @@ async def test_what_was_made_before_a_hold_was_known_is_listed_with_it(
 
 async def test_less_may_be_stopped_where_the_kind_allows_it(sol: System) -> None:
     await sol.register()
-    shown = await set_one(sol, kind="other", blocks=["fees", "days"])
-    assert shown["blocks"] == ["days", "fees"]
+    shown = await set_one(sol, kind="other", blocks=["payment_ask", "days", "contact"])
+    assert shown["blocks"] == ["contact", "days", "payment_ask"]
     for wrong in (
+        {"kind": "other", "blocks": ["fees"]},
+        {"kind": "complaint", "blocks": ["agency"]},
         {"kind": "dispute", "blocks": ["contact"]},
         {"kind": "deceased", "ends_at": "2026-04-01T00:00:00Z"},
         {"starts_at": "2026-03-03T00:00:00Z"},

@@ -17,9 +17,11 @@ from app.domain.hold import (
     EVERYTHING,
     PRESSURE,
     RULES,
+    SET_BY_PEOPLE,
     HoldBlock,
     HoldFact,
     HoldKind,
+    blocks_in_force,
     chosen_blocks,
     chosen_end,
     crisis_ends,
@@ -104,7 +106,7 @@ def test_an_end_lies_after_the_start(end: datetime) -> None:
 def test_less_may_be_stopped_but_not_less_than_the_kind_demands() -> None:
     assert chosen_blocks(HoldKind.DISPUTE, None) == RULES[HoldKind.DISPUTE].blocks
     assert chosen_blocks(HoldKind.DISPUTE, []) == RULES[HoldKind.DISPUTE].blocks
-    assert chosen_blocks(HoldKind.OTHER, ["days", "fees"]) == {HoldBlock.DAYS, HoldBlock.FEES}
+    assert chosen_blocks(HoldKind.OTHER, ["contact", "payment_ask"]) == PRESSURE
     with pytest.raises(Invalid, match="always stops agency"):
         chosen_blocks(HoldKind.DISPUTE, sorted(RULES[HoldKind.DISPUTE].always - {"agency"}))
     with pytest.raises(Invalid, match="not known"):
@@ -113,9 +115,20 @@ def test_less_may_be_stopped_but_not_less_than_the_kind_demands() -> None:
         read_kind("mood")
 
 
+@pytest.mark.parametrize("kind", SET_BY_PEOPLE)
+def test_whatever_is_chosen_nobody_is_asked_for_money(kind: HoldKind) -> None:
+    """The call window and every asking look at these two."""
+    assert HoldBlock.PAYMENT_ASK in RULES[kind].always
+    with pytest.raises(Invalid, match="payment_ask"):
+        chosen_blocks(kind, sorted(EVERYTHING - {HoldBlock.PAYMENT_ASK}))
+    # A row that is older than this rule.
+    assert HoldBlock.PAYMENT_ASK in blocks_in_force(kind.value, ["fees"])
+
+
 def test_no_block_stored_means_every_block() -> None:
     assert read_blocks([]) == EVERYTHING
     assert read_blocks(["contact"]) == {HoldBlock.CONTACT}
+    assert blocks_in_force("other", []) == blocks_in_force("unheard of", ["fees"]) == EVERYTHING
 
 
 # ------------------------------------------------------------------ the interval

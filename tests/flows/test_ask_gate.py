@@ -78,7 +78,7 @@ async def test_brakes_are_those_of_the_book(street: Street) -> None:
         )  # fmt: skip
         await set_hold(
             unit, street.now, borrower_id=who.id, case_id=None, kind="other", reason="rest",
-            ends_at=None, set_by="eva", blocks=["fees"],
+            ends_at=None, set_by="eva", blocks=["contact", "payment_ask"],
         )  # fmt: skip
     assert (await told(street, same)).refused, "the phone in a hand has one owner"
     assert not (await told(street, same, Channel.EMAIL)).refused

@@ -210,15 +210,22 @@ async def test_an_interval_nobody_can_mean_is_refused(street: Street) -> None:
     assert await street.value("SELECT count(*) FROM holds") == 0
 
 
-async def test_a_hold_that_only_freezes_lets_the_work_go_on(street: Street) -> None:
+@pytest.mark.parametrize("kind", ["complaint", "other"])
+async def test_no_hold_leaves_the_call_window_open(kind: str, street: Street) -> None:
     who = await street.neighbour()
     await street.money_seen(who)
     await street.work_off()
-    await hold(street, who, "other", blocks=["days", "fees"])
-    assert await street.states("messages", who) == ["queued"]
-    assert await may_call(street, who)
+    with pytest.raises(Invalid, match="always stops"):
+        await hold(street, who, kind, blocks=["agency", "fees"])
+    await hold(street, who, kind, blocks=["agency", "contact", "payment_ask"])
+    assert await street.states("messages", who) == ["cancelled"]
+    assert not await may_call(street, who)
+    # One that was set while less could be chosen.
+    await street.rows("UPDATE holds SET blocks = '{agency,fees}' RETURNING 1")
+    assert not await may_call(street, who)
+    await street.money_seen(who)
     await street.tick()
-    assert street.texts_to(who) == 1
+    assert street.texts_to(who) == 0
 
 
 async def test_the_lenders_system_is_told_what_to_stop(street: Street) -> None:

@@ -106,6 +106,7 @@ class HoldGiven(Given):
 
     It may have begun before today: people learn late. deceased, insolvency and crisis take no
     end; they are ended by hand. breathing_space lasts 60 days unless you give another end.
+    Every kind stops asking for money; `blocks` without what the kind always stops are refused.
     """
 
     model_config = ConfigDict(
