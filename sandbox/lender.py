@@ -31,6 +31,7 @@ from sandbox.faces.pages import ROBOT
 from sandbox.faces.wire import parse_amount
 from sandbox.lender_book import (
     Loan,
+    asks_for_bills,
     borrower_body,
     borrower_ref,
     loan_body,
@@ -203,12 +204,17 @@ class Lender:
             raise NotNow(0.5)
 
     async def _ask_consent(self, person: Person, state: Registered) -> None:
-        body = {
+        body: dict[str, Any] = {
             "borrower_ref": borrower_ref(person),
             "purposes": ["scoring", "repayment_monitoring"],
             "window_days": 90,
         }
-        made = await self._call("POST", "/v1/consent-requests", body)
+        made = None
+        if asks_for_bills(person, self._config.seed):
+            with_bills = {**body, "purposes": [*body["purposes"], "bills"]}
+            made = await self._call("POST", "/v1/consent-requests", with_bills)
+        # Not every provider shows transactions: then nobody can be asked for them.
+        made = made or await self._call("POST", "/v1/consent-requests", body)
         now = self._world.now()
         with self._world.store.together():
             if made is not None:

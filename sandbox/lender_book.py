@@ -13,6 +13,8 @@ from sandbox.people import Person
 
 _PRODUCTS = ("consumer loan", "purchase loan", "car loan", "card instalments")
 _LANGUAGES = ("en", "es", "pl")
+# Of a hundred people.
+_ASKED_FOR_BILLS = 50
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +65,11 @@ def borrower_body(person: Person, *, has_app: bool) -> dict[str, Any]:
 
 def borrower_ref(person: Person) -> str:
     return f"C-{person.id}"
+
+
+def asks_for_bills(person: Person, seed: int) -> bool:
+    """Whether the lender asks this one for a look at his transactions, too; as on every start."""
+    return Chance(seed, ("bills", person.id)).between(1, 100, "asked") <= _ASKED_FOR_BILLS
 
 
 def person_id_of(ref: str) -> str:

@@ -1,4 +1,4 @@
-"""How much is on an account at any moment: salaries come, spending eats them, payments leave.
+"""How much is on an account at any moment: salaries come, bills and spending eat them.
 
 The balance is a pure function of the habits, a seed and the persisted movements. Between two
 events it falls from where it stood to what the person lets remain before payday, in steps at the
@@ -8,6 +8,7 @@ hours of his purchases. All amounts are whole minor units; all instants aware UT
 from __future__ import annotations
 
 from bisect import bisect_right, insort
+from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime, time, timedelta
 from enum import StrEnum
@@ -50,13 +51,27 @@ class Salary:
 
 
 @dataclass(frozen=True, slots=True)
+class Bill:
+    """The same amount, debited each month on a day (1 to 28) at a local hour of the bank.
+
+    On a weekend it leaves on Monday. One that is not covered goes back.
+    """
+
+    minor: int
+    day: int
+    hour: int = 6
+
+
+@dataclass(frozen=True, slots=True)
 class Spending:
     """How salary goes: `base_minor` is left just before payday; `rent_share` of the rest goes on
-    the second day (percent), the remainder evenly with weekends weighing double.
+    the second day (percent), the remainder evenly with weekends weighing double. `bills` leave
+    besides.
     """
 
     base_minor: int = 2_000
     rent_share: int = 35
+    bills: tuple[Bill, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, order=True)
@@ -107,6 +122,14 @@ class _Cycle:
     def spent(self, moment: datetime) -> float:
         index = bisect_right(self.moments, moment)
         return self.shares[index - 1] if index else 0.0
+
+
+class _Why(StrEnum):
+    """Why the balance moves at once."""
+
+    BILL = "bill"
+    MOVED = "moved"
+    PAYDAY = "payday"
 
 
 @dataclass(frozen=True, slots=True)
@@ -256,20 +279,34 @@ class HabitLife:
         if moment <= self._built_until:
             return
         self._paydays_until(moment)
-        events: list[tuple[datetime, int, bool]] = [
-            (day, self._pay(self._salary, day), True)
+        begun = self._built_until
+        events: list[tuple[datetime, int, _Why]] = [
+            (day, self._pay(self._salary, day), _Why.PAYDAY)
             for day in self._paydays
-            if self._salary is not None and self._built_until < day <= moment
+            if self._salary is not None and begun < day <= moment
         ]
-        events += [
-            (m.at, m.minor, False) for m in self._movements if self._built_until < m.at <= moment
-        ]
-        for at, minor, is_payday in sorted(events):
+        events += [(m.at, m.minor, _Why.MOVED) for m in self._movements if begun < m.at <= moment]
+        events += [(at, -minor, _Why.BILL) for at, minor in self._billed(begun, moment)]
+        for at, minor, why in sorted(events):
             last = self._points[-1]
-            balance = self._fallen(last, at) + minor
-            cycle = self._cycle(at) if is_payday or at >= last.cycle.ends else last.cycle
-            self._points.append(_Point(at, balance, cycle))
+            before = self._fallen(last, at)
+            if why is _Why.BILL and before + minor < 0:
+                continue
+            new = why is _Why.PAYDAY or at >= last.cycle.ends
+            self._points.append(_Point(at, before + minor, self._cycle(at) if new else last.cycle))
         self._built_until = moment
+
+    def _billed(self, since: datetime, until: datetime) -> Iterator[tuple[datetime, int]]:
+        """The bills after `since` and up to `until`, whether they are covered or not."""
+        month = since.astimezone(self._zone).date().replace(day=1) - timedelta(days=1)
+        while month <= until.astimezone(self._zone).date():
+            month = month.replace(day=1)
+            for bill in self._spending.bills if self._spending else ():
+                day = _off_weekend(month.replace(day=bill.day), Weekend.AFTER)
+                at = datetime.combine(day, time(bill.hour), self._zone).astimezone(_UTC)
+                if since < at <= until:
+                    yield at, bill.minor
+            month += timedelta(days=32)
 
     def add(self, movement: Movement) -> None:
         insort(self._movements, movement)

@@ -8,7 +8,7 @@ from datetime import date, datetime, timedelta
 from sandbox import ibans
 from sandbox.banks import BY_ID, Bank
 from sandbox.chance import Chance
-from sandbox.money_life import Rhythm, Salary, Spending, Weekend
+from sandbox.money_life import Bill, Rhythm, Salary, Spending, Weekend
 from sandbox.moods import Mood, draw
 
 
@@ -238,17 +238,35 @@ def _salary(chance: Chance, country: str, origin: datetime) -> Salary:
     )
 
 
+def _bills(chance: Chance, salary: Salary) -> tuple[Bill, ...]:
+    """What leaves each month for energy, phone, insurance: within two weeks after payday."""
+    if salary.rhythm is not Rhythm.MONTHLY:
+        return ()
+    return tuple(
+        Bill(
+            salary.amount_minor * chance.between(20, 80, "bill", number) // 1_000,
+            day=(salary.day + chance.between(3, 14, "bill on", number)) % 28 + 1,
+        )
+        for number in range(chance.between(0, 2, "bills"))
+    )
+
+
 def _account(chance: Chance, bank: Bank, number: int, origin: datetime) -> AccountPlan:
     base = chance.weighted(((500, 2), (2_500, 4), (9_000, 3), (-12_000, 1)), "base")
     limit = chance.weighted(((0, 6), (50_000, 2), (100_000, 1)), "limit")
     salary = _salary(chance, bank.country, origin)
+    spending = Spending(
+        base_minor=max(base, -limit),
+        rent_share=chance.between(25, 45, "rent"),
+        bills=_bills(chance, salary),
+    )
     return AccountPlan(
         iban=ibans.make(bank.country, bank.bank_code, 1_000_000 + number),
         currency=bank.currency,
         opening_minor=max(base, -limit) + chance.between(0, 6_000, "opening"),
         limit_minor=limit,
         salary=salary,
-        spending=Spending(base_minor=max(base, -limit), rent_share=chance.between(25, 45, "rent")),
+        spending=spending,
     )
 
 

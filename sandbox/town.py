@@ -16,8 +16,9 @@ from sandbox.people import AccountPlan, Person, draw_person, make_phone
 from sandbox.records import BankSettings, Debit, PersonSettings
 from sandbox.store import Store
 
-# The past that every drawn person already has when the world begins.
-_PAST = timedelta(days=40)
+# The past that every drawn person already has when the world begins: what a bank shows of it, and
+# the month before.
+PAST = timedelta(days=120)
 _FIRST_ADDED = 5_000
 
 ALWAYS = 0.0
@@ -78,7 +79,7 @@ class Town:
         self._banks = {s.id: s for s in store.all_of("bank_settings", BankSettings)}
         self.debits: list[Debit] = []
         for number in range(1, begin.people + 1):
-            self._settle(self._drawn(number), begin.origin - _PAST)
+            self._settle(self._drawn(number), begin.origin - PAST)
         for added in store.all_of("person", _Added):
             self._settle(added.person, added.born)
         for debit in store.all_of("debit", Debit):

@@ -121,6 +121,7 @@ async def _create(house: House, now: datetime, webhook_url: str) -> Cast:
             password_hash=hashed,
             actor="demo",
         )
+    await set_lender(house, now, made.id, {"reads_bills": True}, actor="demo")
     await _use_the_app(house, now, made.id)
     key = await make_key(house, now, made.id, "the lender's own system", actor="demo")
     return Cast(

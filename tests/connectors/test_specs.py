@@ -3,14 +3,20 @@
 from __future__ import annotations
 
 import os
+from contextlib import nullcontext
+from datetime import timedelta
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 
 import pytest
 
 from app.domain.errors import ProviderError
 from app.domain.ids import Iban
+from app.side_ports import TransactionsPort
 from sandbox.modes import Mode
+from sandbox.money_life import Salary, Spending
+from sandbox.people import Person
 from tests.connectors.rig_twilio import TwilioRig
 from tests.connectors.rigs import BankRig
 from tests.connectors.scene import HERE, Exchange
@@ -45,7 +51,10 @@ def problems(spec: Spec, seen: list[Exchange], prefix: str) -> list[str]:
 
 async def walk(rig: BankRig) -> None:
     """Everything the connector can ask of a bank, with the usual refusals."""
-    person = rig.person(opening_minor=100_000, limit_minor=50_000, second=True)
+    # He lives on it, so that there are transactions.
+    born = rig.watch.now() - timedelta(days=200)
+    habits: dict[str, Any] = {"salary": Salary(150_000), "spending": Spending(), "born": born}
+    person = rig.person(opening_minor=100_000, limit_minor=50_000, second=True, **habits)
     for consent in (
         await rig.begin(),
         await rig.begin(iban=Iban.parse(person.iban), recurring=False),
@@ -64,6 +73,7 @@ async def walk(rig: BankRig) -> None:
         await rig.aggregation.end_consent(consent.grant)
         with pytest.raises(ProviderError):
             await rig.aggregation.balances(consent.grant, account.ref, None)
+    await look(rig, person)
     for instant in (False, True):
         begun = await rig.payments.create_payment(rig.order(person, instant=instant))
         await rig.payments.payment_now(begun.handle)
@@ -72,6 +82,18 @@ async def walk(rig: BankRig) -> None:
         await rig.payments.cancel_payment(begun.handle)
         open_one = await rig.payments.create_payment(rig.order(person, instant=instant))
         await rig.payments.cancel_payment(open_one.handle)
+
+
+async def look(rig: BankRig, person: Person) -> None:
+    """Transactions over several pages, with and without the right to them."""
+    assert isinstance(rig.aggregation, TransactionsPort)
+    since = rig.watch.now().date() - timedelta(days=90)
+    for ticked in (True, False):
+        begun = await rig.begin(transactions=ticked)
+        rig.allow(begun, person)
+        account, *_ = await rig.aggregation.accounts(begun.grant, HERE)
+        with nullcontext() if ticked else pytest.raises(ProviderError):
+            assert await rig.aggregation.transactions(begun.grant, account.ref, since, HERE)
 
 
 @pytest.mark.parametrize("bank", BANKS)

@@ -84,6 +84,19 @@ async def test_the_whole_book_is_registered_once(tmp_path: Path) -> None:
     assert office.town.world.mind.outcomes() == {"gave a consent": len(people)}
 
 
+async def test_some_are_asked_for_their_bills_where_somebody_can_show_them(tmp_path: Path) -> None:
+    api = ToyApi()
+    office = Office(tmp_path, api, people=8)
+    await office.register_all()
+    plain = ["scoring", "repayment_monitoring"]
+    assert {tuple(asked) for asked in api.purposes} == {tuple(plain), (*plain, "bills")}
+    blind = ToyApi()
+    blind.shows_transactions = False
+    (tmp_path / "blind").mkdir()
+    await Office(tmp_path / "blind", blind, people=8).register_all()
+    assert blind.links == 8, "nobody is left out for that"
+
+
 async def test_it_goes_on_where_it_was(tmp_path: Path) -> None:
     api = ToyApi()
     first = Office(tmp_path, api)

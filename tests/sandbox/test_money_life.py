@@ -10,6 +10,7 @@ from hypothesis import strategies as st
 
 from sandbox.chance import Chance
 from sandbox.money_life import (
+    Bill,
     HabitLife,
     Life,
     Movement,
@@ -18,6 +19,7 @@ from sandbox.money_life import (
     Salary,
     Spending,
     Weekend,
+    moved,
     paydays,
 )
 
@@ -42,7 +44,16 @@ SALARIES = st.one_of(
         rhythm=st.sampled_from((Rhythm.WEEKLY, Rhythm.IRREGULAR)),
     ),
 )
-HABITS = st.one_of(st.none(), st.builds(Spending, st.integers(-50_000, 50_000), st.integers(0, 60)))
+BILLS = st.builds(Bill, st.integers(1, 90_000), st.integers(1, 28), st.integers(0, 23))
+HABITS = st.one_of(
+    st.none(),
+    st.builds(
+        Spending,
+        st.integers(-50_000, 50_000),
+        st.integers(0, 60),
+        st.lists(BILLS, max_size=2).map(tuple),
+    ),
+)
 MOMENTS = st.lists(
     st.integers(0, 120 * 24 * 60).map(lambda minutes: BORN + timedelta(minutes=minutes)),
     min_size=1,
@@ -120,6 +131,20 @@ def test_spending_leaves_what_is_kept_back_by_payday() -> None:
     falling = [life.at(payday + timedelta(hours=hours)) for hours in range(0, 24 * 25, 6)]
     assert falling == sorted(falling, reverse=True)
     assert falling[0] > 190_000
+
+
+def test_a_bill_leaves_each_month_on_its_day_while_it_is_covered() -> None:
+    bills = (Bill(4_250, day=10), Bill(900_000, day=12))
+    life = a_life(Salary(200_000, day=28), Spending(base_minor=3_000, bills=bills))
+    left = [
+        at.astimezone(MADRID)
+        for at, minor in moved(life, BORN, BORN + timedelta(days=120))
+        if minor == -4_250
+    ]
+    # 10 May 2026 is a Sunday. Nobody has 9,000 euros.
+    days = [(at.month, at.day, at.hour) for at in left]
+    assert days == [(2, 10, 6), (3, 10, 6), (4, 10, 6), (5, 11, 6)]
+    assert min(minor for _, minor in moved(life, BORN, BORN + timedelta(days=120))) > -100_000
 
 
 def test_a_replayed_account_repeats_its_history_and_takes_payments() -> None:

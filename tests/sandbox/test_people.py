@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from datetime import timedelta
 from itertools import pairwise
 from pathlib import Path
@@ -18,7 +19,9 @@ from sandbox.apps import has_app
 from sandbox.banks import BANKS, BY_ID, IN_EURO, Bank
 from sandbox.chance import Chance
 from sandbox.modes import Mode
+from sandbox.money_life import moved
 from sandbox.people import Person, draw_person
+from sandbox.town import PAST
 from sandbox.troubles import deal
 from tests.sandbox.rig import MONDAY, Town
 
@@ -53,6 +56,21 @@ def test_people_are_the_same_on_every_start_and_differ_from_each_other() -> None
     assert len(reactions) > 8
     soon = [p for p in people if p.accounts[0].salary and p.accounts[0].salary.day in range(2, 9)]
     assert len(soon) > 150
+
+
+def test_people_with_a_monthly_salary_have_bills_after_it_and_a_past_that_shows_them() -> None:
+    town = Town(people=60)
+    billed = [p for p in town.world.people.values() if (s := p.accounts[0].spending) and s.bills]
+    assert 20 < len(billed) < 55
+    shown = 0
+    for person in billed:
+        account = town.world.town.accounts[person.iban]
+        seen = Counter(
+            -minor for _, minor in moved(account.life, MONDAY - timedelta(days=90), MONDAY)
+        )
+        assert account.plan.spending
+        shown += any(seen[bill.minor] >= 2 for bill in account.plan.spending.bills)
+    assert shown > len(billed) / 2
 
 
 def test_phones_are_mobile_numbers_of_their_country() -> None:
@@ -127,7 +145,7 @@ def test_one_of_the_town_lives_the_real_account() -> None:
     town = Town(people=3)
     person = town.world.people["p0002"]
     assert person.accounts[0].replays == history.SHIPPED
-    born = MONDAY - timedelta(days=40)
+    born = MONDAY - PAST
     expected = dict(history.shipped(born, BY_ID[person.bank_id].zone))
     at = max(moment for moment in expected if moment <= MONDAY)
     assert town.world.town.balance(person.iban) == expected[at]

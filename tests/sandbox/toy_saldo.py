@@ -149,6 +149,8 @@ class ToyApi:
         self.links = 0
         self.settled: list[dict[str, Any]] = []
         self.with_the_app: dict[str, str] = {}
+        self.purposes: list[list[str]] = []
+        self.shows_transactions = True
         self.pushed: list[str] = []
         self.calls = 0
         self.busy_until = 0
@@ -189,6 +191,10 @@ class ToyApi:
     async def _ask(self, request: Request) -> Response:
         if (refused := self._enter(request)) is not None:
             return refused
+        purposes = (await request.json())["purposes"]
+        self.purposes.append(purposes)
+        if "bills" in purposes and not self.shows_transactions:
+            return JSONResponse({"title": "purposes"}, 422)
         self.links += 1
         return JSONResponse({"link": f"{SALDO}/c/{self.links}"}, 201)
 
