@@ -9,11 +9,11 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, time, timedelta
+from datetime import UTC, date, datetime, time, timedelta
 
 from app.backtest.files import MINUTES, Entry
 from app.backtest.replay import Known
-from app.domain.income import IncomeProfile, Seen, day_of, minute_of
+from app.domain.income import TUNING, IncomeProfile, Seen, Tuning, day_of, minute_of
 from app.domain.income_learning import learn, look_ahead
 from app.domain.income_seen import Row, between_balances, between_rows
 from app.domain.learned_plan import STANDARD, Awaited, LearnedRules, next_learned_read
@@ -34,6 +34,7 @@ class LearnedSettings:
     price_days: float | None = None
     rules: LearnedRules = STANDARD
     reads_per_day: int = UNATTENDED_PER_24H
+    tuning: Tuning = TUNING
 
 
 USUAL = LearnedSettings()
@@ -52,14 +53,14 @@ class Learned:
         self._attempts: list[datetime] = []
         self._seen_until = self._origin + known.begins
         self._balance = known.daily[-1] if known.daily else None
-        self._profile = look_ahead(IncomeProfile(), known.begins_on)
-        self._profile = learn(self._profile, self._history())
+        self._profile = self._look_ahead(IncomeProfile(), known.begins_on)
+        self._profile = self._learn(self._history())
 
     def next_read(self, minute: int) -> int | None:
         """What the planner says, asked at the moment from which nothing is known."""
         now = self._begins_at + timedelta(minutes=minute)
         if now.date() - self._profile.ahead_from > _STALE:
-            self._profile = look_ahead(self._profile, now.date())
+            self._profile = self._look_ahead(self._profile, now.date())
         question = PlanQuestion(
             account_id=self._known.account_id,
             now=now,
@@ -91,10 +92,16 @@ class Learned:
         until = self._origin + minute + 1
         if not self._known.timed:
             until += MINUTES - 1 - minute % MINUTES
-        self._profile = learn(self._profile, self._news(until, balance_minor, entries))
+        self._profile = self._learn(self._news(until, balance_minor, entries))
         if self._profile.ahead_from < day_of(until):
-            self._profile = look_ahead(self._profile, day_of(until))
+            self._profile = self._look_ahead(self._profile, day_of(until))
         self._balance, self._seen_until = balance_minor, until
+
+    def _learn(self, seen: Sequence[Seen]) -> IncomeProfile:
+        return learn(self._profile, seen, tuning=self._settings.tuning)
+
+    def _look_ahead(self, profile: IncomeProfile, first: date) -> IncomeProfile:
+        return look_ahead(profile, first, tuning=self._settings.tuning)
 
     def _news(self, until: int, balance_minor: int, entries: Sequence[Entry]) -> list[Seen]:
         since = self._seen_until

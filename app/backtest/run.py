@@ -138,6 +138,16 @@ def outcome_of(request: Request, tracks: Sequence[Track], progress: Progress) ->
     every = Every.parse(request.policy)
     if every is not None:
         return fixed_outcome(tracks, every)
+    counted = tuple(track.counted for track in tracks)
+    return Outcome(counted, [tallies_of(request, tracks, progress)])
+
+
+def tallies_of(
+    request: Request,
+    tracks: Sequence[Track],
+    progress: Progress = lambda _what, _done, _of: None,
+) -> list[Tally]:
+    """What reading each account came to, under a policy that decides read by read."""
     if request.policy not in POLICIES:
         raise Invalid(
             "--policy", f"{request.policy!r} is none.", mend=f"Known: {', '.join(POLICIES)}."
@@ -153,7 +163,7 @@ def outcome_of(request: Request, tracks: Sequence[Track], progress: Progress) ->
         for chunk in chunks:
             tallies += _replay_some(request, chunk)
             progress("accounts", len(tallies), len(tracks))
-    return Outcome(tuple(track.counted for track in tracks), [tallies])
+    return tallies
 
 
 def _replay_some(request: Request, tracks: Sequence[Track]) -> list[Tally]:

@@ -21,6 +21,7 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
 
+from app.domain.income_pool import MONTH_DAYS
 from app.domain.read_hours import SLOTS, share_passed
 from app.domain.rhythm import GUESSES, RHYTHMS, SIZES
 
@@ -46,6 +47,8 @@ class Tuning:
     """A rise of this share of the usual income counts as income; less is small money."""
     prior_hours: float = 4.0
     """How many incomes the hours of all accounts weigh."""
+    month_days: tuple[float, ...] = MONTH_DAYS
+    """How much likelier than on an average day income is on a day of the month, of all accounts."""
 
 
 TUNING = Tuning()

@@ -24,7 +24,6 @@ from app.domain.income import (
     day_of,
     minute_of,
 )
-from app.domain.income_pool import MONTH_DAYS
 from app.domain.read_hours import SLOT_MINUTES, best_times, share_by, shares_of
 from app.domain.rhythm import (
     BY_MONTH,
@@ -32,6 +31,7 @@ from app.domain.rhythm import (
     GUESSES,
     LONGEST_GAP,
     RHYTHMS,
+    SIZES,
     DaysOff,
     Rhythm,
     kernel,
@@ -42,7 +42,7 @@ NO_DAYS_OFF: DaysOff = frozenset()
 
 _CERTAIN = 0.97
 _HARDLY = 1e-6
-_ANY_MONTH_DAY = (1.0,) * len(MONTH_DAYS)
+_ANY_MONTH_DAY = (1.0,) * SIZES[Rhythm.MONTH_DAY]
 # So few incomes say little about their usual size.
 _FEW = 3
 # Tables are laid out anew after an income, else after so many days without one.
@@ -279,7 +279,7 @@ class Learner:
         """Per guess two tables by phase: while income is awaited, and just after it has come."""
         rate, prior = self._rate(), self._tuning.prior_visits
         # The first money of a new account comes on any day, whatever others' months look like.
-        others = MONTH_DAYS if self._incomes else _ANY_MONTH_DAY
+        others = self._tuning.month_days if self._incomes else _ANY_MONTH_DAY
         by_month = [prior * rate * times for times in others]
         self._stale = 0
         for place, reach, weights, circular in _PLANS:
