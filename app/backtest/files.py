@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import csv
 import gzip
+import re
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
@@ -22,6 +23,9 @@ TRANSACTION_COLUMNS = ("account_id", "date", "amount", "balance")
 # What lenders call the amount of one instalment; the first that is there counts.
 INSTALMENT_COLUMNS = ("instalment", "payments")
 _READ = (*TRANSACTION_COLUMNS, "time", *INSTALMENT_COLUMNS)
+_DAY = re.compile(r"\d{4}-\d{2}-\d{2}\Z", re.ASCII)
+# A time with a zone is refused rather than read without it.
+_TIME = re.compile(r"\d{2}:\d{2}(:\d{2}(\.\d+)?)?\Z", re.ASCII)
 # The key of cells beyond the last name. No header can name it: names are stripped.
 _BEYOND = " "
 
@@ -160,15 +164,16 @@ def _history(account: str, rows: list[tuple[int, int, Entry]], *, timed: bool) -
 
 
 def _date(path: Path, number: int, text: str) -> date:
+    # Python knows more ways to write a day than banks do: 20260131, and 2026-W05-6.
     try:
-        return date.fromisoformat(text.strip())
+        return date.fromisoformat(text.strip() if _DAY.match(text.strip()) else "")
     except ValueError:
         raise _wrong(path, number, "date", f"{text!r} is not a day.", "YYYY-MM-DD.") from None
 
 
 def _minute(path: Path, number: int, text: str) -> int:
     try:
-        moment = time.fromisoformat(text.strip())
+        moment = time.fromisoformat(text.strip() if _TIME.match(text.strip()) else "")
     except ValueError:
         raise _wrong(path, number, "time", f"{text!r} is not a time.", "HH:MM.") from None
     return moment.hour * 60 + moment.minute

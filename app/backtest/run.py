@@ -80,11 +80,7 @@ def run(
     """Replay all accounts that can be judged. Raises `Invalid` when there is nothing to judge."""
     tracks = tracks_of(request, histories, instalments)
     if not any(track.counted for track in tracks):
-        raise Invalid(
-            "--transactions",
-            f"{len(tracks)} accounts can be judged, and money was never there after the history.",
-            mend=f"Accounts need {SHORTEST} days, and a threshold above zero that they reach.",
-        )
+        raise _nothing_to_judge(request, histories, instalments, tracks)
     outcome = outcome_of(request, tracks, progress)
     figures = outcome.figures()
     if figures is None:
@@ -114,6 +110,40 @@ def run(
         missed_minor=sum(track.due_minor * track.counted for track in tracks) - seen,
         curve=tuple((name, point) for name, point in points if point is not None),
         timed=tracks[0].history.timed,
+    )
+
+
+def _nothing_to_judge(
+    request: Request,
+    histories: Sequence[History],
+    instalments: Mapping[str, int],
+    tracks: Sequence[Track],
+) -> Invalid:
+    """Which of what was given leaves no window to judge."""
+    longest = max(history.days for history in histories)
+    if longest < SHORTEST:
+        return Invalid(
+            "--transactions",
+            f"no account can be judged: the longest has {longest} days.",
+            mend=f"Accounts need {SHORTEST} days from their first row to their last.",
+        )
+    if longest <= request.history_days:
+        return Invalid(
+            "--history-days",
+            f"{request.history_days} leave nothing to judge: the longest account has {longest}.",
+            mend=f"Less than {longest}.",
+        )
+    wanted = request.threshold.instalments is not None
+    if wanted and not any(one.account_id in instalments for one in histories):
+        return Invalid(
+            "--loans",
+            "names none of the accounts of --transactions.",
+            mend="Both files need the same account_id.",
+        )
+    return Invalid(
+        "--threshold",
+        f"{len(tracks)} accounts can be judged, and none of them rises to it after the history.",
+        mend="Choose a lower one, or fewer --history-days.",
     )
 
 

@@ -10,13 +10,17 @@ import re
 from bisect import bisect_right
 from collections.abc import Mapping
 from dataclasses import dataclass
+from decimal import Decimal
+from math import ceil
+from typing import TypeVar
 
 from app.backtest.files import MINUTES, History
 from app.domain.errors import Invalid
 from app.domain.money import Money
 
 _QUANTILE = re.compile(r"q(\d{1,2})\Z", re.ASCII)
-_INSTALMENTS = re.compile(r"instalment\*(\d{1,3})\Z", re.ASCII)
+_Number = TypeVar("_Number", int, Decimal)
+_INSTALMENTS = re.compile(r"instalment\*(\d{1,3}(?:\.\d{1,4})?)\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
@@ -24,27 +28,28 @@ class Threshold:
     """From which balance on a window is open: one of the three is set.
 
     `quantile` (percent) is taken over the account's own daily balances, `instalments` is a multiple
-    of what the loans file says for the account, `minor` is the same amount for all.
+    of what the loans file says for the account, rounded up to a whole minor unit, `minor` is the
+    same amount for all.
     """
 
     quantile: int | None = None
-    instalments: int | None = None
+    instalments: Decimal | None = None
     minor: int | None = None
 
     @classmethod
     def parse(cls, text: str, currency: str) -> Threshold:
-        """Read "q75", "instalment*2" or "1500.00". Raises `Invalid`."""
+        """Read "q75", "instalment*1.5" or "1500.00". Raises `Invalid`."""
         if match := _QUANTILE.match(text):
-            return cls(quantile=int(match[1]))
+            return cls(quantile=_above_zero(text, int(match[1])))
         if match := _INSTALMENTS.match(text):
-            return cls(instalments=int(match[1]))
+            return cls(instalments=_above_zero(text, Decimal(match[1])))
         try:
             amount = Money.parse(text, currency)
         except Invalid:
             raise Invalid(
-                "--threshold", f"{text!r} is none.", mend='"q75", "instalment*2" or "1500.00".'
+                "--threshold", f"{text!r} is none.", mend='"q75", "instalment*1.5" or "1500.00".'
             ) from None
-        return cls(minor=amount.minor)
+        return cls(minor=_above_zero(text, amount.minor))
 
     def of(self, history: History, instalments: Mapping[str, int]) -> int | None:
         """The threshold of one account in minor units; None where there is none above zero.
@@ -54,10 +59,17 @@ class Threshold:
         if self.quantile is not None:
             found = quantile(daily_balances(history), self.quantile)
         elif self.instalments is not None:
-            found = instalments.get(history.account_id, 0) * self.instalments
+            found = ceil(instalments.get(history.account_id, 0) * self.instalments)
         else:
             found = self.minor or 0
         return found if found > 0 else None
+
+
+def _above_zero(text: str, number: _Number) -> _Number:
+    """The number. Nothing can be due at or below zero, and below q1 no balance ever is."""
+    if number <= 0:
+        raise Invalid("--threshold", f"{text!r} is not above zero.", mend="Name what is due.")
+    return number
 
 
 def daily_balances(history: History) -> list[int]:

@@ -29,7 +29,7 @@ Loans = Annotated[
     Path | None, typer.Option(help="CSV: account_id,instalment. For thresholds of instalments.")
 ]
 ThresholdText = Annotated[
-    str, typer.Option("--threshold", help="q75 (of the balance), instalment*2, or an amount.")
+    str, typer.Option("--threshold", help="q75 (of the balance), instalment*1.5, or an amount.")
 ]
 PolicyName = Annotated[
     str, typer.Option("--policy", help="learned, every:7d, every:6h, daily, payday or oracle.")
@@ -94,13 +94,16 @@ def backtest(
         raise Invalid("--reserve", "leaves no read to plan.", mend="Less than --reads-per-day.")
     if visible not in run.VISIBLE:
         raise Invalid("--visible", f"{visible!r} is none.", mend="balances or transactions.")
-    currency_digits(currency)
+    currency_digits(currency, field="--currency")
+    protected = Money.parse(floor, currency, field="--floor").minor
+    if protected < 0:
+        raise Invalid("--floor", "is below zero.")
     request = run.Request(
         policy=policy,
         threshold=Threshold.parse(threshold, currency),
         history_days=history_days,
         transactions=visible == "transactions",
-        floor_minor=Money.parse(floor, currency, field="--floor").minor,
+        floor_minor=protected,
         currency=currency,
         resamples=resamples,
         seed=seed,

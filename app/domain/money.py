@@ -29,13 +29,13 @@ _LARGEST_MINOR = 2**63 - 1
 _DECIMAL_STRING = re.compile(r"[+-]?\d{1,18}(\.\d{1,6})?\Z", re.ASCII)
 
 
-def currency_digits(currency: str) -> int:
+def currency_digits(currency: str, *, field: str = "currency") -> int:
     """How many decimal digits the currency has. Raises `Invalid` for an unknown one."""
     if currency in _TWO_DIGITS:
         return 2
     if currency in _ODD_DIGITS:
         return _ODD_DIGITS[currency]
-    raise Invalid("currency", f"{currency!r} is not a currency Saldo knows.", mend="Use ISO 4217.")
+    raise Invalid(field, f"{currency!r} is not a currency Saldo knows.", mend="Use ISO 4217.")
 
 
 @dataclass(frozen=True, slots=True)

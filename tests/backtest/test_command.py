@@ -73,6 +73,11 @@ def test_instalments_come_from_the_loans(book: Path, tmp_path: Path) -> None:
     loans.write_text("loan,account_id,payments\n1,A1,400.00\n2,A1,100\n3,A2,300.5\n")
     found = answer(*words, "--loans", loans)
     assert (found["accounts"], found["accounts_left_out"]) == (2, 10)
+    same = ("--transactions", book, "--policy", "daily", "--loans", loans, "--threshold")
+    half, loans_of_half = answer(*same, "instalment*0.5"), tmp_path / "half.csv"
+    loans_of_half.write_text("account_id,payments\nA1,250\nA2,150.25\n")
+    whole = answer(*same[:-3], "--loans", loans_of_half, "--threshold", "instalment*1")
+    assert half == whole
 
 
 @pytest.mark.parametrize(
@@ -98,7 +103,16 @@ def test_instalments_come_from_the_loans(book: Path, tmp_path: Path) -> None:
         ),
         ("balance,account_id,date,amount, balance\n", "row 1, column balance: is named twice."),
         ('account_id,date,amount,balance\n"A,2026-01-01,1,1\n', "cannot be read"),
-        ("account_id,date,amount,balance\nA,2026-01-01,1,1\n", "0 accounts can be judged"),
+        ("account_id,date,amount,balance\nA,2024-W03-1,1,1\n", "row 2, column date: '2024-W03-1'"),
+        ("account_id,date,amount,balance\nA,20260101,1,1\n", "row 2, column date"),
+        (
+            "account_id,date,time,amount,balance\nA,2026-01-01,07:30+02:00,1,1\n",
+            "row 2, column time: '07:30+02:00'",
+        ),
+        (
+            "account_id,date,amount,balance\nA,2026-01-01,1,1\n",
+            "--transactions: no account can be judged: the longest has 1 days",
+        ),
     ],
 )  # fmt: skip
 def test_what_is_wrong_is_named_by_row_and_column(text: str, said: str, tmp_path: Path) -> None:
@@ -131,8 +145,31 @@ def test_a_file_that_is_not_there_and_one_that_is_not_packed(tmp_path: Path) -> 
     (tmp_path / "plain.csv.gz").write_text("account_id")
     assert "cannot be read" in refusal("--transactions", tmp_path / "plain.csv.gz")
     (tmp_path / "x.csv").write_text("a\n")
-    for option, value in (("--visible", "all"), ("--currency", "XXX"), ("--floor", "x")):
-        refusal("--transactions", tmp_path / "x.csv", option, value)
+    for option, value in (
+        ("--visible", "all"),
+        ("--currency", "XXX"),
+        ("--floor", "x"),
+        ("--floor", "-1"),
+        ("--threshold", "q0"),
+        ("--threshold", "0"),
+        ("--threshold", "-5"),
+        ("--threshold", "instalment*0"),
+        ("--threshold", "instalment*"),
+    ):
+        said = refusal("--transactions", tmp_path / "x.csv", f"{option}={value}")
+        assert said.startswith(f"{option}: ")
+
+
+def test_what_leaves_nothing_to_judge_is_named(book: Path, tmp_path: Path) -> None:
+    loans = tmp_path / "loans.csv"
+    loans.write_text("account_id,instalment\nnobody,100\n")
+    words = ("--transactions", book, "--policy", "daily")
+    for told, field in (
+        (("--history-days", 10_000), "--history-days"),
+        (("--threshold", 1_000_000), "--threshold"),
+        (("--threshold", "instalment*2", "--loans", loans), "--loans"),
+    ):
+        assert refusal(*words, *told).startswith(f"{field}: ")
 
 
 def test_the_page_draws_the_policy_and_the_fixed_schedules(book: Path, tmp_path: Path) -> None:
