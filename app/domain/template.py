@@ -18,7 +18,7 @@ from typing import Final
 
 from app.domain.errors import Invalid
 from app.domain.message import Channel
-from app.domain.tone import squeezed
+from app.domain.tone_fold import squeezed
 
 LANGUAGES: Final = ("en", "es", "pl")
 """Languages that Saldo ships words in."""

@@ -1,8 +1,12 @@
-"""Is a text fit to be sent to somebody who owes money? Word lists, and the shape of shouting.
+"""Is a text fit to be sent to somebody who owes money? Frames of words, and the shape of shouting.
 
 Blocked are threats, shame, and telling third parties, in English, Spanish and Polish whatever
-language the text says it is in; and shouting. The lists are phrases that no fair letter needs:
+language the text says it is in; and shouting. A text is read as it stands and once more with its
+disguises taken off (app/domain/tone_fold.py). The lists are phrases that no fair letter needs:
 what the law lets a lender announce goes into a letter that counsel has seen, not into a text.
+The notice before a report to a credit bureau is no threat and passes when it is said plainly
+(Germany § 31(2) BDSG; Spain art. 20.1.c LOPDGDD; Poland art. 14 of the act on sharing economic
+information of 9 April 2010); that of a lawsuit, a bailiff or a repossession does not.
 Sources of the kinds: 12 CFR 1006.14 and 1006.22 (harassment, false threats), 1006.6(d) (third
 parties); FCA CONC 7.3 and 7.9; AEPD on disclosure to third parties.
 """
@@ -16,7 +20,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 from typing import Final
 
-from app.domain.tone_words import SHAMES, TELLS_OTHERS, THREATS
+from app.domain.tone_fold import Letters, squeezed, unveiled
+from app.domain.tone_words import LANGUAGES, Phrases
 
 
 class Fault(StrEnum):
@@ -53,24 +58,17 @@ class Finding:
         return f"“{self.words}” {REASONS[self.fault]}."
 
 
-_BLANK = r"[\W_]+"
-_PATTERNS: Final = tuple(
-    (
-        fault,
-        re.compile(r"\b(?:" + "|".join(phrases.split("\n")[1:-1]).replace(" ", _BLANK) + r")\b"),
-    )
-    for fault, phrases in (
-        (Fault.THREAT, THREATS),
-        (Fault.SHAME, SHAMES),
-        (Fault.THIRD_PARTY, TELLS_OTHERS),
-    )
-)
 _WORD = re.compile(r"[^\W\d_]{2,}")
 _ANSWERS: Final = frozenset({"STOP", "BAJA", "START", "ALTA"})
-_ABBREVIATIONS: Final = frozenset({"IBAN", "SEPA", "BLIK", "BIZUM", "HTTP", "HTTPS"})
+# The bureaus are named by law where a notice says that a debt may be reported to one.
+_BUREAUS: Final = frozenset(
+    {"SCHUFA", "ASNEF", "CRIF", "BADEXCUG", "CIRBE", "ERIF", "BIG", "BIK", "SA"}
+)
+_ABBREVIATIONS: Final = _BUREAUS | {"IBAN", "SEPA", "BLIK", "BIZUM", "HTTP", "HTTPS"}
 _PLACE = re.compile(r"\{\{[a-z_]*\}\}")
-# Letters that no decomposition takes apart.
-_PLAIN: Final = str.maketrans({"ł": "l", "ß": "s", "ø": "o", "æ": "a", "đ": "d"})
+_SENTENCE_ENDS: Final = ".!?;"
+# How far before a phrase the words that turn it round may begin, in letters.
+_NEAR: Final = 60
 
 
 def tone_findings(text: str) -> tuple[Finding, ...]:
@@ -83,26 +81,41 @@ def tone_findings(text: str) -> tuple[Finding, ...]:
     return tuple(found)
 
 
-def squeezed(text: str) -> tuple[str, list[int]]:
-    """The text without case, accents and invisible letters, and where each letter stood."""
-    letters: list[str] = []
-    places: list[int] = []
-    for position, letter in enumerate(text):
-        if unicodedata.category(letter) == "Cf":
-            continue
-        for plain in unicodedata.normalize("NFKD", letter).casefold().translate(_PLAIN):
-            if not unicodedata.combining(plain):
-                letters.append(plain)
-                places.append(position)
-    return "".join(letters), places
-
-
 def _phrases(text: str, bare: str) -> Iterator[Finding]:
-    plain, places = squeezed(bare)
-    for fault, pattern in _PATTERNS:
-        for hit in pattern.finditer(plain):
-            start, end = places[hit.start()], places[hit.end() - 1] + 1
-            yield Finding(fault, start, end, text[start:end])
+    """What is found as the text stands; and in its other readings, what was not found there."""
+    plain = squeezed(bare)
+    found = list(_read(text, plain))
+    for other in unveiled(plain):
+        for finding in _read(text, other):
+            if not any(one.start < finding.end and finding.start < one.end for one in found):
+                found.append(finding)
+    yield from found
+
+
+def _read(text: str, read: Letters) -> Iterator[Finding]:
+    plain, places = read
+    for words in LANGUAGES:
+        for fault, pattern in (
+            (Fault.THREAT, words.threats),
+            (Fault.SHAME, words.shames),
+            (Fault.THIRD_PARTY, words.tells_others),
+        ):
+            for hit in pattern.finditer(plain):
+                if not _turned_round(plain, hit.start(), hit.end(), words):
+                    start, end = places[hit.start()], places[hit.end() - 1] + 1
+                    yield Finding(fault, start, end, text[start:end])
+
+
+def _turned_round(plain: str, start: int, end: int, words: Phrases) -> bool:
+    """Do the words right before it say that it will not happen, or that it did to the borrower?"""
+    before = plain[max(0, start - _NEAR) : start]
+    if words.supposed.search(before):
+        return True
+    if not words.not_so.search(before):
+        return False
+    begins = max(plain.rfind(sign, 0, start) for sign in _SENTENCE_ENDS) + 1
+    ends = min((at for sign in _SENTENCE_ENDS if (at := plain.find(sign, end)) >= 0), default=None)
+    return not words.conditions.search(plain[begins:ends])
 
 
 def _shouting(text: str, bare: str) -> Iterator[Finding]:

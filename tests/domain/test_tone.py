@@ -124,7 +124,8 @@ def test_a_disguise_does_not_help(hidden: str) -> None:
 
 
 def test_mixed_alphabets_are_a_disguise() -> None:
-    assert faults("The pol\u0456ce will come.") == {Fault.DISGUISED}
+    assert faults("The pol\u0456ce will come.") == {Fault.DISGUISED, Fault.THREAT}
+    assert faults("The \u0456nvoice is here.") == {Fault.DISGUISED}
     assert faults("Привет, Ana.") == set()
 
 
