@@ -63,16 +63,18 @@ class HoldKind(StrEnum):
 
 
 # A placement is the decision of two people (app/flows/place_case.py), and no hold that one sets.
-BY_HAND: Final = tuple(kind for kind in HoldKind if kind is not HoldKind.PLACED)
 # A promise that somebody gives has a row, days and a verdict of its own (app/domain/promise.py);
-# holds of that kind are read, and never set by people any more.
-SET_BY_PEOPLE: Final = tuple(kind for kind in BY_HAND if kind is not HoldKind.PROMISE)
+# holds of that kind are read, and set by nobody any more.
+BY_HAND: Final = tuple(kind for kind in HoldKind if kind not in (HoldKind.PLACED, HoldKind.PROMISE))
 
 EVERYTHING: Final = frozenset(HoldBlock)
 # Any of these keeps a message that asks for money from being made.
 PRESSURE: Final = frozenset({HoldBlock.CONTACT, HoldBlock.PAYMENT_ASK})
 
-_LEADS: Final = RIGHTS[Act.LIFT_HOLD] | {Role.INTEGRATION}
+_LEADS: Final = RIGHTS[Act.LIFT_HOLD]
+# What protects a borrower ends by a person's word. A key ends what itself set for a reason of its
+# own (`key_may_lift`); of everything else it says that it is over, and a person looks.
+_AND_SYSTEMS: Final = _LEADS | {Role.INTEGRATION}
 _COMPLIANCE: Final = frozenset({Role.COMPLIANCE})
 _QUIET: Final = PRESSURE | {HoldBlock.DEBIT, HoldBlock.READING}
 _KEPT_HERE: Final = frozenset({HoldBlock.AGENCY, HoldBlock.BUREAU})
@@ -113,7 +115,7 @@ RULES: Final[Mapping[HoldKind, HoldRule]] = {
     HoldKind.PROMISE: HoldRule(
         _QUIET | {HoldBlock.AGENCY},
         PRESSURE,
-        _LEADS,
+        _AND_SYSTEMS,
         "Ours: who said when he will pay is not asked before that day.",
     ),
     HoldKind.VULNERABLE: HoldRule(
@@ -177,7 +179,7 @@ RULES: Final[Mapping[HoldKind, HoldRule]] = {
         # A hold under which everybody goes on asking would be none: a reason nobody has a name for
         # is no smaller reason. Interest alone is frozen in the lender's ledger.
         PRESSURE,
-        _LEADS,
+        _AND_SYSTEMS,
         "Ours: whoever set it gave the reason, and pressure waits until it is gone.",
     ),
 }
@@ -212,6 +214,8 @@ class HoldFact:
 
 def read_kind(word: str) -> HoldKind:
     """The kind of this name that may be set by hand. Raises `Invalid` naming the known ones."""
+    if word == HoldKind.PROMISE.value:
+        raise Invalid("kind", "is not for promises.", mend="A promise is taken down as one.")
     if word not in BY_HAND:
         known = ", ".join(BY_HAND)
         raise Invalid("kind", f"{word!r} is not a kind of hold.", mend=f"Use: {known}.")
@@ -282,3 +286,14 @@ def may_lift(role: Role, kind: str) -> bool:
     """Whether the role may end a hold of this kind early."""
     known = kind in set(HoldKind)
     return role in (RULES[HoldKind(kind)].lifted_by if known else _COMPLIANCE)
+
+
+def lifters(kind: str) -> str:
+    """Which people may end a hold of this kind early, in words."""
+    people = [role for role in Role if role is not Role.INTEGRATION and may_lift(role, kind)]
+    return ", ".join(sorted(role.value.replace("_", " ") for role in people))
+
+
+def key_may_lift(kind: str, *, own: bool) -> bool:
+    """Whether an API key may end a hold of this kind early; `own`: the same key set it."""
+    return own and may_lift(Role.INTEGRATION, kind)

@@ -63,6 +63,7 @@ class TaskReason(StrEnum):
     REVIEW_CASE = "review_case"
     REMINDER = "reminder"
     RELIEF_ASKED = "relief_asked"
+    LIFT_ASKED = "lift_asked"
 
 
 # These ask the borrower for money or bring him to the telephone for it. Whatever takes pressure off

@@ -26,10 +26,11 @@ async def cancel_tasks(
     why: str,
     case_id: UUID | None = None,
     payment_id: UUID | None = None,
+    hold_id: UUID | None = None,
 ) -> int:
     """Cancel the borrower's waiting tasks of these reasons (`case_id`: only of this case, or of
-    no case; `payment_id`: only about this payment). `why` is a word for the timeline. Returns how
-    many.
+    no case; `payment_id`, `hold_id`: only about this one). `why` is a word for the timeline.
+    Returns how many.
     """
     query = select(tasks.c.id, tasks.c.case_id, tasks.c.lender_id).where(
         tasks.c.borrower_id == borrower_id,
@@ -40,6 +41,8 @@ async def cancel_tasks(
         query = query.where((tasks.c.case_id == case_id) | tasks.c.case_id.is_(None))
     if payment_id is not None:
         query = query.where(tasks.c.situation["payment_id"].astext == str(payment_id))
+    if hold_id is not None:
+        query = query.where(tasks.c.situation["hold_id"].astext == str(hold_id))
     found = {row.id: row for row in await unit.conn.execute(query.with_for_update(key_share=True))}
     moved = await move_all(
         unit, tasks, list(found), TASK, "cancel", cancel_reason=why, ended_at=now, leased_until=None

@@ -10,8 +10,10 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import Row, select, update
 
 from app.domain.errors import Conflict, Invalid, NotAllowed
-from app.domain.hold import RULES, HoldKind, crisis_ends, may_lift
+from app.domain.hold import HoldKind, crisis_ends, lifters, may_lift
 from app.domain.roles import Role
+from app.domain.task import TaskReason
+from app.flows.cancel_tasks import cancel_tasks
 from app.flows.set_hold import end_hold, lock_hold, look_again
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
@@ -31,10 +33,15 @@ async def lift_hold(
     """
     row = await lock_hold(unit, hold_id)
     _may_end(row, role)
-    if row.lifted_at is not None:
-        raise Conflict("This hold was lifted already.")
-    if row.ends_at is not None and row.ends_at <= now:
-        raise Conflict("This hold has ended by itself.")
+    check_counts(row, now)
+    await cancel_tasks(
+        unit,
+        now,
+        borrower_id=row.borrower_id,
+        reasons=(TaskReason.LIFT_ASKED,),
+        why="lifted",
+        hold_id=hold_id,
+    )
     await end_hold(unit, now, row, by=lifted_by)
     await _write_line(unit, now, row, lifted_by, {})
 
@@ -52,8 +59,7 @@ async def end_crisis(
     _may_end(row, role)
     if row.kind != HoldKind.CRISIS.value:
         raise Invalid("hold_id", "is no hold for a mental-health crisis.")
-    if row.lifted_at is not None or (row.ends_at is not None and row.ends_at <= now):
-        raise Conflict("This hold is over already.")
+    check_counts(row, now)
     zone = ZoneInfo(
         (
             await unit.conn.execute(
@@ -76,14 +82,20 @@ async def end_crisis(
     return ends_at
 
 
+def check_counts(row: Row[Any], now: datetime) -> None:
+    """Raises `Conflict` when the hold is over already."""
+    if row.lifted_at is not None:
+        raise Conflict("This hold was lifted already.")
+    if row.ends_at is not None and row.ends_at <= now:
+        raise Conflict("This hold has ended by itself.")
+
+
 def _may_end(row: Row[Any], role: Role) -> None:
     if may_lift(role, row.kind):
         return
     if row.kind == HoldKind.PLACED.value:
         raise NotAllowed("This ends when the case is recalled from its agency.", code="HoldKept")
-    who = sorted(RULES[HoldKind(row.kind)].lifted_by) if row.kind in set(HoldKind) else []
-    named = ", ".join(role.replace("_", " ") for role in who)
-    raise NotAllowed(f"A hold of this kind is ended by: {named}.", code="HoldKept")
+    raise NotAllowed(f"A hold of this kind is ended by: {lifters(row.kind)}.", code="HoldKept")
 
 
 async def _write_line(

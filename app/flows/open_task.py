@@ -34,6 +34,7 @@ PRIORITY: Final[Mapping[TaskReason, int]] = {
     TaskReason.PROMISE_BROKEN: 5,
     TaskReason.CALL_BACK: 12,
     TaskReason.RELIEF_ASKED: 20,
+    TaskReason.LIFT_ASKED: 25,
     TaskReason.REMINDER: 28,
     TaskReason.CALL_BORROWER: 45,
     TaskReason.NO_WAY_TO_REACH: 50,
@@ -52,7 +53,8 @@ PRIORITY: Final[Mapping[TaskReason, int]] = {
     TaskReason.BALANCE_UNREADABLE: 60,
 }
 
-# Each of these is about money of its own and needs its own answer, or is somebody's own reminder.
+# Each of these is about money or a hold of its own and needs its own answer, or is somebody's own
+# reminder.
 # Of all other reasons one open task per case is enough: a second one would be the same call to the
 # same person.
 _EACH_BY_ITSELF: Final = frozenset(
@@ -62,6 +64,7 @@ _EACH_BY_ITSELF: Final = frozenset(
         TaskReason.PAYMENT_REJECTED,
         TaskReason.OVERPAID,
         TaskReason.REMINDER,
+        TaskReason.LIFT_ASKED,
     }
 )
 

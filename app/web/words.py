@@ -71,6 +71,7 @@ TASK_TITLES: Final[Mapping[TaskReason, str]] = {
     TaskReason.REVIEW_CASE: "Look at this case",
     TaskReason.REMINDER: "Your reminder",
     TaskReason.RELIEF_ASKED: "Borrower asks for relief",
+    TaskReason.LIFT_ASKED: "Your system says a hold is over",
 }
 
 # What a machine did, and what is left for a person.
@@ -103,6 +104,7 @@ _TASK_SENTENCES: Final[Mapping[TaskReason, str]] = {
     TaskReason.REVIEW_CASE: "Look at the case and what led here, and decide what follows.",
     TaskReason.REMINDER: "You asked to be reminded of this case.",
     TaskReason.RELIEF_ASKED: "Look for something that can be kept, then answer.",
+    TaskReason.LIFT_ASKED: "Is its reason gone? Who may lift it does, or leaves it.",
 }
 
 # What of a situation is shown, in this order; everything else is a reference for machines.

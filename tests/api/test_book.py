@@ -87,7 +87,11 @@ async def test_the_ledgers_word_replaces_the_schedule(sol: System) -> None:
 
 async def test_a_hold_is_set_listed_and_lifted(sol: System) -> None:
     await sol.register()
-    wanted = {"kind": "dispute", "reason": "Says it was paid.", "ends_at": "2026-04-01T00:00:00Z"}
+    wanted = {
+        "kind": "other",
+        "reason": "Moves to another ledger.",
+        "ends_at": "2026-04-01T00:00:00Z",
+    }
     made = await sol.http.post("/v1/borrowers/C-1/holds", json=wanted)
     assert made.status_code == 201, made.text
     hold_id = made.json()["id"]

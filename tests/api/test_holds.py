@@ -3,11 +3,19 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import UUID
 
 import pytest
+from sqlalchemy import select
 
+from app.domain.hold import BY_HAND, HoldKind
+from app.domain.roles import Role
 from app.flows.house import House
+from app.flows.lift_hold import lift_hold
 from app.flows.open_cases import open_cases
+from app.flows.set_hold import set_hold
+from app.reports.book import borrower_id_of
+from app.store.tables import tasks
 from tests.api.conftest import NOW, System
 
 pytestmark = pytest.mark.anyio
@@ -71,9 +79,56 @@ async def test_less_may_be_stopped_where_the_kind_allows_it(sol: System) -> None
         assert answer.status_code == 422, wrong
 
 
-async def test_the_system_ends_its_own_kinds_and_no_other(sol: System) -> None:
+@pytest.mark.parametrize("kind", [kind.value for kind in BY_HAND if kind is not HoldKind.OTHER])
+async def test_a_key_lifts_nothing_that_protects_and_asks_a_person(
+    kind: str, sol: System, house: House
+) -> None:
     await sol.register()
-    for kind, status in (("dispute", 204), ("insolvency", 403), ("breathing_space", 403)):
-        shown = await set_one(sol, kind=kind)
-        answer = await sol.http.delete(f"/v1/borrowers/C-1/holds/{shown['id']}")
-        assert answer.status_code == status, kind
+    shown = await set_one(sol, kind=kind)
+    where = f"/v1/borrowers/C-1/holds/{shown['id']}"
+    for _ in range(2):
+        answer = await sol.http.delete(where)
+        assert (answer.status_code, answer.content) == (202, b"")
+    (still,) = (await sol.http.get("/v1/borrowers/C-1/holds")).json()["items"]
+    assert still["lifted_at"] is None
+    waiting = await tasks_of(house, sol)
+    assert [(row.reason, row.state) for row in waiting] == [("lift_asked", "open")]
+    assert kind.replace("_", " ") in waiting[0].situation["because"]
+    # Who may lift it does, and the task is done with.
+    async with house.store.unit(sol.lender_id) as unit:
+        await lift_hold(
+            unit, NOW, hold_id=UUID(shown["id"]), lifted_by="coral", role=Role.COMPLIANCE
+        )
+    assert [row.state for row in await tasks_of(house, sol)] == ["cancelled"]
+    assert (await sol.http.delete(where)).status_code == 409
+
+
+async def test_a_key_lifts_what_it_set_itself_for_a_reason_of_its_own(
+    sol: System, house: House
+) -> None:
+    await sol.register()
+    own = await set_one(sol, kind="other")
+    async with house.store.unit(sol.lender_id) as unit:
+        borrower_id = await borrower_id_of(unit, "C-1")
+        ours = await set_hold(
+            unit, NOW, borrower_id=borrower_id, case_id=None, kind="other", reason="in hospital",
+            ends_at=None, set_by="mara",
+        )  # fmt: skip
+    for hold_id, status in ((own["id"], 204), (ours, 202)):
+        answer = await sol.http.delete(f"/v1/borrowers/C-1/holds/{hold_id}")
+        assert answer.status_code == status
+    (task,) = await tasks_of(house, sol)
+    assert (task.reason, task.situation["hold_id"]) == ("lift_asked", str(ours))
+
+
+async def test_a_promise_is_no_hold(sol: System) -> None:
+    await sol.register()
+    answer = await sol.http.post(
+        "/v1/borrowers/C-1/holds", json={"kind": "promise", "reason": "on Friday"}
+    )
+    assert answer.status_code == 422
+
+
+async def tasks_of(house: House, sol: System) -> list[Any]:
+    async with house.store.unit(sol.lender_id) as unit:
+        return list(await unit.conn.execute(select(tasks).order_by(tasks.c.id)))

@@ -17,7 +17,6 @@ from app.domain.hold import (
     EVERYTHING,
     PRESSURE,
     RULES,
-    SET_BY_PEOPLE,
     HoldBlock,
     HoldFact,
     HoldKind,
@@ -56,6 +55,8 @@ def test_nobody_sets_a_placement_by_hand() -> None:
     assert read_kind("dispute") is HoldKind.DISPUTE
     with pytest.raises(Invalid, match="not a kind"):
         read_kind("placed")
+    with pytest.raises(Invalid, match="taken down as one"):
+        read_kind("promise")
 
 
 @pytest.mark.parametrize("kind", list(HoldKind))
@@ -64,7 +65,7 @@ def test_every_kind_has_a_rule_with_a_source(kind: HoldKind) -> None:
     assert rule.always <= rule.blocks
     assert len(rule.source) > 20
     # A placement is ended by its recall, never by hand.
-    assert (Role.COMPLIANCE in rule.lifted_by) == (kind in BY_HAND)
+    assert (Role.COMPLIANCE in rule.lifted_by) == (kind is not HoldKind.PLACED)
     assert not (rule.lasts and rule.open_ended)
     # As it comes, a hold of any kind takes all pressure off.
     assert rule.blocks >= PRESSURE
@@ -115,7 +116,7 @@ def test_less_may_be_stopped_but_not_less_than_the_kind_demands() -> None:
         read_kind("mood")
 
 
-@pytest.mark.parametrize("kind", SET_BY_PEOPLE)
+@pytest.mark.parametrize("kind", BY_HAND)
 def test_whatever_is_chosen_nobody_is_asked_for_money(kind: HoldKind) -> None:
     """The call window and every asking look at these two."""
     assert HoldBlock.PAYMENT_ASK in RULES[kind].always

@@ -9,7 +9,7 @@ import pytest
 
 from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed, NotFound
-from app.domain.hold import BY_HAND, RULES, HoldBlock
+from app.domain.hold import BY_HAND, RULES, HoldBlock, HoldKind
 from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.placement import agency_terms
@@ -389,7 +389,7 @@ async def test_an_agency_is_named_and_forbearance_is_on_record(street: Street, d
 
 
 def test_a_placement_stops_what_presses_and_nobody_lifts_it_by_hand() -> None:
-    (placed,) = set(RULES) - set(BY_HAND)
+    placed = HoldKind.PLACED
     rule = RULES[placed]
     assert {HoldBlock.CONTACT, HoldBlock.PAYMENT_ASK, HoldBlock.READING} <= rule.always
     # What he asks is answered here, and the days go on.

@@ -20,8 +20,7 @@ from app.api.schemas.borrowers import (
 )
 from app.domain.ids import EmailAddress, Phone
 from app.domain.message import Channel
-from app.domain.roles import Role
-from app.flows.lift_hold import lift_hold
+from app.flows.ask_to_lift import lift_or_ask
 from app.flows.opt_out import opt_in, opt_out
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.set_hold import set_hold
@@ -151,16 +150,24 @@ async def list_early_contacts(
     "/{external_ref}/holds/{hold_id}",
     status_code=204,
     summary="Lift a hold",
-    responses={**NOT_FOUND, **CONFLICT},
+    responses={
+        202: {"description": "It stands; a person is asked to lift it."},
+        **NOT_FOUND,
+        **CONFLICT,
+    },
 )
-async def delete_hold(external_ref: RefInPath, hold_id: IdInPath, caller: ByKey) -> None:
-    """End a hold early. Nothing is sent because of it; the next signal decides anew."""
+async def delete_hold(external_ref: RefInPath, hold_id: IdInPath, caller: ByKey) -> Response:
+    """End a hold early, or say that it is over. Nothing is sent because of it.
+
+    A key lifts a hold of kind other that it set itself (204). Every other one protects the borrower
+    and ends by a person's word: the answer is 202, the hold stands, and a task (`lift_asked`) asks
+    who may lift it. `hold.changed` tells when that is done. 409: it is over already.
+    """
     async with caller.house.store.unit(caller.lender_id) as unit:
         borrower_id = await book.borrower_id_of(unit, external_ref)
         await book.hold_of(unit, borrower_id, hold_id)
-        await lift_hold(
-            unit, caller.now, hold_id=hold_id, lifted_by=caller.actor, role=Role.INTEGRATION
-        )
+        lifted = await lift_or_ask(unit, caller.now, hold_id=hold_id, actor=caller.actor)
+    return Response(status_code=204 if lifted else 202)
 
 
 # ------------------------------------------------------------------ opt-outs

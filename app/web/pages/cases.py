@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from app.domain.hold import SET_BY_PEOPLE, HoldBlock
+from app.domain.hold import BY_HAND, HoldBlock
 from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.reminder import ReminderCondition
@@ -142,7 +142,7 @@ async def case_page(
         suggestion=suggestion_shown(suggestion),
         flags=flags,
         placement=placement,
-        hold_kinds=SET_BY_PEOPLE,
+        hold_kinds=BY_HAND,
         blocks=list(HoldBlock),
         days=by_day(story, zone),
         bank_name=lambda bank_id: bank_name(site.house, bank_id),

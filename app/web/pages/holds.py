@@ -10,7 +10,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.domain.errors import Invalid
-from app.domain.hold import SET_BY_PEOPLE, HoldKind, read_kind
+from app.domain.hold import read_kind
 from app.domain.roles import Act
 from app.flows.lift_hold import end_crisis, lift_hold
 from app.flows.set_hold import FURTHEST_BACK, set_hold
@@ -34,7 +34,7 @@ async def hold(
     site, form, wanted = site_of(request), seat.posted, read_uuid(case_id)
     now, zone = site.now(), zone_of_seat(seat)
     try:
-        kind, since = _kind(form.text("kind")), form.text("since")
+        kind, since = read_kind(form.text("kind")), form.text("since")
         async with site.house.store.unit(seat.lender_id) as unit:
             await set_hold(
                 unit,
@@ -51,13 +51,6 @@ async def hold(
     except Invalid as error:
         return await case_page(request, case_id, seat, error.message, 422)
     return back_to(f"/cases/{wanted}", "held")
-
-
-def _kind(text: str) -> HoldKind:
-    kind = read_kind(text)
-    if kind not in SET_BY_PEOPLE:
-        raise Invalid("kind", "is not one of the list.", mend="A promise has a form of its own.")
-    return kind
 
 
 def start_of_day(text: str, zone: ZoneInfo, now: datetime) -> datetime | None:
