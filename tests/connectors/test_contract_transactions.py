@@ -56,15 +56,21 @@ def liver(rig: BankRig) -> Person:
     return rig.person(salary=Salary(150_000), spending=Spending(), born=born)
 
 
-async def allowed(rig: BankRig, person: Person) -> tuple[Grant, Secret]:
+async def agreed(rig: BankRig, person: Person) -> tuple[Grant, Secret]:
     """His consent to a look as well, and his account under it."""
     begun = await rig.begin(transactions=True)
     rig.allow(begun, person)
     grant = await rig.back(begun)
     (account,) = await rig.aggregation.accounts(grant, HERE)
-    if isinstance(rig.aggregation, CopiedTransactionsPort):
-        rig.watch.on(seconds=30)  # until it has fetched all of them
     return grant, account.ref
+
+
+async def allowed(rig: BankRig, person: Person) -> tuple[Grant, Secret]:
+    """The same, once a provider that fetches them has all of them."""
+    found = await agreed(rig, person)
+    if isinstance(rig.aggregation, CopiedTransactionsPort):
+        rig.watch.on(seconds=30)
+    return found
 
 
 def since_of(rig: BankRig, days: int = 90) -> date:

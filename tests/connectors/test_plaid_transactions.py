@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from datetime import date, timedelta
+from datetime import date
 from pathlib import Path
 from typing import Any
 
@@ -24,9 +24,9 @@ from connectors.plaid.grants import Held
 from connectors.plaid.transactions import Told
 from sandbox.faces.plaid_moved import FETCHED_AFTER
 from sandbox.faces.plaid_wire import CLIENT_ID, ROOT, SECRET
-from sandbox.money_life import Salary, Spending
 from tests.connectors.registry import refused
 from tests.connectors.rig_plaid import PlaidRig
+from tests.connectors.test_contract_transactions import agreed, liver
 from tests.connectors.test_over_http import listening
 
 pytestmark = pytest.mark.anyio
@@ -184,14 +184,9 @@ async def test_what_fails_is_said_by_its_next_step(
 
 
 async def look_at(rig: PlaidRig) -> tuple[CopiedTransactionsPort, Grant, Secret]:
-    born = rig.watch.now() - timedelta(days=200)
-    person = rig.person(salary=Salary(150_000), spending=Spending(), born=born)
-    begun = await rig.begin(transactions=True)
-    rig.allow(begun, person)
-    grant = await rig.back(begun)
-    (account,) = await rig.aggregation.accounts(grant, None)
+    grant, ref = await agreed(rig, liver(rig))
     assert isinstance(rig.aggregation, CopiedTransactionsPort)
-    return rig.aggregation, grant, account.ref
+    return rig.aggregation, grant, ref
 
 
 async def test_it_is_ready_when_plaid_has_fetched_everything(rig: PlaidRig) -> None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import date, timedelta
+from datetime import date
 from functools import partial
 from pathlib import Path
 from typing import Any
@@ -21,11 +21,11 @@ from connectors.tink.grants import Held
 from connectors.tink.transactions import transactions_page
 from sandbox.faces.tink import LINK, LOOK_LINK
 from sandbox.modes import Mode
-from sandbox.money_life import Salary, Spending
 from tests.connectors.answers import answering
 from tests.connectors.registry import refused
 from tests.connectors.rig_tink import TinkRig
 from tests.connectors.scene import ORIGIN
+from tests.connectors.test_contract_transactions import agreed, liver
 from tests.connectors.test_over_http import listening
 from tests.connectors.test_tink_sdk import client_of_others
 
@@ -82,14 +82,9 @@ def test_only_what_surely_came_or_left_is_read(item: Any, read: int | None) -> N
 
 
 async def look_at(rig: TinkRig) -> tuple[CopiedTransactionsPort, Grant, Secret]:
-    born = rig.watch.now() - timedelta(days=200)
-    person = rig.person(salary=Salary(150_000), spending=Spending(), born=born)
-    begun = await rig.begin(transactions=True)
-    rig.allow(begun, person)
-    grant = await rig.back(begun)
-    (account,) = await rig.aggregation.accounts(grant, None)
+    grant, ref = await agreed(rig, liver(rig))
     assert isinstance(rig.aggregation, CopiedTransactionsPort)
-    return rig.aggregation, grant, account.ref
+    return rig.aggregation, grant, ref
 
 
 async def test_all_pages_come_under_a_token_that_allows_nothing_else(rig: TinkRig) -> None:

@@ -6,21 +6,14 @@ from collections.abc import AsyncIterator
 from datetime import timedelta
 from pathlib import Path
 from typing import Any
-from urllib.parse import parse_qsl, urlsplit
 
-import httpx
 import pytest
 
-from app.demo import providers
 from app.domain.ids import Phone
-from app.flows.begin_bank_consent import begin_bank_consent
 from app.flows.check_person import check_person
-from app.flows.choose_consent import choose_consent
-from app.flows.finish_bank_consent import Back, finish_bank_consent
 from app.flows.open_cases import open_cases
 from app.flows.register_borrower import BorrowerWanted, register_borrower
 from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.request_consent import request_consent
 from app.flows.set_payee import set_payee
 from app.flows.start_payment import PayStep, Tap, start_payment
 from app.store.embedded_setup import DatabaseUrls
@@ -31,7 +24,8 @@ from sandbox.people import Person
 from tests.flows.street import HERE
 from tests.flows.test_bank_modes import MONITORING
 from tests.flows.test_other_currencies import look_now
-from tests.neighbourhood import PUBLIC, SANDBOX, Neighbourhood, neighbourhood
+from tests.flows.through_providers import agrees, at_bank, go_through
+from tests.neighbourhood import PUBLIC, Neighbourhood, neighbourhood
 
 pytestmark = pytest.mark.anyio
 
@@ -46,10 +40,7 @@ async def hood(
     tmp_path: Path,
     monkeypatch: pytest.MonkeyPatch,
 ) -> AsyncIterator[Neighbourhood]:
-    name = str(request.param)
-    providers.write_files([name], SANDBOX, tmp_path)
-    for setting, value in providers.settings_of([name], SANDBOX, tmp_path).items():
-        monkeypatch.setenv(setting, value)
+    go_through(str(request.param), tmp_path, monkeypatch)
     lender: dict[str, Any] = {
         "jurisdiction": "GB",
         "time_zone": "Europe/London",
@@ -76,44 +67,10 @@ async def lent(hood: Neighbourhood, person: Person) -> None:
     await set_payee(*lender, "GBP", actor="test", sort_code="20-00-00", account_number="55779911")
 
 
-async def at_bank(hood: Neighbourhood, address: str) -> str:
-    """The page of the bank that the vendor's own page sends the browser on to."""
-    async with httpx.AsyncClient(transport=hood.outside, follow_redirects=False) as browser:
-        for _ in range(3):
-            if "/banks/" in address:
-                return address
-            page, _, told = address.partition("#")
-            # What stands behind the # is handed over by a script of the vendor's page.
-            form = dict(parse_qsl(told))
-            answer = await (browser.post(page, data=form) if form else browser.get(page))
-            address = f"{SANDBOX}{answer.headers['location'].removeprefix(SANDBOX)}"
-    raise AssertionError(address)
-
-
-async def agrees(hood: Neighbourhood, person: Person) -> None:
-    made = await request_consent(
-        hood.house, hood.now, lender_id=hood.lender_id, borrower_ref="B-1", purposes=MONITORING
-    )
-    token = made.link.rsplit("/", 1)[1]
-    await choose_consent(
-        hood.house, hood.now, token=token, granted=MONITORING, wording_version="1", language="en"
-    )
-    link = await begin_bank_consent(
-        hood.house, hood.now, token=token, bank_id="wharf", presence=HERE
-    )
-    back = urlsplit(psu.allow(hood.world, await at_bank(hood, link), person))
-    brought = dict(parse_qsl(back.query))
-    returned = brought.pop("state", back.path.rsplit("/", 1)[1])
-    done = await finish_bank_consent(
-        hood.house, hood.now, return_token=returned, presence=HERE, returned=brought
-    )
-    assert done.back is Back.ACTIVE
-
-
 async def test_from_the_consent_to_the_ledger_without_an_iban(hood: Neighbourhood) -> None:
     person = hood.world.add_person("Amelia Carver", bank_id="wharf", opening_minor=1_000)
     await lent(hood, person)
-    await agrees(hood, person)
+    await agrees(hood, person, "B-1", MONITORING)
     await open_cases(hood.house, hood.now)
     (account,) = await hood.rows("SELECT id, iban_enc, iban_masked, currency, usable FROM accounts")
     assert (account.iban_enc, account.currency, account.usable) == (None, "GBP", True)
@@ -144,14 +101,14 @@ async def test_from_the_consent_to_the_ledger_without_an_iban(hood: Neighbourhoo
 async def test_renewed_with_an_iban_it_is_the_same_account(hood: Neighbourhood) -> None:
     person = hood.world.add_person("Amelia Carver", bank_id="wharf", opening_minor=1_000)
     await lent(hood, person)
-    await agrees(hood, person)
+    await agrees(hood, person, "B-1", MONITORING)
     await open_cases(hood.house, hood.now)
     await look_now(hood)
     (first,) = await hood.rows("SELECT id, last_read_at FROM accounts")
     assert first.last_read_at is not None
     hood.world.town.set_bank_mode("wharf", BankMode.IBANS_STATED)
     hood.advance(hours=1)
-    await agrees(hood, person)
+    await agrees(hood, person, "B-1", MONITORING)
     (second,) = await hood.rows("SELECT id, iban_enc, iban_masked FROM accounts")
     assert second.id == first.id
     assert second.iban_enc is not None
