@@ -5,7 +5,7 @@ The caller brings the packs of the countries its borrowers live in, and a look-u
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
 from typing import TypeAlias
@@ -15,8 +15,9 @@ from app.domain.jurisdiction import Cap, ChannelVariety, Pack, Rule
 from app.domain.message import Channel
 from app.domain.stages import Notice, Stage, StrategyBody
 
-# The placeholders of a template; None when there is no such template for that channel.
-TemplateLookup: TypeAlias = Callable[[str, Channel], Iterable[str] | None]
+# The placeholders of a template in each language that it may be sent in; None when there is no
+# such template for that channel.
+TemplateLookup: TypeAlias = Callable[[str, Channel], Mapping[str, Iterable[str]] | None]
 
 
 @dataclass(frozen=True, slots=True)
@@ -112,12 +113,14 @@ def _template_faults(
             words = f"There is no template {notice.template} for {notice.channel}."
             yield Finding(f"{one.field}.template", words)
             continue
-        unknown = sorted(set(used) - known)
-        if unknown:
-            words = (
-                f"The template {notice.template} asks for {', '.join(unknown)}: nobody knows it."
-            )
-            yield Finding(f"{one.field}.template", words)
+        for language, places in used.items():
+            unknown = sorted(set(places) - known)
+            if unknown:
+                words = (
+                    f"The template {notice.template} ({language}) asks for "
+                    f"{', '.join(unknown)}: nobody knows it."
+                )
+                yield Finding(f"{one.field}.template", words)
 
 
 def _end(body: StrategyBody) -> Iterator[Finding]:

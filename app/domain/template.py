@@ -73,6 +73,8 @@ GIVEN: Final[Mapping[Cause, frozenset[str]]] = {
     Cause.PROMISE: frozenset(PLACES),
 }
 """The places that can be filled for each cause. `contact_phone` only where the lender has one."""
+GIVEN_TO_OWN: Final = GIVEN[Cause.NOTICE]
+"""Those of a text with a name that the lender made up: only a strategy's notices name it."""
 
 _PLACE = re.compile(r"\{\{([a-z_]{1,40})\}\}")
 _NAME = re.compile(r"[a-z][a-z0-9_]{1,39}\Z", re.ASCII)
@@ -146,9 +148,14 @@ def render(template: Template, values: Mapping[str, str]) -> Rendered:
     )
 
 
-def missing_for(template: Template, cause: Cause) -> frozenset[str]:
+def given_for(cause: Cause | None) -> frozenset[str]:
+    """The places that can be filled for a cause; None for a name that the lender made up."""
+    return GIVEN_TO_OWN if cause is None else GIVEN[cause]
+
+
+def missing_for(template: Template, cause: Cause | None) -> frozenset[str]:
     """The places of a template that cannot be filled when it is sent for this cause."""
-    return template.places - GIVEN[cause]
+    return template.places - given_for(cause)
 
 
 def check_template(template: Template) -> None:

@@ -14,7 +14,7 @@ from app.domain.edition import EDITION, EditionState
 from app.domain.errors import Conflict, Invalid, NotAllowed
 from app.domain.ids import LenderId, UserId
 from app.domain.message import Channel
-from app.domain.template import Cause, Template, check_template, missing_for
+from app.domain.template import PLACES, Cause, Template, check_template, given_for, missing_for
 from app.domain.tone import tone_findings
 from app.flows.house import House
 from app.flows.propose_approval import propose
@@ -38,11 +38,12 @@ _MOST_EDITIONS: Final = 500
 def check_words(book: TemplateBook, template: Template) -> None:
     """Raises `Invalid` for the first thing that keeps these words from being sent to anybody.
 
-    A text of a shipped name keeps to the places that can be filled when that one is sent.
+    A text of a shipped name keeps to the places that can be filled when that one is sent, one of
+    the lender's own name to those of a notice.
     """
     check_template(template)
     cause = book.cause_of(template.name)
-    for name in sorted(missing_for(template, cause)) if cause is not None else ():
+    for name in sorted(missing_for(template, cause)):
         raise Invalid(name, "cannot be filled when this text is sent.", mend=_places(cause))
     for field, text in (("subject", template.subject), ("body", template.body)):
         for finding in tone_findings(text):
@@ -50,7 +51,9 @@ def check_words(book: TemplateBook, template: Template) -> None:
 
 
 def _places(cause: Cause | None) -> str:
-    return "" if cause is None else f"It is sent for: {cause.value}."
+    known = given_for(cause)
+    sent = "notice" if cause is None else cause.value
+    return f"It is sent for: {sent}. Use: {', '.join(one for one in PLACES if one in known)}."
 
 
 async def write_template(

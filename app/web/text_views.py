@@ -12,12 +12,12 @@ from app.domain.errors import Invalid
 from app.domain.message import Channel
 from app.domain.sms_text import SmsEncoding, measure
 from app.domain.template import (
-    GIVEN,
     LONGEST_BODY,
     PLACES,
     Cause,
     Template,
     faults_of,
+    given_for,
     missing_for,
     render,
 )
@@ -61,12 +61,11 @@ class Checked:
 def check(template: Template, cause: Cause | None) -> Checked:
     """Everything wrong with a text at once."""
     faults = [fault.message for fault in faults_of(template)]
-    if cause is not None:
-        faults += [
-            f"{{{{{name}}}}}: cannot be filled when this text is sent."
-            for name in sorted(missing_for(template, cause))
-            if name in PLACES
-        ]
+    faults += [
+        f"{{{{{name}}}}}: cannot be filled when this text is sent."
+        for name in sorted(missing_for(template, cause))
+        if name in PLACES
+    ]
     findings = [*tone_findings(template.subject), *tone_findings(template.body)]
     return Checked(faults, findings, mark(template.body, tone_findings(template.body)))
 
@@ -117,7 +116,7 @@ def compare(old: str, new: str) -> Markup:
 
 def places_for(cause: Cause | None) -> list[tuple[str, str]]:
     """The places a writer may use, with what stands in them."""
-    known = frozenset(PLACES) if cause is None else GIVEN[cause]
+    known = given_for(cause)
     return [(name, meaning) for name, meaning in PLACES.items() if name in known]
 
 

@@ -125,9 +125,9 @@ def test_the_notes_of_a_body_give_it_back_through_json() -> None:
 # ------------------------------------------------------------------ what makes no sense
 
 TEMPLATES = {
-    ("pre_due", SMS): ("link",),
-    ("first_missed", EMAIL): ("link", "amount_due"),
-    ("legal", SMS): ("link",),
+    ("pre_due", SMS): {"es": ("link",)},
+    ("first_missed", EMAIL): {"en": ("link",), "es": ("link", "amount_due")},
+    ("legal", SMS): {"es": ("link",)},
 }
 KNOWN = ("link", "amount_due")
 
@@ -194,7 +194,7 @@ def test_a_missing_template_and_an_unknown_value_are_found() -> None:
         templates=lambda name, channel: TEMPLATES.get((name, channel)),
         known_values=("link",),
     )
-    assert [(one.field, "amount_due" in one.words) for one in found] == [
+    assert [(one.field, "(es) asks for amount_due" in one.words) for one in found] == [
         ("stages[0].notices[0].template", True)
     ]
 

@@ -208,6 +208,10 @@ async def test_a_place_that_is_empty_when_it_is_sent_is_refused(street: Street, 
     with pytest.raises(Invalid) as refused:
         await write(street, sara, body, channel=Channel.EMAIL, subject="Sol")
     assert refused.value.field == "promise_on"
+    with pytest.raises(Invalid) as refused:
+        await write(street, sara, body, channel=Channel.EMAIL, subject="Sol", name="our_own")
+    assert refused.value.field == "promise_on"
+    assert "amount_due" in refused.value.mend
     given = {"channel": Channel.EMAIL, "subject": "Sol", "name": "promise_reminder"}
     assert await state(street, await write(street, sara, body, **given)) == "draft"
 
