@@ -124,7 +124,7 @@ def test_the_notes_of_a_body_give_it_back_through_json() -> None:
 
 # ------------------------------------------------------------------ what makes no sense
 
-TEMPLATES = {
+TEMPLATES: dict[tuple[str, Channel], dict[str, tuple[str, ...]]] = {
     ("pre_due", SMS): {"es": ("link",)},
     ("first_missed", EMAIL): {"en": ("link",), "es": ("link", "amount_due")},
     ("legal", SMS): {"es": ("link",)},

@@ -25,7 +25,7 @@ def test_the_apps_strategy_is_the_soft_one_on_another_way() -> None:
     found = validate(
         ours,
         packs=(*book.packs.values(), book.elsewhere),
-        templates=lambda _name, _channel: ("link",),
+        templates=lambda _name, _channel: {"es": ("link",)},
         known_values=("link",),
     )
     assert [finding for finding in found if finding.blocks] == []
