@@ -7,9 +7,9 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Row, and_, or_, select, text, update
+from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, text, update
 
-from app.domain.errors import Invalid
+from app.domain.errors import Conflict, Invalid
 from app.domain.ids import LenderId, UserId
 from app.domain.roles import Act, may
 from app.domain.task import TASK, TaskState
@@ -22,7 +22,9 @@ from app.store.promises import zone_of_lender
 from app.store.tables import tasks
 from app.store.unit import Unit
 
-_MOST: Final = 1000
+_BATCH: Final = 200
+"""Tasks that name the people of one transaction."""
+_MOST_BATCHES: Final = 500
 
 
 async def hand_over(
@@ -38,33 +40,66 @@ async def hand_over(
     """Give everything that waits with `from_id` to `to_id`, or to everybody (None).
 
     `away_until` is his last day of absence: until then he gets no work. Returns how many tasks
-    went over. Raises `NotFound`, and `Invalid` for a receiver who is away, may not work tasks, or
-    is the giver himself, and for a day that has passed.
+    went over. Each batch of people is a transaction with a line of its own in the audit; what a
+    crash leaves goes over when it is asked for again. Raises `NotFound`, and `Invalid` for a
+    receiver who is away, may not work tasks, or is the giver himself, and for a day that has
+    passed; `Conflict`, saying how many tasks stayed, when new ones come faster than they go over.
     """
+    moved = 0
+    for batch in range(_MOST_BATCHES):
+        async with house.store.unit(lender_id) as unit:
+            if batch == 0:
+                await _begin(unit, now, from_id, to_id, away_until)
+            gone = await _hand(unit, now, from_id, to_id, actor)
+            if batch == 0 or gone:
+                await _record(unit, now, from_id, to_id, gone, away_until, actor)
+        if not gone:
+            return moved
+        moved += gone
     async with house.store.unit(lender_id) as unit:
-        zone = await zone_of_lender(unit, lender_id)
-        today = now.astimezone(zone).date()
-        await users.by_id(unit, from_id)
-        if to_id is not None:
-            await _check_receiver(unit, from_id, to_id, today)
-        if away_until is not None:
-            if away_until < today:
-                raise Invalid("away_until", "has passed.", mend="Leave it empty, or choose today.")
-            await users.change(unit, from_id, away_until=away_until)
-        moved = await _hand(unit, now, from_id, to_id, actor)
-        await audit.record(
-            unit,
-            now,
-            actor=actor,
-            act="hand_over",
-            subject=str(from_id),
-            after={
-                "to": str(to_id) if to_id else "board",
-                "tasks": moved,
-                "away_until": away_until.isoformat() if away_until else None,
-            },
+        left = await unit.conn.scalar(
+            select(func.count()).select_from(_waiting(from_id).subquery())
         )
-        return moved
+    if left:
+        raise Conflict(f"{moved} tasks are handed over, {left} stayed. Hand over once more.")
+    return moved
+
+
+async def _begin(
+    unit: Unit, now: datetime, from_id: UserId, to_id: UserId | None, away_until: date | None
+) -> None:
+    """Who gives, who takes, and the giver's absence."""
+    today = now.astimezone(await zone_of_lender(unit, unit.lender_id)).date()
+    await users.by_id(unit, from_id)
+    if to_id is not None:
+        await _check_receiver(unit, from_id, to_id, today)
+    if away_until is not None:
+        if away_until < today:
+            raise Invalid("away_until", "has passed.", mend="Leave it empty, or choose today.")
+        await users.change(unit, from_id, away_until=away_until)
+
+
+async def _record(
+    unit: Unit,
+    now: datetime,
+    from_id: UserId,
+    to_id: UserId | None,
+    moved: int,
+    away_until: date | None,
+    actor: str,
+) -> None:
+    await audit.record(
+        unit,
+        now,
+        actor=actor,
+        act="hand_over",
+        subject=str(from_id),
+        after={
+            "to": str(to_id) if to_id else "board",
+            "tasks": moved,
+            "away_until": away_until.isoformat() if away_until else None,
+        },
+    )
 
 
 async def come_back(
@@ -96,11 +131,19 @@ def with_user(user_id: UUID) -> ColumnElement[bool]:
     )
 
 
+def _waiting(user_id: UUID) -> Select[Any]:
+    return select(tasks).where(text("state IN ('open', 'taken')")).where(with_user(user_id))
+
+
 async def _hand(
     unit: Unit, now: datetime, from_id: UserId, to_id: UserId | None, actor: str
 ) -> int:
-    waiting = select(tasks).where(text("state IN ('open', 'taken')")).where(with_user(from_id))
-    people = {row.borrower_id for row in await unit.conn.execute(waiting.limit(_MOST))}
+    """Hand over what concerns the next people; returns how many tasks."""
+    waiting = _waiting(from_id)
+    people = {
+        row.borrower_id
+        for row in await unit.conn.execute(waiting.order_by(tasks.c.borrower_id).limit(_BATCH))
+    }
     await lock_borrowers(unit, people)
     found: Sequence[Row[Any]] = (
         await unit.conn.execute(

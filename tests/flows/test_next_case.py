@@ -10,7 +10,7 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
-from app.domain.errors import Invalid, NotFound
+from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import UserId
 from app.domain.reminder import ReminderCondition
 from app.domain.task import TaskReason
@@ -195,6 +195,28 @@ async def test_a_shift_ends_and_its_tasks_go_to_a_colleague(street: Street) -> N
     assert await street.value("SELECT count(*) FROM tasks WHERE given_to IS NOT NULL") == 0
     acts = await street.rows("SELECT act, after FROM audit ORDER BY id")
     assert [row.after["tasks"] for row in acts if row.act == "hand_over"] == [3, 0, 3]
+
+
+async def test_all_goes_over_however_much_it_is(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("app.flows.hand_over._BATCH", 2)
+    eva, leo = await collector(street, "eva"), await collector(street, "leo")
+    await busy(street, eva, 5)
+    assert await hands(street, eva, leo) == 5
+    assert await street.value("SELECT count(*) FROM tasks WHERE given_to = :leo", leo=leo) == 5
+    acts = await street.rows("SELECT after FROM audit WHERE act = 'hand_over' ORDER BY id")
+    assert [row.after["tasks"] for row in acts] == [2, 2, 1]
+
+
+async def test_what_stayed_is_said(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("app.flows.hand_over._BATCH", 2)
+    monkeypatch.setattr("app.flows.hand_over._MOST_BATCHES", 1)
+    eva, leo = await collector(street, "eva"), await collector(street, "leo")
+    await busy(street, eva, 3)
+    with pytest.raises(Conflict, match="2 tasks are handed over, 1 stayed"):
+        await hands(street, eva, leo)
+    assert await hands(street, eva, leo) == 1
 
 
 async def test_nothing_goes_to_somebody_who_is_not_there(street: Street) -> None:

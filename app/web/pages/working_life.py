@@ -171,7 +171,7 @@ async def give(request: Request, seat: Annotated[Seat, Depends(needs(Act.HAND_OV
             actor=seat.actor,
             away_until=read_day(form, "away_until"),
         )
-    except Invalid as error:
+    except (Invalid, Conflict) as error:
         return await _shift(request, seat, error.message, error.status)
     return back_to("/hand-over", "handed_over")
 
