@@ -34,12 +34,13 @@ _PROMISE: Final[Mapping[str, tuple[str, str]]] = {
 }
 
 
-def differences(before: StrategyBody, after: StrategyBody) -> tuple[Difference, ...]:
+def differences(before: StrategyBody | None, after: StrategyBody) -> tuple[Difference, ...]:
     """Every difference, in the order of the flow. Empty where both do the same.
 
-    The name is not among them: it belongs to the strategy, not to a version.
+    `before` None: there was nothing, and all of it is new. The name is not among them: it belongs
+    to the strategy, not to a version.
     """
-    old, new = _lines(before), _lines(after)
+    old, new = {} if before is None else _lines(before), _lines(after)
     places = [*new, *(place for place in old if place not in new)]
     return tuple(
         Difference(place, old.get(place, ""), new.get(place, ""))

@@ -24,6 +24,7 @@ from app.flows.propose_approval import propose
 from app.store import audit
 from app.store.keys import new_id
 from app.store.moves import move
+from app.store.segments import segment_of
 from app.store.tables import lenders, segments, strategies
 from app.store.unit import Unit
 
@@ -114,13 +115,15 @@ async def publish_segment(unit: Unit, now: datetime, approval: Any, *, actor: st
     if actor in row.writers:
         raise NotAllowed("Who wrote a rule does not publish it.", code="OwnWork")
     EDITION.step(EditionState(row.state), "publish")
-    before = await unit.conn.scalar(
-        select(segments.c.id).where(
-            segments.c.name == row.name, segments.c.state == EditionState.PUBLISHED.value
+    before = (
+        await unit.conn.execute(
+            select(segments).where(
+                segments.c.name == row.name, segments.c.state == EditionState.PUBLISHED.value
+            )
         )
-    )
+    ).one_or_none()
     if before is not None:
-        await move(unit, segments, before, EDITION, "retire", retired_at=now)
+        await move(unit, segments, before.id, EDITION, "retire", retired_at=now)
     await move(unit, segments, row.id, EDITION, "publish", published_by=actor, published_at=now)
     removed = bool(row.conditions.get(REMOVED))
     if removed:
@@ -131,10 +134,23 @@ async def publish_segment(unit: Unit, now: datetime, approval: Any, *, actor: st
         actor=actor,
         act="retire_segment" if removed else "publish_segment",
         subject=row.name,
-        after={"name": row.name, "number": row.number, "rank": row.rank},
+        before={} if before is None else _shown(before),
+        after={"number": row.number} if removed else _shown(row),
         reason=approval.reason,
         lender_id=row.lender_id,
     )
+
+
+def _shown(row: Row[Any]) -> dict[str, Any]:
+    """What an edition says, as the history shows it."""
+    segment = segment_of(row)
+    return {
+        "number": row.number,
+        "title": segment.title,
+        "rank": segment.rank,
+        "when": condition_words(segment.when),
+        "then": action_notes(segment.action),
+    }
 
 
 async def send_back_segment(unit: Unit, now: datetime, approval: Any, *, actor: str) -> None:

@@ -10,6 +10,8 @@ from datetime import datetime
 from typing import Any
 from uuid import UUID
 
+from sqlalchemy import Row
+
 from app.domain.approval import ApprovalKind
 from app.domain.edition import EDITION, EditionState
 from app.domain.errors import Conflict, Invalid, NotAllowed
@@ -109,11 +111,28 @@ async def publish_version(unit: Unit, now: datetime, approval: Any, *, actor: st
         actor=actor,
         act="publish_strategy",
         subject=str(row.strategy_id),
-        before={"name": row.name, "number": None if before is None else before.number},
-        after={"name": row.name, "number": row.number},
+        **_old_and_new(row, before),
         reason=approval.reason,
         lender_id=row.lender_id,
     )
+
+
+def _old_and_new(row: Row[Any], before: Row[Any] | None) -> dict[str, dict[str, Any]]:
+    """Number and every place that is another one now, as the history shows them."""
+    old = None if before is None else parse_body(before.body)
+    diff = differences(old, parse_body(row.body))
+    return {
+        "before": {
+            "name": row.name,
+            "number": None if before is None else before.number,
+            **{one.place: one.before for one in diff if one.before},
+        },
+        "after": {
+            "name": row.name,
+            "number": row.number,
+            **{one.place: one.after for one in diff if one.after},
+        },
+    }
 
 
 async def send_back_version(unit: Unit, now: datetime, approval: Any, *, actor: str) -> None:

@@ -115,6 +115,16 @@ async def test_a_change_is_another_edition_and_a_refusal_leaves_the_old_one(
             assert states == after
     states = tuple([await state(street, "several_loans", n) for n in (1, 2, 3)])
     assert states == ("retired", "draft", "published")
+    # The history says who, and what it was before.
+    (line,) = await street.rows("SELECT * FROM audit WHERE act = 'publish_segment'")
+    assert line.actor.startswith("approver@")
+    assert (line.before["number"], line.after["number"]) == (1, 3)
+    assert line.before["when"].startswith("open loans at least 3 and")
+    assert line.after["when"].startswith("open loans at least 2 and")
+    auditor: Browser = await sign_in_as(Role.AUDITOR)
+    page = await auditor.open("/audit?group=words_and_rules&about=several_loans")
+    for words in ("open loans at least 3", "open loans at least 2", "Look at all of them"):
+        assert words in page.text, words
 
 
 async def test_a_rule_goes_out_of_force_by_two_people_too(
@@ -127,8 +137,9 @@ async def test_a_rule_goes_out_of_force_by_two_people_too(
     assert await state(street, "frequently_late", 1) == "published"
     await decide(street, Role.APPROVER, Word.APPROVE)
     assert [await state(street, "frequently_late", n) for n in (1, 2)] == ["retired", "retired"]
-    acts = [row.act for row in await street.rows("SELECT act FROM audit")]
-    assert "retire_segment" in acts
+    (line,) = await street.rows("SELECT * FROM audit WHERE act = 'retire_segment'")
+    assert set(line.before) > {"when", "then", "rank"}
+    assert line.after == {"number": 2}
     # What was taken out on purpose does not come back by itself.
     street.hands.go_on(days=1)
     await flag_cases(street.house, street.now)

@@ -100,9 +100,19 @@ async def test_one_writes_another_publishes_and_running_cases_stay(
         "SELECT strategy_version_id FROM cases WHERE id = :id", id=fresh.cases[0]
     )
     assert given == await version(street, 2)
-    acts = [row.act for row in await street.rows("SELECT act FROM audit ORDER BY at, id")]
+    lines = {row.act: row for row in await street.rows("SELECT * FROM audit ORDER BY at, id")}
     for act in ("begin_draft", "save_draft", "propose_strategy", "publish_strategy"):
-        assert act in acts
+        assert act in lines
+    # The history says what it was before, and of what stayed nothing.
+    published = lines["publish_strategy"]
+    assert (published.before["number"], published.after["number"]) == (1, 2)
+    assert published.before["Stage grace"] == "from day 1"
+    assert published.after["Stage grace"] == "from day 2"
+    assert "End" not in published.after
+    auditor: Browser = await sign_in_as(Role.AUDITOR)
+    page = await auditor.open("/audit?group=words_and_rules")
+    for words in ("Stage grace:", "from day 1", "from day 2", "email day 2"):
+        assert words in page.text, words
 
 
 async def test_compliance_writes_and_another_compliance_person_is_needed(
