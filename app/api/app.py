@@ -19,6 +19,7 @@ from app.api.routes import (
     experiments,
     lender,
     loans,
+    payees,
     payments,
     people,
     placements,
@@ -52,7 +53,7 @@ def build_api(
         generate_unique_id_function=lambda route: route.name,
     )
     listed = (people, borrowers, loans, consents, cases, payments, work, approvals, placements)
-    for routes in (*listed, strategies, experiments, book_files, lender):
+    for routes in (*listed, strategies, experiments, book_files, lender, payees):
         app.include_router(routes.router)
     app.include_router(hooks.router)
     app.include_router(health.router)

@@ -47,6 +47,7 @@ class ApprovalKind(StrEnum):
     PLACEMENT = "placement"
     IMPORT = "import"
     PROVIDER = "provider"
+    PAYEE = "payee"
 
 
 # Acts about one debt; all others put something that people wrote into force.

@@ -31,6 +31,7 @@ _PROPOSES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.PLACEMENT: Act.PROPOSE_RELIEF,
     ApprovalKind.IMPORT: Act.LOAD_BOOK,
     ApprovalKind.PROVIDER: Act.SET_UP_PROVIDER,
+    ApprovalKind.PAYEE: Act.SET_PAYEE,
 }
 _DECIDES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.WRITE_OFF: Act.DECIDE_MONEY,
@@ -43,6 +44,7 @@ _DECIDES: Final[Mapping[ApprovalKind, Act]] = {
     ApprovalKind.PLACEMENT: Act.DECIDE_MONEY,
     ApprovalKind.IMPORT: Act.RELEASE_BOOK,
     ApprovalKind.PROVIDER: Act.APPROVE_PROVIDER,
+    ApprovalKind.PAYEE: Act.APPROVE_PAYEE,
 }
 
 

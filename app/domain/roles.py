@@ -76,6 +76,9 @@ class Act(StrEnum):
     SEE_PROVIDERS = "see_providers"
     SET_UP_PROVIDER = "set_up_provider"
     APPROVE_PROVIDER = "approve_provider"
+    SEE_PAYEES = "see_payees"
+    SET_PAYEE = "set_payee"
+    APPROVE_PAYEE = "approve_payee"
 
 
 _PEOPLE = frozenset(Role) - {Role.INTEGRATION}
@@ -99,6 +102,8 @@ WATCHED: frozenset[Act] = frozenset(
         Act.CONFIRM_ACCESS,
         Act.SET_UP_PROVIDER,
         Act.APPROVE_PROVIDER,
+        Act.SET_PAYEE,
+        Act.APPROVE_PAYEE,
     }
 )
 
@@ -169,6 +174,12 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.SET_UP_PROVIDER: frozenset({Role.ADMIN}),
     # Through whom money goes: whoever hands out access does not say alone that it is right.
     Act.APPROVE_PROVIDER: frozenset({Role.COMPLIANCE, Role.APPROVER}),
+    # Whoever may have a part in a change sees where the lender is paid, and nobody else.
+    Act.SEE_PAYEES: frozenset(
+        {Role.ADMIN, Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER, Role.AUDITOR}
+    ),
+    Act.SET_PAYEE: frozenset({Role.ADMIN}),
+    Act.APPROVE_PAYEE: frozenset({Role.COMPLIANCE, Role.APPROVER}),
     Act.OWN_ACCOUNT: _PEOPLE,
 }
 
@@ -205,6 +216,7 @@ UNCONFIRMED_MAY: frozenset[Act] = frozenset(
         Act.MANAGE_USERS,
         Act.LOAD_BOOK,
         Act.SET_UP_PROVIDER,
+        Act.SET_PAYEE,
         Act.WRITE_AGENCY,
     }
 )

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from typing import Any, Final
 
 from app.domain.approval import ApprovalKind
+from app.flows.change_payee import change_payee_by_two, send_back_payee
 from app.flows.change_provider import change_by_two, send_back_provider
 from app.flows.forgive_debt import forgive_debt
 from app.flows.place_case import place_case
@@ -40,4 +41,5 @@ HANDLINGS: Final[Mapping[ApprovalKind, Handling]] = {
     ApprovalKind.PACK: Handling(publish_pack_edition, send_back_pack_edition),
     ApprovalKind.TEMPLATE: Handling(publish_template, send_back_template),
     ApprovalKind.PROVIDER: Handling(change_by_two, send_back_provider),
+    ApprovalKind.PAYEE: Handling(change_payee_by_two, send_back_payee),
 }

@@ -16,6 +16,7 @@ from sqlalchemy import insert, select, update
 
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import Iban, LenderId, Phone
+from app.domain.payee import EUR
 from app.domain.reading_way import ReadingWay
 from app.flows.house import House
 from app.flows.install_strategies import install_strategies
@@ -23,6 +24,7 @@ from app.reference.places import country_zones
 from app.settings import Settings, is_loopback
 from app.store import audit
 from app.store.keys import new_id
+from app.store.payees import payee_of
 from app.store.tables import lenders
 
 LANGUAGES = ("en", "es", "pl")
@@ -137,7 +139,10 @@ async def set_lender(
             stored["creditor_iban_enc"] = unit.seal(
                 "lenders.creditor_iban_enc", lender_id, values["creditor_iban"], lender_id
             )
-            shown["creditor_iban"] = "changed"
+            # Where money goes: the audit has what it was and what it is, masked.
+            stands = await payee_of(unit, lender_id, EUR)
+            was["creditor_iban"] = "" if stands is None else stands.masked
+            shown["creditor_iban"] = Iban(values["creditor_iban"]).masked
         if values.get("webhook_url"):
             secret = new_webhook_secret()
             stored["webhook_secret_enc"] = unit.seal(

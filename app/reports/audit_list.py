@@ -22,7 +22,7 @@ AUDIT_BY: Final = (audit.c.at, audit.c.id)
 GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
     "refused": ("refused",),
     "brakes": ("halt", "let_go_on", "set_observe_only", "set_maintenance", "lift_maintenance"),
-    "limits": ("lower_floor", "set_tiers", "set_lender", "set_payee", "make_lender"),
+    "limits": ("lower_floor", "set_tiers", "set_lender", "make_lender"),
     "words_and_rules": (
         "publish", "propose_strategy", "propose_template", "propose_pack", "approved_strategy",
         "approved_template", "approved_pack", "refused_strategy", "refused_template",
@@ -34,6 +34,10 @@ GROUPS: Final[Mapping[str, tuple[str, ...]]] = {
         "set_up_provider", "put_provider", "remove_provider", "send_back_provider",
         "erase_provider", "propose_provider", "approved_provider", "refused_provider",
         "withdrawn_provider",
+    ),
+    "payees": (
+        "set_payee", "draft_payee", "send_back_payee", "propose_payee", "endorse_payee",
+        "approved_payee", "refused_payee", "withdrawn_payee",
     ),
     "debts": (
         "recall_placement",

@@ -23,6 +23,7 @@ KINDS: Final[Mapping[str, str]] = {
     ApprovalKind.PLACEMENT: "Placement with an agency",
     ApprovalKind.IMPORT: "Loading of a book",
     ApprovalKind.PROVIDER: "Provider of payments",
+    ApprovalKind.PAYEE: "Account you are paid to",
 }
 STATES: Final[Mapping[ApprovalState, Mark]] = {
     ApprovalState.PROPOSED: Mark("Waiting", "warn"),

@@ -139,3 +139,41 @@ async def test_no_route_of_the_api_brings_it_to_effect(sol: System, house: House
     assert not await given_up(house)
     assert await value(house, "SELECT state FROM approvals WHERE kind = 'write_off'") == "proposed"
     assert shown["kind"] == ApprovalKind.WRITE_OFF.value
+
+
+async def test_a_system_proposes_where_it_is_paid_and_people_decide(
+    sol: System, house: House
+) -> None:
+    given = {
+        "currency": "GBP", "sort_code": "20-00-00", "account_number": "55779911",
+        "reason": "Our bank in London.",
+    }  # fmt: skip
+    made = await sol.http.post("/v1/payees", json=given)
+    assert made.status_code == 201, made.text
+    shown = made.json()
+    assert (shown["kind"], shown["state"]) == ("payee", "proposed")
+    assert made.headers["location"] == f"/v1/approvals/{shown['id']}"
+    assert (await sol.http.post("/v1/payees", json=given)).status_code == 409
+    (gbp,) = [one for one in (await sol.http.get("/v1/payees")).json() if one["currency"] == "GBP"]
+    assert gbp == {
+        "currency": "GBP", "account_masked": None, "proposed_masked": "••-••-00 ••••9911",
+        "approval_id": shown["id"],
+    }  # fmt: skip
+    sue = await person(house, sol, "sue", Role.SUPERVISOR)
+    april = await person(house, sol, "april", Role.APPROVER)
+    common: dict[str, Any] = {"lender_id": sol.lender_id, "approval_id": shown["id"]}
+    await endorse_approval(house, NOW, user_id=sue, actor="sue", options=(), why_not="", **common)
+    await decide_approval(house, NOW, user_id=april, actor="april", word=Word.APPROVE, **common)
+    (gbp,) = [one for one in (await sol.http.get("/v1/payees")).json() if one["currency"] == "GBP"]
+    assert (gbp["account_masked"], gbp["approval_id"]) == ("••-••-00 ••••9911", None)
+    for field, wrong in (
+        ("currency", {**given, "currency": "XXX"}),
+        ("account_number", {**given, "account_number": "5577991"}),
+        ("iban", {**given, "iban": "ES9121000418450200051332"}),
+        ("sort_code", {**given, "currency": "EUR"}),
+        ("reason", {**given, "reason": ""}),
+    ):
+        answer = await sol.http.post("/v1/payees", json=wrong)
+        assert answer.status_code == 422, answer.text
+        assert answer.json()["errors"][0]["field"] == field
+        assert "55779911" not in answer.text

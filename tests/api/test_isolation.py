@@ -26,6 +26,9 @@ INSTALMENTS = [{"number": 1, "due_on": "2026-02-01", "amount": "1.00"}]
 BODIES: dict[str, Any] = {
     "post_borrower": BORROWER,
     "post_loan": LOAN,
+    "post_payee": {
+        "currency": "GBP", "sort_code": "200000", "account_number": "55779911", "reason": "x",
+    },
     "post_hold": {"kind": "dispute", "reason": "x"},
     "put_owed": {"as_of": "2026-03-02T09:30:00Z", "instalments": INSTALMENTS},
     "post_repayment": {
@@ -63,6 +66,8 @@ BODIES: dict[str, Any] = {
 
 # Routes that name nothing of anybody: what they do to another lender is asked below.
 OWN = {
+    "list_payees",
+    "post_payee",
     "get_status",
     "list_providers",
     "list_switches",

@@ -275,7 +275,7 @@ async def test_what_is_said_twice_counts_as_it_was_said_last(street: Street) -> 
     assert ordered.order.creditor_account.reveal() == "20000055779911"
     audit = await street.rows("SELECT act, after::text AS after FROM audit ORDER BY at, id")
     said = [row.after for row in audit if row.act == "set_payee"]
-    assert len(said) == 2
+    assert len(said) == 3
     assert not any("5577" in one for one in said)
     ours = "SELECT count(*) FROM payees"
     assert await street.value(ours) == 1

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    CheckConstraint,
     Column,
     Date,
     Index,
@@ -12,6 +13,7 @@ from sqlalchemy import (
     Table,
     Text,
     UniqueConstraint,
+    text,
 )
 
 from app.domain.message import Channel
@@ -84,6 +86,23 @@ payees = tenant_table(
     one_of("form", AccountForm),
     UniqueConstraint("lender_id", "currency"),
 )
+
+# Another account, until a second person has decided about it. What a row held is erased then.
+payee_changes = tenant_table(
+    "payee_changes",
+    key(),
+    currency(),
+    words("form"),
+    sealed("account_enc", optional=True),
+    words("replaces", default=""),  # the account of that moment, masked; empty: there was none
+    words("made_by"),
+    moment("made_at"),
+    moment("ended_at", optional=True),
+    one_of("form", AccountForm),
+    CheckConstraint("(account_enc IS NULL) = (ended_at IS NOT NULL)", name="erased"),
+    Index("uq_payee_changes_waiting", "lender_id", "currency", unique=True,
+          postgresql_where=text("ended_at IS NULL")),
+)  # fmt: skip
 
 data_keys = tenant_table(
     "data_keys",

@@ -30,6 +30,7 @@ GROUP_NAMES: Final = {
     "limits": "Floor, bounds and settings",
     "words_and_rules": "Strategies, templates and rules",
     "providers": "Own providers",
+    "payees": "Where you are paid",
     "debts": "Write-off, forgiveness, reversal",
     "people": "Users, roles and keys",
     "sign_ins": "Sign-ins",
