@@ -14,6 +14,7 @@ from app.flows.open_cases import open_cases
 from app.flows.take_back_repayment import TakenBack, take_back_repayment
 from app.store.loans import Scheduled
 from tests.flows.ledger import days, euros, paid, payment_of, registered, report, settled
+from tests.flows.promising import promise
 from tests.flows.street import Neighbour, Street
 
 pytestmark = pytest.mark.anyio
@@ -233,6 +234,35 @@ async def test_a_ledger_with_nothing_due_closes_the_case_and_a_closed_loan_stays
         closed=True,
     )
     assert (await open_cases(street.house, street.now)).opened == 0
+
+
+async def test_a_restructuring_wipes_nothing_of_what_was_done_before(street: Street) -> None:
+    """The ledger has another schedule. What happened under the old one stays as it was."""
+    ana = await street.neighbour(dues=(12_000,), days_late=40)
+    await promise(street, ana, (2, 5_000))
+    await street.repaid(ana, "R1", minor=5_000)
+    kept = {
+        name: await street.rows(f"SELECT {columns} FROM {name} ORDER BY id")
+        for name, columns in {
+            "timeline": "id, at, kind, details",
+            "repayments": "id, external_ref, amount_minor, paid_at, applied_minor",
+            "promises": "id, state, made_at",
+            "owed_words": "id, as_of, amount_minor, paid_minor",
+        }.items()
+    }
+    street.hands.go_on(hours=1)
+    done = await confirm_owed(
+        street.house, street.now, street.lender_id, f"{ana.ref}-L0", as_of=street.now,
+        schedule=tuple(Scheduled(number, days(street, 30 * number), 3_500) for number in (7, 8)),
+    )  # fmt: skip
+    assert done.case_closed
+    assert await paid(street, ana.loans[0]) == [(0, 0), (3_500, 0), (3_500, 0)]
+    for name, before in kept.items():
+        columns = ", ".join(before[0]._fields)
+        after = await street.rows(f"SELECT {columns} FROM {name} ORDER BY id")
+        assert [row for row in after if row.id in {one.id for one in before}] == before, name
+    assert [row.state for row in kept["promises"]] == ["kept"]
+    assert await street.value("SELECT close_reason FROM cases") == "not_due"
 
 
 async def confirm(street: Street, who: Neighbour, as_of: datetime, minor: int) -> int:
