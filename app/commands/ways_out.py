@@ -110,7 +110,7 @@ async def reach(connector: Connector, http: httpx.AsyncClient) -> list[Finding]:
 
 
 async def _let_in(connector: Connector, own: BaseModel, http: httpx.AsyncClient) -> list[Finding]:
-    from app.domain.errors import ProviderError
+    from app.domain.errors import Misconfigured, ProviderError
     from app.ports import Wire
 
     def now() -> datetime:
@@ -120,6 +120,8 @@ async def _let_in(connector: Connector, own: BaseModel, http: httpx.AsyncClient)
         return []
     try:
         await connector.try_out(own, Wire(http=http, now=now, real_now=now))
+    except Misconfigured as error:
+        return [wrong("let_in", f"{error.setting}: {error.problem}", error.mend)]
     except ProviderError as error:
         mend = "Copy the access data anew from the provider's own pages."
         return [wrong("let_in", f"it is refused: {error.detail}", mend)]

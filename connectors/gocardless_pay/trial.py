@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.ports import Wire
 from connectors._exchange import Call
 from connectors._trial import knock
@@ -17,4 +19,9 @@ async def try_out(settings: Settings, wire: Wire) -> None:
     headers = {"Authorization": f"Bearer {token}", "GoCardless-Version": VERSION}
     url = f"{settings.base_url}/billing_requests/{_NO_REQUEST}"
     call = Call(NAME, "try_out", "GET", url, headers, setup=settings.http_setup())
-    await knock(wire.http, call)
+    await knock(wire.http, call, _not_there)
+
+
+def _not_there(status: int, refusal: Any) -> bool:
+    error = refusal.get("error") if isinstance(refusal, dict) else None
+    return status == 404 and isinstance(error, dict) and error.get("type") == "invalid_api_usage"

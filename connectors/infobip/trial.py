@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 from app.ports import Wire
 from connectors._exchange import Call
 from connectors._trial import knock
@@ -14,4 +16,8 @@ async def try_out(settings: Settings, wire: Wire) -> None:
     headers = {"Authorization": f"App {settings.api_key.get_secret_value()}"}
     url = f"{settings.base_url}/sms/3/logs?messageId={'0' * 32}"
     call = Call(NAME, "try_out", "GET", url, headers, setup=settings.http_setup())
-    await knock(wire.http, call)
+    await knock(wire.http, call, _is_log)
+
+
+def _is_log(status: int, body: Any) -> bool:
+    return status == 200 and isinstance(body, dict) and isinstance(body.get("results"), list)

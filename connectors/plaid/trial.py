@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 import orjson
 
 from app.ports import Wire
 from connectors._exchange import Call
 from connectors._trial import knock
-from connectors.plaid.refusals import read_refusal
+from connectors.plaid.refusals import read_refusal, refusal_in
 from connectors.plaid.settings import NAME, Settings
 
 _OUR_STANDING = ("INVALID_API_KEYS", "UNAUTHORIZED_ENVIRONMENT")
@@ -27,7 +29,14 @@ async def try_out(settings: Settings, wire: Wire) -> None:
         {"Content-Type": "application/json"},
     )
     body, setup = orjson.dumps(content), settings.http_setup()
-    await knock(wire.http, Call(NAME, "try_out", "POST", url, headers, body, setup=setup), _word)
+    call = Call(NAME, "try_out", "POST", url, headers, body, setup=setup)
+    await knock(wire.http, call, _unknown_key, _word)
+
+
+def _unknown_key(status: int, body: Any) -> bool:
+    """Fields that are missing are complained of before anybody looks whose they are."""
+    refusal = refusal_in(body)
+    return status == 400 and refusal.type == "INVALID_INPUT" and bool(refusal.code)
 
 
 def _word(answer: httpx.Response) -> str:

@@ -20,6 +20,7 @@ from connectors._exchange import Call, retry_after, status_error, try_json
 
 USED_IDX = 53
 NO_VALID_NUMBER = 13
+NO_SUCH_TEXT = 301
 
 # Nothing was sent, and nothing will be until somebody mends the account: token, address, funds.
 ACCOUNT_BROKEN = frozenset({101, 102, 103, 105, 110, 1000, 1001})

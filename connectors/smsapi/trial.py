@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
+from typing import Any
+
 import httpx
 
 from app.ports import Wire
 from connectors._exchange import Call
 from connectors._trial import knock
 from connectors.smsapi.messages import NAME
-from connectors.smsapi.refusals import ACCOUNT_BROKEN, stated_error
+from connectors.smsapi.refusals import ACCOUNT_BROKEN, NO_SUCH_TEXT, code_in, stated_error
 from connectors.smsapi.settings import Settings
 
 
@@ -17,7 +19,13 @@ async def try_out(settings: Settings, wire: Wire) -> None:
     headers = {"Authorization": f"Bearer {settings.token.get_secret_value()}"}
     url = f"{settings.base_url}/sms.do?status={'0' * 24}&format=json"
     call = Call(NAME, "try_out", "GET", url, headers, setup=settings.http_setup())
-    await knock(wire.http, call, _word)
+    await knock(wire.http, call, _knows, _word)
+
+
+def _knows(status: int, body: Any) -> bool:
+    """Its error for a text that is not there, whatever the status; or an empty list."""
+    listed = isinstance(body, dict) and isinstance(body.get("list"), list)
+    return code_in(body, b"") == NO_SUCH_TEXT or (status == 200 and listed)
 
 
 def _word(answer: httpx.Response) -> str:

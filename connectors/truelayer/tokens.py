@@ -95,7 +95,7 @@ class TokenDesk:
         code = read_refusal(answer.content).code
         if code in CLIENT_REFUSED:
             return code
-        if answer.status_code >= 500 or not code:
+        if not code or not 400 <= answer.status_code < 500 or answer.status_code == 429:
             raise status_error(answer, call)
         return ""
 

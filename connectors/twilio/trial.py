@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from app.domain.errors import Declined
+from app.domain.errors import Declined, Unreadable
 from app.ports import Wire
-from connectors.twilio.messages import Settings, TwilioMessages
+from connectors.twilio.messages import NAME, Settings, TwilioMessages
 
 _NO_MESSAGE = "SM" + "0" * 32
-_NOT_THERE = ("20404", "HTTP_404")
+_NOT_THERE = "20404"
 
 
 async def try_out(settings: Settings, wire: Wire) -> None:
@@ -15,6 +15,8 @@ async def try_out(settings: Settings, wire: Wire) -> None:
     try:
         await TwilioMessages(settings, wire).message_now(_NO_MESSAGE)
     except Declined as no:
-        # Let in, and told that there is no such message.
-        if no.reason not in _NOT_THERE:
-            raise
+        # Let in, and told in Twilio's own words that there is no such message.
+        if no.reason == _NOT_THERE:
+            return
+        raise
+    raise Unreadable("it knows a message that never was", connector=NAME, operation="try_out")

@@ -80,6 +80,7 @@ class PaymentFace:
             Route(root, _guarded(self._create), methods=["POST"]),
             Route(f"{root}/{{id}}", _guarded(self._payment), methods=["GET"]),
             Route(f"{root}/{{id}}/actions/cancel", _guarded(self._cancel), methods=["POST"]),
+            Route(f"{API}/test-signature", _guarded(_check_signature), methods=["POST"]),
             Route(KEYS, _keys, methods=["GET"]),
         ]
 
@@ -173,6 +174,12 @@ class PaymentFace:
         if self._world.payments.cancel(payment, self._world.now()) is not Cancel.DONE:
             raise Problem(409, "invalid-state", "the payment can no longer be cancelled")
         return Response(status_code=202)
+
+
+async def _check_signature(request: Request) -> Response:
+    """Whether the customer signs as he should; nothing else happens."""
+    await _signed(request)
+    return Response(status_code=204)
 
 
 async def _keys(_: Request) -> Response:

@@ -6,7 +6,7 @@ import asyncio
 import contextlib
 import socket
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Mapping
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, cast
@@ -30,10 +30,10 @@ from app.store.unit import Store
 from app.workshop import LenderWorkshop
 from connectors import _http
 from sandbox.app import create
-from sandbox.bank_list import SECRET_ID, SECRET_KEY
-from sandbox.faces import gc_wire, plaid_wire, tink_wire, tl_wire
-from sandbox.texts import DEFAULT_NUMBER, DEFAULT_SENDER, DEFAULT_SID, DEFAULT_TOKEN
+from sandbox.bank_list import SECRET_KEY
+from sandbox.texts import DEFAULT_TOKEN
 from sandbox.world import World
+from tests.connectors.access import BY_NAME, EVERY, Access
 from tests.connectors.rawserver import Names
 
 pytestmark = pytest.mark.anyio
@@ -42,45 +42,7 @@ SANDBOX = "http://127.0.0.1:8210"
 NOW = datetime(2026, 3, 3, 9, 0, tzinfo=UTC)
 NAME = "-aaaaaaaaaaaa"
 SETTINGS = Settings(public_url="https://pay.sol.example", tpp_basis="AIS 123, Banco de España")
-AROUND = ("gocardless", "gocardless_pay", "plaid", "tink", "truelayer")
-
-# By connector: the job, and what the sandbox knows. The last one is what an attacker mistypes.
-GOOD: dict[str, tuple[Slot, dict[str, str], str]] = {
-    "gocardless": (
-        Slot.AGGREGATION, {"secret_id": SECRET_ID, "secret_key": SECRET_KEY}, "secret_key"
-    ),
-    "tink": (
-        Slot.AGGREGATION,
-        {"client_id": tink_wire.CLIENT_ID, "client_secret": tink_wire.CLIENT_SECRET},
-        "client_secret",
-    ),
-    "truelayer": (
-        Slot.AGGREGATION,
-        {"client_id": tl_wire.CLIENT_ID, "client_secret": tl_wire.CLIENT_SECRET},
-        "client_secret",
-    ),
-    "plaid": (
-        Slot.AGGREGATION,
-        {"client_id": plaid_wire.CLIENT_ID, "secret": plaid_wire.SECRET, "client_name": "Sol"},
-        "secret",
-    ),
-    "gocardless_pay": (
-        Slot.PAYMENTS,
-        {"access_token": gc_wire.ACCESS_TOKEN, "creditor_iban": "ES7921000813610123456789"},
-        "access_token",
-    ),
-    "twilio": (
-        Slot.MESSAGES,
-        {"account_sid": DEFAULT_SID, "auth_token": DEFAULT_TOKEN, "from_number": DEFAULT_NUMBER},
-        "auth_token",
-    ),
-    "smsapi": (
-        Slot.MESSAGES, {"token": DEFAULT_TOKEN, "sender": DEFAULT_SENDER}, "token"
-    ),
-    "infobip": (
-        Slot.MESSAGES, {"api_key": DEFAULT_TOKEN, "sender": DEFAULT_SENDER}, "api_key"
-    ),
-}  # fmt: skip
+AROUND = ("enable_banking", "gocardless", "gocardless_pay", "plaid", "tink", "truelayer")
 
 
 @pytest.fixture
@@ -113,18 +75,18 @@ def shop(transport: Any = None, **client: Any) -> LenderWorkshop:
 
 
 @pytest.mark.usefixtures("_operator")
-@pytest.mark.parametrize("name", GOOD)
-async def test_the_provider_itself_says_whether_it_is_right(name: str, world: World) -> None:
-    slot, values, secret = GOOD[name]
+@pytest.mark.parametrize("access", EVERY, ids=lambda one: one.name)
+async def test_the_provider_itself_says_whether_it_is_right(access: Access, world: World) -> None:
+    slot, name, secret = access.slot, access.connector, access.secret
     made = shop(httpx.ASGITransport(create(world)))
-    await made.try_out(slot, name, name + NAME, AccessData(values))
+    await made.try_out(slot, name, name + NAME, access.typed())
     with pytest.raises(Invalid) as refused:
-        await made.try_out(slot, name, name + NAME, AccessData({**values, secret: "guessed"}))
+        await made.try_out(slot, name, name + NAME, access.typed(**{secret: "guessed"}))
     assert refused.value.field == "provider"
     assert "guessed" not in str(refused.value)
     # The operator has the right one, and it fills no gap of anybody else.
     with pytest.raises(Invalid) as missing:
-        await made.try_out(slot, name, name + NAME, AccessData({**values, secret: ""}))
+        await made.try_out(slot, name, name + NAME, access.typed(**{secret: ""}))
     assert (missing.value.field, "SALDO" in missing.value.message) == (secret, False)
     assert world.texts.all() == []
 
@@ -134,13 +96,12 @@ async def test_payments_that_stay_open_are_accepted_by_whose_contract_it_is(
     world: World, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("SALDO_TINK_ACCEPT_OPEN_PAYMENTS", "true")
-    values = {**GOOD["tink"][1], "accept_open_payments": "no"}
-    made = shop(httpx.ASGITransport(create(world)))
+    made, tink = shop(httpx.ASGITransport(create(world))), BY_NAME["tink-payments"]
+    not_ticked = tink.typed(accept_open_payments="no")
     with pytest.raises(Invalid) as refused:
-        await made.try_out(Slot.PAYMENTS, "tink", "tink" + NAME, AccessData(values))
+        await made.try_out(Slot.PAYMENTS, "tink", "tink" + NAME, not_ticked)
     assert refused.value.field == "accept_open_payments"
-    values["accept_open_payments"] = "yes"
-    await made.try_out(Slot.PAYMENTS, "tink", "tink" + NAME, AccessData(values))
+    await made.try_out(Slot.PAYMENTS, "tink", "tink" + NAME, tink.typed())
 
 
 def test_every_field_is_asked_for_in_its_own_way() -> None:
@@ -181,6 +142,12 @@ def inside_shop() -> LenderWorkshop:
     return shop(resolver=Names(names))
 
 
+def usual(connector: str) -> tuple[Slot, Mapping[str, str]]:
+    """Job and access data of what reads accounts or, for SMTP, sends e-mails."""
+    found = BY_NAME.get(f"{connector}-aggregation")
+    return (found.slot, found.values) if found else (Slot.EMAILS, {"from_address": "a@sol.example"})
+
+
 INSIDE = (
     ("gocardless", "base_url", "http://bank.example"),
     ("gocardless", "base_url", "https://127.0.0.1:{port}"),
@@ -205,7 +172,7 @@ async def test_no_address_of_a_lender_leads_into_the_house(
     name: str, field: str, address: str
 ) -> None:
     """A name that leads inside looks like one that leads nowhere."""
-    slot, values, _ = GOOD.get(name, (Slot.EMAILS, {"from_address": "a@sol.example"}, ""))
+    slot, values = usual(name)
     with listening() as (port, called):
         typed = {**values, field: address.format(port=port), "port": str(port)}
         with pytest.raises(Invalid):
@@ -221,7 +188,7 @@ async def test_without_the_check_it_would_lead_there(
     """So it is the check that keeps the others out, and not chance."""
     for module in ("connectors._settings", "connectors._own", "connectors.smtp.sockets"):
         monkeypatch.setattr(f"{module}.is_public", lambda _: True)
-    slot, values, _ = GOOD.get(name, (Slot.EMAILS, {"from_address": "a@sol.example"}, ""))
+    slot, values = usual(name)
     with listening() as (port, called):
         address = {"base_url": f"https://inside.example:{port}/", "host": "2130706433"}
         typed = {**values, **address, "port": str(port), "security": "tls"}
@@ -267,7 +234,7 @@ def left_behind() -> set[Path]:
 def test_files_are_gone_when_a_port_is_made() -> None:
     before = left_behind()
     banks = Path(str(connectors.settings_of(connectors.discover()["gocardless"]).banks))  # type: ignore[attr-defined]
-    _, values, _ = GOOD["gocardless"]
+    _, values = usual("gocardless")
     setup = Setup(UUID(int=1), LenderId(UUID(int=2)), Slot.AGGREGATION, "gocardless",
                   "gocardless" + NAME, SetupState.IN_FORCE)  # fmt: skip
     made = shop().make(setup, AccessData(values, {"banks": banks.read_bytes()}))
