@@ -11,6 +11,14 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 from enum import StrEnum
+from typing import Final
+
+MOST_SEGMENTS: Final = 6
+"""Parts that one text may have when it is filled in: 918 septets, or 402 units of UCS-2.
+
+Twilio refuses a body of more than 1,600 characters (error 21617) and advises against more than
+320; other gateways end at six parts. Each part is billed, and each may arrive without the others.
+"""
 
 _BASIC = frozenset(
     "@£$¥èéùìòÇ\nØø\rÅåΔ_ΦΓΛΩΠΨΣΘΞÆæßÉ !\"#¤%&'()*+,-./0123456789:;<=>?"

@@ -81,6 +81,7 @@ class Skip(StrEnum):
     OPTED_OUT = "opted_out"
     NO_PAGE = "no_page"
     NO_WORDS = "no_words"
+    TOO_LONG = "too_long"
     GATE_REFUSED = "gate_refused"
     WITHHELD = "withheld"
     CALLED_OFF = "called_off"

@@ -18,6 +18,7 @@ from typing import Final
 
 from app.domain.errors import Invalid
 from app.domain.message import Channel
+from app.domain.sms_text import MOST_SEGMENTS, measure
 from app.domain.tone_fold import squeezed
 
 LANGUAGES: Final = ("en", "es", "pl")
@@ -34,6 +35,16 @@ LONGEST_BODY: Final[Mapping[Channel, int]] = {
 }
 LONGEST_VALUE: Final = 300
 _LONGEST_NAME: Final = 40
+# What stands in the places of a text message at its longest. A letter outside the short alphabet
+# makes the whole text longer, and names have those. A link is the address of the pages (up to 75
+# letters), "/p/", a token of 22, and "/stop"; a number is in E.164 with spaces.
+_LONGEST_FILLED: Final[Mapping[str, str]] = {
+    "lender": "ę" * _LONGEST_NAME,
+    "name": "ę" * _LONGEST_NAME,
+    "link": "l" * 100,
+    "stop_link": "l" * 105,
+    "contact_phone": "+" * 24,
+}
 
 PLACES: Final[Mapping[str, str]] = {
     "lender": "the lender's name",
@@ -118,6 +129,10 @@ class Template:
         return frozenset(_PLACE.findall(self.subject) + _PLACE.findall(self.body))
 
 
+class TooLong(Invalid):
+    """A text message that, filled in, has more parts than one may have."""
+
+
 @dataclass(frozen=True, slots=True)
 class Rendered:
     """A text ready to send, and which template and language it is."""
@@ -133,17 +148,22 @@ def render(template: Template, values: Mapping[str, str]) -> Rendered:
 
     `values` may hold more than is needed. Raises `Invalid` that names a place which is not known,
     has no value, or has one that would break the text: empty, too long, with a line break, or an
-    address of more than one word. In texts a long name is cut; an address never is.
+    address of more than one word. In texts a long name is cut; an address never is. `TooLong` for
+    a text message of more than `MOST_SEGMENTS` parts.
     """
-    check_template(template)
+    for fault in _faults_when_sent(template):
+        raise fault
     for name in values:
         if name not in PLACES:
             raise _unknown(name)
     filled = {name: _value(template.channel, name, values) for name in sorted(template.places)}
+    body = _fill(template.body, filled)
+    if template.channel is Channel.SMS and measure(body).segments > MOST_SEGMENTS:
+        raise TooLong("body", _too_long("is", measure(body).segments), mend=_SHORTER)
     return Rendered(
         wording=template.id,
         language=template.language,
-        body=_fill(template.body, filled),
+        body=body,
         subject=_fill(template.subject, filled),
     )
 
@@ -165,7 +185,12 @@ def check_template(template: Template) -> None:
 
 
 def faults_of(template: Template) -> Iterator[Invalid]:
-    """Everything that keeps a template from being sent, most telling first."""
+    """Everything that keeps a template from being used, most telling first."""
+    yield from _faults_when_sent(template)
+    yield from _about_the_longest(template)
+
+
+def _faults_when_sent(template: Template) -> Iterator[Invalid]:
     yield from _about_the_name(template)
     yield from _about_places("subject", template.subject)
     yield from _about_places("body", template.body)
@@ -215,6 +240,25 @@ def _about_size(template: Template) -> Iterator[Invalid]:
         yield Invalid("subject", "has a line break.")
     if len(template.subject) > LONGEST_SUBJECT:
         yield Invalid("subject", f"is longer than {LONGEST_SUBJECT} characters.")
+
+
+def _about_the_longest(template: Template) -> Iterator[Invalid]:
+    """Nobody is to find out at sending that a long name makes a text too long."""
+    if template.channel is not Channel.SMS:
+        return
+    filled = _PLACE.sub(
+        lambda place: _LONGEST_FILLED.get(place.group(1), place.group()), template.body
+    )
+    segments = measure(filled).segments
+    if segments > MOST_SEGMENTS:
+        yield TooLong("body", _too_long("may become", segments), mend=_SHORTER)
+
+
+_SHORTER: Final = "Shorten it, or use fewer places; a place counts each time it stands there."
+
+
+def _too_long(verb: str, segments: int) -> str:
+    return f"{verb} {segments} text messages once it is filled in; {MOST_SEGMENTS} are the most."
 
 
 def _about_a_lock_screen(field: str, text: str) -> Iterator[Invalid]:

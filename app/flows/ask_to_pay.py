@@ -17,14 +17,16 @@ from sqlalchemy import insert, select
 from app.domain.ids import derive_key
 from app.domain.message import MESSAGE, Channel, MessageState
 from app.domain.task import TaskReason
-from app.domain.template import Rendered, render
+from app.domain.template import Rendered
 from app.flows.actors import ROBOT
 from app.flows.ask_gate import Asked, ask_gate, verdict_notes
+from app.flows.fill_template import fill_template
 from app.flows.find_template import find_template
 from app.flows.house import House
 from app.flows.look_at_person import Person
 from app.flows.note_gate import note_gate
 from app.flows.open_task import open_task
+from app.flows.template_values import who_values
 from app.store import timeline
 from app.store.keys import new_id
 from app.store.links import make_link
@@ -185,9 +187,14 @@ async def render_text(unit: Unit, house: House, person: Person, token: str) -> R
     template = await find_template(
         unit, house, CLICK_AND_PAY, Channel.SMS, person.row.language, lender_id=person.row.lender_id
     )
-    link = f"{house.settings.public_url}/p/{token}"
-    values = {"lender": person.lender.name, "link": link, "stop_link": f"{link}/stop"}
-    return render(template, values)
+    values = who_values(
+        house,
+        lender=person.lender.name,
+        contact_phone=person.lender.contact_phone,
+        name=unit.open("borrowers.name_enc", person.id, person.row.name_enc),
+        token=token,
+    )
+    return fill_template(house, template, values)
 
 
 async def _leave_to_people(

@@ -10,10 +10,12 @@ from uuid import UUID
 
 from app.domain.message import Channel
 from app.domain.money import Money
-from app.domain.template import LONGEST_VALUE, Cause, Rendered, render
+from app.domain.template import LONGEST_VALUE, Cause, Rendered
+from app.flows.fill_template import fill_template
 from app.flows.find_template import find_template
 from app.flows.house import House
 from app.flows.look_at_person import Person
+from app.flows.template_values import who_values
 from app.reference import formats
 from app.store.unit import Unit
 
@@ -59,26 +61,28 @@ async def notice_words(
     channel: Channel,
     token: str,
 ) -> Rendered:
-    """Fill the template in force. Raises `NotFound` without one, `Invalid` for a missing value."""
+    """Fill the template in force, or the one that ships where that one cannot leave.
+
+    Raises `NotFound` without any, `Invalid` for a missing value, `TooLong` for a text of too many
+    parts.
+    """
     row, lender = person.row, person.lender
     words = await find_template(
         unit, house, template, channel, row.language, lender_id=row.lender_id
     )
-    link = f"{house.settings.public_url}/p/{token}"
-    values = {
-        "lender": lender.name,
-        "name": unit.open("borrowers.name_enc", row.id, row.name_enc),
-        "link": link,
-        "stop_link": f"{link}/stop",
-    }
-    if lender.contact_phone:
-        values["contact_phone"] = lender.contact_phone
+    values = who_values(
+        house,
+        lender=lender.name,
+        contact_phone=lender.contact_phone,
+        name=unit.open("borrowers.name_enc", row.id, row.name_enc),
+        token=token,
+    )
     if subject.owed:
         values |= _debt(subject, words.language)
     if subject.promised is not None:
         values["promise_on"] = formats.day(subject.promised.due_on, words.language)
         values["promise_amount"] = formats.money(subject.promised.amount, words.language)
-    return render(words, values)
+    return fill_template(house, words, values)
 
 
 def _debt(subject: Subject, language: str) -> dict[str, str]:

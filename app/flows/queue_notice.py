@@ -20,13 +20,15 @@ from app.domain.ids import derive_key
 from app.domain.message import MESSAGE, Channel, MessageState
 from app.domain.provider_setup import Slot
 from app.domain.stage_plan import Skip
-from app.domain.template import Rendered
+from app.domain.task import TaskReason
+from app.domain.template import Rendered, TooLong
 from app.flows.actors import ROBOT
 from app.flows.ask_gate import Asked, ask_gate, verdict_notes
 from app.flows.house import House
 from app.flows.look_at_person import Person
 from app.flows.note_gate import note_gate
 from app.flows.notice_words import NO_TOKEN, Subject, notice_words
+from app.flows.open_task import open_task
 from app.flows.push_messages import THE_APP, reachable_in_app
 from app.flows.ways_to_pay import moved_by, unpayable
 from app.store import timeline
@@ -111,8 +113,8 @@ async def queue_notice(
         )  # fmt: skip
         return NoticeQueued(skip=Skip.GATE_REFUSED)
     ready = await _prepare(unit, house, now, person, wanted, asked, planned_at, address)
-    if ready is None:
-        return NoticeQueued(skip=Skip.NO_WORDS)
+    if isinstance(ready, Skip):
+        return NoticeQueued(skip=ready)
     message_id = await _insert(unit, now, person, wanted, ready)
     if observing:
         await move(
@@ -157,14 +159,25 @@ async def _prepare(
     asked: Asked,
     planned_at: datetime,
     address: str,
-) -> _Ready | None:
-    """Its link and its words; None where no text in force can be filled."""
+) -> _Ready | Skip:
+    """Its link and its words, or why there are none. One that is too long is left to people."""
     try:
         # First without a link: one that no message carries would stand as live.
         await _words(unit, house, person, wanted, NO_TOKEN)
     except (NotFound, Invalid) as fault:
         log.warning("notice_without_words", template=wanted.template, fault=fault.message)
-        return None
+        if not isinstance(fault, TooLong):
+            return Skip.NO_WORDS
+        await open_task(
+            unit,
+            now,
+            borrower_id=person.id,
+            case_id=next(iter(wanted.case_ids), None),
+            reason=TaskReason.COLLECTOR_ACTS,
+            cause=wanted.key,
+            situation={"template": wanted.template, "because": fault.message},
+        )
+        return Skip.TOO_LONG
     if person.lender.observe_only:
         words = await _words(unit, house, person, wanted, NO_TOKEN)
         return _Ready(asked, planned_at, address, None, NO_TOKEN, words)

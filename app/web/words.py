@@ -249,6 +249,7 @@ SKIPS: Final[Mapping[Skip, str]] = {
     Skip.OPTED_OUT: "the borrower wants no messages this way",
     Skip.NO_PAGE: "its link could lead to no page",
     Skip.NO_WORDS: "its text cannot be filled",
+    Skip.TOO_LONG: "its text would be too long",
     Skip.GATE_REFUSED: "a contact rule forbids it",
     Skip.WITHHELD: "observe-only mode",
     Skip.CALLED_OFF: "it was called off",
@@ -394,6 +395,10 @@ def task_sentence(reason: TaskReason, situation: Mapping[str, Any]) -> str:
     """What happened and what is left to do."""
     if reason is TaskReason.COLLECTOR_ACTS and "wrote" in situation:
         return "The borrower answered by text message. Read it and call back."
+    if reason is TaskReason.COLLECTOR_ACTS and "template" in situation:
+        return (
+            "A text message to this borrower would be too long. Call, and have its text shortened."
+        )
     if reason is TaskReason.CALL_BORROWER and situation.get("attempt"):
         return _which_call(int(situation["attempt"]), int(situation["attempts"]))
     return _TASK_SENTENCES[reason]

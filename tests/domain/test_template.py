@@ -8,12 +8,14 @@ from hypothesis import strategies as st
 
 from app.domain.errors import Invalid
 from app.domain.message import Channel
+from app.domain.sms_text import MOST_SEGMENTS, measure
 from app.domain.template import (
     ABOUT_THE_DEBT,
     GIVEN,
     PLACES,
     Cause,
     Template,
+    TooLong,
     check_template,
     faults_of,
     missing_for,
@@ -223,3 +225,52 @@ def test_rendering_never_leaves_a_place_behind(parts: list[str], given_for: set[
         return
     assert "{" not in made.body + made.subject
     assert template.places <= given_for
+
+
+WORST = {**VALUES, "name": "Ż" * 60, "lender": "Ś" * 60, "link": "https://" + "l" * 92}
+
+
+@pytest.mark.parametrize(
+    ("body", "fine"),
+    [
+        (SMS, True),
+        (SMS + " {{name}}", True),
+        (SMS + " {{name}}" * 40, False),
+        (SMS + " {{name}}" * 5, True),
+        (SMS + " {{name}}" * 6, False),
+        (SMS + " {{link}} {{link}} {{link}}", False),
+        (SMS + " " + "a" * 200, True),
+        (SMS + " " + "a" * 300, False),
+    ],
+)
+def test_a_text_message_is_judged_at_its_longest(body: str, fine: bool) -> None:
+    found = [one for one in faults_of(text(body)) if isinstance(one, TooLong)]
+    assert (found == []) is fine
+    if fine:
+        assert measure(render(text(body), WORST).body).segments <= MOST_SEGMENTS
+    else:
+        assert (found[0].field, "6 are the most" in found[0].message) == ("body", True)
+        assert "counts each time" in found[0].mend
+
+
+def test_what_is_too_long_for_one_person_is_said_and_fine_for_another() -> None:
+    long = text(SMS + " {{name}}" * 8)
+    with pytest.raises(TooLong, match="is 8 text messages once it is filled in"):
+        render(long, WORST)
+    assert measure(render(long, {**VALUES, "name": "Ana"}).body).segments == 1
+
+
+def test_no_mailbox_counts_parts() -> None:
+    assert render(mail(MAIL + " {{name}}" * 200), VALUES).body
+
+
+@given(st.text(alphabet="aę€{} ", max_size=480), st.text(alphabet="ab ęż😀", max_size=60))
+def test_what_is_rendered_fits_every_carrier(words: str, name: str) -> None:
+    given_name = {**VALUES, "name": name.strip() or "Ana"}
+    try:
+        made = render(text(f"{SMS} {words} {{{{name}}}}"), given_name)
+    except Invalid:
+        return
+    assert measure(made.body).segments <= MOST_SEGMENTS
+    # Twilio's longest body.
+    assert len(made.body) <= 1600
