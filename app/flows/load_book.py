@@ -79,8 +79,11 @@ async def load_book(
     *,
     actor: str,
     user_id: UserId | None = None,
+    key_id: UUID | None = None,
 ) -> CheckedBook:
     """Check the files and keep them, with a verdict per row, until somebody releases them.
+
+    `user_id` is the person who loads them, `key_id` the key of the system that does.
 
     Raises `Invalid` for files that are no tables of a book, and `Conflict` when these very files
     are waiting or were loaded before.
@@ -103,6 +106,7 @@ async def load_book(
                 totals=checked.totals,
                 made_by=actor,
                 maker_id=user_id,
+                key_id=key_id,
                 made_at=now,
             )
         )

@@ -9,10 +9,11 @@ from uuid import UUID
 from sqlalchemy import Row, select, update
 
 from app.domain.approval import ApprovalKind
-from app.domain.bulk_file import BULK, RowVerdict
+from app.domain.bulk_file import BULK, BulkState, RowVerdict
 from app.domain.errors import Conflict, NotAllowed, NotFound
 from app.domain.four_eyes import check_decider
 from app.domain.ids import LenderId, UserId
+from app.domain.roles import Act, check_right
 from app.flows.house import House
 from app.flows.load_book import KIND
 from app.store import audit
@@ -34,7 +35,8 @@ async def release_book(
 ) -> None:
     """Have the rows of a checked file carried out; apply_book.py does it, person by person.
 
-    Raises `NotFound`; `NotAllowed` for whoever loaded it, or whose word does not count;
+    Raises `NotFound`; `NotAllowed` for whoever loaded it, for what a system loaded and nobody
+    stands behind, and for a person whose word does not count;
     `IllegalTransition` when it was released or dropped before; `Conflict` when a stated total
     differs, when nothing would be loaded, or when rows are left out and nobody said so
     (`leave_out`). Nothing of the lender's settings changes: who is in observe-only mode stays in
@@ -44,6 +46,11 @@ async def release_book(
         file = await _lock(unit, file_id)
         # His row is asked, not his session: a second user that an admin made is no second person.
         check_decider(ApprovalKind.IMPORT, await hand_of(unit, user_id))
+        if _waits_for_a_person(file):
+            raise NotAllowed(
+                "A system loaded this. A person stands behind it first, and another releases it.",
+                code="NobodyBehindIt",
+            )
         if file.maker_id == user_id or file.made_by == actor:
             raise NotAllowed("Somebody else than the person who loaded a book releases it.")
         await move(unit, bulk_files, file_id, BULK, "release", released_by=actor, released_at=now)
@@ -68,6 +75,38 @@ async def release_book(
             before={"made_by": file.made_by},
             after={"name": file.name, "left_out": file.totals.get("left_out", 0)},
         )
+
+
+async def stand_behind_book(
+    house: House, now: datetime, *, lender_id: LenderId, file_id: UUID, user_id: UserId, actor: str
+) -> None:
+    """Answer for a file that a system loaded, as if one had loaded it: another person releases it.
+
+    Whoever holds a key is one person only. Raises `NotFound`, `NotAllowed` without the right to
+    load a book, and `Conflict` when somebody stands behind it or it was released or dropped.
+    """
+    async with house.store.unit(lender_id) as unit:
+        file = await _lock(unit, file_id)
+        hand = await hand_of(unit, user_id)
+        check_right(hand.role, Act.LOAD_BOOK, confirmed=hand.confirmed)
+        if file.state != BulkState.CHECKED.value or not _waits_for_a_person(file):
+            raise Conflict("Nobody need stand behind this file any more.")
+        await unit.conn.execute(
+            update(bulk_files).where(bulk_files.c.id == file_id).values(maker_id=user_id)
+        )
+        await audit.record(
+            unit,
+            now,
+            actor=actor,
+            act="endorse_book",
+            subject=str(file_id),
+            before={"made_by": file.made_by},
+            after={"name": file.name},
+        )
+
+
+def _waits_for_a_person(file: Row[Any]) -> bool:
+    return file.key_id is not None and file.maker_id is None
 
 
 async def drop_book(

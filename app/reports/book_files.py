@@ -37,6 +37,7 @@ class BookFile:
     state: str
     made_by: str
     maker_id: UUID | None
+    key_id: UUID | None
     made_at: datetime
     released_by: str | None
     released_at: datetime | None

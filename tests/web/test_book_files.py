@@ -8,8 +8,9 @@ import pytest
 
 from app.domain.roles import Role
 from app.flows.apply_book import apply_books
+from app.flows.make_key import make_key
 from app.web.guard import UPLOADS
-from tests.flows.book_kit import Book
+from tests.flows.book_kit import Book, load
 from tests.flows.street import Street
 from tests.rig import make_lender
 from tests.web.conftest import Browser, Desk, OpenBrowser, desk_of
@@ -62,6 +63,32 @@ async def test_a_book_goes_through_the_pages(street: Street, sign_in_as: Desk) -
     listed = await releaser.http.get(f"{address}/result.csv")
     assert listed.headers["content-type"] == "text/csv; charset=utf-8"
     assert listed.text.count(",done,") == 7
+
+
+async def test_what_a_key_loaded_takes_two_people(street: Street, sign_in_as: Desk) -> None:
+    """Whoever holds the key may be a supervisor, too: alone he lets nothing in."""
+    key = await make_key(street.house, street.now, street.lender_id, "ledger", actor="operator")
+    checked = await load(street, Book().person("B1"), key_id=key.id)
+    holder = await sign_in_as(Role.SUPERVISOR)
+    other = await sign_in_as(Role.COMPLIANCE)
+    address = f"/book/{checked.file_id}"
+    for desk in (holder, other):
+        page = await desk.open(address)
+        assert "A system loaded it" in page.text
+        assert not page.has("release")
+        csrf = (await desk.open("/account")).forms[0].fields["csrf"]
+        answer = await desk.http.post(f"{address}/release", data={"csrf": csrf})
+        assert "stands behind it first" in answer.text
+    page = await holder.send(await holder.open(address), "stand-behind")
+    assert "Your name stands behind it" in page.text
+    assert not page.has("release")
+    csrf = page.form("drop").fields["csrf"]
+    for again, said in (("release", "Somebody else"), ("stand-behind", "Nobody need stand")):
+        answer = await holder.http.post(f"{address}/{again}", data={"csrf": csrf})
+        assert said in answer.text
+    assert await street.value("SELECT state FROM bulk_files") == "checked"
+    await other.send(await other.open(address), "release")
+    assert await street.value("SELECT state FROM bulk_files") == "released"
 
 
 async def test_a_loader_finds_no_button_and_is_refused_all_the_same(

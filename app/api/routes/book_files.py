@@ -65,7 +65,9 @@ async def get_book_file(file_id: IdInPath, caller: ByKey) -> BookFileDetailShown
 async def post_book_file(
     given: BookFileGiven, caller: ByKey, response: Response
 ) -> BookFileDetailShown:
-    """Check every row and keep the book until somebody at the desk releases it.
+    """Check every row and keep the book until two people at the desk let it in.
+
+    The first one stands behind it, as if he had loaded it; another one releases it.
 
     The same files twice are a conflict. At most 8 MB; larger books go through the desk.
     """
@@ -75,7 +77,13 @@ async def post_book_file(
         made = await try_book(caller.house, caller.now, caller.lender_id, files, expected)
     else:
         made = await load_book(
-            caller.house, caller.now, caller.lender_id, files, expected, actor=caller.actor
+            caller.house,
+            caller.now,
+            caller.lender_id,
+            files,
+            expected,
+            actor=caller.actor,
+            key_id=caller.key_id,
         )
     if made.file_id is not None:
         response.headers["Location"] = f"/v1/book-files/{made.file_id}"

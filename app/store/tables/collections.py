@@ -334,7 +334,9 @@ bulk_files = tenant_table(
     state_of(BULK),
     notes("totals"),
     words("made_by"),
+    # Whoever loaded it, or stood behind what a system loaded; he does not release it.
     ref("maker_id", "users", optional=True),
+    ref("key_id", "api_keys", optional=True),
     moment("made_at"),
     words("released_by", optional=True),
     moment("released_at", optional=True),

@@ -14,7 +14,7 @@ from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed
 from app.domain.money import Money
 from app.domain.roles import Act
 from app.flows.load_book import GivenFile, load_book
-from app.flows.release_book import drop_book, release_book
+from app.flows.release_book import drop_book, release_book, stand_behind_book
 from app.reference.sheets import LARGEST_FILE
 from app.reports.book_files import BookFile, book_file, book_files, result_list, troubled_rows
 from app.web.desk import back_to, brakes_in_force, desk_page
@@ -138,6 +138,7 @@ async def _one(request: Request, seat: Seat, file_id: str, trouble: str = "") ->
         rows=rows,
         stated=any(totals["expected"].values()),
         own=seat.user_id == file.maker_id,
+        nobody=file.key_id is not None and file.maker_id is None,
         trouble=trouble,
     )
 
@@ -173,6 +174,26 @@ async def release(
     except (Conflict, IllegalTransition, NotAllowed) as error:
         return await _one(request, seat, file_id, error.message)
     return back_to(f"/book/{file_id}", "let-in")
+
+
+@router.post("/book/{file_id}/stand-behind")
+async def stand_behind(
+    request: Request, file_id: str, seat: Annotated[Seat, Depends(needs(Act.LOAD_BOOK))]
+) -> Response:
+    """Answer for a file that a system loaded."""
+    site = site_of(request)
+    try:
+        await stand_behind_book(
+            site.house,
+            site.now(),
+            lender_id=seat.lender_id,
+            file_id=read_uuid(file_id),
+            user_id=seat.user_id,
+            actor=seat.actor,
+        )
+    except Conflict as error:
+        return await _one(request, seat, file_id, error.message)
+    return back_to(f"/book/{file_id}", "endorsed")
 
 
 @router.post("/book/{file_id}/drop")
