@@ -28,7 +28,7 @@ from sandbox.faces import tl_signature
 from sandbox.faces.tl_news import KEYS, TIME
 from tests.connectors.rig_truelayer import TrueLayerRig
 from tests.connectors.scene import MONDAY, ORIGIN, SMALL
-from tests.connectors.test_truelayer_payments import _vectors
+from tests.connectors.test_truelayer_payments import PUBLISHED
 
 pytestmark = pytest.mark.anyio
 
@@ -58,17 +58,16 @@ def hooks_at(
 
 
 async def test_the_published_vector(rig: TrueLayerRig) -> None:
-    folder = _vectors()
     asked: list[str] = []
 
     def keys(request: httpx.Request) -> httpx.Response:
         asked.append(str(request.url))
-        return httpx.Response(200, content=(folder / "jwks.json").read_bytes())
+        return httpx.Response(200, content=(PUBLISHED / "jwks.json").read_bytes())
 
     now = datetime(2021, 11, 29, 11, 45, tzinfo=UTC)
     hooks = hooks_at(rig, lambda: now, keys)
     headers = {
-        "tl-signature": (folder / "webhook-signature.txt").read_text().strip(),
+        "tl-signature": (PUBLISHED / "webhook-signature.txt").read_text().strip(),
         "x-tl-webhook-timestamp": "2021-11-29T11:42:55Z",
         "content-type": "application/json",
     }

@@ -48,6 +48,9 @@ from tests.connectors.scene import ORIGIN, Exchange
 from tests.connectors.test_specs import problems
 from tests.specs.openapi import Spec
 
+# Key and signatures that TrueLayer publishes with its library; the README there says more.
+PUBLISHED = Path(__file__).resolve().parents[1] / "fixtures" / "truelayer_signing"
+
 pytestmark = pytest.mark.anyio
 
 
@@ -89,16 +92,8 @@ def test_the_vendors_library_verifies_what_we_sign(tmp_path: Path) -> None:
     assert KEY_ID not in repr(signer)
 
 
-def _vectors() -> Path:
-    folder = os.environ.get("SALDO_SPECS_DIR", "")
-    if not folder:
-        pytest.skip("SALDO_SPECS_DIR names no folder with truelayer-signing-vectors")
-    return Path(folder) / "truelayer-signing-vectors"
-
-
 def test_the_published_vectors() -> None:
-    folder = _vectors()
-    public = load_pem_public_key((folder / "ec512-public.pem").read_bytes())
+    public = load_pem_public_key((PUBLISHED / "ec512-public.pem").read_bytes())
     assert isinstance(public, EllipticCurvePublicKey)
     account = "a61acaef-ee05-4077-92f3-25543a11bd8d"
     request = (
@@ -120,7 +115,7 @@ def test_the_published_vectors() -> None:
         ("tl-signature.txt", request),
         ("webhook-signature.txt", webhook),
     ):
-        jws = (folder / name).read_text().strip()
+        jws = (PUBLISHED / name).read_text().strip()
         check = tl_signature.verifies
         assert check(public, jws, method, path, headers, body)
         assert check(public, jws, method, f"{path}/", headers, body)
@@ -130,12 +125,11 @@ def test_the_published_vectors() -> None:
 
 
 def test_we_sign_as_the_published_key_would(tmp_path: Path) -> None:
-    folder = _vectors()
     key = tmp_path / "key.pem"
     key.touch(0o600)
-    key.write_bytes((folder / "ec512-private.pem").read_bytes())
+    key.write_bytes(customer_key())
     signer = Signer("45fc75cf-5649-4134-84b3-192c2c78e990", key)
-    theirs = (folder / "tl-signature.txt").read_text().strip()
+    theirs = (PUBLISHED / "tl-signature.txt").read_text().strip()
     ours = signer.sign("POST", "/x", "k", b"")
     assert ours.split(".")[0] == theirs.split(".")[0]  # the same header, letter by letter
 
