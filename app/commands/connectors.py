@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from datetime import UTC
+from datetime import MAXYEAR, UTC, datetime, timedelta
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
@@ -27,6 +27,7 @@ app = typer.Typer(help="Providers: what each can do, and how its answers are rea
 
 LARGEST_FILE = 20 * 1024 * 1024
 _DEEPEST_WRAPPING = 3
+_MAY_BE_AHEAD = ("forwardAvailable", "expected")
 
 
 @app.command("list")
@@ -155,14 +156,21 @@ def read_json(file: Path) -> Any:
 
 
 def judge(
-    read: Callable[[Any], tuple[BalanceAnswer, ...]], document: Any, *, limits_excluded: bool
+    read: Callable[[Any], tuple[BalanceAnswer, ...]],
+    document: Any,
+    *,
+    limits_excluded: bool,
+    read_at: datetime | None = None,
 ) -> list[Spendable]:
     """One result per account, and per currency where an account holds several. Never empty.
+
+    `read_at` is when the bank answered: what is dated after that day is not money yet. Where
+    nobody noted it, the dates of the answer itself tell.
 
     A document without balances (a bank's error body too) is judged: nothing in it is spendable.
     Raises `Invalid` for a document that is no answer of any kind.
     """
-    from app.domain.balance import Spendable, Unusable, spendable_per_currency
+    from app.domain.balance import Spendable, Unusable, spendable_per_currency, tomorrow_at
 
     if not isinstance(document, dict | list):
         raise Invalid("file", "holds a single value, not an answer of a bank.")
@@ -171,10 +179,28 @@ def judge(
         one
         for answer in answers
         for one in spendable_per_currency(
-            answer.entries, answer.currency, limits_excluded=limits_excluded
+            answer.entries,
+            answer.currency,
+            limits_excluded=limits_excluded,
+            tomorrow=tomorrow_at(read_at or _day_of(answer), UTC),
         )
     ]
     return found or [Spendable(None, unusable=Unusable.NO_BALANCES)]
+
+
+def _day_of(answer: BalanceAnswer) -> datetime:
+    """When a saved answer was given, by the latest figure in it that cannot be of the future.
+
+    A closing balance is often that of the day before. Without any such date it is of now.
+    """
+    dates = [
+        entry.as_of + timedelta(days=entry.kind == "closingBooked")
+        for entry in answer.entries
+        if entry.as_of is not None
+        and entry.as_of.year < MAXYEAR
+        and entry.kind not in _MAY_BE_AHEAD
+    ]
+    return max(dates, default=datetime.now(UTC))
 
 
 def _answers(

@@ -15,13 +15,23 @@ Among the eligible entries the kind decides, in the order of `PRIORITY`. A booke
 says nothing about a limit is eligible as it is and counts as free of credit: booked means the
 sum of entries posted to the account, and a limit is not an entry. (Where a bank flags a booked
 balance as containing a limit all the same, it is not believed for anything.)
+
+Money that is not his yet is not his now (ISO 20022, BalanceType: forward available is at the
+owner's disposal on the date specified, expected adds pending items to what is booked):
+
+    dated after the bank's today            not eligible, and bounds nothing
+    expected; forward without a date        never more than the booked balance
+    booked of this moment below zero        never more than that, whatever is said of a limit
+    unsaid, nothing booked is eligible,     never more than that figure: what is above it is
+    but an earlier or a projected figure    the overdraft, or came in since
+    is below zero
 """
 
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, datetime, time, timedelta, tzinfo
 from enum import StrEnum
 
 from app.domain.money import Money
@@ -33,9 +43,17 @@ SEVERAL = "XXX"
 # not in it on purpose: none of them says what could be spent now.
 PRIORITY = ("interimAvailable", "forwardAvailable", "expected", "interimBooked", "closingBooked")
 _BOOKED = ("interimBooked", "closingBooked")
+# Figures of other moments. They are no money, but one below zero shows that there is an overdraft.
+_SHOW_OVERDRAFT = (
+    "expected",
+    "interimCleared",
+    "closingCleared",
+    "openingCleared",
+    "openingBooked",
+    "previouslyClosedBooked",
+)
 _NO_CURRENCY = (None, "", SEVERAL)
 _DAY = timedelta(days=1)
-_LONG_AGO = datetime(1, 1, 1, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -54,6 +72,9 @@ class BalanceEntry:
     problem: str = ""
 
 
+_Stated = tuple[BalanceEntry, Money]
+
+
 class Unusable(StrEnum):
     """Why an answer holds no spendable amount."""
 
@@ -67,6 +88,8 @@ class Unusable(StrEnum):
     """The account's currency is not known and the balances are in more than one."""
     UNREADABLE_AMOUNT = "unreadable_amount"
     """Balances of a known kind are stated, but their amounts cannot be read."""
+    NOT_YET = "not_yet"
+    """Every balance that could be used is dated after the bank's today."""
     UNKNOWN_KIND = "unknown_kind"
     """Balances are stated, none of a kind that says what can be spent now."""
 
@@ -102,14 +125,19 @@ class Spendable:
 
 
 def choose_spendable(
-    entries: Iterable[BalanceEntry], account_currency: str | None, *, limits_excluded: bool
+    entries: Iterable[BalanceEntry],
+    account_currency: str | None,
+    *,
+    limits_excluded: bool,
+    tomorrow: datetime,
 ) -> Spendable:
-    """The spendable amount of one account, by the table at the top of this module.
+    """The spendable amount of one account, by the rules at the top of this module.
 
     `account_currency` None or "XXX" means unknown: then the balances' own currency is taken
     when it is one, and `several_currencies` is the answer when they are more (see
-    `spendable_per_currency`). `limits_excluded` is the bank's profile. Never raises on what a
-    bank may state.
+    `spendable_per_currency`). `limits_excluded` is the bank's profile. `tomorrow` is the instant
+    at which the bank's day of the reading is over (`tomorrow_at`). Never raises on what a bank
+    may state.
     """
     stated = tuple(entries)
     if account_currency in _NO_CURRENCY:
@@ -117,33 +145,28 @@ def choose_spendable(
         if len(found) > 1:
             return Spendable(None, unusable=Unusable.SEVERAL_CURRENCIES)
         account_currency = found[0] if found else None
-    known = [entry for entry in stated if entry.kind in PRIORITY]
-    readable = [(entry, entry.amount) for entry in known if entry.amount is not None]
+    readable = [(entry, entry.amount) for entry in stated if entry.amount is not None]
     ours = [pair for pair in readable if pair[1].currency == account_currency]
-    eligible = [pair for pair in ours if pair[0].limit_included is not True]
+    by_now = [pair for pair in ours if not _is_later(pair[0], tomorrow)]
+    eligible = [pair for pair in by_now if pair[0].limit_included is not True]
     chosen = _first_by_kind(eligible, PRIORITY)
     if chosen is None:
-        return Spendable(None, unusable=_why_nothing(stated, known, readable, ours))
-    entry, amount = chosen
-    if entry.limit_included is False or entry.kind in _BOOKED:
-        return Spendable(amount, entry.kind, entry.as_of, credit_excluded=True)
-    booked = _first_by_kind(eligible, _BOOKED)
-    if booked is None:
-        return Spendable(amount, entry.kind, entry.as_of, credit_excluded=limits_excluded)
-    if amount <= booked[1]:
-        return Spendable(amount, entry.kind, entry.as_of, credit_excluded=True)
-    return Spendable(
-        booked[1],
-        entry.kind,
-        entry.as_of,
-        credit_excluded=True,
-        bounded_by=booked[0].kind,
-        bounded_as_of=booked[0].as_of,
-    )
+        return Spendable(None, unusable=_why_nothing(stated, readable, ours, by_now))
+    return _bounded(chosen, eligible, limits_excluded=limits_excluded)
+
+
+def tomorrow_at(now: datetime, zone: tzinfo) -> datetime:
+    """The instant at which the day of `now` is over in the bank's zone."""
+    day = now.astimezone(zone).date() + _DAY
+    return datetime.combine(day, time(0), zone).astimezone(UTC)
 
 
 def spendable_per_currency(
-    entries: Iterable[BalanceEntry], account_currency: str | None, *, limits_excluded: bool
+    entries: Iterable[BalanceEntry],
+    account_currency: str | None,
+    *,
+    limits_excluded: bool,
+    tomorrow: datetime,
 ) -> tuple[Spendable, ...]:
     """One result for an account of a known currency, one per stated currency otherwise.
 
@@ -155,7 +178,7 @@ def spendable_per_currency(
     if account_currency in _NO_CURRENCY:
         currencies = _currencies(stated) or (None,)
     return tuple(
-        choose_spendable(stated, currency, limits_excluded=limits_excluded)
+        choose_spendable(stated, currency, limits_excluded=limits_excluded, tomorrow=tomorrow)
         for currency in currencies
     )
 
@@ -183,25 +206,73 @@ def _currencies(entries: Sequence[BalanceEntry]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(choosable))
 
 
-def _first_by_kind(
-    pairs: Sequence[tuple[BalanceEntry, Money]], order: Sequence[str]
-) -> tuple[BalanceEntry, Money] | None:
+def _is_later(entry: BalanceEntry, tomorrow: datetime) -> bool:
+    return entry.as_of is not None and _aware(entry.as_of) >= tomorrow
+
+
+def _bounded(chosen: _Stated, eligible: Sequence[_Stated], *, limits_excluded: bool) -> Spendable:
+    """The chosen entry, or the smaller figure beside it that says how much of it is his."""
+    entry, amount = chosen
+    bound = _bound_of(entry, eligible)
+    free = bound is not None or entry.limit_included is False or entry.kind in _BOOKED
+    if not free and not limits_excluded:
+        bound = _overdraft_shown(eligible)
+        free = bound is not None and bound[1] < amount
+    if bound is None or bound[1] >= amount:
+        return Spendable(amount, entry.kind, entry.as_of, credit_excluded=free or limits_excluded)
+    return Spendable(
+        bound[1],
+        entry.kind,
+        entry.as_of,
+        credit_excluded=True,
+        bounded_by=bound[0].kind,
+        bounded_as_of=bound[0].as_of,
+    )
+
+
+def _bound_of(entry: BalanceEntry, eligible: Sequence[_Stated]) -> _Stated | None:
+    """The booked balance that this entry may not exceed; None where it counts by itself."""
+    if entry.kind in _BOOKED:
+        return None
+    is_ahead = entry.kind == "expected" or (entry.kind == "forwardAvailable" and not entry.as_of)
+    if entry.limit_included is None or is_ahead:
+        return _first_by_kind(eligible, _BOOKED)
+    # The bank says that no limit is in it. Yesterday's minus may have been paid off since; one of
+    # this moment shows that it is wrong.
+    booked = _first_by_kind(eligible, ("interimBooked",))
+    return booked if booked is not None and booked[1].minor < 0 else None
+
+
+def _overdraft_shown(eligible: Sequence[_Stated]) -> _Stated | None:
+    """The lowest figure below zero among those that are no money by themselves."""
+    below = [pair for pair in eligible if pair[0].kind in _SHOW_OVERDRAFT and pair[1].minor < 0]
+    return min(below, key=lambda pair: (pair[1].minor, pair[0].kind), default=None)
+
+
+def _first_by_kind(pairs: Sequence[_Stated], order: Sequence[str]) -> _Stated | None:
     """The pair of the first kind in `order` that is there.
 
-    Of several of one kind: rather the one the bank calls free of credit, then the latest, then
-    the smallest, so that doubt never makes the amount larger.
+    Of several of one kind: rather those the bank calls free of credit; then the latest, and with
+    it those without a date, which are of now as well as anybody knows; of these the smallest, so
+    that doubt never makes the amount larger.
     """
     for kind in order:
         same = [pair for pair in pairs if pair[0].kind == kind]
         if same:
-            return max(same, key=_trust)
+            free = [pair for pair in same if pair[0].limit_included is False]
+            return min(_latest(free or same), key=_doubt)
     return None
 
 
-def _trust(pair: tuple[BalanceEntry, Money]) -> tuple[bool, datetime, int]:
-    entry, amount = pair
-    as_of = _LONG_AGO if entry.as_of is None else _aware(entry.as_of)
-    return entry.limit_included is False, as_of, -amount.minor
+def _latest(pairs: Sequence[_Stated]) -> list[_Stated]:
+    dates = [_aware(entry.as_of) for entry, _ in pairs if entry.as_of is not None]
+    last = max(dates, default=None)
+    return [pair for pair in pairs if pair[0].as_of is None or _aware(pair[0].as_of) == last]
+
+
+def _doubt(pair: _Stated) -> tuple[int, bool]:
+    """The smallest first; of the same figure the dated one, since a date can make it stale."""
+    return pair[1].minor, pair[0].as_of is None
 
 
 def _aware(moment: datetime) -> datetime:
@@ -211,15 +282,21 @@ def _aware(moment: datetime) -> datetime:
 
 def _why_nothing(
     stated: Sequence[BalanceEntry],
-    known: Sequence[BalanceEntry],
-    readable: Sequence[tuple[BalanceEntry, Money]],
-    ours: Sequence[tuple[BalanceEntry, Money]],
+    readable: Sequence[_Stated],
+    ours: Sequence[_Stated],
+    by_now: Sequence[_Stated],
 ) -> Unusable:
-    """The last hurdle that any entry reached, so that the reason names what to look at."""
-    if ours:
+    """The last hurdle that any entry of a known kind reached: the reason names what to look at."""
+    if _of_known_kind(by_now):
         return Unusable.CREDIT_INCLUDED
-    if readable:
+    if _of_known_kind(ours):
+        return Unusable.NOT_YET
+    if _of_known_kind(readable):
         return Unusable.OTHER_CURRENCY
-    if known:
+    if any(entry.kind in PRIORITY for entry in stated):
         return Unusable.UNREADABLE_AMOUNT
     return Unusable.UNKNOWN_KIND if stated else Unusable.NO_BALANCES
+
+
+def _of_known_kind(pairs: Sequence[_Stated]) -> bool:
+    return any(entry.kind in PRIORITY for entry, _ in pairs)

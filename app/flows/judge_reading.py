@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import datetime
 
-from app.domain.balance import SEVERAL, Spendable, choose_spendable
+from app.domain.balance import SEVERAL, Spendable, choose_spendable, tomorrow_at
 from app.domain.bills import SetAside
 from app.domain.case import CaseState
 from app.domain.detector import (
@@ -20,8 +20,9 @@ from app.domain.detector import (
     detect,
 )
 from app.domain.ids import CaseId
+from app.domain.open_hours import zone_of
 from app.flows.funds_rules import FundsRules
-from app.ports import BalanceAnswer
+from app.ports import BalanceAnswer, Bank
 from app.store.dues import Due
 from app.store.reading_rows import AccountNow
 
@@ -66,11 +67,23 @@ class Judged:
 
 
 def spendable_of(
-    answer: BalanceAnswer, account: AccountNow, dues: Sequence[Due], *, limits_excluded: bool
+    answer: BalanceAnswer, account: AccountNow, dues: Sequence[Due], bank: Bank, now: datetime
 ) -> Spendable:
-    """The balance that an account is looked at by."""
+    """The balance that an account is looked at by. `now` is the moment of the reading."""
     _, currency = wanted_of(account.currency, dues)
-    return choose_spendable(answer.entries, currency, limits_excluded=limits_excluded)
+    return spendable_at(answer, currency, bank, now)
+
+
+def spendable_at(
+    answer: BalanceAnswer, currency: str | None, bank: Bank, now: datetime
+) -> Spendable:
+    """What of an answer of `now` could be spent, by the bank's profile and its own calendar."""
+    return choose_spendable(
+        answer.entries,
+        currency,
+        limits_excluded=bank.limits_excluded,
+        tomorrow=tomorrow_at(now, zone_of(bank.time_zone)),
+    )
 
 
 def judge_reading(

@@ -10,13 +10,14 @@ from uuid import UUID
 import structlog
 from sqlalchemy import Row, insert, update
 
-from app.domain.balance import Spendable, choose_spendable
+from app.domain.balance import Spendable
 from app.domain.consent import ConsentState, Purpose
 from app.domain.errors import ProviderError
 from app.domain.ids import LenderId, Secret
 from app.flows.actors import BANK
 from app.flows.bank_book import bank_book
 from app.flows.house import House
+from app.flows.judge_reading import spendable_at
 from app.flows.link_accounts import known_account
 from app.ports import FoundAccount, Grant, Presence
 from app.store import timeline
@@ -58,11 +59,7 @@ async def read_for_scoring(
         await _failed(house, lender_id, consent_id, attempt_id, type(error).__name__)
         return False
     bank = bank_book(house).of(account.connector, account.bank_id)
-    spendable = choose_spendable(
-        answer.entries,
-        answer.currency or account.currency,
-        limits_excluded=bank.limits_excluded,
-    )
+    spendable = spendable_at(answer, answer.currency or account.currency, bank, now)
     await _record(house, now, lender_id, consent_id, account, attempt_id, spendable)
     return spendable.amount is not None
 

@@ -151,7 +151,7 @@ async def _record_fine(
         standing = one.standing
         bank = banks.of(standing.connector, standing.bank_id)
         owed = dues.get(standing.borrower_id, ())
-        spendable = spendable_of(answer, account, owed, limits_excluded=bank.limits_excluded)
+        spendable = spendable_of(answer, account, owed, bank, now)
         taught = _taught(unit, known.get(standing.id), spendable, one.question.zone, now)
         foreseen = None if taught is None else taught.foreseen
         judged = judge_reading(spendable, account, owed, rules[standing.lender_id], foreseen, now)

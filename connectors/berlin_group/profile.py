@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from datetime import datetime, time, timedelta
+from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
 from urllib.parse import urlsplit
@@ -19,7 +19,7 @@ import httpx
 from pydantic import Field, SecretStr, field_validator, model_validator
 from pydantic_settings import SettingsConfigDict
 
-from app.domain.balance import PRIORITY
+from app.domain.balance import PRIORITY, tomorrow_at
 from app.pay_ports import PayStatus
 from app.ports import Bank
 from connectors._bank_list import banks_field, read_bank_list
@@ -131,8 +131,7 @@ class BankRoute:
         """When reads are free again if the bank did not say: known only for calendar counting."""
         if self.profile.count_window is not CountWindow.CALENDAR_DAY:
             return None
-        tomorrow = now.astimezone(self.zone).date() + timedelta(days=1)
-        return datetime.combine(tomorrow, time(0), self.zone).astimezone(now.tzinfo)
+        return tomorrow_at(now, self.zone)
 
 
 class Settings(ProviderSettings):

@@ -3,9 +3,14 @@
 from __future__ import annotations
 
 import json
+from datetime import UTC
 from typing import Any
 
 import httpx
+
+from app.domain.balance import Spendable, choose_spendable, tomorrow_at
+from app.ports import BalanceAnswer
+from tests.connectors.scene import MONDAY
 
 
 def answering(status: int, body: Any, **headers: str) -> httpx.MockTransport:
@@ -30,3 +35,15 @@ def tpp(code: str, text: str = "", category: str = "ERROR") -> dict[str, Any]:
 
 def problem(code: str, detail: str = "") -> dict[str, Any]:
     return {"type": "https://bank.example/e", "title": code, "detail": detail, "code": code}
+
+
+def judged(
+    answer: BalanceAnswer, currency: str | None = None, *, limits_excluded: bool = False
+) -> Spendable:
+    """What can be spent of an answer that is read on the scene's Monday."""
+    return choose_spendable(
+        answer.entries,
+        currency or answer.currency,
+        limits_excluded=limits_excluded,
+        tomorrow=tomorrow_at(MONDAY, UTC),
+    )

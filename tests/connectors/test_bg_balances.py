@@ -10,11 +10,12 @@ from zoneinfo import ZoneInfo
 
 import pytest
 
-from app.domain.balance import Spendable, Unusable, choose_spendable
+from app.domain.balance import Spendable, Unusable
 from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
 from connectors.berlin_group.balances import believed, found_accounts, parse_balances
+from tests.connectors.answers import judged
 
 EXAMPLES = Path(__file__).resolve().parents[1] / "fixtures" / "berlin_group"
 
@@ -78,7 +79,7 @@ def test_a_bank_may_be_believed_for_some_of_its_balances_only() -> None:
     def spendable(*kinds: str) -> Spendable:
         said = believed(answer, kinds)
         assert len(said.entries) == 3
-        return choose_spendable(said.entries, "EUR", limits_excluded=False)
+        return judged(said, "EUR")
 
     assert spendable("interimAvailable", "interimBooked").amount == Money(800, "EUR")
     assert spendable("expected", "interimBooked").amount == Money(700, "EUR")

@@ -17,7 +17,7 @@ from cryptography.hazmat.primitives.serialization import (
     load_pem_private_key,
 )
 
-from app.domain.balance import Spendable, Unusable, choose_spendable
+from app.domain.balance import Spendable, Unusable
 from app.domain.errors import (
     AllowanceSpent,
     ConsentDoubtful,
@@ -41,7 +41,7 @@ from connectors.enable_banking.settings import BankProfile, BankRoute
 from connectors.enable_banking.signer import AUDIENCE, ISSUER, Signer
 from sandbox.faces.eb_wire import APP_ID, customer_key
 from sandbox.modes import Mode
-from tests.connectors.answers import answering
+from tests.connectors.answers import answering, judged
 from tests.connectors.registry import refused
 from tests.connectors.rig_enable_banking import EnableBankingRig
 from tests.connectors.scene import HERE, MONDAY
@@ -64,7 +64,7 @@ def entry(code: str, amount: Any, currency: str = "EUR", **more: Any) -> dict[st
 
 def spendable(document: Any) -> Spendable:
     (answer,) = parse_balances(document)
-    return choose_spendable(answer.entries, answer.currency, limits_excluded=False)
+    return judged(answer)
 
 
 def limited(limit: str, *entries: dict[str, Any]) -> dict[str, Any]:

@@ -16,7 +16,6 @@ import structlog
 from hypothesis import given
 
 import connectors
-from app.domain.balance import choose_spendable
 from app.domain.errors import (
     ConsentEnd,
     Declined,
@@ -33,7 +32,7 @@ from connectors.gocardless.aggregation import Aggregation
 from connectors.gocardless.readings import agreement_end
 from connectors.gocardless.settings import Institution, Settings
 from sandbox.modes import Mode
-from tests.connectors.answers import answering
+from tests.connectors.answers import answering, judged
 from tests.connectors.registry import refused
 from tests.connectors.rig_gocardless import API, GoCardlessRig
 from tests.connectors.scene import HERE, MONDAY, SMALL, Watch
@@ -397,7 +396,7 @@ def test_recorded_balances() -> None:
     found = {}
     for case in recorded["cases"]:
         (answer,) = parse(case["answer"])
-        chosen = choose_spendable(answer.entries, answer.currency, limits_excluded=False)
+        chosen = judged(answer)
         found[case["bank"]] = (chosen.amount, chosen.kind, chosen.credit_excluded)
     assert found == {
         # Available money of an account whose booked balance is unknown triggers nothing.

@@ -24,7 +24,6 @@ from plaid.model.link_token_create_request_user import LinkTokenCreateRequestUse
 from plaid.model.link_token_get_request import LinkTokenGetRequest
 from plaid.model.products import Products
 
-from app.domain.balance import choose_spendable
 from app.domain.errors import (
     AllowanceSpent,
     ConsentDoubtful,
@@ -48,7 +47,7 @@ from sandbox.bank_list import plaid_id
 from sandbox.banks import BY_ID
 from sandbox.faces.plaid_wire import CLIENT_ID, ROOT, SECRET
 from sandbox.modes import Mode
-from tests.connectors.answers import answering
+from tests.connectors.answers import answering, judged
 from tests.connectors.registry import refused
 from tests.connectors.rig_plaid import PlaidRig
 from tests.connectors.scene import ORIGIN, Scene
@@ -244,7 +243,7 @@ async def test_credit_is_never_money(tmp_path: Path) -> None:
         grant = await rig.granted(rig.person(opening_minor=20_000, limit_minor=50_000))
         (account,) = await rig.aggregation.accounts(grant, None)
         answer = await rig.aggregation.balances(grant, account.ref, None)
-        found = choose_spendable(answer.entries, account.currency, limits_excluded=False)
+        found = judged(answer, account.currency)
         assert found.amount is not None
         assert (found.amount.minor, found.credit_excluded) == (20_000, True)
 
@@ -256,7 +255,7 @@ async def test_nothing_that_can_be_spent(rig: PlaidRig, mode: Mode) -> None:
     (account,) = await rig.aggregation.accounts(grant, None)
     rig.scene.world.set_mode(person.id, mode)
     answer = await rig.aggregation.balances(grant, account.ref, None)
-    assert choose_spendable(answer.entries, "EUR", limits_excluded=False).amount is None
+    assert judged(answer, "EUR").amount is None
 
 
 def test_which_accounts_are_used() -> None:

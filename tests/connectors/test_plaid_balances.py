@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.domain.balance import Spendable, Unusable, choose_spendable
+from app.domain.balance import Spendable, Unusable
 from app.domain.errors import Unreadable
 from connectors.plaid.balances import parse_balances
+from tests.connectors.answers import judged
 
 
 def account(
@@ -29,7 +30,7 @@ def account(
 
 def spendable(one: dict[str, Any]) -> Spendable:
     (found,) = parse_balances({"accounts": [one], "request_id": "r"})
-    return choose_spendable(found.entries, found.currency, limits_excluded=False)
+    return judged(found)
 
 
 @pytest.mark.parametrize(

@@ -15,7 +15,6 @@ import pytest
 import structlog
 from hypothesis import given
 
-from app.domain.balance import choose_spendable
 from app.domain.errors import (
     AllowanceSpent,
     ConsentEnd,
@@ -35,7 +34,7 @@ from connectors.tink.aggregation import Aggregation
 from connectors.tink.grants import Held, found_account
 from connectors.tink.settings import Provider, Settings
 from sandbox.modes import Mode
-from tests.connectors.answers import answering
+from tests.connectors.answers import answering, judged
 from tests.connectors.registry import refused
 from tests.connectors.rig_tink import TinkRig
 from tests.connectors.scene import HERE, MONDAY, SMALL, Watch
@@ -428,7 +427,7 @@ async def test_credit_is_never_money(tmp_path: Path) -> None:
         grant = await rig.granted(rig.person(opening_minor=20_000, limit_minor=50_000))
         (account,) = await rig.aggregation.accounts(grant, None)
         answer = await rig.aggregation.balances(grant, account.ref, None)
-        found = choose_spendable(answer.entries, account.currency, limits_excluded=False)
+        found = judged(answer, account.currency)
         assert found.amount is not None
         assert (found.amount.minor, found.credit_excluded) == (20_000, True)
         assert found.as_of == rig.watch.now()
@@ -441,4 +440,4 @@ async def test_nothing_that_can_be_spent(rig: TinkRig, mode: Mode) -> None:
     (account,) = await rig.aggregation.accounts(grant, None)
     rig.scene.world.set_mode(person.id, mode)
     answer = await rig.aggregation.balances(grant, account.ref, None)
-    assert choose_spendable(answer.entries, "EUR", limits_excluded=False).amount is None
+    assert judged(answer, "EUR").amount is None

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from app.domain.balance import Spendable, Unusable, choose_spendable
+from app.domain.balance import Spendable, Unusable
 from app.domain.errors import Unreadable
 from connectors.tink.balances import parse_balances
+from tests.connectors.answers import judged
 
 
 def money(minor: Any, currency: Any = "EUR", **more: Any) -> dict[str, Any]:
@@ -26,7 +27,7 @@ def answer(limit: Any = None, **balances: Any) -> dict[str, Any]:
 
 def spendable(document: Any) -> Spendable:
     (found,) = parse_balances(document)
-    return choose_spendable(found.entries, found.currency, limits_excluded=False)
+    return judged(found)
 
 
 OWN, WITH, BOOKED = (

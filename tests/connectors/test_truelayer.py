@@ -11,7 +11,7 @@ import httpx
 import orjson
 import pytest
 
-from app.domain.balance import Spendable, Unusable, choose_spendable
+from app.domain.balance import Spendable, Unusable
 from app.domain.errors import (
     AllowanceSpent,
     ConsentEnd,
@@ -31,7 +31,7 @@ from connectors.truelayer.grants import Held
 from connectors.truelayer.settings import Settings
 from sandbox.faces.tl_wire import CLIENT_SECRET
 from sandbox.modes import Mode
-from tests.connectors.answers import answering
+from tests.connectors.answers import answering, judged
 from tests.connectors.registry import refused
 from tests.connectors.rig_truelayer import TrueLayerRig
 from tests.connectors.scene import HERE, MONDAY, ORIGIN
@@ -54,7 +54,7 @@ def stated(**figures: Any) -> dict[str, Any]:
 
 def spendable(document: Any) -> Spendable:
     (answer,) = parse_balances(document)
-    return choose_spendable(answer.entries, answer.currency, limits_excluded=False)
+    return judged(answer)
 
 
 @pytest.mark.parametrize(
@@ -356,7 +356,7 @@ async def test_the_overdraft_of_a_bank_that_names_it(rig: TrueLayerRig) -> None:
     answer = await rig.aggregation.balances(grant, account.ref, None)
     sent = orjson.loads(rig.seen[-1].answer.content)["results"][0]  # type: ignore[union-attr]
     assert (sent["available"], sent["current"], sent["overdraft"]) == (700.0, 200.0, 500.0)
-    found = choose_spendable(answer.entries, answer.currency, limits_excluded=False)
+    found = judged(answer)
     assert found.amount is not None
     assert (found.amount.minor, found.credit_excluded) == (20_000, True)
 

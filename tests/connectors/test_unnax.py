@@ -18,7 +18,7 @@ import httpx
 import pytest
 from hypothesis import given
 
-from app.domain.balance import Unusable, choose_spendable
+from app.domain.balance import Unusable
 from app.domain.errors import (
     ConsentEnd,
     ConsentGone,
@@ -41,7 +41,7 @@ from connectors.unnax.settings import Institution, Settings
 from sandbox.bank_list import as_unnax_reference
 from sandbox.faces import unnax_wire
 from tests.connectors import test_contract as contract
-from tests.connectors.answers import answering
+from tests.connectors.answers import answering, judged
 from tests.connectors.registry import refused
 from tests.connectors.rig_unnax import HOOK, UnnaxRig
 from tests.connectors.scene import HERE, MONDAY
@@ -314,7 +314,7 @@ def test_without_a_figure_or_its_meaning_nothing_can_be_spent(
 ) -> None:
     def reason(document: Any) -> Unusable | None:
         (answer,) = parse_balances(document)
-        found = choose_spendable(answer.entries, answer.currency, limits_excluded=True)
+        found = judged(answer, limits_excluded=True)
         assert found.amount is None
         return found.unusable
 

@@ -23,6 +23,7 @@ from app.domain.money import Money
 
 FIXTURES = Path(__file__).resolve().parents[1] / "fixtures" / "berlin_group"
 T0 = datetime(2026, 11, 2, 9, tzinfo=UTC)
+TOMORROW = T0.replace(day=3, hour=0)
 BOOKED = ("interimBooked", "closingBooked")
 
 
@@ -41,7 +42,7 @@ def entry(
 def chosen(
     *entries: BalanceEntry, currency: str | None = "EUR", excluded: bool = False
 ) -> Spendable:
-    return choose_spendable(entries, currency, limits_excluded=excluded)
+    return choose_spendable(entries, currency, limits_excluded=excluded, tomorrow=TOMORROW)
 
 
 def euros(spendable: Spendable) -> str | None:
@@ -224,6 +225,16 @@ def test_of_two_alike_without_dates_the_smaller_counts() -> None:
     assert euros(found) == "30.00"
 
 
+@pytest.mark.parametrize("dated", [T0 - timedelta(days=30), T0])
+@pytest.mark.parametrize(("of_day", "undated"), [("100.00", "10.00"), ("10.00", "100.00")])
+def test_an_undated_one_is_no_older_and_the_smaller_counts(
+    dated: datetime, of_day: str, undated: str
+) -> None:
+    found = chosen(entry("closingBooked", of_day, as_of=dated), entry("closingBooked", undated))
+    assert euros(found) == "10.00"
+    assert (found.as_of is None) == (undated == "10.00")
+
+
 def test_an_instant_without_zone_is_read_as_utc() -> None:
     naive = T0.replace(tzinfo=None)
     found = chosen(
@@ -247,23 +258,25 @@ def test_several_currencies_are_not_guessed_among(unknown: str | None) -> None:
     both = (
         entry("expected", "9.00", False),
         entry("expected", "7.00", False, currency="USD"),
-        entry("closingBooked", "8.00", currency="EUR"),
+        entry("closingBooked", "80.00", currency="EUR"),
     )
     assert chosen(*both, currency=unknown).unusable is Unusable.SEVERAL_CURRENCIES
-    each = spendable_per_currency(both, unknown, limits_excluded=False)
+    each = spendable_per_currency(both, unknown, limits_excluded=False, tomorrow=TOMORROW)
     assert [found.amount for found in each] == [Money(900, "EUR"), Money(700, "USD")]
 
 
 def test_a_known_currency_gives_one_result() -> None:
     both = (entry("expected", "9.00", False), entry("expected", "7.00", False, currency="USD"))
-    (found,) = spendable_per_currency(both, "USD", limits_excluded=False)
+    (found,) = spendable_per_currency(both, "USD", limits_excluded=False, tomorrow=TOMORROW)
     assert found.amount == Money(700, "USD")
 
 
 def test_an_answer_without_any_currency_still_gives_its_reason() -> None:
-    (found,) = spendable_per_currency((), None, limits_excluded=False)
+    (found,) = spendable_per_currency((), None, limits_excluded=False, tomorrow=TOMORROW)
     assert found.unusable is Unusable.NO_BALANCES
-    (found,) = spendable_per_currency([entry("expected", None)], None, limits_excluded=False)
+    (found,) = spendable_per_currency(
+        [entry("expected", None)], None, limits_excluded=False, tomorrow=TOMORROW
+    )
     assert found.unusable is Unusable.UNREADABLE_AMOUNT
 
 
@@ -296,7 +309,10 @@ def test_an_expected_balance_above_the_booked_one_is_bounded() -> None:
 
 def test_the_multicurrency_example_gives_one_result_each() -> None:
     each = spendable_per_currency(
-        stated("balancesExample2_MulticurrencyAcount.json"), "XXX", limits_excluded=False
+        stated("balancesExample2_MulticurrencyAcount.json"),
+        "XXX",
+        limits_excluded=False,
+        tomorrow=TOMORROW,
     )
     assert [str(found.amount) for found in each] == ["500.00 EUR", "350.00 USD"]
 
@@ -321,7 +337,7 @@ entries = st.lists(
 def test_any_answer_gets_a_verdict_that_is_safe(
     given_entries: list[BalanceEntry], currency: str | None, excluded: bool
 ) -> None:
-    found = choose_spendable(given_entries, currency, limits_excluded=excluded)
+    found = choose_spendable(given_entries, currency, limits_excluded=excluded, tomorrow=TOMORROW)
     assert (found.amount is None) == (found.unusable is not None)
     if found.amount is None:
         assert not found.credit_excluded
@@ -344,8 +360,8 @@ def test_the_order_of_an_answer_does_not_matter(
     given_entries: list[BalanceEntry], currency: str, excluded: bool, shuffle: object
 ) -> None:
     mixed = sorted(given_entries, key=lambda _: shuffle.random())  # type: ignore[attr-defined]
-    one = choose_spendable(given_entries, currency, limits_excluded=excluded)
-    other = choose_spendable(mixed, currency, limits_excluded=excluded)
+    one = choose_spendable(given_entries, currency, limits_excluded=excluded, tomorrow=TOMORROW)
+    other = choose_spendable(mixed, currency, limits_excluded=excluded, tomorrow=TOMORROW)
     assert (one.amount, one.kind, one.credit_excluded, one.unusable) == (
         other.amount, other.kind, other.credit_excluded, other.unusable,
     )  # fmt: skip
@@ -355,7 +371,7 @@ def test_the_order_of_an_answer_does_not_matter(
 def test_every_currency_of_an_answer_gets_its_own_verdict(
     given_entries: list[BalanceEntry], excluded: bool
 ) -> None:
-    each = spendable_per_currency(given_entries, None, limits_excluded=excluded)
+    each = spendable_per_currency(given_entries, None, limits_excluded=excluded, tomorrow=TOMORROW)
     assert each
     amounts = [found.amount.currency for found in each if found.amount is not None]
     assert len(set(amounts)) == len(amounts)
