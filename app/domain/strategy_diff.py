@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import asdict, dataclass
 from typing import Final
 
@@ -46,6 +46,15 @@ def differences(before: StrategyBody | None, after: StrategyBody) -> tuple[Diffe
         Difference(place, old.get(place, ""), new.get(place, ""))
         for place in places
         if old.get(place) != new.get(place)
+    )
+
+
+def sides(diff: Iterable[Difference]) -> tuple[dict[str, str], dict[str, str]]:
+    """What stood at each place before, and what stands there after; absent where nothing does."""
+    found = tuple(diff)
+    return (
+        {one.place: one.before for one in found if one.before},
+        {one.place: one.after for one in found if one.after},
     )
 
 

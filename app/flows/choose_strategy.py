@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from typing import Final
@@ -12,6 +13,8 @@ from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import LenderId
+from app.domain.stages import parse_body
+from app.domain.strategy_diff import Difference, differences
 from app.flows.house import House
 from app.store import audit
 from app.store.loans import find_loan
@@ -30,6 +33,46 @@ class ChoiceScope(StrEnum):
 
 
 _LONGEST_REASON: Final = 500
+
+
+@dataclass(frozen=True, slots=True)
+class ChoiceSeen:
+    """What a choice for many would change. `mark` names both versions: what was looked at."""
+
+    before: str
+    after: str
+    changes: tuple[Difference, ...]
+    mark: str
+
+
+async def look_at_choice(
+    house: House,
+    *,
+    lender_id: LenderId,
+    scope: ChoiceScope,
+    target: str,
+    strategy_id: UUID | None,
+) -> ChoiceSeen:
+    """Lay what new cases would get beside what they get now; nothing is written.
+
+    Raises what `choose_strategy` raises for the same target and strategy.
+    """
+    async with house.store.unit(lender_id) as unit:
+        key = await _key(unit, scope, target.strip())
+        default = await _chosen(unit, ChoiceScope.LENDER, "")
+        now_id = await _chosen(unit, scope, key) or default
+        then_id = strategy_id or default
+        now = None if now_id is None else await published_version(unit, now_id)
+        then = None if then_id is None else await published_version(unit, then_id)
+    if then is None:
+        raise Conflict("This strategy has no version in force yet.", code="NotInForce")
+    old = None if now is None else parse_body(now.body)
+    return ChoiceSeen(
+        before="" if now is None else f"{now.name}, version {now.number}",
+        after=f"{then.name}, version {then.number}",
+        changes=differences(old, parse_body(then.body)),
+        mark=f"{'' if now is None else now.id} {then.id}",
+    )
 
 
 async def choose_strategy(
@@ -61,12 +104,7 @@ async def choose_strategy(
             named = (await lock_strategy(unit, strategy_id)).name
             if await published_version(unit, strategy_id) is None:
                 raise Conflict(f"{named} has no version in force yet.", code="NotInForce")
-        where = (
-            strategy_choices.c.lender_id == lender_id,
-            strategy_choices.c.scope == scope.value,
-            strategy_choices.c.target == key,
-        )
-        before = await unit.conn.scalar(select(strategy_choices.c.strategy_id).where(*where))
+        before = await _chosen(unit, scope, key)
         if before == strategy_id:
             return
         row = insert(strategy_choices).values(
@@ -89,10 +127,24 @@ async def choose_strategy(
             actor=actor,
             act="choose_strategy",
             subject=f"{scope.value} {target.strip()}".strip(),
-            before={"strategy_id": str(before) if before else None},
+            before={
+                "strategy_id": str(before) if before else None,
+                "name": (await lock_strategy(unit, before)).name if before else None,
+            },
             after={"strategy_id": str(strategy_id) if strategy_id else None, "name": named},
             reason=why,
         )
+
+
+async def _chosen(unit: Unit, scope: ChoiceScope, key: str) -> UUID | None:
+    found: UUID | None = await unit.conn.scalar(
+        select(strategy_choices.c.strategy_id).where(
+            strategy_choices.c.lender_id == unit.lender_id,
+            strategy_choices.c.scope == scope.value,
+            strategy_choices.c.target == key,
+        )
+    )
+    return found
 
 
 async def _key(unit: Unit, scope: ChoiceScope, target: str) -> str:

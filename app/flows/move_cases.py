@@ -85,17 +85,26 @@ async def move_cases(
     selection: Selection,
     reason: str,
     actor: str,
+    seen: int,
     with_care: bool = False,
 ) -> Moved:
     """Put the selected cases under a published version, at most `MOST_AT_ONCE` in one call.
 
     Each batch is a transaction of its own and each case says so in its timeline; what a crash
-    leaves over is found by asking again. Raises `Invalid` without a reason, `NotFound`, and
-    `Conflict` when the version is not in force (any more).
+    leaves over is found by asking again. `seen` is how many cases the preview showed to whoever
+    moves them. Raises `Invalid` without a reason, `NotFound`, and `Conflict` when the version is
+    not in force (any more), or when more cases are meant than were shown.
     """
     why = reason.strip()
     if not 0 < len(why) <= _LONGEST_REASON:
         raise Invalid("reason", f"has 1 to {_LONGEST_REASON} characters.")
+    async with house.store.unit(lender_id) as unit:
+        meant = await _count(unit, selection, version_id, None)
+    if meant > seen:
+        raise Conflict(
+            f"{meant} cases are meant now, and {seen} were shown. Look at the preview again.",
+            code="LookAgain",
+        )
     moved = kept = measured = 0
     after: UUID | None = None
     for _ in range(MOST_AT_ONCE // BATCH):

@@ -17,7 +17,7 @@ from app.domain.edition import EDITION, EditionState
 from app.domain.errors import Conflict, Invalid, NotAllowed
 from app.domain.ids import LenderId, UserId
 from app.domain.stages import parse_body
-from app.domain.strategy_diff import differences
+from app.domain.strategy_diff import differences, sides
 from app.flows.check_strategy import findings_of
 from app.flows.house import House
 from app.flows.propose_approval import propose
@@ -120,18 +120,11 @@ async def publish_version(unit: Unit, now: datetime, approval: Any, *, actor: st
 def _old_and_new(row: Row[Any], before: Row[Any] | None) -> dict[str, dict[str, Any]]:
     """Number and every place that is another one now, as the history shows them."""
     old = None if before is None else parse_body(before.body)
-    diff = differences(old, parse_body(row.body))
+    was, is_now = sides(differences(old, parse_body(row.body)))
+    number = None if before is None else before.number
     return {
-        "before": {
-            "name": row.name,
-            "number": None if before is None else before.number,
-            **{one.place: one.before for one in diff if one.before},
-        },
-        "after": {
-            "name": row.name,
-            "number": row.number,
-            **{one.place: one.after for one in diff if one.after},
-        },
+        "before": {"name": row.name, "number": number, **was},
+        "after": {"name": row.name, "number": row.number, **is_now},
     }
 
 

@@ -49,9 +49,9 @@ def read_moment(form: Form, name: str, zone: ZoneInfo) -> datetime | None:
     return at
 
 
-def read_whole(form: Form, name: str) -> int:
-    """A whole number; 0 for an empty field. Raises `Invalid`."""
-    text = form.text(name, longest=6)
+def read_whole(form: Form, name: str, *, longest: int = 6) -> int:
+    """A whole number of at most so many digits; 0 for an empty field. Raises `Invalid`."""
+    text = form.text(name, longest=longest)
     if not text:
         return 0
     if not (text.isascii() and text.isdigit()):

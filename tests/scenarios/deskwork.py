@@ -263,7 +263,7 @@ async def leads(town: Town) -> None:
         await move_cases(
             town.house, town.now, lender_id=street.lender_id, version_id=version,
             selection=Selection(product=town.dice.choice(PRODUCTS)), reason="a better one",
-            actor="sue", with_care=town.chance(0.3),
+            actor="sue", seen=10**6, with_care=town.chance(0.3),
         )  # fmt: skip
         town.did["strategy moved"] += 1
         return

@@ -36,7 +36,7 @@ async def test_a_new_strategy_is_begun_chosen_and_taken_back(
     assert writer.status == 409
     page = await writer.open(f"/strategies/versions/{shipped}")
     page = await writer.send(page, "begin", name="Firm")
-    page = await writer.send(page, "save", **changed({"stage-0-from": "1"}))
+    page = await writer.send(page, "save", **changed({"stage-0-from": "2", "message-1-day": "2"}))
     firm = await street.value("SELECT id FROM strategies WHERE name = 'Firm'")
     who = await street.neighbour()
     # It has nothing in force: it cannot be chosen yet, not even by a crafted form.
@@ -57,8 +57,17 @@ async def test_a_new_strategy_is_begun_chosen_and_taken_back(
     page = await writer.send(
         page, "choose", scope="product", product="Loan", strategy=str(firm), reason="Firmer"
     )
+    # One person chooses for so many once he has looked at what becomes different.
+    assert "Look before you choose" in page.text
+    assert "Firm, version 1" in page.text
+    for words in ("soft, version 1", "Stage grace", "from day 1", "from day 2"):
+        assert words in page.text, words
+    assert await street.value("SELECT count(*) FROM strategy_choices WHERE scope = 'product'") == 0
+    page = await writer.send(page, "confirm-choice")
     assert "New cases follow this choice" in page.text
     assert "Product Loan" in page.text
+    (line,) = await street.rows("SELECT * FROM audit WHERE act = 'choose_strategy'")
+    assert (line.before["name"], line.after["name"]) == (None, "Firm")
     page = await writer.send(
         page, "choose", scope="borrower", target=who.ref, strategy=str(firm), reason="His wish"
     )
@@ -125,6 +134,13 @@ async def test_running_cases_are_moved_with_a_preview_in_batches(
     assert "Move 4 cases" in page.text
     page = await writer.send(page, "move", reason="")
     assert writer.status == 422
+    # Who saw fewer cases than are meant has not seen what he does.
+    form = page.form("move")
+    fewer = {**form.fields, "reason": "Everybody alike", "seen": "3"}
+    answer = await writer.http.post(form.action, data=fewer)
+    assert answer.status_code == 422
+    assert "4 cases are meant now, and 3 were shown" in answer.text
+    assert await street.value("SELECT count(*) FROM audit WHERE act = 'move_cases'") == 0
     page = await writer.send(page, "move", reason="Everybody alike")
     assert "The cases are moved" in page.text
     assert "1 case of people who are treated with care stayed" in page.text
@@ -183,7 +199,7 @@ async def test_no_case_is_moved_to_what_is_not_in_force(
     with pytest.raises(Conflict, match="not in force"):
         await move_cases(
             street.house, street.now, lender_id=street.lender_id, version_id=draft.version_id,
-            selection=Selection(), reason="x", actor="x",
+            selection=Selection(), reason="x", actor="x", seen=9,
         )  # fmt: skip
     desk: Browser = await sign_in_as(Role.SUPERVISOR)
     page = await desk.open(f"/strategies/versions/{draft.version_id}/move")

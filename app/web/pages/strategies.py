@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -14,7 +15,12 @@ from app.domain.roles import Act
 from app.domain.stages import parse_body
 from app.domain.strategy_diff import differences
 from app.flows.check_strategy import findings_of
-from app.flows.choose_strategy import ChoiceScope, choose_strategy
+from app.flows.choose_strategy import (
+    ChoiceScope,
+    ChoiceSeen,
+    choose_strategy,
+    look_at_choice,
+)
 from app.flows.write_strategy import begin_draft, begin_strategy, bring_up_to_date
 from app.reports.segments import segment_lines
 from app.reports.strategies import (
@@ -45,7 +51,15 @@ async def listed(
     return await _listed(request, seat)
 
 
-async def _listed(request: Request, seat: Seat, trouble: str = "") -> Response:
+async def _listed(
+    request: Request,
+    seat: Seat,
+    trouble: str = "",
+    *,
+    seen: ChoiceSeen | None = None,
+    typed: Mapping[str, str] | None = None,
+) -> Response:
+    """The page; `seen` is what a choice that was `typed` would change, to be confirmed."""
     site = site_of(request)
     async with site.house.store.unit(seat.lender_id) as unit:
         banners = await brakes_in_force(unit)
@@ -65,6 +79,8 @@ async def _listed(request: Request, seat: Seat, trouble: str = "") -> Response:
         products=products,
         scopes=list(ChoiceScope),
         segments=segments,
+        seen=seen,
+        typed=typed,
         trouble=trouble,
     )
 
@@ -205,17 +221,22 @@ async def choose(
     target = form.text("product") if scope == ChoiceScope.PRODUCT.value else form.text("target")
     if scope not in {one.value for one in ChoiceScope}:
         return await _listed(request, seat, "Say for which cases.")
+    what: dict[str, Any] = {
+        "lender_id": seat.lender_id,
+        "scope": ChoiceScope(scope),
+        "target": target,
+        "strategy_id": read_uuid(chosen) if chosen else None,
+    }
+    reason = form.text("reason", longest=500)
     try:
-        await choose_strategy(
-            site.house,
-            site.now(),
-            lender_id=seat.lender_id,
-            scope=ChoiceScope(scope),
-            target=target,
-            strategy_id=read_uuid(chosen) if chosen else None,
-            reason=form.text("reason", longest=500),
-            actor=seat.actor,
-        )
+        wide = scope == ChoiceScope.PRODUCT.value or (scope == ChoiceScope.LENDER.value and chosen)
+        if wide and reason:
+            # So much is chosen by one person: he has looked at what becomes different.
+            seen = await look_at_choice(site.house, **what)
+            if form.text("seen") != seen.mark:
+                typed = {"scope": scope, "product": target, "strategy": chosen, "reason": reason}
+                return await _listed(request, seat, seen=seen, typed=typed)
+        await choose_strategy(site.house, site.now(), reason=reason, actor=seat.actor, **what)
     except Invalid as error:
         return await _listed(request, seat, error.message)
     return back_to(HERE, "chosen")

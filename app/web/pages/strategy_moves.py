@@ -8,7 +8,7 @@ from uuid import UUID
 from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
-from app.domain.errors import Invalid
+from app.domain.errors import Conflict, Invalid
 from app.domain.roles import Act
 from app.flows.move_cases import MOST_AT_ONCE, Selection, move_cases
 from app.flows.preview_strategy import MOST_CASES, preview_strategy
@@ -21,6 +21,7 @@ from app.web.pages.strategies import HERE, show_version
 from app.web.seats import Seat, needs
 from app.web.site import site_of
 from app.web.strategy_form import place_words
+from app.web.typed import read_whole
 
 router = APIRouter()
 
@@ -116,9 +117,10 @@ async def move(
             selection=_selection(under, product),
             reason=form.text("reason", longest=500),
             actor=seat.actor,
+            seen=read_whole(form, "seen", longest=9),
             with_care=form.ticked("with_care"),
         )
-    except Invalid as error:
+    except (Invalid, Conflict) as error:
         return await _preview(request, seat, target, moving=True, trouble=error.message)
     told = {
         "under": under,
