@@ -78,7 +78,7 @@ class LenderWorkshop:
                 own = self._own_settings(connector, setup.name, data.values, files)
                 ports = self._ports(connector, setup.slot, own, self._wire_of(setup.name, http))
         except Invalid as wrong:
-            raise Misconfigured(wrong.field, wrong.message, wrong.mend) from None
+            raise Misconfigured(wrong.field, wrong.problem.removesuffix("."), wrong.mend) from None
         guarded = {slot: guard(port, setup.name) for slot, port in ports.items()}
         return MadePorts(close=http.aclose, **guarded)
 

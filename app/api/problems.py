@@ -243,7 +243,7 @@ def problem_of(error: BaseException, now: datetime | None = None) -> Problem | N
         case KeyReused():
             return Problem(KINDS["key_reused"], error.message)
         case Invalid():
-            fault = {"field": error.field, "message": error.message, "mend": error.mend}
+            fault = {"field": error.field, "message": error.problem, "mend": error.mend}
             return Problem(KINDS["invalid"], error.message, _word(error), [fault])
         case Refused():
             return Problem(_kind_of(error), error.message, _word(error))

@@ -65,8 +65,7 @@ def _in_our_words(rule: Callable[[str], T]) -> Callable[[str], str]:
         try:
             rule(value)
         except Invalid as error:
-            message = error.message.partition(": ")[2] or error.message
-            raise refuse(message.removesuffix(error.mend).strip(), error.mend) from None
+            raise refuse(error.problem, error.mend) from None
         return value
 
     return check

@@ -183,11 +183,8 @@ def _minor(path: Path, number: int, column: str, text: str, currency: str) -> in
     try:
         return Money.parse(text.strip(), currency, field=column).minor
     except Invalid as error:
-        raise Invalid(f"{path.name}, row {number}, column {column}", _said(error)) from None
+        raise Invalid(f"{path.name}, row {number}, column {column}", error.problem, mend=error.mend) from None
 
-
-def _said(error: Invalid) -> str:
-    return str(error).removeprefix(f"{error.field}: ")
 
 
 def _wrong(path: Path, number: int, column: str, what: str, mend: str = "") -> Invalid:

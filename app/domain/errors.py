@@ -67,14 +67,24 @@ class Conflict(Refused):
 
 
 class Invalid(Refused):
-    """A value is wrong. `field` names it and `mend` says what would be right."""
+    """A value is wrong. `field` names it and `mend` says what would be right.
+
+    `message` says all of it in one line. Whoever shows the field by itself shows `said` beside it:
+    `problem`, then the mend.
+    """
 
     status = 422
 
     def __init__(self, field: str, message: str, *, mend: str = "") -> None:
         super().__init__(f"{field}: {message}" + (f" {mend}" if mend else ""))
         self.field = field
+        self.problem = message
         self.mend = mend
+
+    @property
+    def said(self) -> str:
+        """What is wrong and what would be right, without the field."""
+        return f"{self.problem} {self.mend}".rstrip()
 
 
 class ConsentEnd(StrEnum):

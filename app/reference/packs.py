@@ -272,7 +272,7 @@ def _floor(file: str, fields: Mapping[str, Any]) -> FloorLevel:
     try:
         monthly = Money.parse(table.take("monthly", str), table.take("currency", str))
     except Invalid as fault:
-        raise _fault(table.where, fault.field, str(fault)) from None
+        raise _fault(table.where, fault.field, fault.said) from None
     if monthly.minor <= 0:
         raise _fault(table.where, "monthly", "must be above zero")
     return FloorLevel(

@@ -61,7 +61,7 @@ def load_segments(folder: Path = SEGMENTS_FOLDER) -> tuple[ShippedSegment, ...]:
                     entry.get("action"),
                 )
             except Invalid as fault:
-                raise _fault(where, fault.field, fault.message) from None
+                raise _fault(where, fault.field, fault.said) from None
             if any(one.segment.name == segment.name for one in found):
                 raise _fault(where, "name", f"{segment.name} is there twice")
             found.append(ShippedSegment(segment, version, source))
@@ -135,7 +135,7 @@ def _rule(file: str, entry: Mapping[str, Any]) -> Preference:
     try:
         when = parse_condition(entry.get("when"))
     except Invalid as fault:
-        raise _fault(where, fault.field, fault.message) from None
+        raise _fault(where, fault.field, fault.said) from None
     treatment = _treatment(where, entry, "treatment")
     return Preference(_text(where, entry, "name"), when, treatment, _text(where, entry, "why"))
 

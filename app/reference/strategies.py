@@ -39,7 +39,7 @@ def _read(path: Path) -> StrategyBody:
     except (tomllib.TOMLDecodeError, UnicodeDecodeError) as fault:
         raise _fault(path.name, "TOML", str(fault)) from None
     except Invalid as fault:
-        raise _fault(path.name, fault.field, fault.message) from None
+        raise _fault(path.name, fault.field, fault.said) from None
     if body.name != path.stem:
         raise _fault(path.name, "name", f"is {body.name!r} in a file called {path.name}")
     return body

@@ -60,7 +60,7 @@ async def _payees(
         lines = await payee_lines(unit)
         lender = await lender_of(unit)
         why = await unpayable(unit, lender, [one.currency for one in lines], moved_by(house))
-    said = "" if wrong is None else wrong.message.removeprefix(f"{wrong.field}: ")
+    said = "" if wrong is None else wrong.said
     field = "" if wrong is None else wrong.field
     return desk_page(
         site,

@@ -146,15 +146,14 @@ async def _one(
 
 
 def _about(wrong: Invalid) -> str:
-    said = wrong.message.removeprefix(f"{wrong.field}: ")
-    return f"{said[:1].upper()}{said[1:]}"
+    return f"{wrong.said[:1].upper()}{wrong.said[1:]}"
 
 
 def _in_words(wrong: Invalid | None) -> str:
     if wrong is None:
         return ""
     who = "The provider" if wrong.field == "provider" else label_of(wrong.field)
-    return f"{who} {wrong.message.removeprefix(f'{wrong.field}: ')} Nothing was kept."
+    return f"{who} {wrong.said} Nothing was kept."
 
 
 @router.post("/providers/{job}/set-up")

@@ -136,7 +136,6 @@ async def _save(
             actor=seat.actor,
         )
     except Invalid as error:
-        said = error.message.removeprefix(f"{error.field}: ")
-        words = f"{place_words(error.field)} {said}"
+        words = f"{place_words(error.field)} {error.said}"
         return await _form(request, seat, version_id, trouble=words, seen=seen, **shown)
     return back_to(f"/strategies/versions/{version_id}", "saved")

@@ -151,8 +151,7 @@ async def propose(
             actor=seat.actor,
         )
     except Invalid as error:
-        said = error.message.removeprefix(f"{error.field}: ")
         return await show_version(
-            request, seat, target, f"Not proposed. {place_words(error.field)}: {said}"
+            request, seat, target, f"Not proposed. {place_words(error.field)}: {error.said}"
         )
     return back_to(f"/strategies/versions/{target}", "proposed")
