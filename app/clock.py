@@ -208,7 +208,7 @@ def advance_to(path: Path, business: datetime) -> None:
     def jump(warp: Warp, real: float) -> Warp:
         there = warp.rebased(real, warp.speed)
         if business.timestamp() < there.business_origin:
-            raise Invalid("clock", "business time cannot go back.")
+            raise Invalid("clock", "business time cannot go back.", mend="Give a later moment.")
         return replace(there, business_origin=business.timestamp())
 
     _change(path, jump)

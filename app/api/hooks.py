@@ -38,7 +38,7 @@ async def post_hook(
     """For providers, not for you. The address that was signed is built from SALDO_PUBLIC_URL."""
     body = await request.body()
     if len(body) > LARGEST_WEBHOOK:
-        raise Invalid("body", "is larger than any webhook.")
+        raise Invalid("body", "is larger than any webhook.", mend="Send one event at a time.")
     house = house_of(request)
     call = InboundHttp(
         url=signed_url(house.settings.public_url, request),
@@ -49,7 +49,11 @@ async def post_hook(
     try:
         await receive_webhook(house, clock_of(request).now(), connector, call)
     except Unreadable as error:
-        raise Invalid("body", "is signed, and says nothing that is known here.") from error
+        raise Invalid(
+            "body",
+            "is signed, and says nothing that is known here.",
+            mend="Send an event that the provider's documentation names.",
+        ) from error
     return Response(status_code=204)
 
 
@@ -74,4 +78,6 @@ def _form(content_type: str, body: bytes) -> tuple[tuple[str, str], ...]:
             )
         )
     except ValueError:
-        raise Invalid("body", "is not a form.") from None
+        raise Invalid(
+            "body", "is not a form.", mend="Send it as application/x-www-form-urlencoded."
+        ) from None

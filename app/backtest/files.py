@@ -95,7 +95,11 @@ def read_instalments(path: Path, currency: str) -> dict[str, int]:
     with _rows(path, ("account_id",)) as (columns, rows):
         named = next((name for name in INSTALMENT_COLUMNS if name in columns), None)
         if named is None:
-            raise Invalid(path.name, f"row 1 names no column {' or '.join(INSTALMENT_COLUMNS)}.")
+            raise Invalid(
+                path.name,
+                f"row 1 names no column {' or '.join(INSTALMENT_COLUMNS)}.",
+                mend="Name the columns in the first row.",
+            )
         for number, row in rows:
             minor = _minor(path, number, named, row[named], currency)
             if minor <= 0:
@@ -119,7 +123,9 @@ def _rows(
             _check_names(path, names, wanted)
             yield frozenset(names), _numbered(path, reader)
     except (OSError, EOFError, UnicodeDecodeError, csv.Error) as error:
-        raise Invalid(path.name, f"cannot be read: {error}.") from None
+        raise Invalid(
+            path.name, f"cannot be read: {error}.", mend="Save it as CSV in UTF-8."
+        ) from None
 
 
 def _check_names(path: Path, names: list[str], wanted: tuple[str, ...]) -> None:
@@ -183,8 +189,9 @@ def _minor(path: Path, number: int, column: str, text: str, currency: str) -> in
     try:
         return Money.parse(text.strip(), currency, field=column).minor
     except Invalid as error:
-        raise Invalid(f"{path.name}, row {number}, column {column}", error.problem, mend=error.mend) from None
-
+        raise Invalid(
+            f"{path.name}, row {number}, column {column}", error.problem, mend=error.mend
+        ) from None
 
 
 def _wrong(path: Path, number: int, column: str, what: str, mend: str = "") -> Invalid:

@@ -59,7 +59,11 @@ class Every:
         """The first read of each phase, in minutes after counting begins."""
         if unit == MINUTES:
             if self.step % MINUTES:
-                raise Invalid("--policy", "hours need a column `time` in the transactions.")
+                raise Invalid(
+                    "--policy",
+                    "hours need a column `time` in the transactions.",
+                    mend="Add the column, or leave the hours out.",
+                )
             return tuple(range(0, self.step, MINUTES))
         apart = _HOUR if self.step < MINUTES else self.step // 24
         return tuple(range(0, self.step, apart))

@@ -84,7 +84,11 @@ def run(
     outcome = outcome_of(request, tracks, progress)
     figures = outcome.figures()
     if figures is None:
-        raise Invalid("--policy", "no window was seen at all, so there is nothing to compare.")
+        raise Invalid(
+            "--policy",
+            "no window was seen at all, so there is nothing to compare.",
+            mend="Give transactions that reach over the due dates.",
+        )
     fixed = FixedCurve(tracks)
     done = iter(range(1, request.resamples + 1))
     intervals = bootstrap(

@@ -97,7 +97,7 @@ def backtest(
     currency_digits(currency, field="--currency")
     protected = Money.parse(floor, currency, field="--floor").minor
     if protected < 0:
-        raise Invalid("--floor", "is below zero.")
+        raise Invalid("--floor", "is below zero.", mend="Give 0 or more.")
     request = run.Request(
         policy=policy,
         threshold=Threshold.parse(threshold, currency),
@@ -111,7 +111,11 @@ def backtest(
         learned=LearnedSettings(price_days, LearnedRules(blind_days, reserve), reads_per_day),
     )
     if request.threshold.instalments is not None and loans is None:
-        raise Invalid("--loans", "is needed for a threshold of instalments.")
+        raise Invalid(
+            "--loans",
+            "is needed for a threshold of instalments.",
+            mend="Name the file of loans, or give a fixed threshold.",
+        )
     instalments = {} if loans is None else files.read_instalments(loans, currency)
     histories = files.read_transactions(transactions, currency)
     result = run.run(request, histories, instalments, _progress())
@@ -121,7 +125,11 @@ def backtest(
         try:
             report.write_text(page(result), encoding="utf-8")
         except OSError as error:
-            raise Invalid("--report", f"cannot be written: {error.strerror}.") from None
+            raise Invalid(
+                "--report",
+                f"cannot be written: {error.strerror}.",
+                mend="Name a folder that you may write to.",
+            ) from None
     if json_wanted:
         typer.echo(as_json(run.as_json(result)))
     else:

@@ -128,10 +128,18 @@ def _given(path: Path) -> GivenFile:
 
     try:
         if path.stat().st_size > LARGEST_FILE:
-            raise Invalid(path.name, f"is larger than {LARGEST_FILE // 1024 // 1024} MB.")
+            raise Invalid(
+                path.name,
+                f"is larger than {LARGEST_FILE // 1024 // 1024} MB.",
+                mend="Split it into several files.",
+            )
         return GivenFile(path.name, path.read_bytes())
     except OSError as error:
-        raise Invalid(path.name, f"cannot be read: {error.strerror}.") from None
+        raise Invalid(
+            path.name,
+            f"cannot be read: {error.strerror}.",
+            mend="Check its name and your rights to it.",
+        ) from None
 
 
 def _print(checked: CheckedBook) -> None:

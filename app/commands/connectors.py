@@ -146,13 +146,25 @@ def read_json(file: Path) -> Any:
             with file.open("rb") as opened:
                 raw = opened.read(LARGEST_FILE + 1)
     except OSError as error:
-        raise Invalid("file", f"{file} cannot be read: {error.strerror}.") from None
+        raise Invalid(
+            "file",
+            f"{file} cannot be read: {error.strerror}.",
+            mend="Check its name and your rights to it.",
+        ) from None
     if len(raw) > LARGEST_FILE:
-        raise Invalid("file", f"{file} is larger than {LARGEST_FILE} bytes.")
+        raise Invalid(
+            "file",
+            f"{file} is larger than {LARGEST_FILE} bytes.",
+            mend="Give one answer of one bank.",
+        )
     try:
         return json.loads(raw)
     except (ValueError, RecursionError) as error:
-        raise Invalid("file", f"{file} is not JSON: {error}.") from None
+        raise Invalid(
+            "file",
+            f"{file} is not JSON: {error}.",
+            mend="Give the answer as it came from the bank.",
+        ) from None
 
 
 def judge(
@@ -173,7 +185,11 @@ def judge(
     from app.domain.balance import Spendable, Unusable, spendable_per_currency, tomorrow_at
 
     if not isinstance(document, dict | list):
-        raise Invalid("file", "holds a single value, not an answer of a bank.")
+        raise Invalid(
+            "file",
+            "holds a single value, not an answer of a bank.",
+            mend="Give the whole answer, an object or a list.",
+        )
     answers = _answers(read, document, _DEEPEST_WRAPPING)
     found = [
         one

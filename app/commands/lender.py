@@ -220,7 +220,7 @@ def _change(text: str) -> tuple[str, Any]:
     try:
         return name, int(value) if value else None
     except ValueError:
-        raise Invalid(name, "is a whole number.") from None
+        raise Invalid(name, "is a whole number.", mend="Write digits only.") from None
 
 
 def _tell_secret(secret: str) -> None:

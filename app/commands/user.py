@@ -156,7 +156,7 @@ def _password(from_stdin: bool) -> str:
         return secrets.token_urlsafe(15)
     line = sys.stdin.readline().rstrip("\n")
     if not line:
-        raise Invalid("password", "is missing on standard input.")
+        raise Invalid("password", "is missing on standard input.", mend="Pipe it in, one line.")
     return line
 
 

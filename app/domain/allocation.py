@@ -55,12 +55,12 @@ def spread(payment: Money, dues: Iterable[OpenDue[Ref]]) -> Spread[Ref]:
     Raises `Invalid` for a negative amount or another currency.
     """
     if payment.minor < 0:
-        raise Invalid("payment", "cannot be negative.")
+        raise Invalid("payment", "cannot be negative.", mend="Give 0 or more.")
     left = payment
     parts: list[Part[Ref]] = []
     for due in sorted(dues, key=lambda due: due.due_on):
         if due.amount.minor < 0:
-            raise Invalid("due", "cannot be negative.")
+            raise Invalid("due", "cannot be negative.", mend="Give 0 or more.")
         taken = min(left, due.amount)
         if taken:
             parts.append(Part(due.ref, taken))

@@ -112,7 +112,9 @@ def column_names(header: Sequence[str]) -> tuple[str, ...]:
     named = [one for one in names if one]
     twice = sorted({one for one in named if named.count(one) > 1})
     if twice:
-        raise Invalid("header", f"names a column twice: {', '.join(twice)}.")
+        raise Invalid(
+            "header", f"names a column twice: {', '.join(twice)}.", mend="Keep one of them."
+        )
     return names
 
 
@@ -145,7 +147,7 @@ def needed(cells: Cells, name: str) -> str:
     """The text of a cell that must not be empty. Raises `Invalid`."""
     found = cells.get(name, "")
     if not found:
-        raise Invalid(name, "is empty.")
+        raise Invalid(name, "is empty.", mend="Fill the cell.")
     return found
 
 
@@ -157,7 +159,9 @@ def read_amount(cells: Cells, name: str, currency: str, *, above_zero: bool = Tr
     """
     stated = cells.get("currency", "").upper()
     if stated and stated != currency:
-        raise Invalid("currency", f"is {stated}, but the loan is in {currency}.")
+        raise Invalid(
+            "currency", f"is {stated}, but the loan is in {currency}.", mend=f"Write {currency}."
+        )
     text = needed(cells, name)
     try:
         amount = Money.parse(text, currency, field=name)
@@ -194,7 +198,11 @@ def read_moment(cells: Cells, name: str, zone: ZoneInfo, now: datetime) -> datet
     if _DAY.fullmatch(text):
         last = datetime.combine(read_day(cells, name), time(23, 59), zone).astimezone(UTC)
         if last - timedelta(days=1) > now:
-            raise Invalid(name, f"lies in the future: {text}.")
+            raise Invalid(
+                name,
+                f"lies in the future: {text}.",
+                mend="Write a day or a moment that has passed.",
+            )
         return min(last, now)
     if not _MOMENT.fullmatch(text):
         raise Invalid(
@@ -203,11 +211,15 @@ def read_moment(cells: Cells, name: str, zone: ZoneInfo, now: datetime) -> datet
     try:
         moment = datetime.fromisoformat(text.replace(" ", "T"))
     except ValueError:
-        raise Invalid(name, f"is not a time: {text[:40]!r}.") from None
+        raise Invalid(
+            name, f"is not a time: {text[:40]!r}.", mend='Write it like "2026-03-01T09:30:00Z".'
+        ) from None
     if moment.tzinfo is None:
         moment = _on_the_clock(moment, zone, name)
     if moment > now:
-        raise Invalid(name, f"lies in the future: {text}.")
+        raise Invalid(
+            name, f"lies in the future: {text}.", mend="Write a day or a moment that has passed."
+        )
     return moment.astimezone(UTC)
 
 
@@ -251,7 +263,9 @@ def read_number(cells: Cells, name: str) -> int | None:
     if not text:
         return None
     if not re.fullmatch(r"[1-9]\d{0,5}", text, re.ASCII):
-        raise Invalid(name, f"is not a whole number from 1 on: {text[:20]!r}.")
+        raise Invalid(
+            name, f"is not a whole number from 1 on: {text[:20]!r}.", mend="Write digits only."
+        )
     return int(text)
 
 

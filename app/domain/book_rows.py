@@ -149,7 +149,9 @@ def read_instalment(cells: Cells, currency: str) -> InstalmentRow:
     if "paid" in cells:
         paid = read_amount(cells, "paid", currency, above_zero=False)
     if paid > amount:
-        raise Invalid("paid", "is more than the amount.")
+        raise Invalid(
+            "paid", "is more than the amount.", mend="Write at most the amount of the instalment."
+        )
     return InstalmentRow(
         read_ref(cells, "loan_ref"),
         read_day(cells, "due_on"),
@@ -193,7 +195,11 @@ def read_promise(cells: Cells, currency: str, zone: ZoneInfo, now: datetime) -> 
     state = read_choice(cells, "state", PromiseState, PromiseState.OPEN)
     ended_at = read_moment(cells, "ended_at", zone, now) if "ended_at" in cells else None
     if (state is PromiseState.OPEN) == (ended_at is not None):
-        raise Invalid("ended_at", "belongs to a promise that has ended, and to no other.")
+        raise Invalid(
+            "ended_at",
+            "belongs to a promise that has ended, and to no other.",
+            mend="Fill it for kept, broken and cancelled promises alone.",
+        )
     promise = PromiseRow(
         read_ref(cells, "loan_ref"),
         read_day(cells, "due_on"),
@@ -203,7 +209,9 @@ def read_promise(cells: Cells, currency: str, zone: ZoneInfo, now: datetime) -> 
         ended_at,
     )
     if ended_at is not None and ended_at < promise.made_at:
-        raise Invalid("ended_at", "lies before made_at.")
+        raise Invalid(
+            "ended_at", "lies before made_at.", mend="Write a moment after the promise was made."
+        )
     return promise
 
 
@@ -211,10 +219,16 @@ def read_hold(cells: Cells, zone: ZoneInfo, now: datetime) -> HoldRow:
     """Raises `Invalid` naming the column. A hold without a beginning begins now."""
     starts_at = read_moment(cells, "starts_at", zone, now) if "starts_at" in cells else now
     if starts_at < now - _FURTHEST_BACK:
-        raise Invalid("starts_at", "is more than five years ago.")
+        raise Invalid(
+            "starts_at",
+            "is more than five years ago.",
+            mend="Write a later day, or leave a hold out that is over.",
+        )
     ends_at = _later(cells, zone) if "ends_at" in cells else None
     if ends_at is not None and ends_at <= starts_at:
-        raise Invalid("ends_at", "lies before starts_at.")
+        raise Invalid(
+            "ends_at", "lies before starts_at.", mend="Write a later day, or leave it empty."
+        )
     kind = read_choice(cells, "kind", HoldKind, None)
     return HoldRow(
         read_ref(cells, "borrower_ref"),
@@ -234,5 +248,5 @@ def _later(cells: Cells, zone: ZoneInfo) -> datetime:
 def _note(cells: Cells, name: str) -> str:
     text = cells.get(name, "")
     if len(text) > _LONGEST_NOTE:
-        raise Invalid(name, f"is longer than {_LONGEST_NOTE} characters.")
+        raise Invalid(name, f"is longer than {_LONGEST_NOTE} characters.", mend="Shorten it.")
     return re.sub(r"[^\S\n]+", " ", text)

@@ -53,7 +53,9 @@ def read_expected(borrowers: str, loans: str, owed: str) -> Expected:
             raise Invalid("owed", f"cannot be read: {part[:40]!r}.", mend="Write 1234.56 EUR.")
         amount = Money.parse(read["amount"], read["currency"], field="owed")
         if amount.currency in sums:
-            raise Invalid("owed", f"names {amount.currency} twice.")
+            raise Invalid(
+                "owed", f"names {amount.currency} twice.", mend="Give each currency one total."
+            )
         sums[amount.currency] = amount.minor
     return Expected(_whole("borrowers", borrowers), _whole("loans", loans), sums)
 

@@ -131,9 +131,11 @@ def _parse(given: Any, place: str, depth: int) -> Condition:
 
 def _parts(given: Any, place: str, depth: int) -> tuple[Condition, ...]:
     if not isinstance(given, Sequence) or isinstance(given, str | bytes) or not given:
-        raise Invalid(place, "is not a list of conditions.")
+        raise Invalid(place, "is not a list of conditions.", mend="Write it in square brackets.")
     if len(given) > MOST_LEAVES:
-        raise Invalid(place, f"has more than {MOST_LEAVES} parts.")
+        raise Invalid(
+            place, f"has more than {MOST_LEAVES} parts.", mend="Use fewer, or make two rules of it."
+        )
     return tuple(_parse(one, f"{place}[{n}]", depth + 1) for n, one in enumerate(given, 1))
 
 
@@ -160,7 +162,9 @@ def _leaf(given: Mapping[str, Any], place: str) -> Leaf:
     if asked.kind is FieldKind.MONEY:
         currencies = [one.currency for one in values if isinstance(one, Money)]
         if len(set(currencies)) != len(currencies):
-            raise Invalid(f"{place}.value", "names a currency twice.")
+            raise Invalid(
+                f"{place}.value", "names a currency twice.", mend="Give each currency one amount."
+            )
     return Leaf(asked, op, values)
 
 
@@ -169,7 +173,7 @@ def _value(asked: Field, given: Any, place: str) -> int | str | Money:
         case FieldKind.NUMBER:
             whole = isinstance(given, int) and not isinstance(given, bool)
             if not whole or not 0 <= given <= _LARGEST_NUMBER:
-                raise Invalid(place, "is not a whole number from 0 up.")
+                raise Invalid(place, "is not a whole number from 0 up.", mend="Write digits only.")
             return int(given)
         case FieldKind.MONEY:
             amount, _, currency = str(given).strip().partition(" ")
@@ -177,13 +181,17 @@ def _value(asked: Field, given: Any, place: str) -> int | str | Money:
                 raise Invalid(place, "is not an amount.", mend='Write it like "150.00 EUR".')
             money = Money.parse(amount, currency.strip(), field=place)
             if money.minor < 0:
-                raise Invalid(place, "is below zero.")
+                raise Invalid(place, "is below zero.", mend="Write 0 or more.")
             return money
         case FieldKind.WORD:
             if not isinstance(given, str) or not 0 < len(given) <= 100:
-                raise Invalid(place, "is not a word.")
+                raise Invalid(place, "is not a word.", mend="Write it in quotes.")
             if asked.words and given not in asked.words:
-                raise Invalid(place, f"{given!r} is none of: {', '.join(asked.words)}.")
+                raise Invalid(
+                    place,
+                    f"{given!r} is none of: {', '.join(asked.words)}.",
+                    mend="Use one of these.",
+                )
             return given
 
 

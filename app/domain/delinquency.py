@@ -60,15 +60,31 @@ class Buckets:
         for part in text.split(","):
             found = _RANGE.match(part.strip())
             if found is None:
-                raise Invalid("buckets", f"{part.strip()!r} is not like 31-60 or 91+.")
+                raise Invalid(
+                    "buckets",
+                    f"{part.strip()!r} is not like 31-60 or 91+.",
+                    mend="Write each as first-last, and the last one as first+.",
+                )
             bucket = Bucket(int(found[1]), int(found[2]) if found[2] else None)
             wanted = (buckets[-1].last or 0) + 1 if buckets else 1
             if buckets and buckets[-1].last is None:
-                raise Invalid("buckets", f"nothing can follow {buckets[-1].name}.")
+                raise Invalid(
+                    "buckets",
+                    f"nothing can follow {buckets[-1].name}.",
+                    mend="Make it the last, or give it an end.",
+                )
             if bucket.first > wanted:
-                raise Invalid("buckets", f"days {wanted} to {bucket.first - 1} lie in none.")
+                raise Invalid(
+                    "buckets",
+                    f"days {wanted} to {bucket.first - 1} lie in none.",
+                    mend="Begin each where the one before ends.",
+                )
             if bucket.first < wanted or (bucket.last or wanted) < bucket.first:
-                raise Invalid("buckets", f"{bucket.name} overlaps what comes before.")
+                raise Invalid(
+                    "buckets",
+                    f"{bucket.name} overlaps what comes before.",
+                    mend="Begin it one day after the one before ends.",
+                )
             buckets.append(bucket)
         if buckets[-1].last is not None:
             raise Invalid("buckets", "the last one has an end.", mend="Write it like 91+.")

@@ -58,15 +58,23 @@ class FundsPolicy:
 
     def __post_init__(self) -> None:
         if self.threshold is ThresholdKind.FIXED and (self.fixed is None or self.fixed.minor <= 0):
-            raise Invalid("fixed", "a fixed threshold needs an amount above zero.")
+            raise Invalid(
+                "fixed",
+                "a fixed threshold needs an amount above zero.",
+                mend="Give an amount, or choose another kind of threshold.",
+            )
         if not 0 < self.share_bp <= 10_000:
             raise Invalid("share_bp", "lies between 1 and 10 000 basis points.")
         if not 0 <= self.hysteresis_bp <= 10_000:
             raise Invalid("hysteresis_bp", "lies between 0 and 10 000 basis points.")
         if self.floor is not None and self.floor.minor < 0:
-            raise Invalid("floor", "cannot be below zero.")
+            raise Invalid("floor", "cannot be below zero.", mend="Give 0 or more.")
         if self.max_age <= timedelta(0) or self.rest < timedelta(0):
-            raise Invalid("max_age", "and rest are lengths of time.")
+            raise Invalid(
+                "max_age",
+                "and rest are lengths of time.",
+                mend="Give more than no time for the age, and no less than none for the rest.",
+            )
 
 
 @dataclass(frozen=True, slots=True)

@@ -81,7 +81,11 @@ class ExperimentTerms:
         if not SHORTEST_DAYS <= self.horizon_days <= LONGEST_DAYS:
             raise Invalid("days", f"must be {SHORTEST_DAYS} to {LONGEST_DAYS}.")
         if (self.kind is ExperimentKind.HOLDOUT) != bool(self.withholds):
-            raise Invalid("withholds", "belongs to a holdout, and a holdout needs it.")
+            raise Invalid(
+                "withholds",
+                "belongs to a holdout, and a holdout needs it.",
+                mend="Say what is withheld for a holdout, and only there.",
+            )
 
 
 def draw(digest: bytes, kind: ExperimentKind, share_basis_points: int) -> Arm:

@@ -118,7 +118,9 @@ def read_bounds(notes: Mapping[str, Any]) -> dict[str, Bounds]:
     for currency, stated in notes.items():
         currency_digits(currency)
         if not isinstance(stated, Mapping):
-            raise Invalid("tiers", f"has nothing readable for {currency}.")
+            raise Invalid(
+                "tiers", f"has nothing readable for {currency}.", mend="Write amounts in digits."
+            )
         monthly = stated.get("monthly_minor")
         made = Bounds(
             _read_minor(stated.get("small_minor"), currency),
@@ -137,9 +139,13 @@ def read_bounds(notes: Mapping[str, Any]) -> dict[str, Bounds]:
 
 def _read_minor(amount: Any, currency: str) -> int:
     if isinstance(amount, bool) or not isinstance(amount, int):
-        raise Invalid("tiers", f"has no whole amounts for {currency}.")
+        raise Invalid(
+            "tiers", f"has no whole amounts for {currency}.", mend="Write amounts without cents."
+        )
     if not 0 <= amount <= _LARGEST_BOUND:
-        raise Invalid("tiers", f"has an amount out of reach for {currency}.")
+        raise Invalid(
+            "tiers", f"has an amount out of reach for {currency}.", mend="Write a smaller one."
+        )
     return amount
 
 

@@ -272,7 +272,7 @@ def chosen_end(kind: HoldKind, starts_at: datetime, ends_at: datetime | None) ->
             "ends_at", "a hold of this kind ends only by hand.", mend="Leave the end empty."
         )
     if ends_at <= starts_at:
-        raise Invalid("ends_at", "is not after the start.")
+        raise Invalid("ends_at", "is not after the start.", mend="Give a later moment, or none.")
     return ends_at
 
 

@@ -65,7 +65,11 @@ class Iban:
         """Normalise and check. Raises `Invalid` naming `field`."""
         value = re.sub(r"\s", "", text).upper() if isinstance(text, str) else ""
         if not re.fullmatch(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}", value, re.ASCII):
-            raise Invalid(field, "does not have the form of an IBAN.")
+            raise Invalid(
+                field,
+                "does not have the form of an IBAN.",
+                mend="Write it as the bank does, such as ES91 2100 0418 4502 0005 1332.",
+            )
         digits = "".join(str(int(char, 36)) for char in value[4:] + value[:4])
         if int(digits) % 97 != 1:
             raise Invalid(field, "has wrong check digits.", mend="Check it for a typing error.")

@@ -52,7 +52,11 @@ class WeeklyHours:
                 mend='Write them like "Sat 20:00-Sun 10:00" or "Sun 02:00-06:00".',
             ) from None
         if (from_day, from_time) == (until_day, until_time):
-            raise Invalid("maintenance", f"{text!r} begins and ends in the same minute.")
+            raise Invalid(
+                "maintenance",
+                f"{text!r} begins and ends in the same minute.",
+                mend="Let it end later than it begins.",
+            )
         return cls(from_day, from_time, until_day, until_time)
 
     def __str__(self) -> str:

@@ -47,9 +47,17 @@ class Money:
 
     def __post_init__(self) -> None:
         if isinstance(self.minor, bool) or not isinstance(self.minor, int):
-            raise Invalid("amount", "minor units must be a whole number.")
+            raise Invalid(
+                "amount",
+                "minor units must be a whole number.",
+                mend="Give the amount in cents, or in the smallest unit there is.",
+            )
         if abs(self.minor) > _LARGEST_MINOR:
-            raise Invalid("amount", "is larger than any amount Saldo can store.")
+            raise Invalid(
+                "amount",
+                "is larger than any amount Saldo can store.",
+                mend="Check the number of digits.",
+            )
         currency_digits(self.currency)
 
     @classmethod
@@ -65,7 +73,11 @@ class Money:
             raise Invalid(field, "is not a plain decimal string.", mend='Write it like "1234.56".')
         scaled = Decimal(text).scaleb(digits)
         if scaled != scaled.to_integral_value():
-            raise Invalid(field, f"is finer than {currency} allows ({digits} decimal digits).")
+            raise Invalid(
+                field,
+                f"is finer than {currency} allows ({digits} decimal digits).",
+                mend="Round it.",
+            )
         return cls(int(scaled), currency)
 
     @classmethod
@@ -75,7 +87,11 @@ class Money:
 
     def _same(self, other: Money) -> None:
         if self.currency != other.currency:
-            raise Invalid("currency", f"{self.currency} and {other.currency} cannot be mixed.")
+            raise Invalid(
+                "currency",
+                f"{self.currency} and {other.currency} cannot be mixed.",
+                mend="Use one currency.",
+            )
 
     def __add__(self, other: Money) -> Money:
         self._same(other)
@@ -113,7 +129,11 @@ class Money:
         """Divide by weights so that the parts add up exactly; leftovers go to the first parts."""
         total = sum(weights)
         if total <= 0 or any(weight < 0 for weight in weights):
-            raise Invalid("weights", "must be non-negative and not all zero.")
+            raise Invalid(
+                "weights",
+                "must be non-negative and not all zero.",
+                mend="Give at least one above zero.",
+            )
         parts = [self.minor * weight // total for weight in weights]
         for index in range(self.minor - sum(parts)):
             parts[index] += 1

@@ -86,7 +86,9 @@ def read_edition(fields: Mapping[str, Any]) -> Edition:
     """Read the stored form, checked to the last field. Raises `Invalid` naming it."""
     unknown = sorted(set(fields) - _FIELDS)
     if unknown:
-        raise Invalid(unknown[0], "is no part of an edition.")
+        raise Invalid(
+            unknown[0], "is no part of an edition.", mend="Remove it, or check its spelling."
+        )
     week = fields.get("contacts_per_week")
     return Edition(
         hours={name: _week(name, days) for name, days in _table(fields, "hours").items()},
@@ -103,7 +105,7 @@ def read_edition(fields: Mapping[str, Any]) -> Edition:
 def _table(fields: Mapping[str, Any], name: str) -> Mapping[str, Any]:
     value = fields.get(name, {})
     if not isinstance(value, Mapping):
-        raise Invalid(name, "is not a table of rules.")
+        raise Invalid(name, "is not a table of rules.", mend="Write each rule by its name.")
     return value
 
 
@@ -147,7 +149,11 @@ def check_edition(edition: Edition, pack: Pack) -> None:
     found = loosened(edition, pack)
     if found:
         said = "; ".join(f"{one.rule}: {one.edition} instead of {one.pack}" for one in found)
-        raise Invalid("edition", f"is looser than the rules of {pack.name}: {said}.")
+        raise Invalid(
+            "edition",
+            f"is looser than the rules of {pack.name}: {said}.",
+            mend="A lender's own rules may only be stricter.",
+        )
 
 
 def loosened(edition: Edition, pack: Pack) -> tuple[Loosened, ...]:
@@ -179,7 +185,9 @@ def _pairs(edition: Edition, pack: Pack) -> Iterator[tuple[Rule, Hours | Cap | C
     for name, kind, value in stated:
         rule = known.get(name)
         if rule is None or not isinstance(rule.limit, kind):
-            raise Invalid(name, f"is no such rule of {pack.name}.")
+            raise Invalid(
+                name, f"is no such rule of {pack.name}.", mend="Use a name that the pack has."
+            )
         match rule.limit:
             case Hours():
                 yield rule, Hours(value)

@@ -72,7 +72,11 @@ def parse_payee(
     """
     if sort_code or account_number:
         if currency != GBP:
-            raise Invalid("sort_code", f"is for GBP; {currency} is paid to an IBAN.")
+            raise Invalid(
+                "sort_code",
+                f"is for GBP; {currency} is paid to an IBAN.",
+                mend="Give the IBAN instead.",
+            )
         if iban:
             raise Invalid("iban", "says the same as a sort code.", mend="Give one of them.")
         return UkAccount.parse(sort_code, account_number)

@@ -59,7 +59,11 @@ def check_parts(
     for place, part in enumerate(parts):
         day, amount = f"parts[{place}].due_on", f"parts[{place}].amount"
         if part.amount.currency != due.currency:
-            raise Invalid(amount, f"the debt is in {due.currency}.")
+            raise Invalid(
+                amount,
+                f"the debt is in {due.currency}.",
+                mend=f"Promise an amount in {due.currency}.",
+            )
         if part.amount < least:
             raise Invalid(amount, "is too little.", mend=f"Promise at least {least}.")
         if part.due_on < today:

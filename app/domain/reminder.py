@@ -40,9 +40,9 @@ def check_reminder(
     if not 0 <= every_days <= LONGEST_DAYS:
         raise Invalid("every_days", f"is from 1 to {LONGEST_DAYS}, or empty for once.")
     if every_days and due_at is None:
-        raise Invalid("every_days", "needs a first moment.")
+        raise Invalid("every_days", "needs a first moment.", mend="Give due_at, too.")
     if len(note) > LONGEST_NOTE:
-        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.")
+        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.", mend="Shorten it.")
 
 
 def next_due(due_at: datetime, every_days: int, now: datetime) -> datetime | None:

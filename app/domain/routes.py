@@ -38,11 +38,19 @@ class Routes:
             country, _, names = (word.strip() for word in part.partition("="))
             providers = tuple(name.strip() for name in names.split(","))
             if not _COUNTRY.fullmatch(country) or not all(map(_PROVIDER.fullmatch, providers)):
-                raise Invalid("routes", f"{part!r} is not like ES=smsapi,twilio or *=twilio.")
+                raise Invalid(
+                    "routes",
+                    f"{part!r} is not like ES=smsapi,twilio or *=twilio.",
+                    mend="Name a country, =, and its providers in their order.",
+                )
             if country in found:
-                raise Invalid("routes", f"{country} is named twice.")
+                raise Invalid(
+                    "routes", f"{country} is named twice.", mend="Put its providers into one entry."
+                )
             if len(set(providers)) < len(providers):
-                raise Invalid("routes", f"{part!r} names a provider twice.")
+                raise Invalid(
+                    "routes", f"{part!r} names a provider twice.", mend="Name each one once."
+                )
             found[country] = providers
         return cls({ELSEWHERE: (usual,), **found})
 

@@ -159,7 +159,11 @@ def parse_segment(
         raise Invalid(f"{at}title", f"has 1 to {LONGEST_TITLE} characters.")
     whole = isinstance(rank, int) and not isinstance(rank, bool)
     if not whole or not 0 <= rank <= HIGHEST_RANK:
-        raise Invalid(f"{at}rank", f"is not a whole number from 0 to {HIGHEST_RANK}.")
+        raise Invalid(
+            f"{at}rank",
+            f"is not a whole number from 0 to {HIGHEST_RANK}.",
+            mend="Write digits only.",
+        )
     return Segment(
         name,
         title.strip(),
@@ -172,7 +176,9 @@ def parse_segment(
 def parse_action(given: Any, *, field: str = "action") -> Action:
     """`{"do": "review", "ask": ...}` or `{"do": "start", "strategy": ...}`. Raises `Invalid`."""
     if not isinstance(given, Mapping):
-        raise Invalid(field, "is not an action.")
+        raise Invalid(
+            field, "is not an action.", mend="Use the actions that the page of rules names."
+        )
     text = given.get("ask") if given.get("do") == "review" else given.get("strategy")
     match given.get("do"):
         case "review" if set(given) == {"do", "ask"}:

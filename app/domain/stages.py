@@ -153,7 +153,9 @@ def parse_body(fields: Mapping[str, Any]) -> StrategyBody:
         signals_act=table.word("signals_act", SignalsAct, None),
     )
     if len(body.notices) > MOST_NOTICES:
-        raise Invalid("stages", f"have more than {MOST_NOTICES} notices together.")
+        raise Invalid(
+            "stages", f"have more than {MOST_NOTICES} notices together.", mend="Take some out."
+        )
     return body
 
 
@@ -285,9 +287,11 @@ class _Table:
         """A short printable text."""
         value = self.fields.get(field)
         if not isinstance(value, str) or not value.strip() or not value.isprintable():
-            raise Invalid(self.at(field), "is missing or is not a text.")
+            raise Invalid(
+                self.at(field), "is missing or is not a text.", mend="Write it in quotes."
+            )
         if len(value) > 60:
-            raise Invalid(self.at(field), "has more than 60 characters.")
+            raise Invalid(self.at(field), "has more than 60 characters.", mend="Shorten it.")
         return value.strip()
 
     def whole(self, field: str, low: int, high: int, usual: int | None = None) -> int:
@@ -301,7 +305,7 @@ class _Table:
         """True or false."""
         value = self.fields.get(field, default)
         if not isinstance(value, bool):
-            raise Invalid(self.at(field), "is true or false.")
+            raise Invalid(self.at(field), "is true or false.", mend="Write it without quotes.")
         return value
 
     def word(self, field: str, words: type[Word], *usual: Any) -> Any:
@@ -321,14 +325,18 @@ class _Table:
         if value is None:
             return None
         if not isinstance(value, Mapping):
-            raise Invalid(self.at(field), "is not a table.")
+            raise Invalid(self.at(field), "is not a table.", mend="Write its fields by name.")
         return _Table(self.at(field), value)
 
     def tables(self, field: str, most: int) -> Sequence[_Table]:
         """A list of tables, possibly empty."""
         values = self.fields.get(field, [])
         if not isinstance(values, list) or not all(isinstance(one, Mapping) for one in values):
-            raise Invalid(self.at(field), "is not a list of tables.")
+            raise Invalid(
+                self.at(field),
+                "is not a list of tables.",
+                mend="Write each entry as a table of its own.",
+            )
         if len(values) > most:
-            raise Invalid(self.at(field), f"has more than {most} entries.")
+            raise Invalid(self.at(field), f"has more than {most} entries.", mend="Take some out.")
         return [_Table(f"{self.at(field)}[{at}]", one) for at, one in enumerate(values)]

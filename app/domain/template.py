@@ -219,27 +219,31 @@ def _about_places(field: str, text: str) -> Iterator[Invalid]:
             field, "holds a brace that belongs to no place.", mend="Write a place as {{link}}."
         )
     if any(not letter.isprintable() and letter != "\n" for letter in text):
-        yield Invalid(field, "holds signs that cannot be shown.")
+        yield Invalid(
+            field, "holds signs that cannot be shown.", mend="Type it anew instead of pasting it."
+        )
 
 
 def _about_size(template: Template) -> Iterator[Invalid]:
     if not template.body.strip():
-        yield Invalid("body", "is empty.")
+        yield Invalid("body", "is empty.", mend="Write the text.")
     longest = LONGEST_BODY.get(template.channel, 0)
     if len(template.body) > longest:
-        yield Invalid("body", f"is longer than {longest} characters.")
+        yield Invalid("body", f"is longer than {longest} characters.", mend="Shorten it.")
     if template.channel is not Channel.EMAIL:
         if "\n" in template.body.strip():
             yield Invalid("body", "has a line break.", mend="Write it as one line.")
         if template.subject:
-            yield Invalid("subject", "belongs to e-mails alone.")
+            yield Invalid("subject", "belongs to e-mails alone.", mend="Leave it empty.")
         return
     if not template.subject.strip():
-        yield Invalid("subject", "is empty.")
+        yield Invalid("subject", "is empty.", mend="Write a subject.")
     if "\n" in template.subject:
-        yield Invalid("subject", "has a line break.")
+        yield Invalid("subject", "has a line break.", mend="Write it as one line.")
     if len(template.subject) > LONGEST_SUBJECT:
-        yield Invalid("subject", f"is longer than {LONGEST_SUBJECT} characters.")
+        yield Invalid(
+            "subject", f"is longer than {LONGEST_SUBJECT} characters.", mend="Shorten it."
+        )
 
 
 def _about_the_longest(template: Template) -> Iterator[Invalid]:
@@ -300,18 +304,28 @@ def _about_what_is_needed(template: Template) -> Iterator[Invalid]:
 def _value(channel: Channel, name: str, values: Mapping[str, str]) -> str:
     value = values.get(name)
     if value is None:
-        raise Invalid(name, "is missing: the text needs it.")
+        raise Invalid(
+            name,
+            "is missing: the text needs it.",
+            mend="Set it, or take the place out of the text.",
+        )
     # Amounts come with spaces that no line breaks at (CLDR); a text message has none of those.
     value = value.replace("\u00a0", " ").replace("\u202f", " ")
     value = " ".join(value.split()) if name in ("lender", "name") else value
     if name in ("lender", "name") and channel is not Channel.EMAIL:
         value = value[:_LONGEST_NAME].rstrip()
     if not value:
-        raise Invalid(name, "is empty: the text needs it.")
+        raise Invalid(
+            name, "is empty: the text needs it.", mend="Set it, or take the place out of the text."
+        )
     if not value.isprintable() or len(value) > LONGEST_VALUE:
-        raise Invalid(name, "cannot be shown in a text.")
+        raise Invalid(
+            name,
+            "cannot be shown in a text.",
+            mend=f"Use at most {LONGEST_VALUE} printable characters on one line.",
+        )
     if name in ("link", "stop_link") and " " in value:
-        raise Invalid(name, "is not one word.")
+        raise Invalid(name, "is not one word.", mend="Give an address without blanks.")
     return value
 
 

@@ -63,7 +63,11 @@ async def book_repayment(
     """
     loan = await lock_loan(unit, loan_id)
     if amount.currency != loan.currency:
-        raise Invalid("currency", f"the loan is in {loan.currency}.")
+        raise Invalid(
+            "currency",
+            f"the loan is in {loan.currency}.",
+            mend=f"Give the amount in {loan.currency}.",
+        )
     if amount.minor <= 0:
         raise Invalid("amount", "must be above zero.")
     stored_ref = external_ref if source == "lender" else _OURS + external_ref

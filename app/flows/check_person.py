@@ -69,7 +69,9 @@ async def check_person(
     """
     last4 = document_tail(document_last4) if document_last4 and document_last4.strip() else None
     if birth_date is None and last4 is None:
-        raise Invalid("birth_date", "or the last four of a document is needed.")
+        raise Invalid(
+            "birth_date", "or the last four of a document is needed.", mend="Give one of them."
+        )
     found = await find_link(house.store, token)
     async with house.store.unit(found.lender_id) as unit:
         person = await lock_borrower(unit, found.borrower_id)

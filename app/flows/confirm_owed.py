@@ -147,19 +147,23 @@ def check_schedule(schedule: Sequence[Scheduled], as_of: datetime, now: datetime
     if as_of.tzinfo is None:
         raise Invalid("as_of", "has no time zone.", mend='Write it like "2026-11-02T09:00:00Z".')
     if as_of > now + _SKEW:
-        raise Invalid("as_of", "is in the future.")
+        raise Invalid("as_of", "is in the future.", mend="Give the moment at which this was owed.")
     if not 1 <= len(schedule) <= MOST_INSTALMENTS:
         raise Invalid("instalments", f"must be 1 to {MOST_INSTALMENTS} of them.")
     numbers = [one.number for one in schedule]
     if len(set(numbers)) != len(numbers):
-        raise Invalid("instalments", "have a number twice.")
+        raise Invalid("instalments", "have a number twice.", mend="Number each instalment once.")
     for one in schedule:
         field = f"instalments[{one.number}]"
         if one.number < 1:
-            raise Invalid(field, "has a number below 1.")
+            raise Invalid(field, "has a number below 1.", mend="Count instalments from 1.")
         if not 0 < one.amount_minor <= _LARGEST_MINOR:
-            raise Invalid(field, "has no amount above zero.")
+            raise Invalid(field, "has no amount above zero.", mend="Leave out what was never owed.")
         if not 0 <= one.paid_minor <= one.amount_minor:
-            raise Invalid(field, "has more paid than its amount, or less than nothing.")
+            raise Invalid(
+                field,
+                "has more paid than its amount, or less than nothing.",
+                mend="Give what was paid of it, from 0 up to its amount.",
+            )
         if not _EARLIEST <= one.due_on <= _LATEST:
-            raise Invalid(field, "is due on a day that cannot be meant.")
+            raise Invalid(field, "is due on a day that cannot be meant.", mend="Check the year.")

@@ -88,7 +88,7 @@ async def _decide(
     unit: Unit, now: datetime, row: Row[Any], hand: Hand, actor: str, word: Word, note: str
 ) -> Decided:
     if len(note) > LONGEST_NOTE:
-        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.")
+        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.", mend="Shorten it.")
     kind, proposal = ApprovalKind(row.kind), await proposal_of(unit, row)
     _check_right(proposal, hand, word)
     state = APPROVAL.step(ApprovalState(row.state), word.value)

@@ -83,7 +83,7 @@ class Contacted:
 def check_heard(heard: Heard, now: datetime) -> None:
     """Raises `Invalid` for an outcome that lacks what belongs to it."""
     if len(heard.note) > LONGEST_NOTE:
-        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.")
+        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.", mend="Shorten it.")
     if heard.outcome is TaskOutcome.PROMISE and not heard.parts:
         raise Invalid("parts", "are missing.", mend="Say when and how much he will pay.")
     if heard.outcome is TaskOutcome.CALL_BACK:
@@ -155,7 +155,7 @@ async def _call_back(
 ) -> None:
     """A call at his own time, for whoever agreed it; later where the rules open later."""
     if heard.call_at is None:
-        raise Invalid("call_at", "is missing.")
+        raise Invalid("call_at", "is missing.", mend="Say when to call back.")
     window = await call_window(
         unit,
         house.packs,

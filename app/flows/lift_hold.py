@@ -58,7 +58,11 @@ async def end_crisis(
     row = await lock_hold(unit, hold_id)
     _may_end(row, role)
     if row.kind != HoldKind.CRISIS.value:
-        raise Invalid("hold_id", "is no hold for a mental-health crisis.")
+        raise Invalid(
+            "hold_id",
+            "is no hold for a mental-health crisis.",
+            mend="Leave treatment_ended_on out.",
+        )
     check_counts(row, now)
     zone = ZoneInfo(
         (
@@ -68,9 +72,11 @@ async def end_crisis(
         ).scalar_one()
     )
     if treatment_ended_on > now.astimezone(zone).date():
-        raise Invalid("treatment_ended_on", "is in the future.")
+        raise Invalid(
+            "treatment_ended_on", "is in the future.", mend="Give the day on which it ended."
+        )
     if treatment_ended_on < row.starts_at.astimezone(zone).date():
-        raise Invalid("treatment_ended_on", "lies before the hold began.")
+        raise Invalid("treatment_ended_on", "lies before the hold began.", mend="Give a later day.")
     ends_at = crisis_ends(treatment_ended_on, zone)
     await unit.conn.execute(update(holds).where(holds.c.id == hold_id).values(ends_at=ends_at))
     more = {

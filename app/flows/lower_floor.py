@@ -38,7 +38,7 @@ async def lower_floor(
     if not 0 < len(why) <= _LONGEST_REASON:
         raise Invalid("reason", f"has 1 to {_LONGEST_REASON} characters.")
     if floor is not None and floor.minor < 0:
-        raise Invalid("floor", "cannot be below zero.")
+        raise Invalid("floor", "cannot be below zero.", mend="Give 0 or more.")
     async with house.store.unit(lender_id) as unit:
         hand = await hand_of(unit, user_id)
         check_right(hand.role, Act.LOWER_FLOOR, confirmed=hand.confirmed)

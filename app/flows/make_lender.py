@@ -120,7 +120,9 @@ async def set_lender(
     """
     unknown = sorted(set(changes) - set(_CHECKS))
     if unknown:
-        raise Invalid(unknown[0], "cannot be set here.")
+        raise Invalid(
+            unknown[0], "cannot be set here.", mend="Leave it out, or check its spelling."
+        )
     values = {name: _CHECKS[name](house.settings, value) for name, value in changes.items()}
     secret = ""
     async with house.store.engine_unit() as unit:
@@ -236,7 +238,11 @@ def webhook_address(settings: Settings, value: Any, field: str = "webhook_url") 
         return ""
     parts = urlsplit(str(value))
     if parts.scheme not in {"http", "https"} or not parts.hostname or parts.username:
-        raise Invalid(field, "is not a full address without a password in it.")
+        raise Invalid(
+            field,
+            "is not a full address without a password in it.",
+            mend='Write it like "https://lender.example/hooks".',
+        )
     if is_loopback(parts.hostname):
         if not settings.demo:
             raise Invalid(field, "names this machine itself.", mend="Use a public address.")

@@ -140,7 +140,11 @@ async def _about_debt(
         if amount is None:
             raise Invalid("amount", "is missing.", mend="Say how much is to be forgiven.")
         if amount.currency != loan.currency:
-            raise Invalid("currency", f"the loan is in {loan.currency}.")
+            raise Invalid(
+                "currency",
+                f"the loan is in {loan.currency}.",
+                mend=f"Give the amount in {loan.currency}.",
+            )
         if amount.minor <= 0 or amount > owed:
             raise Invalid("amount", f"must be above zero and at most {owed}.")
         wanted = amount

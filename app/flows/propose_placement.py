@@ -59,7 +59,11 @@ async def propose_placements(
     """
     chosen = list(dict.fromkeys(case_ids))
     if not 0 < len(chosen) <= MOST_AT_ONCE:
-        raise Invalid("case", f"1 to {MOST_AT_ONCE} cases are placed at once.")
+        raise Invalid(
+            "case",
+            f"1 to {MOST_AT_ONCE} cases are placed at once.",
+            mend="Choose fewer, or at least one.",
+        )
     consider(wanted.options, wanted.why_not, by=actor)
     async with house.store.unit(lender_id) as unit:
         await check_agency(unit, wanted.agency_id)

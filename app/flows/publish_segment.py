@@ -64,7 +64,9 @@ async def propose_segment(
         if removed and not any(row.name == segment.name for row in in_force):
             raise NotFound("There is no such rule in force.")
         if len({row.name for row in in_force}) >= MOST_SEGMENTS and not same:
-            raise Invalid("name", f"there are {MOST_SEGMENTS} rules already.")
+            raise Invalid(
+                "name", f"there are {MOST_SEGMENTS} rules already.", mend="Take one out first."
+            )
         if isinstance(segment.action, Start) and not removed:
             await _check_strategy(unit, segment.action.strategy)
         edition_id = new_id()

@@ -108,7 +108,7 @@ def read_book(sheets: Iterable[Sheet]) -> ReadBook:
             cells = {name: cell for name, cell in zip(header, row, strict=False) if name and cell}
             book.rows.append(BookRow(sheet.name, number, kind, cells))
     if not book.rows:
-        raise Invalid("file", "has no rows.")
+        raise Invalid("file", "has no rows.", mend="Give at least one row below the header.")
     return book
 
 
@@ -172,7 +172,11 @@ def schedule_of(
     Either every instalment has a number or none has one: half of them would be guesses.
     """
     if len({row.number is None for row in rows}) > 1:
-        raise Invalid("number", "stands at some instalments of this loan and not at others.")
+        raise Invalid(
+            "number",
+            "stands at some instalments of this loan and not at others.",
+            mend="Number all of them, or none.",
+        )
     ordered = sorted(rows, key=lambda row: (row.number or 0, row.due_on))
     schedule = tuple(
         Scheduled(row.number or at, row.due_on, row.amount.minor, row.paid.minor)

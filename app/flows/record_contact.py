@@ -107,7 +107,7 @@ async def record_contact(
 
 def _check(made: ContactMade, now: datetime) -> None:
     if made.made_at > now + _SKEW:
-        raise Invalid("made_at", "is in the future.")
+        raise Invalid("made_at", "is in the future.", mend="Give the moment at which it was made.")
     if made.made_at <= now - LOOK_BACK:
         raise Invalid(
             "made_at", "is too long ago.", mend=f"The last {LOOK_BACK.days} days can be noted."
@@ -120,23 +120,33 @@ def _check(made: ContactMade, now: datetime) -> None:
         None,
         TaskOutcome.RESOLVED,
     ):
-        raise Invalid("conversation", "and the outcome contradict each other.")
+        raise Invalid(
+            "conversation",
+            "and the outcome contradict each other.",
+            mend="Say what really came of it in both.",
+        )
     _check_call(made)
 
 
 def _check_call(made: ContactMade) -> None:
     """What can only be said of contacts that we began, or of calls."""
     if made.asked_for and not made.outbound:
-        raise Invalid("asked_for", "is for contacts that you began.")
+        raise Invalid(
+            "asked_for", "is for contacts that you began.", mend="Leave it out when he began."
+        )
     dialled = made.outbound and made.channel is Channel.CALL
     if made.at_work and not dialled:
-        raise Invalid("at_work", "is for calls that you made.")
+        raise Invalid("at_work", "is for calls that you made.", mend="Leave it out.")
     if made.connected:
         return
     if not dialled:
-        raise Invalid("connected", "is for calls that you made.")
+        raise Invalid("connected", "is for calls that you made.", mend="Leave it out.")
     if made.conversation or made.outcome not in _OF_NO_CONNECTION:
-        raise Invalid("connected", "and what came of it contradict each other.")
+        raise Invalid(
+            "connected",
+            "and what came of it contradict each other.",
+            mend="A conversation needs a call that got through.",
+        )
 
 
 async def _case(unit: Unit, case_id: UUID) -> Row[Any]:

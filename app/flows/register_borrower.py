@@ -164,7 +164,7 @@ def check_borrower(wanted: BorrowerWanted, now: datetime) -> None:
         zone_of(wanted.time_zone)
     born = wanted.birth_date
     if born is not None and not now.year - _OLDEST <= born.year <= now.year:
-        raise Invalid("birth_date", "is not a living person's.")
+        raise Invalid("birth_date", "is not a living person's.", mend="Check the year.")
 
 
 def check_ref(external_ref: str, field: str = "external_ref") -> None:

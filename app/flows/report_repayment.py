@@ -117,5 +117,9 @@ async def _payment(unit: Unit, borrower_id: UUID, wanted: RepaymentWanted) -> UU
     found: UUID | None = await unit.conn.scalar(query)
     if found is None:
         field = "payment_id" if wanted.payment_id is not None else "end_to_end_ref"
-        raise Invalid(field, "is not a payment of this borrower.")
+        raise Invalid(
+            field,
+            "is not a payment of this borrower.",
+            mend="Use an id from this borrower's payments.",
+        )
     return found

@@ -64,7 +64,11 @@ async def request_consent(
     if not asked:
         raise Invalid("purposes", "must name at least one purpose.")
     if not meant(asked).issuperset(asked):
-        raise Invalid("purposes", "names bills without repayment_monitoring, which they serve.")
+        raise Invalid(
+            "purposes",
+            "names bills without repayment_monitoring, which they serve.",
+            mend="Name both, or leave bills out.",
+        )
     if not 1 <= window_days <= LONGEST_WINDOW_DAYS:
         raise Invalid("window_days", f"must be from 1 to {LONGEST_WINDOW_DAYS}.")
     if language is not None and language not in LANGUAGES:
@@ -110,7 +114,11 @@ async def _check_bills(unit: Unit, house: House, lender_id: LenderId) -> None:
     if not await unit.conn.scalar(wanted):
         raise Invalid("purposes", "names bills, which you do not read.", mend="Set reads_bills.")
     if port_to_look(house, house.aggregation_name) is None:
-        raise Invalid("purposes", "names bills, which your provider of balances cannot show.")
+        raise Invalid(
+            "purposes",
+            "names bills, which your provider of balances cannot show.",
+            mend="Leave bills out.",
+        )
 
 
 def _check_return_url(url: str, *, demo: bool) -> None:

@@ -118,7 +118,11 @@ async def end_experiment(
 
 async def _check_strategy(unit: Unit, terms: ExperimentTerms, strategy_id: UUID | None) -> None:
     if (terms.kind is ExperimentKind.CHALLENGER) != (strategy_id is not None):
-        raise Invalid("strategy", "belongs to a challenger, and a challenger needs one.")
+        raise Invalid(
+            "strategy",
+            "belongs to a challenger, and a challenger needs one.",
+            mend="Name one for a challenger, and only there.",
+        )
     if strategy_id is None:
         return
     found = await unit.conn.scalar(

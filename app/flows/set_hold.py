@@ -199,7 +199,7 @@ def _begin(now: datetime, starts_at: datetime | None) -> datetime:
     if starts_at > now:
         raise Invalid("starts_at", "is in the future.", mend="Leave it empty: from now on.")
     if starts_at < now - FURTHEST_BACK:
-        raise Invalid("starts_at", "is more than five years ago.")
+        raise Invalid("starts_at", "is more than five years ago.", mend="Give a later moment.")
     return starts_at
 
 

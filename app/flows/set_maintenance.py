@@ -44,9 +44,9 @@ async def set_maintenance(
     if bank not in set(_reachable(house)):
         raise Invalid("bank", "is not one that is reached from here.", mend="Choose from the list.")
     if not starts_at < ends_at:
-        raise Invalid("until", "comes after the beginning.")
+        raise Invalid("until", "comes after the beginning.", mend="Give a later moment.")
     if ends_at <= now:
-        raise Invalid("until", "has passed already.")
+        raise Invalid("until", "has passed already.", mend="Give a moment ahead.")
     if ends_at - starts_at > LONGEST:
         raise Invalid("until", f"is at most {LONGEST.days} days after the beginning.")
     why = reason.strip()

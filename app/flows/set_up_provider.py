@@ -243,7 +243,11 @@ def completed(offer: Offer, typed: AccessData, kept: AccessData) -> AccessData:
         if field.kind is FieldKind.FILE:
             body = typed.files.get(field.name) or kept.files.get(field.name)
             if body is not None and len(body) > LARGEST_FILE:
-                raise Invalid(field.name, f"is larger than {LARGEST_FILE // 1024} KB.")
+                raise Invalid(
+                    field.name,
+                    f"is larger than {LARGEST_FILE // 1024} KB.",
+                    mend="Give the certificate or the key alone.",
+                )
             if body:
                 files[field.name] = body
             continue
@@ -251,9 +255,13 @@ def completed(offer: Offer, typed: AccessData, kept: AccessData) -> AccessData:
         if field.kind is FieldKind.SECRET:
             value = value or kept.values.get(field.name, "")
         if len(value) > _LONGEST_VALUE:
-            raise Invalid(field.name, f"is longer than {_LONGEST_VALUE} characters.")
+            raise Invalid(
+                field.name, f"is longer than {_LONGEST_VALUE} characters.", mend="Shorten it."
+            )
         if field.kind is FieldKind.CHOICE and value and value not in field.choices:
-            raise Invalid(field.name, "is not one of the choices.")
+            raise Invalid(
+                field.name, "is not one of the choices.", mend="Choose one that the form shows."
+            )
         values[field.name] = value
     return AccessData(values, files)
 

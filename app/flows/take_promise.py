@@ -79,7 +79,7 @@ async def write_promise(
     `refuse_after_broken` raises.
     """
     if len(note) > LONGEST_NOTE:
-        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.")
+        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.", mend="Shorten it.")
     case = await _open_case(unit, case_id)
     loan = await lock_loan(unit, case.loan_id)
     case = await _open_case(unit, case_id)

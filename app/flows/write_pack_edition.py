@@ -81,7 +81,11 @@ async def _insert(
 ) -> UUID:
     number = await next_number(unit, country)
     if number > _MOST_EDITIONS:
-        raise Invalid("edition", f"is one too many: there are {_MOST_EDITIONS} already.")
+        raise Invalid(
+            "edition",
+            f"is one too many: there are {_MOST_EDITIONS} already.",
+            mend="Bring an older one back instead.",
+        )
     row_id = new_id()
     try:
         async with unit.conn.begin_nested():

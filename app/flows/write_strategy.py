@@ -134,7 +134,7 @@ async def save_draft(
     `Conflict` when somebody else saved it meanwhile, or when it is no draft.
     """
     if len(note) > LONGEST_NOTE:
-        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.")
+        raise Invalid("note", f"has more than {LONGEST_NOTE} characters.", mend="Shorten it.")
     async with house.store.unit(lender_id) as unit:
         row = await version_of(unit, version_id)
         await lock_strategy(unit, row.strategy_id)

@@ -53,7 +53,11 @@ def read_sheets(file_name: str, content: bytes) -> list[Sheet]:
     `Invalid` naming the file for anything that is too large, broken, or no table.
     """
     if len(content) > LARGEST_FILE:
-        raise Invalid(file_name, f"is larger than {LARGEST_FILE // 1024 // 1024} MB.")
+        raise Invalid(
+            file_name,
+            f"is larger than {LARGEST_FILE // 1024 // 1024} MB.",
+            mend="Split it into several files.",
+        )
     if content[:4] == b"PK\x03\x04":
         return list(_workbook(file_name, content))
     if content[:8] == b"\xd0\xcf\x11\xe0\xa1\xb1\x1a\xe1":
@@ -74,7 +78,7 @@ def _csv(file_name: str, content: bytes) -> Iterator[Sheet]:
             file_name, "is not written in UTF-8.", mend="Export it again as CSV UTF-8."
         ) from None
     if "\x00" in text:
-        raise Invalid(file_name, "is neither CSV nor XLSX.")
+        raise Invalid(file_name, "is neither CSV nor XLSX.", mend="Save it as one of them.")
     first = text.lstrip("\r\n").split("\n", 1)[0]
     delimiter = max((",", ";", "\t"), key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
@@ -92,7 +96,11 @@ def _numbered(file_name: str, reader: Iterator[list[str]]) -> Iterator[tuple[int
         except StopIteration:
             return
         except csv.Error as error:
-            raise Invalid(file_name, f"cannot be read at row {number}: {error}.") from None
+            raise Invalid(
+                file_name,
+                f"cannot be read at row {number}: {error}.",
+                mend="Close every quote, and save it anew.",
+            ) from None
         yield number, tuple(cell.strip() for cell in row)
 
 
@@ -128,7 +136,11 @@ def _repacked(file_name: str, content: bytes) -> bytes:
         ):
             parts = given.infolist()
             if len(parts) > _MOST_PARTS:
-                raise Invalid(file_name, "holds too many parts to be a workbook.")
+                raise Invalid(
+                    file_name,
+                    "holds too many parts to be a workbook.",
+                    mend="Copy the table into a new workbook.",
+                )
             for part in parts:
                 # Pictures and the like are no tables.
                 if not part.filename.endswith((".xml", ".rels")):
@@ -161,7 +173,7 @@ def _unpacked(file_name: str, given: zipfile.ZipFile, part: zipfile.ZipInfo, lef
 def _check_sheet(file_name: str, body: bytes) -> None:
     """Raises `Invalid` for cells further out than any table of ours, and for cells in error."""
     if b"<!DOCTYPE" in body[:_CHUNK] or b"\x00" in body[:200]:
-        raise Invalid(file_name, "is not written as workbooks are.")
+        raise Invalid(file_name, "is not written as workbooks are.", mend="Save it anew as XLSX.")
     if _ERROR_CELL.search(body):
         raise Invalid(file_name, "has a cell in error, such as #N/A.", mend="Mend its formula.")
     for found in _CORNER.finditer(body):
@@ -169,7 +181,11 @@ def _check_sheet(file_name: str, body: bytes) -> None:
         if len(digits) > 7 or int(digits) > MOST_ROWS + 1:
             raise Invalid(file_name, f"has more than {MOST_ROWS} rows.", mend="Split it.")
         if _column(letters) > MOST_COLUMNS:
-            raise Invalid(file_name, f"has more than {MOST_COLUMNS} columns.")
+            raise Invalid(
+                file_name,
+                f"has more than {MOST_COLUMNS} columns.",
+                mend="Keep the columns that the format names.",
+            )
 
 
 def _column(letters: bytes) -> int:
@@ -208,14 +224,26 @@ def _sheet(where: str, name: str, rows: Iterable[tuple[int, tuple[str, ...]]]) -
         if not any(row):
             continue
         if len(row) > MOST_COLUMNS:
-            raise Invalid(where, f"has more than {MOST_COLUMNS} columns in row {number}.")
+            raise Invalid(
+                where,
+                f"has more than {MOST_COLUMNS} columns in row {number}.",
+                mend="Take out what stands right of the table.",
+            )
         if any(len(cell) > LONGEST_CELL for cell in row):
-            raise Invalid(where, f"has a cell of more than {LONGEST_CELL} signs in row {number}.")
+            raise Invalid(
+                where,
+                f"has a cell of more than {LONGEST_CELL} signs in row {number}.",
+                mend="Shorten it.",
+            )
         if header is None:
             header = row
             continue
         if any(row[len(header) :]):
-            raise Invalid(where, f"has more cells in row {number} than its header has names.")
+            raise Invalid(
+                where,
+                f"has more cells in row {number} than its header has names.",
+                mend="Put cells that hold a comma into quotes.",
+            )
         kept.append((number, row))
         if len(kept) > MOST_ROWS:
             raise Invalid(where, f"has more than {MOST_ROWS} rows.", mend="Split it.")

@@ -47,7 +47,11 @@ async def take(
             not isinstance(value, column.type.python_type)
             for value, column in zip(after, by, strict=True)
         ):
-            raise Invalid("cursor", "does not belong to this list.")
+            raise Invalid(
+                "cursor",
+                "does not belong to this list.",
+                mend="Use next_cursor of the page before, or none.",
+            )
         key, place = tuple_(*by), tuple_(*after)
         query = query.where(key < place if newest_first else key > place)
     order = [column.desc() if newest_first else column.asc() for column in by]

@@ -55,7 +55,11 @@ def normal_email(text: str) -> str:
     """Lower-cased and checked for its form. Raises `Invalid`."""
     value = text.strip().lower()
     if len(value) > 254 or not _EMAIL.fullmatch(value):
-        raise Invalid("email", "does not look like an e-mail address.")
+        raise Invalid(
+            "email",
+            "does not look like an e-mail address.",
+            mend='Write it like "ana@lender.example".',
+        )
     return value
 
 

@@ -40,11 +40,15 @@ class Form:
         """
         value = self._fields.get(name, "")
         if not isinstance(value, str):
-            raise Invalid(name, "is not text.")
+            raise Invalid(name, "is not text.", mend="Type it, instead of sending a file.")
         if len(value) > longest:
-            raise Invalid(name, f"is longer than {longest} characters.")
+            raise Invalid(name, f"is longer than {longest} characters.", mend="Shorten it.")
         if any(category(char) == "Cc" and char not in "\r\n\t" for char in value):
-            raise Invalid(name, "holds signs that cannot be shown.")
+            raise Invalid(
+                name,
+                "holds signs that cannot be shown.",
+                mend="Type it anew instead of pasting it.",
+            )
         return value.strip()
 
     def password(self, name: str) -> str:
@@ -64,7 +68,11 @@ class Form:
         found = [(file_name, body) for field, file_name, body in self._files if field == name]
         for file_name, body in found:
             if len(body) > largest:
-                raise Invalid(file_name, f"is larger than {largest // 1024 // 1024} MB.")
+                raise Invalid(
+                    file_name,
+                    f"is larger than {largest // 1024 // 1024} MB.",
+                    mend="Split it into several files.",
+                )
         return found
 
     def ticked(self, name: str) -> bool:
@@ -85,7 +93,11 @@ async def read_form(
     if kind != "application/x-www-form-urlencoded" and not (
         with_files and kind == "multipart/form-data"
     ):
-        raise Invalid("form", "has to be sent as a form.")
+        raise Invalid(
+            "form",
+            "has to be sent as a form.",
+            mend="Send it as application/x-www-form-urlencoded.",
+        )
     fields = await request.form(
         max_files=_FILES_AT_MOST if with_files else 0, max_fields=_FIELDS_AT_MOST
     )

@@ -115,7 +115,7 @@ def segment_from(typed: TypedSegment) -> Segment:
             raise Invalid("when", "is empty.", mend="Say what has to hold.")
         when = parts[0] if len(parts) == 1 else {typed.join: parts}
     if not typed.rank.isascii() or not typed.rank.isdigit():
-        raise Invalid("rank", "is not a whole number.")
+        raise Invalid("rank", "is not a whole number.", mend="Write digits only.")
     action: Mapping[str, Any] = (
         {"do": "start", "strategy": typed.strategy}
         if typed.do == "start"
@@ -133,7 +133,7 @@ def _leaf(number: int, row: Row) -> dict[str, Any]:
     value: Any = row.value
     if field is not None and field.kind is FieldKind.NUMBER:
         if not row.value.isascii() or not row.value.isdigit():
-            raise Invalid(where, f"{row.value!r} is not a whole number.")
+            raise Invalid(where, f"{row.value!r} is not a whole number.", mend="Write digits only.")
         value = int(row.value)
     elif row.op == "one_of" or (field is not None and field.kind is FieldKind.MONEY):
         value = parts if len(parts) != 1 or row.op == "one_of" else parts[0]

@@ -235,22 +235,24 @@ def _place(
 
 def _whole(field: str, text: str) -> int:
     if not re.fullmatch(r"-?\d{1,9}", text, re.ASCII):
-        raise Invalid(field, "is not a whole number.")
+        raise Invalid(field, "is not a whole number.", mend="Write digits only.")
     return int(text)
 
 
 def read_text(text: str) -> dict[str, Any]:
     """What an expert typed: JSON or TOML. Raises `Invalid` with the place of the fault."""
     if not text.strip():
-        raise Invalid("text", "is empty.")
+        raise Invalid("text", "is empty.", mend="Write the strategy as JSON.")
     try:
         found = json.loads(text) if text.lstrip().startswith("{") else tomllib.loads(text)
     except json.JSONDecodeError as fault:
-        raise Invalid("text", f"line {fault.lineno}: {fault.msg}.") from None
+        raise Invalid(
+            "text", f"line {fault.lineno}: {fault.msg}.", mend="Correct that line."
+        ) from None
     except (tomllib.TOMLDecodeError, RecursionError) as fault:
-        raise Invalid("text", f"cannot be read: {fault}.") from None
+        raise Invalid("text", f"cannot be read: {fault}.", mend="Write it as JSON.") from None
     if not isinstance(found, dict):
-        raise Invalid("text", "is not a table.")
+        raise Invalid("text", "is not a table.", mend="Begin and end it with curly brackets.")
     return found
 
 

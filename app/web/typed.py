@@ -45,7 +45,11 @@ def read_moment(form: Form, name: str, zone: ZoneInfo) -> datetime | None:
         raise Invalid(name, "has a time zone of its own.", mend="Write local time.")
     at = local.replace(tzinfo=zone).astimezone(UTC)
     if at.astimezone(zone).replace(tzinfo=None) != local:
-        raise Invalid(name, "does not exist on that day: the clock is put forward.")
+        raise Invalid(
+            name,
+            "does not exist on that day: the clock is put forward.",
+            mend="Choose another hour.",
+        )
     return at
 
 
@@ -55,7 +59,7 @@ def read_whole(form: Form, name: str, *, longest: int = 6) -> int:
     if not text:
         return 0
     if not (text.isascii() and text.isdigit()):
-        raise Invalid(name, "is not a whole number.")
+        raise Invalid(name, "is not a whole number.", mend="Write digits only.")
     return int(text)
 
 

@@ -112,7 +112,9 @@ def _owed(given: BookFileGiven) -> dict[str, int]:
     sums: dict[str, int] = {}
     for place, one in enumerate(given.owed):
         if one.currency in sums:
-            raise Invalid(f"owed[{place}].currency", "is named twice.")
+            raise Invalid(
+                f"owed[{place}].currency", "is named twice.", mend="Give each currency one total."
+            )
         sums[one.currency] = Money.parse(
             one.amount, one.currency, field=f"owed[{place}].amount"
         ).minor

@@ -76,7 +76,7 @@ async def _switch(request: Request, seat: Seat, *, halted: bool) -> Response:
     site, form = site_of(request), seat.posted
     wanted = form.text("brake")
     if wanted not in {brake.value for brake in Brake}:
-        raise Invalid("brake", "is not a stop switch.")
+        raise Invalid("brake", "is not a stop switch.", mend="Use the switches on the page.")
     try:
         await set_switch(
             site.house,

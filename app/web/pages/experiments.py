@@ -132,7 +132,11 @@ def _terms(form: Form) -> ExperimentTerms:
         raise Invalid("kind", "is missing.", mend="Choose one.")
     withholds = form.every("withholds") if kind == ExperimentKind.HOLDOUT.value else ()
     if any(one not in WITHHOLDS for one in withholds):
-        raise Invalid("withholds", "is not something that may be withheld.")
+        raise Invalid(
+            "withholds",
+            "is not something that may be withheld.",
+            mend="Choose one that the page shows.",
+        )
     return ExperimentTerms(
         form.text("name"),
         ExperimentKind(kind),
@@ -146,7 +150,7 @@ def _terms(form: Form) -> ExperimentTerms:
 def _whole(form: Form, name: str) -> int:
     text = form.text(name)
     if not (text.isascii() and text.isdigit() and len(text) <= 4):
-        raise Invalid(name, "is not a whole number.")
+        raise Invalid(name, "is not a whole number.", mend="Write digits only.")
     return int(text)
 
 

@@ -59,7 +59,7 @@ def start_of_day(text: str, zone: ZoneInfo, now: datetime) -> datetime | None:
     if on > today:
         raise Invalid("since", "lies in the future.", mend="Leave it empty: from now on.")
     if on < today - FURTHEST_BACK:
-        raise Invalid("since", "is more than five years ago.")
+        raise Invalid("since", "is more than five years ago.", mend="Give a later day.")
     return None if on == today else datetime.combine(on, time(), zone).astimezone(UTC)
 
 

@@ -420,5 +420,5 @@ async def _says(request: Request, token: str, says: Says) -> Response:
 def _later_day(typed: str) -> date | None:
     day = read_day(typed)
     if typed and day is None:
-        raise Invalid("until", "is not a day.")
+        raise Invalid("until", "is not a day.", mend="Choose one in the calendar.")
     return day

@@ -85,7 +85,7 @@ async def list_of_loans(
     site = site_of(request)
     _today, on, _since, trouble = _days(request, site, seat)
     if trouble:
-        raise Invalid("on", trouble)
+        raise Invalid("on", trouble, mend="Choose another day.")
     async with site.house.store.unit(seat.lender_id) as unit:
         lines: Iterator[str] = await loan_list(unit, site.settings.buckets, on)
     return StreamingResponse(

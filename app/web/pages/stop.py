@@ -148,5 +148,9 @@ async def stop_emails_at_once(request: Request, token: str) -> Response:
 
 def _what(text: str) -> str:
     if text not in {"messages", "emails", "reading"}:
-        raise Invalid("what", "is neither the messages nor the e-mails nor the reading.")
+        raise Invalid(
+            "what",
+            "is neither the messages nor the e-mails nor the reading.",
+            mend="Use the buttons on the page.",
+        )
     return text

@@ -199,7 +199,7 @@ async def decide(request: Request, seat: Annotated[Seat, Depends(needs(Act.PUBLI
     """A second person says yes or no."""
     word = seat.posted.text("word")
     if word not in (Word.APPROVE.value, Word.REFUSE.value):
-        raise Invalid("word", "is neither yes nor no.")
+        raise Invalid("word", "is neither yes nor no.", mend="Use the buttons on the page.")
     return await _say(request, seat, Word(word), f"text_{word}d")
 
 
