@@ -31,7 +31,7 @@ from app.flows.set_hold import set_hold
 from app.flows.stop_pressure import stop_pressure
 from app.flows.take_promise import write_promise
 from app.flows.tell_lender import LenderEvent, tell_lender
-from app.store.brakes import in_peace
+from app.store.brakes import in_peace, may_be_asked
 from app.store.locks import lock_borrower
 from app.store.strategies import wake_cases
 from app.store.tables import borrowers, cases
@@ -247,8 +247,8 @@ async def _wrong_number(unit: Unit, now: datetime, person: Row[Any], about: Cont
     """Whoever answers there must not be written to again: wrong numbers block at once.
 
     The lender's system brings the right number; the hash of the wrong one stays, so that the same
-    one is not taken back from its next delivery. While a hold leaves him in peace nobody looks for
-    another way to him; when it is over, the strategy asks for one.
+    one is not taken back from its next delivery. While a hold leaves him in peace, and while
+    nothing is due, nobody looks for another way to him; later the strategy asks for one.
     """
     await unit.conn.execute(
         update(borrowers)
@@ -265,8 +265,12 @@ async def _wrong_number(unit: Unit, now: datetime, person: Row[Any], about: Cont
         withdraw_links=True,
     )
     case_id = about.case_id
-    held = case_id is not None and await in_peace(unit, now, about.borrower_id, case_id)
-    if person.email_enc is None and not person.has_app and not held:
+    wanted = (
+        await may_be_asked(unit, now, about.borrower_id)
+        if case_id is None
+        else not await in_peace(unit, now, about.borrower_id, case_id)
+    )
+    if person.email_enc is None and not person.has_app and wanted:
         await open_task(
             unit,
             now,

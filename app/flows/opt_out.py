@@ -9,7 +9,6 @@ from uuid import UUID
 from sqlalchemy import Row, select
 from sqlalchemy.dialects.postgresql import insert
 
-from app.domain.case import CaseState
 from app.domain.message import CancelReason, Channel, MessageState
 from app.domain.task import TaskReason
 from app.flows.actors import ROBOT
@@ -18,10 +17,10 @@ from app.flows.open_task import open_task
 from app.flows.stop_pressure import stop_pressure
 from app.flows.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
-from app.store.brakes import holds_of, leaves_in_peace, opted_out, silenced
+from app.store.brakes import may_be_asked, opted_out, silenced
 from app.store.keys import new_id
 from app.store.locks import lock_borrower
-from app.store.tables import cases, messages, opt_outs
+from app.store.tables import messages, opt_outs
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -76,7 +75,7 @@ async def opt_out(
         lender_id=person.lender_id,
     )
     reached = stopped in _BESIDES and await _can_be_texted(unit, person)
-    if not reached and await _may_be_asked(unit, now, borrower_id):
+    if not reached and await may_be_asked(unit, now, borrower_id):
         await open_task(
             unit,
             now,
@@ -185,14 +184,3 @@ async def _cancel_queued(unit: Unit, now: datetime, borrower_id: UUID, channel: 
 async def _can_be_texted(unit: Unit, person: Row[Any]) -> bool:
     refused = await silenced(unit, (person.id,), Channel.SMS)
     return person.phone_enc is not None and not refused
-
-
-async def _may_be_asked(unit: Unit, now: datetime, borrower_id: UUID) -> bool:
-    """Has he an open case on which a person may ask him for money now?"""
-    open_ones = await unit.conn.scalars(
-        select(cases.c.id).where(
-            cases.c.borrower_id == borrower_id, cases.c.state != CaseState.CLOSED.value
-        )
-    )
-    held = (await holds_of(unit, (borrower_id,), now)).get(borrower_id, ())
-    return any(not leaves_in_peace(held, case_id) for case_id in open_ones)

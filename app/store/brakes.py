@@ -10,6 +10,7 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, exists, or_, select
 
+from app.domain.case import CaseState
 from app.domain.hold import (
     EVERYTHING,
     PRESSURE,
@@ -20,7 +21,7 @@ from app.domain.hold import (
 )
 from app.domain.message import Channel
 from app.store.arrays import among
-from app.store.tables import borrowers, holds, opt_outs, stop_switches
+from app.store.tables import borrowers, cases, holds, opt_outs, stop_switches
 from app.store.unit import Unit
 
 
@@ -127,6 +128,17 @@ async def in_peace(unit: Unit, now: datetime, borrower_id: UUID, case_id: UUID) 
 def leaves_in_peace(holds_now: Iterable[HoldInForce], case_id: UUID) -> bool:
     """Does one of these holds keep everybody from asking for money on this case?"""
     return any(hold.covers(case_id) and hold.stops(*PRESSURE) for hold in holds_now)
+
+
+async def may_be_asked(unit: Unit, now: datetime, borrower_id: UUID) -> bool:
+    """Has he an open case on which a person may ask him for money at `now`?"""
+    open_ones = await unit.conn.scalars(
+        select(cases.c.id).where(
+            cases.c.borrower_id == borrower_id, cases.c.state != CaseState.CLOSED.value
+        )
+    )
+    held = (await holds_of(unit, (borrower_id,), now)).get(borrower_id, ())
+    return any(not leaves_in_peace(held, case_id) for case_id in open_ones)
 
 
 async def opted_out(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) -> set[UUID]:

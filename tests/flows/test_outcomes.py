@@ -145,6 +145,25 @@ async def test_a_wrong_number_is_not_dialled_or_written_to_again(street: Street)
     assert await street.value("SELECT conversation FROM contacts") is False
 
 
+async def test_nobody_looks_for_another_number_while_a_hold_leaves_him_in_peace(
+    street: Street,
+) -> None:
+    """Also where the task was about him and not about one case."""
+    who = await street.neighbour()
+    await ends(street, who, TaskOutcome.HARDSHIP)
+    task_id = await street.value(
+        "UPDATE tasks SET case_id = NULL WHERE reason = 'borrower_cannot_pay' RETURNING id"
+    )
+    eva = await collector(street, "eva")
+    own: dict[str, Any] = {
+        "lender_id": street.lender_id, "task_id": task_id, "user_id": eva, "actor": "eva",
+    }  # fmt: skip
+    await take_task(street.house, street.now, **own)
+    await finish_task(street.house, street.now, **own, outcome=TaskOutcome.WRONG_NUMBER)
+    assert await street.value("SELECT phone_enc FROM borrowers") is None
+    assert await street.tasks(who) == []
+
+
 async def test_somebody_else_answered_nothing_is_written_there_until_he_does(
     street: Street,
 ) -> None:
