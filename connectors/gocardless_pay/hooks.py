@@ -16,6 +16,7 @@ from app.domain.errors import Misconfigured, NotAllowed, Unreadable
 from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import try_json
+from connectors._same import same
 from connectors._stated import instant_of
 from connectors.gocardless_pay.desk import IDS
 from connectors.gocardless_pay.settings import NAME, Settings
@@ -59,7 +60,7 @@ class Hooks:
         """The payments and billing requests that the events are about; others are left out."""
         given = next((v for name, v in call.headers.items() if name.lower() == SIGNATURE), "")
         right = signature(self._secret, call.body)
-        if not hmac.compare_digest(right.encode(), given.strip().lower().encode()):
+        if not same(given.strip().lower(), right):
             raise NotAllowed("The call's signature is wrong.")
         return events_in(call.body, self._real_now() - OLDEST)
 

@@ -11,7 +11,6 @@ from __future__ import annotations
 
 import asyncio
 import hashlib
-import hmac
 import re
 from datetime import UTC, datetime, timedelta
 from typing import Any
@@ -28,6 +27,7 @@ from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import Call, exchange, read_json, status_error, try_json
 from connectors._hook_age import check_age
 from connectors._jws import ES256, key_of, signed_by, unbase64
+from connectors._same import as_sent, same
 from connectors.plaid.settings import NAME, Settings
 
 HEADER = "plaid-verification"
@@ -68,10 +68,10 @@ class Hooks:
         if stated.get("alg") != "ES256" or not isinstance(key_id, str):
             raise NotAllowed("The call is not signed as it should be.")
         key = await self._keys.key(key_id)
-        if not signed_by(key, ES256, unbase64(signature), f"{head}.{claims}".encode()):
+        if not signed_by(key, ES256, unbase64(signature), as_sent(f"{head}.{claims}")):
             raise NotAllowed("The call's signature is wrong.")
         digest = hashlib.sha256(call.body).hexdigest()
-        if not hmac.compare_digest(digest.encode(), str(said.get("request_body_sha256")).encode()):
+        if not same(str(said.get("request_body_sha256")), digest):
             raise NotAllowed("Another body was signed.")
         check_age(_instant(said.get("iat")), self._real_now(), OLDEST)
         return _events(call, f"{digest}:{said['iat']}")

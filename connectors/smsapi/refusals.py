@@ -16,7 +16,7 @@ import structlog
 
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater
 from app.ports import NUMBER_INVALID
-from connectors._exchange import Call, retry_after, status_error, try_json
+from connectors._exchange import Call, Verdict, retry_after, status_error, try_json, verdict
 
 USED_IDX = 53
 NO_VALID_NUMBER = 13
@@ -50,7 +50,7 @@ def refusal(answer: httpx.Response, call: Call, code: int | str | None) -> Provi
     """The error for an answer that states `code` or has no good status."""
     status = answer.status_code
     said = f"HTTP {status}" + (f", error {code}" if isinstance(code, int) else "")
-    if status == 429:
+    if verdict(status) is Verdict.LATER:
         return TryLater(said, after=retry_after(answer), **call.where)
     if status in (401, 403) or code in ACCOUNT_BROKEN:
         log.error("channel_misconfigured", operation=call.operation, status=status, code=code)

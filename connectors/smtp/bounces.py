@@ -19,6 +19,7 @@ from typing import Final
 
 from app.domain.errors import NotAllowed, Unreadable
 from app.ports import DeliveryState, InboundEvent, InboundHttp, InboundKind, SendReceipt
+from connectors._same import same
 
 # Real seconds a signature may be old.
 TOLERANCE_S: Final = 600
@@ -44,7 +45,7 @@ def verify(call: InboundHttp, secret: str, real_now: datetime) -> None:
     if not secret or not re.fullmatch(r"\d{1,12}", stamp, re.ASCII):
         raise NotAllowed("The call's signature is wrong.")
     wanted = hmac.new(secret.encode(), stamp.encode() + b"." + call.body, hashlib.sha256)
-    if not hmac.compare_digest(wanted.hexdigest().encode(), given.encode()):
+    if not same(given, wanted.hexdigest()):
         raise NotAllowed("The call's signature is wrong.")
     if abs(real_now.timestamp() - int(stamp)) > TOLERANCE_S:
         raise NotAllowed("The call's signature is too old.")

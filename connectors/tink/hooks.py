@@ -21,6 +21,7 @@ from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import try_json
 from connectors._hook_age import check_age
+from connectors._same import same
 from connectors.tink.grants import IDS
 from connectors.tink.settings import NAME, Settings
 
@@ -61,8 +62,8 @@ class Hooks:
         given = [value for name, _, value in parts if name == "v1"]
         if len(times) != 1 or not _SECONDS.fullmatch(times[0]):
             raise NotAllowed("The call is not signed.")
-        right = signature(self._secret, times[0], body).encode()
-        if not any(hmac.compare_digest(right, one.lower().encode()) for one in given):
+        right = signature(self._secret, times[0], body)
+        if not any(same(one.lower(), right) for one in given):
             raise NotAllowed("The call's signature is wrong.")
         return datetime.fromtimestamp(int(times[0]), UTC)
 

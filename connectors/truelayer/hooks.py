@@ -21,6 +21,7 @@ from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import try_json
 from connectors._hook_age import check_age
 from connectors._jws import ES512, base64, signed_by, unbase64
+from connectors._same import as_sent
 from connectors.truelayer.hook_keys import HookKeys
 from connectors.truelayer.settings import NAME, Settings
 
@@ -97,9 +98,9 @@ class Sealed:
             return False
         lines = "".join(f"{name}: {headers[name.lower()]}\n" for name in self.names)
         bare = path.rstrip("/")
-        payloads = (f"{method} {one}\n{lines}".encode() + body for one in (bare, f"{bare}/"))
+        payloads = (as_sent(f"{method} {one}\n{lines}") + body for one in (bare, f"{bare}/"))
         return any(
-            signed_by(key, ES512, self.signature, self.head.encode() + b"." + base64(payload))
+            signed_by(key, ES512, self.signature, as_sent(self.head) + b"." + base64(payload))
             for payload in payloads
         )
 

@@ -18,6 +18,7 @@ from urllib.parse import parse_qs, parse_qsl, urlsplit
 from app.domain.errors import NotAllowed, Unreadable
 from app.ports import InboundEvent, InboundHttp, InboundKind
 from connectors._replies import sender_of, stop_or_start
+from connectors._same import as_sent, same
 
 SIGNATURE = "x-twilio-signature"
 SIGNATURE_SETTINGS = "x-twilio-webhooks-signature-settings"
@@ -45,7 +46,7 @@ class Signer:
             return (self.auth_token, "sha1") if self.auth_token else None
         if algorithm != "HMAC_SHA256" or not self.key_secret:
             return None
-        if not hmac.compare_digest(parts.get("key", "").encode(), self.key_id.encode()):
+        if not same(parts.get("key", ""), self.key_id):
             return None
         return self.key_secret, "sha256"
 
@@ -56,7 +57,7 @@ def signature(secret: str, url: str, form: Iterable[tuple[str, str]], hash_name:
     for name, value in form:
         values.setdefault(name, set()).add(value)
     text = url + "".join(name + value for name in sorted(values) for value in sorted(values[name]))
-    digest = hmac.new(secret.encode(), text.encode("utf-8", "surrogatepass"), hash_name).digest()
+    digest = hmac.new(secret.encode(), as_sent(text), hash_name).digest()
     return base64.b64encode(digest).decode()
 
 
@@ -75,8 +76,7 @@ def verified_form(call: InboundHttp, signer: Signer, account_sid: str) -> Form:
     if not is_form and call.body and not _body_matches(call):
         raise NotAllowed("The call's body is not the signed one.")
     good = [
-        hmac.compare_digest(signature(secret[0], url, form, secret[1]).encode(), given.encode())
-        for url in port_variants(call.url)
+        same(given, signature(secret[0], url, form, secret[1])) for url in port_variants(call.url)
     ]
     if not any(good):
         raise NotAllowed("The call's signature is wrong.")
@@ -99,7 +99,7 @@ def _body_matches(call: InboundHttp) -> bool:
     """For a body that is no form, the signed URL carries its SHA-256."""
     stated = parse_qs(urlsplit(call.url).query).get("bodySHA256", [""])[0]
     computed = hashlib.sha256(call.body).hexdigest()
-    return hmac.compare_digest(computed.encode(), stated.lower().encode())
+    return same(stated.lower(), computed)
 
 
 def port_variants(url: str) -> Iterator[str]:

@@ -33,6 +33,7 @@ from app.ports import (
 )
 from connectors._exchange import (
     Call,
+    Verdict,
     as_form,
     exchange,
     mask_text,
@@ -41,6 +42,7 @@ from connectors._exchange import (
     status_error,
     try_json,
     unreadable,
+    verdict,
 )
 from connectors._settings import ProviderSettings
 from connectors.twilio.hooks import Signer, event_of, verified_form
@@ -276,7 +278,7 @@ class TwilioMessages:
         status = answer.status_code
         said = f"HTTP {status}" + (f", code {code}" if code else "")
         wait = retry_after(answer, self._real_now())
-        if status == 429 or code == TOO_MANY or (status == 503 and wait):
+        if verdict(status) is Verdict.LATER or code == TOO_MANY or (status == 503 and wait):
             return TryLater(said, after=wait, **call.where)
         at_the_door = status == 401 or (status == 403 and not code)
         if at_the_door or (status < 500 and call.writes and code in CHANNEL_BROKEN):

@@ -8,7 +8,6 @@ too. Two calls about the same event are one.
 from __future__ import annotations
 
 import hashlib
-import hmac
 from typing import Any
 from uuid import UUID
 
@@ -17,6 +16,7 @@ from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
 from connectors._exchange import try_json
 from connectors._hook_keys import check_key
+from connectors._same import same
 from connectors.unnax.reference import field_of, filled, load_reference
 from connectors.unnax.sealing import merchant_signature, opened
 from connectors.unnax.settings import NAME, Settings
@@ -65,7 +65,7 @@ class Hooks:
         values["api_id"] = self._settings.api_id
         values["api_code"] = self._settings.api_code.get_secret_value()
         right = merchant_signature(filled({"": formula}, values)[""])
-        if not hmac.compare_digest(right.encode(), str(said.get("signature", "")).encode()):
+        if not same(str(said.get("signature", "")), right):
             raise NotAllowed("The call's signature is wrong.")
 
 

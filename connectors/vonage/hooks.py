@@ -16,6 +16,7 @@ from app.domain.errors import NotAllowed, Unreadable
 from app.ports import DeliveryState, InboundEvent, InboundHttp, InboundKind, SendReceipt
 from connectors._exchange import mask_text
 from connectors._replies import sender_of, stop_or_start
+from connectors._same import as_sent, same
 
 MOST_PARAMETERS = 100
 OPTED_OUT_CODE = "9"
@@ -34,7 +35,7 @@ def signature(secret: str, method: str, said: Mapping[str, str]) -> str:
     text = "".join(
         f"&{name}={said[name].replace('&', '_').replace('=', '_')}" for name in sorted(said)
     )
-    return hmac.new(secret.encode(), text.encode("utf-8", "surrogatepass"), method).hexdigest()
+    return hmac.new(secret.encode(), as_sent(text), method).hexdigest()
 
 
 def verified(call: InboundHttp, secret: str, method: str, api_key: str) -> dict[str, str]:
@@ -52,7 +53,7 @@ def verified(call: InboundHttp, secret: str, method: str, api_key: str) -> dict[
     given = said.pop("sig", "").lower()
     if not given or not said.get("timestamp"):
         raise NotAllowed("The call is not signed.")
-    if not hmac.compare_digest(signature(secret, method, said).encode(), given.encode()):
+    if not same(given, signature(secret, method, said)):
         raise NotAllowed("The call's signature is wrong.")
     if said.get("api-key", api_key) != api_key:
         raise NotAllowed("The call is for another account.")

@@ -72,6 +72,13 @@ async def test_a_text_that_never_arrived_is_surely_not_there(texts: TwilioRig) -
     assert texts.count(person) == 1
 
 
+@pytest.mark.parametrize("status", [425, 429])
+@pytest.mark.parametrize("body", [{}, {"error": 11, "code": 20001, "message": "no"}, b"<html>"])
+async def test_come_later_is_no_refusal(texts: TwilioRig, status: int, body: Any) -> None:
+    port = texts.messages_over(answering(status, body))
+    assert isinstance(await refused(port.send(texts.sms(texts.person()))), TryLater)
+
+
 async def test_too_many_texts_means_surely_not_sent(texts: TwilioRig) -> None:
     person = texts.person()
     texts.fault(person, Mode.SMS_TOO_MANY)
