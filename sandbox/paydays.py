@@ -45,7 +45,7 @@ class Pays(StrEnum):
     IRREGULAR = "irregular"
 
 
-_HOW_MANY = (
+HOW_MANY = (
     (Pays.MONTHLY, 45),
     (Pays.MONTH_END, 15),
     (Pays.SEMI_MONTHLY, 10),
@@ -80,7 +80,7 @@ class Account:
     def of(cls, number: int, chance: Chance) -> Account:
         """The account of this number."""
         mine = chance.under("account", number)
-        pays = mine.weighted(_HOW_MANY, "pays")
+        pays = mine.weighted(HOW_MANY, "pays")
         per_month = {Pays.WEEKLY: 4, Pays.FORTNIGHTLY: 2, Pays.SEMI_MONTHLY: 2}.get(pays, 1)
         return cls(
             name=f"S{number:04d}",
@@ -100,15 +100,16 @@ class Account:
         return sorted([*found, *self._spending(days, found)], key=lambda move: move.minute)
 
     def _incomes(self, days: int, drift: int) -> Iterator[tuple[int, int]]:
-        for nominal in self._nominal_days(days):
+        for nominal in self.nominal_days(days):
             day = nominal + self.chance.between(-drift, drift, "drift", nominal)
-            day = self._working(day)
+            day = self.working(day)
             if 0 <= day < days:
                 early = self.chance.between(-_BATCH_SPREAD, _BATCH_SPREAD, "batch", nominal)
                 swing = self.chance.between(95, 105, "swing", nominal)
                 yield day * _DAY + self.batch + early, self.income_minor * swing // 100
 
-    def _nominal_days(self, days: int) -> Iterator[int]:
+    def nominal_days(self, days: int) -> Iterator[int]:
+        """The days on which income is due, before anything moves it."""
         for day in range(-3, days + 3):
             on = BEGINS_ON + timedelta(days=day)
             last = (on + timedelta(days=1)).day == 1
@@ -124,7 +125,7 @@ class Account:
             if due[self.pays]:
                 yield day
 
-    def _working(self, day: int) -> int:
+    def working(self, day: int) -> int:
         """The day, or the working day beside it on this employer's side of the weekend."""
         before = self.before or self.pays is Pays.MONTH_END
         while (BEGINS_ON + timedelta(days=day)).weekday() >= 5:

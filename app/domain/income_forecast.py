@@ -17,7 +17,9 @@ SURE = 0.9
 _COUNTED_ON = 0.4
 # A mixture of guesses is less sure than it could be: odds are moved away from even by this much
 # (measured on simulated accounts, docs/backtest.md).
-_SHARPEN = 1.5
+_SHARPEN = 1.7
+# Days near which income is about as likely: the one on which it is likeliest is named.
+_AS_NEAR = 0.95
 # Nothing is said where no income within sight is likelier than this.
 _BEYOND = 0.5
 # Fewer incomes than this make no rhythm.
@@ -53,7 +55,8 @@ class Stream:
 @dataclass(frozen=True, slots=True)
 class NextIncome:
     """When the next income comes. It lies between `earliest` and `latest` (minutes of local time,
-    `income.minute_of`) with a probability of `SURE`; `likely_on` is the likeliest day, with `odds`.
+    `income.minute_of`) with a probability of `SURE`. `likely_on` is the day near which it is
+    likeliest (within a day), and `odds` that of the day itself.
     """
 
     earliest: int
@@ -83,13 +86,20 @@ def next_income(profile: IncomeProfile, after: date) -> NextIncome | None:
     clock = shares_of(profile.half_hours, TUNING.prior_hours)
     total = list(accumulate(day * share for day in on for share in clock))
     first = minute_of(max(after, profile.ahead_from))
-    likely = max(range(len(on)), key=on.__getitem__)
+    likely = _about(on)
     return NextIncome(
         first + _minute(total, edge),
         first + _minute(total, 1 - edge),
         date.fromordinal(first // DAY + 1 + likely),
         on[likely],
     )
+
+
+def _about(on: list[float]) -> int:
+    """The day that is most often about right: the likeliest of those near which it is likeliest."""
+    near = [sum(on[max(day - 1, 0) : day + 2]) for day in range(len(on))]
+    enough = _AS_NEAR * max(near)
+    return max((day for day, odds in enumerate(near) if odds >= enough), key=on.__getitem__)
 
 
 def _minute(total: list[float], odds: float) -> int:

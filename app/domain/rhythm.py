@@ -87,8 +87,12 @@ GUESSES = (
     Guess(Rhythm.DAY_AFTER, 1),
     Guess(Rhythm.DAY_AFTER, 2),
     Guess(Rhythm.MONTH_END, 0),
+    Guess(Rhythm.MONTH_END, 1),
     Guess(Rhythm.WEEKDAY, 0),
+    Guess(Rhythm.WEEKDAY, 1),
     Guess(Rhythm.FORTNIGHT, 0),
+    Guess(Rhythm.FORTNIGHT, 1),
+    Guess(Rhythm.FORTNIGHT, 2),
     Guess(Rhythm.GAP, 1),
     Guess(Rhythm.ANY_DAY, 0),
 )

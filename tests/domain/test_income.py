@@ -72,6 +72,33 @@ def test_a_rhythm_is_found_and_its_next_day_foretold(
     assert profile.usual_minor == SALARY
 
 
+def test_of_days_that_are_about_as_likely_the_middle_one_is_named() -> None:
+    hazards = (0.0, 0.0, 0.5, 0.66, 0.9, *(0.0,) * 10, 0.4)
+    found = next_income(replace(lived(lambda day: day.day == 12, 30), ahead=hazards), BEGINS)
+    assert found is not None
+    first = lived(lambda day: day.day == 12, 30).ahead_from
+    assert found.likely_on == first + timedelta(days=3)
+
+
+@pytest.mark.parametrize("every", [7, 14])
+def test_a_payday_of_the_week_that_comes_a_day_early_or_late_is_foretold_all_the_same(
+    every: int,
+) -> None:
+    right = []
+    for seed in range(6):
+        chance = random.Random(seed)
+        came = {
+            BEGINS + timedelta(days=n + chance.randint(-1, 1)) for n in range(every, 300, every)
+        }
+        for days in range(7 * every + 3, 12 * every, every):
+            profile = lived(lambda day: day in came, days)  # noqa: B023 - lived before the next
+            found = next_income(profile, profile.ahead_from)
+            assert found is not None
+            coming = min(day for day in came if day >= profile.ahead_from)
+            right.append(abs((found.likely_on - coming).days) <= 1)
+    assert sum(right) > 0.78 * len(right)
+
+
 def test_an_income_that_nothing_tells_has_no_rhythm() -> None:
     chance = random.Random(3)
     profile = lived(lambda _: chance.random() < 0.06, 150)
