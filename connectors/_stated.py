@@ -14,7 +14,7 @@ from typing import Any
 from urllib.parse import urlsplit
 
 from app.domain.account import UkAccount
-from app.domain.balance import BalanceEntry
+from app.domain.balance import BalanceEntry, Unusable
 from app.domain.errors import Invalid
 from app.domain.ids import Iban
 from app.domain.money import Money
@@ -23,22 +23,17 @@ from connectors._http import is_loopback_host
 # An answer may hold many accounts; this many is a broken file and not a borrower.
 MOST_ACCOUNTS = 1000
 
-# ISO 20022 ExternalCashAccountType1Code, and CARD as some banks write it: accounts whose balance
-# is debt or somebody else's money. Current (CACC), savings and salary accounts are not in it.
-NOT_MONEY = {
-    "CARD": "it is a card account",
-    "CRCD": "it is a card account",
-    "LOAN": "it is a loan account",
-    "MGLD": "it is a lending account",
-    "ODFT": "it is an overdraft account",
-}
-
 _CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def broken(kind: str, problem: str) -> BalanceEntry:
     """A balance that keeps its place and says why it cannot be read."""
     return BalanceEntry(kind[:35], None, problem=problem)
+
+
+def unreadable_answer(problem: str) -> tuple[BalanceEntry]:
+    """Stands for all balances where the answer has none in the documented form."""
+    return (BalanceEntry("", None, problem=problem, unusable=Unusable.UNREADABLE_ANSWER),)
 
 
 def money_of(stated: Any) -> Money | str:

@@ -19,9 +19,13 @@ def alarm(log: Any, what: str, word: object, **about: str) -> None:
 
     A code word is shown, for whoever mends the list; of anything else only its shape.
     """
+    log.warning("unknown_word", what=what, word=shown_word(word), **about)
+
+
+def shown_word(word: object) -> str:
+    """A provider's word as it may be shown: a code word as it is, anything else as its shape."""
     plain = word[:_MOST_SHOWN] if isinstance(word, str) else type(word).__name__
-    shown = plain if _CODE_WORD.fullmatch(plain) else mask_text(plain)
-    log.warning("unknown_word", what=what, word=shown, **about)
+    return plain if _CODE_WORD.fullmatch(plain) else mask_text(plain)
 
 
 def pay_status(

@@ -253,7 +253,7 @@ def _reader(name: str) -> Callable[[Any], tuple[BalanceAnswer, ...]]:
 def _shown(result: Spendable) -> dict[str, Any]:
     amount = result.amount
     as_of = None if result.as_of is None else result.as_of.astimezone(UTC)
-    return {
+    shown = {
         "spendable": None
         if amount is None
         else {"minor": amount.minor, "currency": amount.currency},
@@ -262,3 +262,4 @@ def _shown(result: Spendable) -> dict[str, Any]:
         "credit_excluded": result.credit_excluded,
         "unusable": None if result.unusable is None else result.unusable.value,
     }
+    return {**shown, "problem": result.problem} if result.problem else shown

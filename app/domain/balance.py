@@ -61,8 +61,10 @@ class BalanceEntry:
     """One balance as the provider stated it, unchosen.
 
     `kind` is the ISO-style word (interimAvailable, closingBooked, ...). `limit_included` is
-    None where the provider does not say. `amount` is None where the string could not be read;
-    `problem` then says why. `as_of` is the provider's own instant, None where it gave none.
+    None where the provider does not say. `amount` is None where it could not be read; `problem`
+    then says why, and `unusable` is set where that is not the amount's fault: the account is none
+    that can be paid from, or the whole answer has another form. `as_of` is the provider's own
+    instant, None where it gave none.
     """
 
     kind: str
@@ -70,6 +72,7 @@ class BalanceEntry:
     limit_included: bool | None = None
     as_of: datetime | None = None
     problem: str = ""
+    unusable: Unusable | None = None
 
 
 _Stated = tuple[BalanceEntry, Money]
@@ -86,6 +89,12 @@ class Unusable(StrEnum):
     """Balances are stated, none in the account's currency."""
     SEVERAL_CURRENCIES = "several_currencies"
     """The account's currency is not known and the balances are in more than one."""
+    NOT_MONEY = "not_money"
+    """The account is none that can be paid from: a card, a loan, or of a type nobody knows."""
+    ACCOUNT_CLOSED = "account_closed"
+    """The bank has closed or blocked the account."""
+    UNREADABLE_ANSWER = "unreadable_answer"
+    """The answer is not what the provider documents; of the amounts nothing can be said."""
     UNREADABLE_AMOUNT = "unreadable_amount"
     """Balances of a known kind are stated, but their amounts cannot be read."""
     NOT_YET = "not_yet"
@@ -101,7 +110,8 @@ class Spendable:
     `amount` may be zero or negative; it is None exactly when `unusable` is set: missing is never
     zero. `kind` and `as_of` are those of the chosen entry. `credit_excluded` is the only word
     on whether the amount may trigger something. Where a smaller booked balance set the amount,
-    `bounded_by` is its kind and `bounded_as_of` its instant.
+    `bounded_by` is its kind and `bounded_as_of` its instant. `problem` says in words what is wrong
+    where there is no amount and the answer does not show it by itself.
     """
 
     amount: Money | None
@@ -111,6 +121,7 @@ class Spendable:
     unusable: Unusable | None = None
     bounded_by: str | None = None
     bounded_as_of: datetime | None = None
+    problem: str = ""
 
     @property
     def stated_at(self) -> datetime | None:
@@ -151,7 +162,7 @@ def choose_spendable(
     eligible = [pair for pair in by_now if pair[0].limit_included is not True]
     chosen = _first_by_kind(eligible, PRIORITY)
     if chosen is None:
-        return Spendable(None, unusable=_why_nothing(stated, readable, ours, by_now))
+        return _nothing(stated, readable, ours, by_now)
     return _bounded(chosen, eligible, limits_excluded=limits_excluded)
 
 
@@ -280,22 +291,27 @@ def _aware(moment: datetime) -> datetime:
     return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment
 
 
-def _why_nothing(
+def _nothing(
     stated: Sequence[BalanceEntry],
     readable: Sequence[_Stated],
     ours: Sequence[_Stated],
     by_now: Sequence[_Stated],
-) -> Unusable:
+) -> Spendable:
     """The last hurdle that any entry of a known kind reached: the reason names what to look at."""
-    if _of_known_kind(by_now):
-        return Unusable.CREDIT_INCLUDED
-    if _of_known_kind(ours):
-        return Unusable.NOT_YET
-    if _of_known_kind(readable):
-        return Unusable.OTHER_CURRENCY
-    if any(entry.kind in PRIORITY for entry in stated):
-        return Unusable.UNREADABLE_AMOUNT
-    return Unusable.UNKNOWN_KIND if stated else Unusable.NO_BALANCES
+    for reached, why in (
+        (by_now, Unusable.CREDIT_INCLUDED),
+        (ours, Unusable.NOT_YET),
+        (readable, Unusable.OTHER_CURRENCY),
+    ):
+        if _of_known_kind(reached):
+            return Spendable(None, unusable=why)
+    broken = [entry for entry in stated if entry.amount is None]
+    # What is wrong with the whole account, before what is wrong with one of its balances.
+    first = min(broken, key=lambda one: (not one.unusable, one.kind not in PRIORITY), default=None)
+    if first is None:
+        return Spendable(None, unusable=Unusable.UNKNOWN_KIND if stated else Unusable.NO_BALANCES)
+    of_kind = Unusable.UNREADABLE_AMOUNT if first.kind in PRIORITY else Unusable.UNKNOWN_KIND
+    return Spendable(None, unusable=first.unusable or of_kind, problem=first.problem)
 
 
 def _of_known_kind(pairs: Sequence[_Stated]) -> bool:

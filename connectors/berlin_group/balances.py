@@ -13,18 +13,19 @@ from datetime import UTC, tzinfo
 from typing import Any
 from urllib.parse import unquote
 
-from app.domain.balance import PRIORITY, BalanceEntry
+from app.domain.balance import PRIORITY, BalanceEntry, Unusable
 from app.domain.errors import Unreadable
 from app.domain.ids import Secret
 from app.ports import BalanceAnswer, FoundAccount
+from connectors._account_types import CARD, barred, why_not_cash
 from connectors._stated import (
     MOST_ACCOUNTS,
-    NOT_MONEY,
     account_currency,
     broken,
     iban_of,
     money_of,
     stated_at,
+    unreadable_answer,
 )
 
 _NOT_OPEN = {"deleted": "the bank has closed it", "blocked": "the bank has blocked it"}
@@ -90,12 +91,13 @@ def _answer(
 ) -> BalanceAnswer:
     currency = account_currency(account)
     if not isinstance(listed, list):
-        return BalanceAnswer((broken("", "the balances are not a list"),), currency)
-    unusable = NOT_MONEY["CARD"] if card else why_unusable(account)
-    if unusable:
+        return BalanceAnswer(unreadable_answer("the balances are not a list"), currency)
+    closed, why = why_not_open(account), CARD if card else why_unusable(account)
+    if why:
         kinds = [item.get("balanceType") if isinstance(item, dict) else "" for item in listed]
-        entries = [broken(kind if isinstance(kind, str) else "", unusable) for kind in kinds]
-        return BalanceAnswer(tuple(entries), currency)
+        named = [kind if isinstance(kind, str) else "" for kind in kinds]
+        unusable = Unusable.ACCOUNT_CLOSED if closed else Unusable.NOT_MONEY
+        return BalanceAnswer(barred(named, why, unusable), currency)
     return BalanceAnswer(tuple([_entry(item, zone) for item in listed]), currency)
 
 
@@ -125,14 +127,16 @@ def _said(value: Any) -> bool | None:
 
 def why_unusable(account: dict[str, Any]) -> str:
     """Why this account's balance is never money to pay with; empty when nothing speaks against."""
-    kind, status = account.get("cashAccountType"), account.get("status")
-    if isinstance(status, str) and status.lower() in _NOT_OPEN:
-        return _NOT_OPEN[status.lower()]
-    if isinstance(kind, str) and kind.upper() in NOT_MONEY:
-        return NOT_MONEY[kind.upper()]
-    if "iban" not in account and ("pan" in account or "maskedPan" in account):
-        return NOT_MONEY["CARD"]
-    return ""
+    why = why_not_open(account) or why_not_cash(account.get("cashAccountType"))
+    if not why and not account.get("iban") and (account.get("pan") or account.get("maskedPan")):
+        return CARD
+    return why
+
+
+def why_not_open(account: dict[str, Any]) -> str:
+    """That the bank has closed or blocked the account; empty where it does not say so."""
+    status = account.get("status")
+    return _NOT_OPEN.get(status.lower(), "") if isinstance(status, str) else ""
 
 
 def found_accounts(document: Any) -> tuple[FoundAccount, ...]:

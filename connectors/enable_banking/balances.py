@@ -13,14 +13,15 @@ from app.domain.balance import BalanceEntry
 from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
+from connectors._account_types import CARD, barred, why_not_cash
 from connectors._credit import Limit, without_limit
 from connectors._stated import (
     MOST_ACCOUNTS,
-    NOT_MONEY,
     account_currency,
     broken,
     money_of,
     stated_at,
+    unreadable_answer,
 )
 
 # The vendor's codes (BalanceStatus), in the words of app/domain/balance.py where it knows them.
@@ -93,13 +94,12 @@ def answer_of(
     """
     currency = account_currency(account)
     if not isinstance(listed, list):
-        return BalanceAnswer((broken("", "the balances are not a list"),), currency)
+        return BalanceAnswer(unreadable_answer("the balances are not a list"), currency)
     why = why_unusable(account)
     if why:
         kinds = [item.get("balance_type") if isinstance(item, dict) else "" for item in listed]
-        entries = [broken(KINDS.get(kind, kind) if isinstance(kind, str) else "", why)
-                   for kind in kinds]  # fmt: skip
-        return BalanceAnswer(tuple(entries), currency)
+        named = [KINDS.get(kind, kind) if isinstance(kind, str) else "" for kind in kinds]
+        return BalanceAnswer(barred(named, why), currency)
     read = tuple([_entry(item, zone) for item in listed])
     stated = money_of(account.get("credit_limit"))
     known = Limit(stated, current=True) if isinstance(stated, Money) else limit
@@ -127,5 +127,13 @@ def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
 
 def why_unusable(account: dict[str, Any]) -> str:
     """Why this account's balance is never money to pay with; empty when nothing speaks against."""
-    kind = account.get("cash_account_type")
-    return NOT_MONEY.get(kind.upper(), "") if isinstance(kind, str) else ""
+    return CARD if is_card(account) else why_not_cash(account.get("cash_account_type"))
+
+
+def is_card(account: dict[str, Any]) -> bool:
+    """Whether the account is known by the number of a card (CPAN) alone."""
+    number = account.get("account_id")
+    if not isinstance(number, dict) or number.get("iban"):
+        return False
+    other = number.get("other")
+    return isinstance(other, dict) and other.get("scheme_name") == "CPAN"

@@ -29,7 +29,7 @@ from connectors._stated import (
     money_of,
 )
 from connectors._words import alarm
-from connectors.enable_banking.balances import why_unusable
+from connectors.enable_banking.balances import is_card, why_unusable
 from connectors.enable_banking.settings import NAME, BankRoute
 
 log = structlog.get_logger(NAME)
@@ -97,7 +97,7 @@ def _kept(item: dict[str, Any]) -> dict[str, Any]:
     iban = iban_of(number.get("iban")) if isinstance(number, dict) else None
     limit = money_of(item.get("credit_limit"))
     name = next((item[key] for key in ("product", "details") if isinstance(item.get(key), str)), "")
-    kind = item.get("cash_account_type")
+    kind = "CARD" if is_card(item) else item.get("cash_account_type")
     return {
         "uid": uid if IDS.fits(uid) else "",
         "iban": iban.reveal() if iban else "",

@@ -17,20 +17,31 @@ from app.domain.balance import BalanceEntry
 from app.domain.errors import Invalid
 from app.domain.money import Money
 from app.ports import BalanceAnswer
+from connectors._account_types import barred, why_not_money
 from connectors._answers import answers_in
 from connectors._credit import Limit, without_limit
-from connectors._stated import broken, instant_of
+from connectors._stated import broken, instant_of, unreadable_answer
 
 _KINDS = {"available": "interimAvailable", "current": "interimBooked"}
 # Plaid's AccountType. Everything but deposits is debt, or money that cannot be spent today.
-_NOT_MONEY = {
+_SPENDABLE = ("depository",)
+_OTHERS = {
     "credit": "it is a credit account",
     "loan": "it is a loan account",
     "investment": "it is an investment account",
     "brokerage": "it is an investment account",
-    "other": "its type is not one that can be spent from",
+    "payroll": "it is a payroll account",
 }
-_NOT_SPENDABLE = {
+# Its subtypes of deposits. Which it is may be left out (null).
+_SPENDABLE_DEPOSITS = (
+    "checking",
+    "savings",
+    "money market",
+    "paypal",
+    "prepaid",
+    "cash management",
+)
+_OTHER_DEPOSITS = {
     "cd": "it is a fixed deposit",
     "gic": "it is a fixed deposit",
     "hsa": "it is an account for health costs alone",
@@ -51,12 +62,12 @@ def answer_of(account: dict[str, Any], *, limits_excluded: bool = False) -> Bala
     """The balances of one account. `limits_excluded`: this bank's never contain an overdraft."""
     stated = account.get("balances")
     if not isinstance(stated, dict):
-        return BalanceAnswer((broken("", "the balances are not an object"),))
+        return BalanceAnswer(unreadable_answer("the balances are not an object"))
     why = why_unusable(account)
     present = [name for name in _KINDS if stated.get(name) is not None]
     currency = _text(stated.get("iso_currency_code"))
     if why:
-        return BalanceAnswer(tuple(broken(_KINDS[name], why) for name in present), currency)
+        return BalanceAnswer(barred([_KINDS[name] for name in present], why), currency)
     as_of = instant_of(stated.get("last_updated_datetime"), UTC)
     entries = [_entry(_KINDS[name], stated[name], currency, as_of) for name in present]
     limit = money_of(stated.get("limit"), currency)
@@ -83,12 +94,12 @@ def _entry(kind: str, value: Any, currency: str | None, as_of: datetime | None) 
 
 def why_unusable(account: dict[str, Any]) -> str:
     """Why this account's balance is never money to pay with; empty when nothing speaks against."""
-    kind, finer = account.get("type"), account.get("subtype")
-    if isinstance(kind, str) and kind in _NOT_MONEY:
-        return _NOT_MONEY[kind]
-    if isinstance(finer, str) and finer in _NOT_SPENDABLE:
-        return _NOT_SPENDABLE[finer]
-    return ""
+    # Balances that somebody saved by themselves have no account beside them.
+    why = why_not_money(account["type"], _SPENDABLE, _OTHERS) if "type" in account else ""
+    finer = account.get("subtype")
+    if why or finer is None:
+        return why
+    return why_not_money(finer, _SPENDABLE_DEPOSITS, _OTHER_DEPOSITS)
 
 
 def _text(value: Any) -> str | None:

@@ -140,7 +140,7 @@ def _numbers(numbers: dict[str, Any], kind: str) -> list[dict[str, Any]]:
 def _found(item: dict[str, Any], known: dict[str, BankAccount | None]) -> FoundAccount:
     ref, name, balances = item.get("account_id"), item.get("name"), item.get("balances")
     currency = balances.get("iso_currency_code") if isinstance(balances, dict) else None
-    why = why_unusable(item)
+    why = why_unusable({"type": None, **item})
     if token_in(item, "account_id") is None:
         ref, why = "", "Plaid gives no way to read it"
     elif ref not in known:

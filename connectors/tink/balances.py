@@ -17,9 +17,10 @@ from app.domain.balance import BalanceEntry
 from app.domain.errors import Invalid
 from app.domain.money import Money, currency_digits
 from app.ports import BalanceAnswer
+from connectors._account_types import CARD, barred, why_not_money
 from connectors._answers import answers_in
 from connectors._credit import Limit, without_limit
-from connectors._stated import NOT_MONEY, broken, instant_of
+from connectors._stated import broken, instant_of, unreadable_answer
 
 # Tink's words in those of app/domain/balance.py, with its word on credit. Tink calls its booked
 # balance that of the end of a reporting period, and states it as of the refresh all the same: as
@@ -30,6 +31,15 @@ _KINDS = {
     "bookedBalance": ("interimBooked", None),
     "available": ("interimAvailable", None),
     "booked": ("interimBooked", None),
+}
+# Tink's types; it says that others may follow.
+_SPENDABLE = ("CHECKING", "SAVINGS")
+_OTHERS = {
+    "CREDIT_CARD": CARD,
+    "LOAN": "it is a loan account",
+    "MORTGAGE": "it is a loan account",
+    "INVESTMENT": "it is an investment account",
+    "PENSION": "it is a pension account",
 }
 _INTEGER = re.compile(r"-?\d{1,18}", re.ASCII)
 _LARGEST_SCALE = 12
@@ -52,10 +62,10 @@ def answer_of(account: dict[str, Any]) -> BalanceAnswer:
     """The balances of one account: an object with `balances`, and what stands beside it."""
     stated = account.get("balances")
     if not isinstance(stated, dict):
-        return BalanceAnswer((broken("", "the balances are not an object"),))
+        return BalanceAnswer(unreadable_answer("the balances are not an object"))
     why = why_unusable(account)
     if why:
-        return BalanceAnswer(tuple(broken(_kind(name), why) for name in stated if name in _KINDS))
+        return BalanceAnswer(barred([_kind(name) for name in stated if name in _KINDS], why))
     as_of = _as_of(account)
     present = [name for name in stated if stated[name] is not None]
     entries = tuple(_entry(name, stated[name], as_of) for name in present)
@@ -65,7 +75,8 @@ def answer_of(account: dict[str, Any]) -> BalanceAnswer:
 
 def why_unusable(account: dict[str, Any]) -> str:
     """Why this account's balance is never money to pay with; empty when nothing speaks against."""
-    return NOT_MONEY["CARD"] if account.get("type") == "CREDIT_CARD" else ""
+    # A balance that is read by itself is stated without its account's type.
+    return why_not_money(account["type"], _SPENDABLE, _OTHERS) if "type" in account else ""
 
 
 def _kind(name: str) -> str:

@@ -28,7 +28,6 @@ from connectors.tink.settings import NAME, Provider
 log = structlog.get_logger(NAME)
 
 IDS = Ids(NAME, re.compile(r"[A-Za-z0-9_-]{1,64}"))
-_TYPES = ("CHECKING", "SAVINGS")
 # Tink's words (ProviderConsent.status) while the borrower is on his way through the pages of his
 # bank, or Tink fetches for the first time.
 _ON_THE_WAY = re.compile(
@@ -130,14 +129,12 @@ def _instant(epoch_ms: Any) -> datetime | None:
 
 def found_account(item: dict[str, Any], covered: frozenset[str] | None) -> FoundAccount:
     """One account of Tink's list. Its id is new with every consent; its number stays."""
-    ref, kind, name = item.get("id"), item.get("type"), item.get("name")
-    why = why_unusable(item)
+    ref, name = item.get("id"), item.get("name")
+    why = why_unusable({"type": None, **item})
     if not IDS.fits(ref):
         ref, why = "", "Tink gives no way to read it"
     elif covered is not None and ref not in covered:
         why = why or "the consent no longer covers it"
-    elif kind not in _TYPES:
-        why = why or "its type is not one Saldo knows"
     amounts = {one.amount.currency for one in answer_of(item).entries if one.amount is not None}
     return FoundAccount(
         ref=Secret(str(ref)),

@@ -10,10 +10,11 @@ from __future__ import annotations
 from datetime import UTC, datetime
 from typing import Any
 
-from app.domain.balance import BalanceEntry
+from app.domain.balance import BalanceEntry, Unusable
 from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
+from connectors._account_types import CARD, barred, why_not_money
 from connectors._credit import Limit, without_limit
 from connectors._stated import (
     MOST_ACCOUNTS,
@@ -22,11 +23,14 @@ from connectors._stated import (
     instant_of,
     money_of,
     number_text,
+    unreadable_answer,
 )
 
 AVAILABLE, BOOKED = "interimAvailable", "interimBooked"
 # Fields that only the balances of cards have: what is left there is credit.
 _OF_CARDS = ("credit_limit", "last_statement_balance", "payment_due")
+# TrueLayer's types of accounts (AccountType).
+_SPENDABLE = ("TRANSACTION", "SAVINGS", "BUSINESS_TRANSACTION", "BUSINESS_SAVINGS")
 
 
 def parse_balances(document: Any) -> tuple[BalanceAnswer, ...]:
@@ -51,7 +55,7 @@ def _one(document: Any) -> BalanceAnswer:
 def answer_of(results: Any) -> BalanceAnswer:
     """The balances of one account, from `results` of its answer."""
     if not isinstance(results, list):
-        return BalanceAnswer((broken("", "the results are not a list"),))
+        return BalanceAnswer(unreadable_answer("the results are not a list"))
     stated = {account_currency(item) for item in results if isinstance(item, dict)}
     currency = stated.pop() if len(stated) == 1 else None
     entries = [entry for item in results[:MOST_ACCOUNTS] for entry in _entries(item)]
@@ -62,9 +66,10 @@ def _entries(item: Any) -> list[BalanceEntry]:
     if not isinstance(item, dict):
         return [broken("", "the balance is not an object")]
     if "account_id" in item and "available" not in item and "current" not in item:
-        return [broken("", "it is an account without its balance")]
-    if any(name in item for name in _OF_CARDS):
-        return [broken(AVAILABLE, "it is a card account")]
+        return list(barred((), "it is an account without its balance", Unusable.NO_BALANCES))
+    why = CARD if any(name in item for name in _OF_CARDS) else why_unusable(item)
+    if why:
+        return list(barred((AVAILABLE,), why))
     as_of = instant_of(item.get("update_timestamp"), UTC)
     found = [
         _entry(kind, _money(item, name), as_of)
@@ -77,6 +82,14 @@ def _entries(item: Any) -> list[BalanceEntry]:
         alone = item.get("current") is None
         found = list(without_limit(found, Limit(overdraft, current=alone)))
     return found or [broken(AVAILABLE, "the balance states no amount")]
+
+
+def why_unusable(account: dict[str, Any]) -> str:
+    """Why this account's balance is never money to pay with; empty when nothing speaks against."""
+    # A balance alone is stated without its account's type.
+    return (
+        why_not_money(account["account_type"], _SPENDABLE, {}) if "account_type" in account else ""
+    )
 
 
 def _entry(kind: str, amount: Money | str, as_of: datetime | None) -> BalanceEntry:

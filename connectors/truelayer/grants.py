@@ -15,7 +15,6 @@ from app.domain.account import BankAccount
 from app.domain.errors import ConsentEnd
 from app.domain.ids import Secret
 from app.ports import FoundAccount, GrantNow, GrantState
-from connectors._exchange import mask_text
 from connectors._handles import day_in, held_in, sealed
 from connectors._ids import Ids
 from connectors._stated import (
@@ -26,12 +25,12 @@ from connectors._stated import (
     last_whole_day,
 )
 from connectors._tokens import is_token
+from connectors.truelayer.balances import why_unusable
 from connectors.truelayer.settings import NAME, BankRoute
 
 IDS = Ids(NAME, re.compile(r"[A-Za-z0-9_-]{1,128}"))
 # A token is exchanged this long before it ends, so that none ends on its way.
 _MARGIN = timedelta(minutes=5)
-_KINDS = frozenset({"TRANSACTION", "SAVINGS", "BUSINESS_TRANSACTION", "BUSINESS_SAVINGS"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -137,11 +136,8 @@ def found_accounts(listed: list[Any]) -> tuple[FoundAccount, ...]:
 
 
 def _found(item: dict[str, Any]) -> FoundAccount:
-    ref, kind, name = item.get("account_id"), item.get("account_type"), item.get("display_name")
-    why = ""
-    if not isinstance(kind, str) or kind not in _KINDS:
-        shown = mask_text(kind[:40]) if isinstance(kind, str) else "none"
-        why = f"its type is not known ({shown})"
+    ref, name = item.get("account_id"), item.get("display_name")
+    why = why_unusable({"account_type": None, **item})
     if not IDS.fits(ref):
         ref, why = "", "it has no id to ask for"
     return FoundAccount(

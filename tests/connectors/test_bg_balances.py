@@ -274,7 +274,7 @@ def test_when_the_bank_says_the_balance_is_of(stated: dict[str, Any], as_of: str
         ({"cashAccountType": "ODFT"}, False),
         ({"maskedPan": "525412******3241"}, False),
         ({"maskedPan": "525412******3241", "iban": "ES9121000418450200051332"}, True),
-        ({"cashAccountType": ["CACC"], "status": 3}, True),
+        ({"cashAccountType": "CACC", "status": 3}, True),
     ],
 )
 def test_which_accounts_can_hold_money_to_pay_with(account: dict[str, Any], usable: bool) -> None:

@@ -76,10 +76,10 @@ def test_money_that_can_be_spent(one: Any, cents: int, kind: str, free: bool) ->
         (account([], {}), Unusable.UNREADABLE_AMOUNT),
         (account(100, 100, currency=None), Unusable.UNREADABLE_AMOUNT),
         (account(100, 100, currency="BTC"), Unusable.UNREADABLE_AMOUNT),
-        (account(100, 100, type="credit", subtype="credit card"), Unusable.UNREADABLE_AMOUNT),
-        (account(100, 100, type="loan"), Unusable.UNREADABLE_AMOUNT),
-        (account(100, 100, type="investment"), Unusable.UNREADABLE_AMOUNT),
-        (account(100, 100, subtype="cd"), Unusable.UNREADABLE_AMOUNT),
+        (account(100, 100, type="credit", subtype="credit card"), Unusable.NOT_MONEY),
+        (account(100, 100, type="loan"), Unusable.NOT_MONEY),
+        (account(100, 100, type="investment"), Unusable.NOT_MONEY),
+        (account(100, 100, subtype="cd"), Unusable.NOT_MONEY),
     ],
 )
 def test_what_cannot_be_spent_says_why(one: Any, why: Unusable) -> None:

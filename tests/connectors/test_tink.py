@@ -333,7 +333,10 @@ async def test_accounts_come_in_pages(rig: TinkRig) -> None:
     ("item", "why"),
     [
         ({"id": ACCOUNT, "type": "CREDIT_CARD"}, "it is a card account"),
-        ({"id": ACCOUNT, "type": "UNDEFINED"}, "its type is not one Saldo knows"),
+        (
+            {"id": ACCOUNT, "type": "UNDEFINED"},
+            "its type is not known for money to pay with (UNDEFINED)",
+        ),
         ({"id": "c" * 32, "type": "CHECKING"}, "the consent no longer covers it"),
         ({"id": "../x", "type": "CHECKING"}, "Tink gives no way to read it"),
         ({"type": "CHECKING", "identifiers": []}, "Tink gives no way to read it"),

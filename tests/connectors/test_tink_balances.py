@@ -94,7 +94,7 @@ def test_the_money_that_is_his_own(document: Any, cents: int, kind: str, free: b
         (answer(**{OWN: {}}), Unusable.UNREADABLE_AMOUNT),
         (answer(money(2**62), **{WITH: money(-(2**62) - 2**61)}), Unusable.UNREADABLE_AMOUNT),
         ({"type": "CREDIT_CARD", "balances": {"available": money(700), "booked": money(500)}},
-         Unusable.UNREADABLE_AMOUNT),
+         Unusable.NOT_MONEY),
     ],
 )  # fmt: skip
 def test_what_cannot_be_spent_says_why(document: Any, why: Unusable) -> None:

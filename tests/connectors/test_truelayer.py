@@ -102,9 +102,9 @@ def test_credit_is_no_money(document: Any, cents: int, free: bool) -> None:
         (stated(available=1e30), Unusable.UNREADABLE_AMOUNT),
         (stated(available=5.0, currency="EURO"), Unusable.UNREADABLE_AMOUNT),
         # A card: what is available there is credit.
-        (stated(available=3279.0, current=20.0, credit_limit=3300), Unusable.UNREADABLE_AMOUNT),
-        ({"results": [{"account_id": "a", "currency": "EUR"}]}, Unusable.UNKNOWN_KIND),
-        ({"results": "many"}, Unusable.UNKNOWN_KIND),
+        (stated(available=3279.0, current=20.0, credit_limit=3300), Unusable.NOT_MONEY),
+        ({"results": [{"account_id": "a", "currency": "EUR"}]}, Unusable.NO_BALANCES),
+        ({"results": "many"}, Unusable.UNREADABLE_ANSWER),
     ],
 )
 def test_what_cannot_be_spent_says_why(document: Any, why: Unusable) -> None:

@@ -198,7 +198,18 @@ def test_a_closing_balance_is_fresh_for_a_day_after_its_day() -> None:
 def test_missing_is_null_with_a_reason_and_never_zero(
     entries: list[BalanceEntry], reason: Unusable
 ) -> None:
-    assert chosen(*entries, excluded=True) == Spendable(None, unusable=reason)
+    found = chosen(*entries, excluded=True)
+    assert (found.amount, found.unusable, found.credit_excluded) == (None, reason, False)
+
+
+def test_the_reason_is_of_the_account_before_it_is_of_an_amount() -> None:
+    unread = BalanceEntry("expected", None, problem="is not a plain decimal string.")
+    found = chosen(BalanceEntry("", None, problem="no type"), unread)
+    assert (found.unusable, found.problem) == (Unusable.UNREADABLE_AMOUNT, unread.problem)
+    closed = BalanceEntry("", None, problem="it is closed", unusable=Unusable.ACCOUNT_CLOSED)
+    found = chosen(unread, closed)
+    assert (found.unusable, found.problem) == (Unusable.ACCOUNT_CLOSED, "it is closed")
+    assert chosen(closed, entry("interimBooked", "1.00")).problem == ""
 
 
 # ------------------------------------------------------------------ several of one kind
