@@ -82,6 +82,14 @@ class LenderWorkshop:
         guarded = {slot: guard(port, setup.name) for slot, port in ports.items()}
         return MadePorts(close=http.aclose, **guarded)
 
+    def leads_to(self, slot: Slot, connector: str, data: AccessData) -> Mapping[str, str]:
+        """Hosts of the lender's own naming, by field."""
+        one = _connector(slot, connector)
+        operator = connectors.settings_of(one)
+        if not isinstance(operator, ConnectorSettings):
+            return {}
+        return connectors.leads_to(one, operator, data.values)
+
     async def try_out(self, slot: Slot, connector: str, name: str, data: AccessData) -> None:
         """Whether the provider answers and takes this access data; nothing is done there.
 

@@ -15,7 +15,7 @@ from pydantic import BaseModel, ValidationError
 
 from app.domain.errors import Misconfigured
 from app.ports import Connector
-from connectors._own import own_fields, own_settings
+from connectors._own import leads_to, own_fields, own_settings
 from connectors._probe import probe
 from connectors._settings import (
     ConnectorSettings,
@@ -33,6 +33,7 @@ __all__ = [
     "WayOut",
     "discover",
     "faults",
+    "leads_to",
     "live_addresses",
     "own_fields",
     "own_settings",

@@ -133,9 +133,8 @@ def own_settings(
         elif name in _ADDRESSES:
             typed = values.get(name, "")
             given[name] = typed or theirs
-            own = bool(typed) and typed.rstrip("/") != str(theirs)
-            named = named or own
-            if own:
+            if _is_own(typed, theirs):
+                named = True
                 _check_address(name, typed)
         elif name in files:
             given[name] = files[name]
@@ -158,6 +157,25 @@ def own_settings(
         raise Invalid("connector", "cannot be set up by a lender.")
     made.lent(public_only=named)
     return made
+
+
+def leads_to(
+    connector: Connector, operator: ConnectorSettings, values: Mapping[str, str]
+) -> Mapping[str, str]:
+    """The hosts that a lender's set-up leads to and the operator's does not, by field."""
+    named = {
+        name: typed
+        for name in connector.settings.model_fields
+        if name in _ADDRESSES and _is_own(typed := values.get(name, ""), getattr(operator, name))
+    }
+    return {
+        name: typed if name == "host" else (urlsplit(typed).hostname or typed)
+        for name, typed in named.items()
+    }
+
+
+def _is_own(typed: str, theirs: object) -> bool:
+    return bool(typed) and typed.rstrip("/") != str(theirs)
 
 
 def _default(field: FieldInfo) -> Any:

@@ -7,6 +7,7 @@ so that it is followed with the contract that it was begun with, whatever is set
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
@@ -23,7 +24,16 @@ class Slot(StrEnum):
 
 
 # Whoever changes these changes where money goes, or through whom: never one person alone.
-BY_TWO: Final = frozenset({Slot.PAYMENTS})
+_BY_TWO: Final = frozenset({Slot.PAYMENTS})
+
+
+def needs_second(slot: Slot, leads_to: Collection[str] = ()) -> bool:
+    """Whether a second person has to agree. `leads_to`: hosts that the operator does not use.
+
+    Borrowers are sent to such a host from the lender's own page, or their numbers and the links
+    that they pay by are: whoever names one alone could have anybody robbed.
+    """
+    return slot in _BY_TWO or bool(leads_to)
 
 
 class SetupState(StrEnum):

@@ -59,6 +59,12 @@ class Workshop(Protocol):
         """What can be set up for a job."""
         ...
 
+    def leads_to(self, slot: Slot, connector: str, data: AccessData) -> Mapping[str, str]:
+        """The hosts, by field, that this access data leads to and the operator's does not: people
+        are sent there, or what is meant for them.
+        """
+        ...
+
     async def try_out(self, slot: Slot, connector: str, name: str, data: AccessData) -> None:
         """Ask the provider whether this access data works; nothing is read or done there.
 

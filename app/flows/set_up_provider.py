@@ -1,12 +1,13 @@
 """Set up a lender's own provider, with other access data or anew, and take it away again.
 
 Access data is tried out at the provider before it is kept, with no transaction open. It is sealed
-at once and never read back by a page. Payments change hands only when a second person agrees.
+at once and never read back by a page. Payments change hands only when a second person agrees, and
+so does whatever leads to a host of the lender's own naming.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -17,7 +18,7 @@ from app.domain.approval import ApprovalKind
 from app.domain.errors import Conflict, Invalid
 from app.domain.four_eyes import check_proposer
 from app.domain.ids import Iban, LenderId, UserId
-from app.domain.provider_setup import BY_TWO, SetupState, Slot
+from app.domain.provider_setup import SetupState, Slot, needs_second
 from app.flows.change_provider import REMOVE, described, put_in_force, retire
 from app.flows.house import House
 from app.flows.note_refusal import refusals_noted
@@ -98,6 +99,7 @@ async def set_up_provider(
     name = fresh_name(wanted.connector) if before is None else before.name
     data = completed(offer, wanted.data, kept)
     await book.workshop.try_out(slot, wanted.connector, name, data)
+    leads_to = sorted(set(book.workshop.leads_to(slot, wanted.connector, data).values()))
     async with one_at_a_time(), house.store.unit(lender_id) as unit:
         await _check_right(unit, user_id)
         if before is not None and (await _before(unit, wanted)).id != before.id:
@@ -123,10 +125,12 @@ async def set_up_provider(
             after=described(await lock_setup(unit, setup_id)),
             reason=wanted.reason,
         )
-        if slot not in BY_TWO:
+        if not needs_second(slot, leads_to):
             await put_in_force(unit, now, setup_id, actor=actor, reason=wanted.reason)
             return ProviderSetUp(setup_id, name, None)
-        proposal_id = await _propose(unit, now, setup_id, wanted.reason, user_id, actor)
+        proposal_id = await _propose(
+            unit, now, setup_id, wanted.reason, user_id, actor, leads_to=leads_to
+        )
         return ProviderSetUp(setup_id, name, proposal_id)
 
 
@@ -158,7 +162,7 @@ async def remove_provider(
             raise Invalid("reason", "is empty.", mend="Say why, for the history.")
         if row.state != SetupState.IN_FORCE.value:
             raise Conflict("This provider is not in force.", code="NotInForce")
-        if Slot(row.slot) in BY_TWO:
+        if needs_second(Slot(row.slot)):
             return await _propose(unit, now, setup_id, why, user_id, actor, remove=True)
         await retire(unit, now, setup_id, actor=actor, reason=why)
     return None
@@ -201,10 +205,12 @@ async def _propose(
     actor: str,
     *,
     remove: bool = False,
+    leads_to: Sequence[str] = (),
 ) -> UUID:
     row = await lock_setup(unit, setup_id)
     before = await in_force(unit, Slot(row.slot))
     what = "Take away" if remove else "Use"
+    at = f", at {', '.join(leads_to)}" if leads_to else ""
     shown = {name: value for name, value in row.shown.items() if isinstance(value, str)}
     proposed = await propose(
         unit,
@@ -213,9 +219,10 @@ async def _propose(
         subject_id=setup_id,
         reason=reason,
         considered={
-            "title": f"{what} {row.connector} for {row.slot}",
+            "title": f"{what} {row.connector} for {row.slot}{at}",
             "link": f"/providers/{row.slot}",
             **(REMOVE if remove else {}),
+            **({"leads_to": ", ".join(leads_to)} if leads_to else {}),
             **({} if remove or before is None else {"replaces": before.connector}),
             **({} if remove else shown),
         },

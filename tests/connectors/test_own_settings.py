@@ -269,3 +269,37 @@ def test_a_secret_is_not_sent_to_another_address_than_it_was_given_for(
     assert refused.value.field == secret
     anew = completed(offer, AccessData({address: "elsewhere", secret: "new"}, {}), kept)
     assert anew.values[secret] == "new"
+
+
+@pytest.mark.usefixtures("_operator")
+@pytest.mark.parametrize(
+    ("slot", "connector", "field", "typed", "host"),
+    [
+        (Slot.AGGREGATION, "truelayer", "auth_url", "https://a.evil.example/x", "a.evil.example"),
+        (Slot.AGGREGATION, "tink", "link_url", "https://evil.example/1.0", "evil.example"),
+        (Slot.AGGREGATION, "gocardless", "base_url", "https://evil.example:8443", "evil.example"),
+        (Slot.AGGREGATION, "plaid", "base_url", "https://evil.example", "evil.example"),
+        (Slot.MESSAGES, "twilio", "base_url", "https://evil.example", "evil.example"),
+        (Slot.EMAILS, "smtp", "host", "mail.evil.example", "mail.evil.example"),
+    ],
+)  # fmt: skip
+def test_where_a_set_up_leads_is_told_unless_the_operator_leads_there(
+    slot: Slot, connector: str, field: str, typed: str, host: str
+) -> None:
+    made = shop()
+    assert made.leads_to(slot, connector, AccessData({field: typed})) == {field: host}
+    assert made.leads_to(slot, connector, AccessData({field: "", "port": "25"})) == {}
+    operators = getattr(connectors.settings_of(connectors.discover()[connector]), field)
+    assert made.leads_to(slot, connector, AccessData({field: str(operators)})) == {}
+
+
+def test_every_address_that_can_be_filled_in_is_told() -> None:
+    """Whatever leads somewhere counts, but for what stands or falls with the host."""
+    for connector in connectors.discover().values():
+        if not connector.by_lender:
+            continue
+        fields = [one.name for one in connectors.own_fields(connector) if one.leads]
+        operator = connectors.settings_of(connector)
+        typed = dict.fromkeys(fields, "https://evil.example")
+        told = connectors.leads_to(connector, cast("Any", operator), typed)
+        assert set(told) == set(fields) - {"port", "security"}, connector.name

@@ -30,6 +30,7 @@ FIELDS = (
     OwnField("account", FieldKind.TEXT, "Which account."),
     OwnField("secret", FieldKind.SECRET, "Its secret."),
     OwnField("cert", FieldKind.FILE, "Its certificate."),
+    OwnField("base_url", FieldKind.TEXT, "Its address.", shared=True, leads=True),
     OwnField("payout_iban", FieldKind.SECRET, "Where euros go."),
     OwnField("payout_uk_account", FieldKind.SECRET, "Where pounds go."),
 )
@@ -61,6 +62,11 @@ class Fakes:
 
         ports: dict[str, Any] = {setup.slot.value: guard(self.accounts[account], setup.name)}
         return MadePorts(close=close, hooks=guard(Caller(), setup.name), **ports)
+
+    def leads_to(self, slot: Slot, connector: str, data: AccessData) -> dict[str, str]:
+        del slot, connector
+        typed = data.values.get("base_url", "")
+        return {"base_url": typed} if typed else {}
 
     async def try_out(self, slot: Slot, connector: str, name: str, data: AccessData) -> None:
         assert not inside_unit()

@@ -279,3 +279,34 @@ async def test_whoever_agrees_sees_where_the_money_would_go(street: Street) -> N
     for row in await street.rows("SELECT before::text || after::text AS said FROM audit"):
         assert "55779911" not in row.said
         assert "0123456789" not in row.said
+
+
+@pytest.mark.parametrize("slot", [Slot.AGGREGATION, Slot.MESSAGES, Slot.EMAILS])
+async def test_nobody_alone_sends_borrowers_or_their_links_elsewhere(
+    street: Street, slot: Slot
+) -> None:
+    """At an address of the operator's one admin is enough; at any other two people agree."""
+    shop, desk = with_contracts(street), Desk(street)
+    shop.accounts |= {"sol": Carrier(), "evil": Carrier()}
+    first = await sets_up(street, slot, "sol")
+    assert first.proposal_id is None
+    made = await sets_up(street, slot, "evil", values={"base_url": "pages.evil.example"})
+    in_use = (await street.house.of(street.lender_id)).own.chosen[slot]
+    assert in_use == first.name, "the admin alone changes nothing"
+    proposal = await street.rows(
+        "SELECT considered FROM approvals WHERE id = :id", id=made.proposal_id
+    )
+    assert proposal[0].considered["leads_to"] == "pages.evil.example"
+    assert "pages.evil.example" in proposal[0].considered["title"]
+    with pytest.raises(NotAllowed):
+        await desk.says(Word.APPROVE, waits(made), by="ada-2", role=Role.ADMIN)
+    await desk.says(Word.REFUSE, waits(made))
+    assert (await street.house.of(street.lender_id)).own.chosen[slot] == first.name
+    again = await sets_up(street, slot, "evil", values={"base_url": "pages.evil.example"})
+    await desk.says(Word.APPROVE, waits(again))
+    assert (await street.house.of(street.lender_id)).own.chosen[slot] == again.name
+    # Whoever keeps it with other access data leads there once more.
+    more = await sets_up(
+        street, slot, "evil", values={"base_url": "pages.evil.example"}, same_contract=True
+    )
+    assert more.proposal_id is not None

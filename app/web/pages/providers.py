@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.domain.provider_setup import BY_TWO, SetupState, Slot
+from app.domain.provider_setup import SetupState, Slot, needs_second
 from app.domain.roles import Act
 from app.flows.set_up_provider import WantedSetup, offers_of, remove_provider, set_up_provider
 from app.reports.providers import ProviderLine, provider_lines
@@ -135,7 +135,7 @@ async def _one(
         fields=[]
         if offer is None
         else shown_fields(offer, current if same else None, typed or {}, said),
-        by_two=slot in BY_TWO,
+        by_two=needs_second(slot),
         label_of=label_of,
         provider_name=provider_name,
         calls={one.connector: one.takes_calls for one in offers},
