@@ -189,7 +189,9 @@ def _choose(
     seen = awaited.blind_since.astimezone(start.tzinfo)
     first = max(min(seen.date(), today), today - _LOOK_BACK, profile.ahead_from)
     age = 0
-    if awaited.balance_at is not None:
+    # What was enough was so until `blind_since`, or money would be there: it is just below now.
+    enough = awaited.balance_minor is not None and awaited.balance_minor >= awaited.needed_minor
+    if awaited.balance_at is not None and not enough:
         age = (first - awaited.balance_at.astimezone(start.tzinfo).date()).days
     skip = (first - profile.ahead_from).days
     hazards = lifting_hazards(profile, skip, awaited.needed_minor, awaited.balance_minor, age)

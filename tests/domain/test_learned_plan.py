@@ -102,6 +102,17 @@ def test_an_account_that_nobody_knows_is_read_all_the_same() -> None:
             assert late < at <= late + timedelta(days=3)
 
 
+def test_money_that_was_enough_until_now_lacks_little_however_long_ago_it_was_read() -> None:
+    needed, small = 250_000, replace(salaried(), small=30, small_minor=30 * 40_000)
+    long_ago = MAY - timedelta(days=90)
+    gone = Awaited(needed, needed + 5_000, long_ago, MAY, 1.0)
+    below = Awaited(needed, needed, MAY, MAY, 1.0)
+    spent = replace(gone, balance_minor=needed - 1)
+    plans = [next_learned_read(ask(MAY), small, one) for one in (gone, below, spent)]
+    assert plans[0] == plans[1] != plans[2]
+    assert plans[0].odds > plans[2].odds
+
+
 def test_nothing_likely_is_still_looked_at_and_says_so() -> None:
     never = replace(salaried(), ahead=(0.0001,) * 60)
     rules = LearnedRules(blind_days=5)
