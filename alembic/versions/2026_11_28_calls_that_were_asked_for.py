@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from alembic import op
+from app.store.past_row_security import past_row_security
 
 revision = "2026_11_28_asked_for"
 down_revision = "2026_11_28_owed_words"
@@ -24,10 +25,12 @@ def upgrade() -> None:
         sa.Column("asked_for", sa.Boolean(), server_default=sa.text("false"), nullable=False),
     )
     # Until now a call from a task to call back was exempt from every cap, and no other call was.
-    op.execute("UPDATE contacts SET asked_for = true, counts = true WHERE NOT counts")
+    with past_row_security("contacts"):
+        op.execute("UPDATE contacts SET asked_for = true, counts = true WHERE NOT counts")
 
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    op.execute("UPDATE contacts SET counts = false WHERE asked_for")
+    with past_row_security("contacts"):
+        op.execute("UPDATE contacts SET counts = false WHERE asked_for")
     op.drop_column("contacts", "asked_for")

@@ -11,6 +11,7 @@ import sqlalchemy as sa
 from sqlalchemy.dialects import postgresql
 
 from alembic import op
+from app.store.past_row_security import past_row_security
 
 revision = "2026_11_28_collections"
 down_revision = "2026_11_21_recovery_loop"
@@ -918,7 +919,8 @@ def upgrade() -> None:
         ),
     )
     op.add_column("holds", sa.Column("recorded_at", sa.DateTime(timezone=True), nullable=True))
-    op.execute("UPDATE holds SET recorded_at = starts_at")
+    with past_row_security("holds"):
+        op.execute("UPDATE holds SET recorded_at = starts_at")
     op.alter_column("holds", "recorded_at", nullable=False)
     op.add_column(
         "lenders",

@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from alembic import op
+from app.store.past_row_security import past_row_security
 
 revision = "2026_11_30_routes"
 down_revision = "2026_11_29_own_rules"
@@ -26,7 +27,8 @@ def upgrade() -> None:
         "messages", sa.Column("missed", sa.BigInteger(), server_default="0", nullable=False)
     )
     # Nobody noted how the attempts until now ended: each of them may have left.
-    op.execute("UPDATE messages SET bound = true WHERE connector IS NOT NULL")
+    with past_row_security("messages"):
+        op.execute("UPDATE messages SET bound = true WHERE connector IS NOT NULL")
 
 
 def downgrade() -> None:

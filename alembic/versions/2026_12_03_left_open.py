@@ -10,6 +10,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 
 from alembic import op
+from app.store.past_row_security import past_row_security
 
 revision = "2026_12_03_left_open"
 down_revision = "2026_12_02_learned_reads"
@@ -34,7 +35,8 @@ def upgrade() -> None:
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
     # What was left open may still be paid: a person looks.
-    op.execute("UPDATE payments SET state = 'unclear' WHERE state = 'left_open'")
+    with past_row_security("payments"):
+        op.execute("UPDATE payments SET state = 'unclear' WHERE state = 'left_open'")
     _look_at("state IN ('requested', 'creating', 'open', 'authorised', 'unclear')")
     _allow(BEFORE)
     op.drop_column("payments", "left_at")

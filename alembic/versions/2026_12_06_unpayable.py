@@ -8,6 +8,7 @@ Made: 2026-11-29 01:35:00
 from __future__ import annotations
 
 from alembic import op
+from app.store.past_row_security import past_row_security
 
 revision = "2026_12_06_unpayable"
 down_revision = "2026_12_05_payees"
@@ -29,7 +30,10 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    op.execute("UPDATE messages SET cancel_reason = 'replaced' WHERE cancel_reason = 'unpayable'")
+    with past_row_security("messages"):
+        op.execute(
+            "UPDATE messages SET cancel_reason = 'replaced' WHERE cancel_reason = 'unpayable'"
+        )
     _allow("")
 
 

@@ -8,6 +8,7 @@ Made: 2026-11-29 04:40:00
 from __future__ import annotations
 
 from alembic import op
+from app.store.past_row_security import past_row_security
 
 revision = "2026_12_09_lift_asked"
 down_revision = "2026_12_08_told"
@@ -31,10 +32,8 @@ def upgrade() -> None:
 
 def downgrade() -> None:
     op.execute("SET LOCAL lock_timeout = '5s'")
-    # Row security is forced on the owner, too, who is no lender: he would change nothing.
-    op.execute("ALTER TABLE tasks NO FORCE ROW LEVEL SECURITY")
-    op.execute("UPDATE tasks SET reason = 'review_case' WHERE reason = 'lift_asked'")
-    op.execute("ALTER TABLE tasks FORCE ROW LEVEL SECURITY")
+    with past_row_security("tasks"):
+        op.execute("UPDATE tasks SET reason = 'review_case' WHERE reason = 'lift_asked'")
     _allow("")
 
 

@@ -2,6 +2,11 @@
 
 from __future__ import annotations
 
+import re
+from itertools import pairwise
+from pathlib import Path
+from typing import Any, LiteralString
+
 import psycopg
 from sqlalchemy import text
 
@@ -35,6 +40,80 @@ def test_down_and_up_again_leaves_nothing_behind(db: DatabaseUrls) -> None:
     with engine.connect() as connection:
         assert migrate.differences(connection) == []
     engine.dispose()
+
+
+# Revisions, the rows that are there then, and what of them cannot be made up by a column's type.
+_EARLY: tuple[tuple[str, str, dict[str, Any]], ...] = (
+    ("2026_11_21_recovery_loop", "holds", {"kind": "dispute"}),
+    ("2026_11_21_recovery_loop", "messages", {"channel": "sms", "state": "sent", "connector": "x"}),
+    ("2026_11_28_owed_words", "contacts", {"channel": "call", "counts": False}),
+)
+_MADE_UP = """
+    SELECT column_name, data_type FROM information_schema.columns
+    WHERE table_name = %s AND is_nullable = 'NO' AND column_default IS NULL
+"""
+_BY_TYPE = {
+    "uuid": "00000000-0000-7000-8000-000000000001",
+    "timestamp with time zone": "2026-03-02T08:00:00Z",
+    "text": "x",
+    "character varying": "x",
+    "boolean": False,
+    "bigint": 1,
+    "integer": 1,
+    "bytea": b"x",
+    "jsonb": "{}",
+    "ARRAY": "{}",
+}
+
+
+def put(connection: psycopg.Connection[Any], table: str, given: dict[str, Any]) -> None:
+    """A row of this table, whatever shape it has now; nothing it points at exists."""
+    connection.execute("SET session_replication_role = replica")
+    needed = connection.execute(_MADE_UP, (table,)).fetchall()
+    row = {name: _BY_TYPE[kind] for name, kind in needed} | given
+    names, places = ", ".join(row), ", ".join(["%s"] * len(row))
+    connection.execute(f"INSERT INTO {table} ({names}) VALUES ({places})", list(row.values()))
+
+
+def test_rows_that_are_there_are_changed_with_the_tables(db: DatabaseUrls) -> None:
+    """The owner is bound by row security like everybody: an UPDATE of his sees no row by itself."""
+    migrate.downgrade(db.owner)
+    for revision, table, given in _EARLY:
+        migrate.upgrade(db.owner, revision)
+        with psycopg.connect(db.superuser) as connection:
+            put(connection, table, given)
+    migrate.upgrade(db.owner)
+    with psycopg.connect(db.superuser) as connection:
+        connection.execute("SET session_replication_role = replica")
+
+        def one(query: LiteralString) -> tuple[Any, ...] | None:
+            return connection.execute(query).fetchone()
+
+        assert one("SELECT recorded_at = starts_at FROM holds") == (True,)
+        assert one("SELECT asked_for, counts FROM contacts") == (True, True)
+        assert one("SELECT bound FROM messages") == (True,)
+        assert one("SELECT count(*) FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity"
+                   ) == (0,)  # fmt: skip
+        connection.execute("UPDATE messages SET state = 'cancelled', cancel_reason = 'unpayable'")
+        put(connection, "payments", {"state": "left_open", "currency": "EUR"})
+        put(connection, "tasks", {"state": "done", "reason": "lift_asked"})
+    migrate.downgrade(db.owner, "2026_12_02_learned_reads")
+    with psycopg.connect(db.superuser) as connection:
+        assert connection.execute("SELECT cancel_reason FROM messages").fetchone() == ("replaced",)
+        assert connection.execute("SELECT state FROM payments").fetchone() == ("unclear",)
+        assert connection.execute("SELECT reason FROM tasks").fetchone() == ("review_case",)
+
+
+def test_no_migration_changes_rows_without_seeing_them() -> None:
+    versions = Path(__file__).parents[2] / "alembic" / "versions"
+    blind = [
+        f"{path.name}: {line.strip()}"
+        for path in versions.glob("*.py")
+        for before, line in pairwise(path.read_text().splitlines())
+        if re.search(r'op\.execute\(f?"(UPDATE|DELETE)\b', line)
+        and "with past_row_security(" not in before
+    ]
+    assert blind == []
 
 
 _CHECKS = """
