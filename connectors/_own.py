@@ -36,6 +36,7 @@ _OPERATORS: Final = frozenset(
         "refresh_seconds",
         "read_seconds",
         "webhook_keys_url",
+        "page_hosts",
     }
 )
 # Where the borrower is sent or calls go. Empty: the operator's.

@@ -30,7 +30,6 @@ from connectors._bank_list import listed
 from connectors._exchange import Call, exchange, read_json, unreadable
 from connectors._moved import TransactionsPage, over_pages, page_in
 from connectors._presence import address_of
-from connectors._stated import page_address
 from connectors.enable_banking import refusals
 from connectors.enable_banking.balances import answer_of
 from connectors.enable_banking.grants import (
@@ -58,6 +57,7 @@ class Aggregation:
         self._routes = load_banks(settings.banks)
         self._signer = Signer(settings.app_id, settings.private_key, wire.real_now)
         self._base = settings.base_url
+        self._page = settings.page
         self._setup = settings.http_setup()
         self._http: httpx.AsyncClient = wire.http
         self._now = wire.now
@@ -82,7 +82,7 @@ class Aggregation:
         made = read_json(answer, call)
         made = made if isinstance(made, dict) else {}
         authorisation, url = made.get("authorization_id"), made.get("url")
-        page = page_address(url) if isinstance(url, str) and _LINK.fullmatch(url) else None
+        page = self._page(url)
         if not IDS.fits(authorisation) or page is None:
             raise unreadable("the answer gives no page to go to", call, answer.content)
         return ConsentBegun(Grant(route.bank.id, waiting(authorisation)), page, _WAITS)
@@ -259,9 +259,6 @@ class Aggregation:
             sent["Content-Type"] = "application/json"
         url, writes = f"{self._base}{path}", method == "POST"
         return Call(NAME, operation, method, url, sent, body, writes, setup=self._setup)
-
-
-_LINK = re.compile(r"[\x21-\x7e]{1,8000}")
 
 
 def authorisation_body(ask: ConsentAsk, route: BankRoute, now: datetime) -> dict[str, Any]:

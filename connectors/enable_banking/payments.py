@@ -39,7 +39,6 @@ from connectors._exchange import (
     unreadable,
 )
 from connectors._paying import not_known_yet, stated, trouble_with
-from connectors._stated import page_address
 from connectors._words import pay_status
 from connectors.enable_banking import refusals
 from connectors.enable_banking.grants import IDS
@@ -71,6 +70,7 @@ class Payments:
         self._routes = load_banks(settings.banks)
         self._signer = Signer(settings.app_id, settings.private_key, wire.real_now)
         self._base = settings.base_url
+        self._page = settings.page
         self._setup = settings.http_setup()
         self._http: httpx.AsyncClient = wire.http
         self._now = wire.now
@@ -96,7 +96,7 @@ class Payments:
         made = read_json(answer, call)
         made = made if isinstance(made, dict) else {}
         ref, url = made.get("payment_id"), made.get("url")
-        page = page_address(url) if isinstance(url, str) else None
+        page = self._page(url)
         if not IDS.fits(ref) or page is None:
             raise unreadable("the answer gives no page to go to", call, answer.content)
         now = status_of(made, route)

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
+from typing import ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
@@ -15,6 +16,7 @@ from app.ports import Bank
 from connectors._bank_list import banks_field, read_bank_list
 from connectors._currencies import DomesticBank
 from connectors._money_words import IsoBank, iso_words, yes_among
+from connectors._pages import PageSettings
 from connectors._settings import StayingSettings
 
 NAME = "enable_banking"
@@ -56,12 +58,14 @@ class BankRoute:
         return cls(profile, bank, ZoneInfo(profile.time_zone), profile.pay_status())
 
 
-class Settings(StayingSettings):
+class Settings(StayingSettings, PageSettings):
     """Access to banks through Enable Banking. Live use needs a contract with the vendor."""
 
     model_config = SettingsConfigDict(
         env_prefix="SALDO_ENABLE_BANKING_", frozen=True, extra="ignore"
     )
+
+    vendor_pages: ClassVar[tuple[str, ...]] = ("enablebanking.com",)
 
     app_id: str = Field(
         default="",

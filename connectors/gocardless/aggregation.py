@@ -28,7 +28,7 @@ from connectors._exchange import Call, read_json, unreadable
 from connectors._moved import page_in
 from connectors.berlin_group.balances import parse_balances
 from connectors.berlin_group.transactions import transactions_page
-from connectors.gocardless.desk import IDS, Desk, declined, safe_page
+from connectors.gocardless.desk import IDS, Desk, declined
 from connectors.gocardless.readings import (
     LINKED,
     account_ids,
@@ -58,6 +58,7 @@ class Aggregation:
 
     def __init__(self, settings: Settings, wire: Wire) -> None:
         self._desk = Desk(settings, wire)
+        self._page = settings.page
 
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the operator's list."""
@@ -91,7 +92,7 @@ class Aggregation:
         if bank.account_selection:
             requisition["account_selection"] = True  # refused where the bank does not offer it
         made, call = await self._made(operation, "/requisitions/", requisition)
-        requisition_id, page = made.get("id"), safe_page(made.get("link"))
+        requisition_id, page = made.get("id"), self._page(made.get("link"))
         if not IDS.fits(requisition_id) or page is None:
             raise unreadable("the answer names no requisition or no safe link", call, b"")
         now = state_of(made, bank, None)

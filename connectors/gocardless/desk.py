@@ -13,7 +13,6 @@ from app.ports import Bank, Wire
 from connectors._bank_list import listed
 from connectors._exchange import Call, exchange
 from connectors._ids import Ids
-from connectors._stated import page_address
 from connectors._tokens import REFUSED_WAIT, renewed_once
 from connectors.gocardless.refusals import token_refused
 from connectors.gocardless.settings import NAME, Institution, Settings
@@ -21,7 +20,6 @@ from connectors.gocardless.tokens import Tokens
 
 _UUID = re.compile(r"[0-9a-fA-F]{8}(-[0-9a-fA-F]{4}){3}-[0-9a-fA-F]{12}")
 IDS = Ids(NAME, _UUID, unknown="RESOURCE_UNKNOWN")
-_LINK = re.compile(r"[\x21-\x7e]{1,8000}")
 
 
 class Desk:
@@ -85,13 +83,6 @@ class Desk:
         url = f"{self._base}{path}"
         call = Call(NAME, operation, method, url, headers, sent, writes, setup=self._setup)
         return await exchange(self._http, call), call
-
-
-def safe_page(value: Any) -> str | None:
-    """An address a browser may be sent to, or None: https, or this machine's sandbox."""
-    if not isinstance(value, str) or not _LINK.fullmatch(value):
-        return None
-    return page_address(value)
 
 
 def declined(detail: str, reason: str, operation: str) -> Declined:

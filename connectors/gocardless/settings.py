@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import ClassVar
 
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
 from connectors._bank_list import ListedBank, banks_field, read_bank_list
-from connectors._settings import ProviderSettings
+from connectors._pages import PageSettings
 
 NAME = "gocardless"
 
@@ -31,10 +32,12 @@ class Institution(ListedBank):
         return min(self.max_days, LONGEST_DAYS_GB) if self.country == "GB" else self.max_days
 
 
-class Settings(ProviderSettings):
+class Settings(PageSettings):
     """GoCardless Bank Account Data, for companies that have a contract already."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_GOCARDLESS_", frozen=True, extra="ignore")
+
+    vendor_pages: ClassVar[tuple[str, ...]] = ("gocardless.com", "nordigen.com")
 
     banks: Path | None = banks_field(NAME, "reached through GoCardless Bank Account Data")
     secret_id: str = Field(

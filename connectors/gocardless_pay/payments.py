@@ -27,7 +27,6 @@ from app.pay_ports import (
 from app.ports import Bank, Wire
 from connectors._bank_list import listed
 from connectors._paying import take_back, trouble_with, twice
-from connectors._stated import page_address
 from connectors.gocardless_pay.desk import IDS, AlreadyMade, Desk, declined
 from connectors.gocardless_pay.settings import NAME, Institution, Settings
 from connectors.gocardless_pay.words import FULFILLED, payment_now, request_now
@@ -52,6 +51,7 @@ class Payments:
         self._creditors = settings.creditors()
         self._confirmed_is_settled = settings.confirmed_is_settled
         self._desk = Desk(settings, wire)
+        self._page_at = settings.page
 
     def banks(self) -> tuple[Bank, ...]:
         """The banks of the operator's list."""
@@ -166,7 +166,7 @@ class Payments:
 
         where = {"connector": NAME, "operation": operation, "reference": str(order.key)}
         page = (await twice(make)).get("authorisation_url")
-        safe = page_address(page) if isinstance(page, str) else None
+        safe = self._page_at(page)
         if safe is None:
             raise OutcomeUnknown("there is no page to go to", **where)
         return safe

@@ -14,7 +14,7 @@ from app.domain.errors import Invalid, Misconfigured
 from app.domain.payee import EUR, GBP, AccountForm
 from connectors._bank_list import banks_field, read_bank_list
 from connectors._currencies import PayingBank
-from connectors._settings import ProviderSettings
+from connectors._pages import PageSettings
 from connectors._stated import iban_of
 
 NAME = "gocardless_pay"
@@ -32,12 +32,14 @@ class Institution(PayingBank):
     by_country: ClassVar[Mapping[str, tuple[str, ...]]] = {"GB": (GBP,)}
 
 
-class Settings(ProviderSettings):
+class Settings(PageSettings):
     """Payments through GoCardless. Live use needs a contract with the vendor."""
 
     model_config = SettingsConfigDict(
         env_prefix="SALDO_GOCARDLESS_PAY_", frozen=True, extra="ignore"
     )
+
+    vendor_pages: ClassVar[tuple[str, ...]] = ("gocardless.com",)
 
     access_token: SecretStr = Field(
         default=SecretStr(""),

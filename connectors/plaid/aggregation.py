@@ -26,7 +26,6 @@ from app.ports import (
 )
 from connectors._bank_list import listed
 from connectors._exchange import read_json, unreadable
-from connectors._stated import page_address
 from connectors.plaid.balances import answer_of
 from connectors.plaid.desk import Desk
 from connectors.plaid.grants import Held, found_accounts, item_now, linked, token_in
@@ -93,7 +92,7 @@ class Aggregation:
             raise other_refusal(answer, call, self._now())
         made = read_json(answer, call)
         token, url = token_in(made, "link_token"), token_in(made, "hosted_link_url")
-        page = page_address(url) if url else None
+        page = self._settings.page(url)
         if token is None or page is None:
             raise unreadable("the answer gives no page to go to", call, answer.content)
         held = Held(link=token, until=ask.valid_until)

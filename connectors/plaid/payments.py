@@ -34,7 +34,6 @@ from connectors._bank_list import listed
 from connectors._exchange import Call, read_json, retry_after, status_error, unreadable
 from connectors._ids import Ids
 from connectors._paying import not_known_yet, stated, trouble_with
-from connectors._stated import page_address
 from connectors._words import pay_status
 from connectors.plaid.desk import Desk
 from connectors.plaid.refusals import other_refusal, read_refusal
@@ -171,7 +170,7 @@ class Payments:
             raise self._refused(answer, call)
         made = read_json(answer, call)
         url = made.get("hosted_link_url") if isinstance(made, dict) else None
-        page = page_address(url) if isinstance(url, str) else None
+        page = settings.page(url)
         if page is None:
             raise unreadable("the answer gives no page to go to", call, answer.content)
         return page

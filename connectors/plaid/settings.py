@@ -13,6 +13,7 @@ from app.domain.payee import EUR, GBP, PLN, AccountForm
 from connectors._bank_list import banks_field, read_bank_list
 from connectors._currencies import PayingBank
 from connectors._money_words import WordedBank
+from connectors._pages import PageSettings
 from connectors._settings import StayingSettings
 
 NAME = "plaid"
@@ -42,10 +43,12 @@ class Institution(WordedBank, PayingBank):
     by_country: ClassVar[Mapping[str, tuple[str, ...]]] = {"GB": (GBP,), "PL": (PLN,)}
 
 
-class Settings(StayingSettings):
+class Settings(StayingSettings, PageSettings):
     """Access to banks in Europe through Plaid. Live use needs a contract with Plaid."""
 
     model_config = SettingsConfigDict(env_prefix="SALDO_PLAID_", frozen=True, extra="ignore")
+
+    vendor_pages: ClassVar[tuple[str, ...]] = ("plaid.com",)
 
     client_id: str = Field(
         default="",

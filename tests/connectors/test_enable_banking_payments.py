@@ -172,8 +172,14 @@ async def test_refused_orders(
     ("body", "expected"),
     [
         ({"payment_id": "p1", "status": "RCVD", "url": "javascript:alert(1)"}, OutcomeUnknown),
-        ({"payment_id": "../p", "status": "RCVD", "url": "https://a.example/"}, OutcomeUnknown),
-        ({"payment_id": "p1", "status": "RJCT", "url": "https://a.example/"}, Declined),
+        (
+            {"payment_id": "../p", "status": "RCVD", "url": "https://tilisy.enablebanking.com/"},
+            OutcomeUnknown,
+        ),
+        (
+            {"payment_id": "p1", "status": "RJCT", "url": "https://tilisy.enablebanking.com/"},
+            Declined,
+        ),
     ],
 )
 async def test_answers_that_lead_nowhere(
