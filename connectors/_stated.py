@@ -1,4 +1,4 @@
-"""Reading what providers state about accounts: instants, days, IBANs, amounts, addresses.
+"""Reading what providers state about accounts: instants, days, IBANs, addresses.
 
 Decoded JSON comes in and nothing is raised: what cannot be read is None, or a balance entry that
 says why.
@@ -6,24 +6,19 @@ says why.
 
 from __future__ import annotations
 
-import math
-import re
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
-from decimal import Decimal
 from typing import Any
 from urllib.parse import urlsplit
 
 from app.domain.account import UkAccount
-from app.domain.balance import BalanceEntry, Unusable
+from app.domain.balance import SEVERAL, BalanceEntry, Unusable
 from app.domain.errors import Invalid
 from app.domain.ids import Iban
-from app.domain.money import Money
+from connectors._amounts import stated_currency
 from connectors._http import is_loopback_host
 
 # An answer may hold many accounts; this many is a broken file and not a borrower.
 MOST_ACCOUNTS = 1000
-
-_CURRENCY = re.compile(r"[A-Z]{3}")
 
 
 def broken(kind: str, problem: str) -> BalanceEntry:
@@ -36,36 +31,10 @@ def unreadable_answer(problem: str) -> tuple[BalanceEntry]:
     return (BalanceEntry("", None, problem=problem, unusable=Unusable.UNREADABLE_ANSWER),)
 
 
-def money_of(stated: Any) -> Money | str:
-    """An amount object (`amount` a decimal string, `currency`), or why it cannot be read."""
-    if not isinstance(stated, dict):
-        return "the balance has no amount"
-    text, currency = stated.get("amount"), stated.get("currency")
-    if not isinstance(text, str) or not isinstance(currency, str):
-        return "the amount or its currency is not a string"
-    try:
-        return Money.parse(text, currency)
-    except Invalid as error:
-        if error.field == "currency":  # its message repeats the provider's text
-            return "the currency is not one Saldo knows"
-        return error.message
-
-
-def number_text(stated: Any) -> str | None:
-    """A JSON number as a plain decimal; None for what is none. Its own shortest spelling is what
-    is meant: 1234.56 and not the binary fraction next to it.
-    """
-    if isinstance(stated, bool) or not isinstance(stated, (int, float)):
-        return None
-    return format(Decimal(repr(stated)), "f") if math.isfinite(stated) else None
-
-
 def account_currency(account: dict[str, Any]) -> str | None:
     """The account's own currency; None where it is not stated or has several ("XXX")."""
-    currency = account.get("currency")
-    if not isinstance(currency, str) or not _CURRENCY.fullmatch(currency) or currency == "XXX":
-        return None
-    return currency
+    currency = stated_currency(account.get("currency"))
+    return currency if currency not in ("", SEVERAL) else None
 
 
 def stated_at(changed: Any, of_day: Any, zone: tzinfo) -> datetime | None:

@@ -18,18 +18,17 @@ from app.domain.errors import Unreadable
 from app.domain.ids import Secret
 from app.ports import BalanceAnswer, FoundAccount
 from connectors._account_types import CARD, barred, why_not_cash
+from connectors._amounts import money_of, stated_currency
 from connectors._stated import (
     MOST_ACCOUNTS,
     account_currency,
     broken,
     iban_of,
-    money_of,
     stated_at,
     unreadable_answer,
 )
 
 _NOT_OPEN = {"deleted": "the bank has closed it", "blocked": "the bank has blocked it"}
-_CURRENCY = re.compile(r"[A-Z]{3}")
 _BALANCES_LINK = re.compile(r"/accounts/([^/?#]+)/balances/?\Z")
 
 
@@ -153,13 +152,12 @@ def found_accounts(document: Any) -> tuple[FoundAccount, ...]:
 
 def _account(item: dict[str, Any]) -> FoundAccount:
     ref = _reference(item)
-    currency = item.get("currency")
     name = next((item[key] for key in ("name", "product") if isinstance(item.get(key), str)), "")
     why = why_unusable(item) if ref else "the bank gives no way to read it"
     return FoundAccount(
         ref=Secret(ref),
         number=iban_of(item.get("iban")),
-        currency=currency if isinstance(currency, str) and _CURRENCY.fullmatch(currency) else "",
+        currency=stated_currency(item.get("currency")),
         name=name[:70],
         usable=not why,
         why_unusable=why,

@@ -10,8 +10,8 @@ from typing import Any
 from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.side_ports import Moved
+from connectors._amounts import money_of
 from connectors._moved import TransactionsPage, day_of, moves_in
-from connectors._stated import money_of
 
 _PAYEE = ("creditorName", "creditorAccount", "creditorId")
 

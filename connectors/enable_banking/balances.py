@@ -14,12 +14,12 @@ from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
 from connectors._account_types import CARD, barred, why_not_cash
+from connectors._amounts import money_of
 from connectors._credit import Limit, without_limit
 from connectors._stated import (
     MOST_ACCOUNTS,
     account_currency,
     broken,
-    money_of,
     stated_at,
     unreadable_answer,
 )

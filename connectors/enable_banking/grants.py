@@ -17,6 +17,7 @@ from app.domain.errors import ConsentEnd, Unreadable
 from app.domain.ids import Secret
 from app.domain.money import Money
 from app.ports import FoundAccount, GrantNow, GrantState
+from connectors._amounts import money_of
 from connectors._credit import Limit
 from connectors._handles import held_in, sealed
 from connectors._ids import Ids
@@ -26,7 +27,6 @@ from connectors._stated import (
     iban_of,
     instant_of,
     last_whole_day,
-    money_of,
 )
 from connectors._words import alarm
 from connectors.enable_banking.balances import is_card, why_unusable

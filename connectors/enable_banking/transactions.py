@@ -6,8 +6,8 @@ from typing import Any
 
 from app.domain.errors import Unreadable
 from app.side_ports import Moved
+from connectors._amounts import money_of
 from connectors._moved import TransactionsPage, day_of, directed, moves_in
-from connectors._stated import money_of
 
 # Booked, and expected at once; what is held, scheduled or refused may never move.
 _MOVES = ("BOOK", "PDNG")

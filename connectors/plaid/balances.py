@@ -8,16 +8,15 @@ a lower `current` bounds it. `available` may be null: that is no balance, and ne
 
 from __future__ import annotations
 
-import math
 from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 from app.domain.balance import BalanceEntry
-from app.domain.errors import Invalid
 from app.domain.money import Money
 from app.ports import BalanceAnswer
 from connectors._account_types import barred, why_not_money
+from connectors._amounts import number_of, stated_currency
 from connectors._answers import answers_in
 from connectors._credit import Limit, without_limit
 from connectors._stated import broken, instant_of, unreadable_answer
@@ -65,14 +64,17 @@ def answer_of(account: dict[str, Any], *, limits_excluded: bool = False) -> Bala
         return BalanceAnswer(unreadable_answer("the balances are not an object"))
     why = why_unusable(account)
     present = [name for name in _KINDS if stated.get(name) is not None]
-    currency = _text(stated.get("iso_currency_code"))
+    currency = stated_currency(stated.get("iso_currency_code")) or None
     if why:
         return BalanceAnswer(barred([_KINDS[name] for name in present], why), currency)
     as_of = instant_of(stated.get("last_updated_datetime"), UTC)
     entries = [_entry(_KINDS[name], stated[name], currency, as_of) for name in present]
-    limit = money_of(stated.get("limit"), currency)
-    if isinstance(limit, Money) and not limits_excluded:
-        return BalanceAnswer(without_limit(entries, Limit(limit, current=True)), currency)
+    if stated.get("limit") is not None and not limits_excluded:
+        limit = number_of(stated["limit"], currency)
+        if isinstance(limit, Money):
+            return BalanceAnswer(without_limit(entries, Limit(limit, current=True)), currency)
+        # There is an overdraft, and nobody can tell how much of it is in here.
+        return BalanceAnswer(tuple(entries), currency)
     if len(entries) == 1:
         entries = [_believed(one) for one in entries]
     return BalanceAnswer(tuple(entries), currency)
@@ -86,7 +88,7 @@ def _believed(only: BalanceEntry) -> BalanceEntry:
 
 
 def _entry(kind: str, value: Any, currency: str | None, as_of: datetime | None) -> BalanceEntry:
-    amount = money_of(value, currency)
+    amount = number_of(value, currency)
     if isinstance(amount, str):
         return broken(kind, amount)
     return BalanceEntry(kind, amount, None, as_of)
@@ -100,34 +102,3 @@ def why_unusable(account: dict[str, Any]) -> str:
     if why or finer is None:
         return why
     return why_not_money(finer, _SPENDABLE_DEPOSITS, _OTHER_DEPOSITS)
-
-
-def _text(value: Any) -> str | None:
-    return value if isinstance(value, str) and value else None
-
-
-def money_of(value: Any, currency: str | None) -> Money | str:
-    """The money of a JSON number in major units, or why it cannot be read.
-
-    A double carries fifteen decimal digits for sure and not more; what comes after them is its
-    own noise ("110.94999999999999").
-    """
-    if isinstance(value, bool) or not isinstance(value, (int, float)):
-        return "the amount is not a number"
-    if currency is None:
-        return "the currency is not one Saldo knows"
-    text = str(value) if isinstance(value, int) else _decimal(value)
-    try:
-        return Money.parse(text, currency)
-    except Invalid as error:
-        if error.field == "currency":  # its message repeats the provider's text
-            return "the currency is not one Saldo knows"
-        return error.message
-
-
-def _decimal(value: float) -> str:
-    """A plain decimal string, or one that is refused ("nan", "1e+20")."""
-    if not math.isfinite(value):
-        return "nan"
-    text = f"{value:.15g}"
-    return f"{value:.0f}" if "e+" in text and abs(value) < 1e18 else text

@@ -17,6 +17,7 @@ from app.domain.account import BankAccount
 from app.domain.errors import ConsentEnd
 from app.domain.ids import Secret
 from app.ports import FoundAccount, GrantNow, GrantState
+from connectors._amounts import stated_currency
 from connectors._handles import day_in, held_in, sealed
 from connectors._stated import MOST_ACCOUNTS, british_account, iban_of, instant_of, last_whole_day
 from connectors.plaid.balances import why_unusable
@@ -148,7 +149,7 @@ def _found(item: dict[str, Any], known: dict[str, BankAccount | None]) -> FoundA
     return FoundAccount(
         ref=Secret(str(ref)),
         number=known.get(str(ref)),
-        currency=currency if isinstance(currency, str) and len(currency) == 3 else "",
+        currency=stated_currency(currency),
         name=name[:70] if isinstance(name, str) else "",
         usable=not why,
         why_unusable=why,

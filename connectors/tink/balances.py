@@ -18,6 +18,7 @@ from app.domain.errors import Invalid
 from app.domain.money import Money, currency_digits
 from app.ports import BalanceAnswer
 from connectors._account_types import CARD, barred, why_not_money
+from connectors._amounts import UNKNOWN_CURRENCY, stated_currency
 from connectors._answers import answers_in
 from connectors._credit import Limit, without_limit
 from connectors._stated import broken, instant_of, unreadable_answer
@@ -135,13 +136,11 @@ def money_of(stated: Any) -> Money | str:
     amount = stated.get("amount") if isinstance(stated, dict) else None
     if not isinstance(amount, dict):
         return "the balance has no amount"
-    currency = amount.get("currencyCode")
-    if not isinstance(currency, str):
-        return "the currency is not a string"
+    currency = stated_currency(amount.get("currencyCode"))
     try:
         digits = currency_digits(currency)
-    except Invalid:  # its message repeats the provider's text
-        return "the currency is not one Saldo knows"
+    except Invalid:
+        return UNKNOWN_CURRENCY
     minor, scaled = amount.get("valueInMinorUnit"), _scaled(amount.get("value"), digits)
     if isinstance(scaled, str):
         return scaled

@@ -15,14 +15,13 @@ from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
 from connectors._account_types import CARD, barred, why_not_money
+from connectors._amounts import number_of
 from connectors._credit import Limit, without_limit
 from connectors._stated import (
     MOST_ACCOUNTS,
     account_currency,
     broken,
     instant_of,
-    money_of,
-    number_text,
     unreadable_answer,
 )
 
@@ -100,7 +99,4 @@ def _entry(kind: str, amount: Money | str, as_of: datetime | None) -> BalanceEnt
 
 def _money(item: dict[str, Any], name: str) -> Money | str:
     """An amount, or why it cannot be read."""
-    text = number_text(item.get(name))
-    if text is None:
-        return f"{name} is not a finite number"
-    return money_of({"amount": text, "currency": item.get("currency")})
+    return number_of(item.get(name), item.get("currency"))

@@ -7,8 +7,9 @@ from typing import Any
 
 from app.domain.errors import Unreadable
 from app.side_ports import Moved
+from connectors._amounts import number_of
 from connectors._moved import day_of, directed, moves_in
-from connectors._stated import instant_of, money_of, number_text
+from connectors._stated import instant_of
 
 _LEFT, _CAME = "DEBIT", "CREDIT"
 
@@ -28,8 +29,8 @@ def _moved(item: dict[str, Any], zone: tzinfo) -> Moved | None:
     word = item.get("transaction_type")
     if word not in (_LEFT, _CAME):
         return None
-    stated = {"amount": number_text(item.get("amount")), "currency": item.get("currency")}
-    return directed(_day(item.get("timestamp"), zone), money_of(stated), left=word == _LEFT)
+    amount = number_of(item.get("amount"), item.get("currency"))
+    return directed(_day(item.get("timestamp"), zone), amount, left=word == _LEFT)
 
 
 def _day(text: Any, zone: tzinfo) -> date | None:

@@ -14,7 +14,8 @@ from app.domain.errors import Misconfigured, Unreadable
 from app.domain.ids import Secret
 from app.domain.money import Money
 from app.ports import BalanceAnswer, FoundAccount
-from connectors._stated import MOST_ACCOUNTS, broken, iban_of, money_of, number_text
+from connectors._amounts import money_of, stated_currency
+from connectors._stated import MOST_ACCOUNTS, broken, iban_of
 from connectors.unnax.reference import Figures, field_of, load_reference
 from connectors.unnax.sealing import opened
 from connectors.unnax.settings import Settings
@@ -56,7 +57,7 @@ def summaries(document: Any) -> list[dict[str, Any]]:
 def answer_of(summary: dict[str, Any], figures: Figures | None) -> BalanceAnswer:
     """The one balance that is stated for an account."""
     currency = summary.get("currency")
-    known = currency if isinstance(currency, str) else None
+    known = stated_currency(currency) or None
     if STATED not in summary or summary[STATED] is None:
         return BalanceAnswer((), known)
     if figures is None:
@@ -69,14 +70,12 @@ def answer_of(summary: dict[str, Any], figures: Figures | None) -> BalanceAnswer
 
 
 def _money(stated: Any, currency: Any, figures: Figures) -> Money | str:
-    text = stated if isinstance(stated, str) else number_text(stated)
-    if text is None:
-        return "the amount is not a number"
-    amount = money_of({"amount": text, "currency": currency})
+    amount = money_of({"amount": stated, "currency": currency})
     if figures.amounts == "units" or isinstance(amount, str):
         return amount
     # Counted in the smallest unit: whole, and not to be scaled.
-    return Money(int(text), amount.currency) if text.lstrip("-").isdecimal() else "is not whole"
+    minor = str(stated).strip()
+    return Money(int(minor), amount.currency) if minor.lstrip("-").isdecimal() else "is not whole"
 
 
 def found_accounts(document: Any, figures: Figures) -> tuple[FoundAccount, ...]:
@@ -85,11 +84,11 @@ def found_accounts(document: Any, figures: Figures) -> tuple[FoundAccount, ...]:
 
 
 def _found(summary: dict[str, Any], figures: Figures) -> FoundAccount:
-    ref, currency = reference_of(summary, figures), summary.get("currency")
+    ref = reference_of(summary, figures)
     return FoundAccount(
         ref=Secret(ref),
         number=iban_of(ref),
-        currency=currency if isinstance(currency, str) and len(currency) == 3 else "",
+        currency=stated_currency(summary.get("currency")),
         usable=bool(ref),
         why_unusable="" if ref else "Unnax gives no way to recognise it",
     )

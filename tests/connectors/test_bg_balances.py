@@ -159,15 +159,15 @@ def test_balances_that_are_no_list_are_a_recorded_problem(listed: Any) -> None:
 
 @pytest.mark.parametrize(
     "amount",
-    ["1,234.56", "1.234,56", "1234,56", "NaN", "Infinity", "1e3", "", " 5", "12.345", None, 12.5, 5,
-     True, "0x10", "١٢", "1" * 30],
+    ["1,234.56", "1.234,56", "1234,56", "NaN", "Infinity", "1e3", "", "1 234.56", "12.345", None,
+     12.345, True, "0x10", "١٢", "1" * 30],
 )  # fmt: skip
 def test_an_amount_that_could_be_misread_is_not_read(amount: Any) -> None:
     (read,) = only({"balances": [entry(amount=amount)]}).entries
     assert read.amount is None
     assert read.kind == "interimAvailable"
     assert read.problem
-    assert str(amount) not in read.problem or amount in ("", " 5")
+    assert str(amount) not in read.problem or not amount
 
 
 @pytest.mark.parametrize(
@@ -179,7 +179,7 @@ def test_amounts_are_signed_and_exact(amount: str, minor: int) -> None:
     assert read.amount == Money(minor, "EUR")
 
 
-@pytest.mark.parametrize("currency", ["XXX", "eur", "EURO", "", None, ["EUR"], "BTC"])
+@pytest.mark.parametrize("currency", ["XXX", "EURO", "", None, ["EUR"], "BTC"])
 def test_a_currency_we_do_not_know_is_a_recorded_problem(currency: Any) -> None:
     stated = {
         "balanceType": "interimBooked",

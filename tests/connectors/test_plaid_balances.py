@@ -71,7 +71,7 @@ def test_money_that_can_be_spent(one: Any, cents: int, kind: str, free: bool) ->
         (account(json.loads("NaN"), None), Unusable.UNREADABLE_AMOUNT),
         (account(json.loads("1e400"), None), Unusable.UNREADABLE_AMOUNT),
         (account(1e30, None), Unusable.UNREADABLE_AMOUNT),
-        (account(1e-9, None), Unusable.UNREADABLE_AMOUNT),
+        (account(0.001, None), Unusable.UNREADABLE_AMOUNT),
         (account(10**40, None), Unusable.UNREADABLE_AMOUNT),
         (account([], {}), Unusable.UNREADABLE_AMOUNT),
         (account(100, 100, currency=None), Unusable.UNREADABLE_AMOUNT),
@@ -85,6 +85,17 @@ def test_money_that_can_be_spent(one: Any, cents: int, kind: str, free: bool) ->
 def test_what_cannot_be_spent_says_why(one: Any, why: Unusable) -> None:
     found = spendable(one)
     assert (found.amount, found.unusable) == (None, why)
+
+
+@pytest.mark.parametrize("limit", ["500", json.loads("NaN"), True, [], {"amount": 500}, 10**20])
+def test_a_limit_that_cannot_be_read_is_not_taken_for_none(limit: Any) -> None:
+    found = spendable(account(610, None, limit))
+    assert found.amount is not None
+    assert (found.amount.minor, found.credit_excluded) == (61_000, False)
+    # Bounded by what is booked, it can be believed as at any bank that says nothing of a limit.
+    found = spendable(account(610, 200, limit))
+    assert found.amount is not None
+    assert (found.amount.minor, found.credit_excluded) == (20_000, True)
 
 
 def test_shapes() -> None:

@@ -98,7 +98,7 @@ def test_credit_is_no_money(document: Any, cents: int, free: bool) -> None:
         (stated(available=True), Unusable.UNREADABLE_AMOUNT),
         (stated(available=float("nan")), Unusable.UNREADABLE_AMOUNT),
         (stated(available=float("inf")), Unusable.UNREADABLE_AMOUNT),
-        (stated(available=0.30000000000000004), Unusable.UNREADABLE_AMOUNT),
+        (stated(available=0.305), Unusable.UNREADABLE_AMOUNT),
         (stated(available=1e30), Unusable.UNREADABLE_AMOUNT),
         (stated(available=5.0, currency="EURO"), Unusable.UNREADABLE_AMOUNT),
         # A card: what is available there is credit.
