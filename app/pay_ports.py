@@ -40,8 +40,8 @@ class PaymentOrder:
     end_to_end_ref: str
     """At most 35 characters; comes back on the lender's account statement."""
     remittance: str
-    return_url: str
-    refused_url: str
+    return_url: str = field(repr=False)
+    refused_url: str = field(repr=False)
     presence: Presence
     debtor_iban: Iban | None = None
     instant: bool = False

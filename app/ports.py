@@ -4,6 +4,9 @@ A connector fills the slots it really has; which slots are filled *is* its capab
 Methods raise only `ProviderError`s (app/domain/errors.py). All times are aware UTC instants
 of business time unless a field says otherwise. A port object is stateless: everything it
 needs to find something again travels in the handle it gave out. Payments: `app.pay_ports`.
+
+A record may end up in a log or in the report of a crash, so its repr shows neither texts, nor
+addresses that let somebody in, nor what is a person's own.
 """
 
 from __future__ import annotations
@@ -61,8 +64,8 @@ class Bank:
 class Presence:
     """The borrower is really there: his address and browser, taken from his own request."""
 
-    ip: str
-    user_agent: str = ""
+    ip: str = field(repr=False)
+    user_agent: str = field(default="", repr=False)
 
 
 # ---------------------------------------------------------------- aggregation
@@ -77,8 +80,8 @@ class ConsentAsk:
     valid_until: date
     recurring: bool
     frequency_per_day: int
-    return_url: str
-    refused_url: str
+    return_url: str = field(repr=False)
+    refused_url: str = field(repr=False)
     presence: Presence
     iban: Iban | None = None
     transactions: bool = False
@@ -114,7 +117,7 @@ class ConsentBegun:
     """A consent waits for the borrower at `redirect_url`."""
 
     grant: Grant
-    redirect_url: str
+    redirect_url: str = field(repr=False)
     now: GrantNow
 
 
@@ -126,7 +129,7 @@ class FoundAccount:
     number: BankAccount | None
     """What it is known by. Without, the provider's `ref` has to do, which a renewal may change."""
     currency: str
-    name: str = ""
+    name: str = field(default="", repr=False)
     usable: bool = True
     """False for closed, blocked, card and credit accounts: never read, never triggers."""
     why_unusable: str = ""
@@ -182,10 +185,10 @@ class OutgoingSms:
 
     key: UUID
     to: Phone
-    body: str
-    marker: str
+    body: str = field(repr=False)
+    marker: str = field(repr=False)
     valid_seconds: int
-    status_url: str = ""
+    status_url: str = field(default="", repr=False)
     sent_after: datetime | None = None
 
 
@@ -198,11 +201,11 @@ class OutgoingEmail:
 
     key: UUID
     to: EmailAddress
-    subject: str
-    body: str
+    subject: str = field(repr=False)
+    body: str = field(repr=False)
     language: str
     sender_name: str
-    stop_url: str = ""
+    stop_url: str = field(default="", repr=False)
 
 
 class DeliveryState(StrEnum):
@@ -234,10 +237,10 @@ class SendReceipt:
 class InboundHttp:
     """A webhook call as it came in. `url` is the full public URL the provider called."""
 
-    url: str
-    headers: Mapping[str, str]
-    body: bytes
-    form: tuple[tuple[str, str], ...] = ()
+    url: str = field(repr=False)
+    headers: Mapping[str, str] = field(repr=False)
+    body: bytes = field(repr=False)
+    form: tuple[tuple[str, str], ...] = field(default=(), repr=False)
 
 
 class InboundKind(StrEnum):
@@ -255,7 +258,7 @@ class InboundEvent:
     kind: InboundKind
     message_ref: str = ""
     sender: Phone | None = None
-    text: str = ""
+    text: str = field(default="", repr=False)
     stop: bool | None = None
     """True: an opt-out word. False: an opt-in word. None: anything else."""
     receipt: SendReceipt | None = None
@@ -304,8 +307,8 @@ class LenderCall:
     """One webhook to a lender, in the Standard Webhooks form. `at` is real time."""
 
     event_id: UUID
-    url: str
-    body: bytes
+    url: str = field(repr=False)
+    body: bytes = field(repr=False)
     secret: Secret
     at: datetime
 
