@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from datetime import UTC, datetime
 from typing import TYPE_CHECKING
 
+from app.commands.lacks import lacks
 from app.domain.errors import Misconfigured
 from app.reports.findings import Finding, note, ok, wrong
 
@@ -62,14 +63,13 @@ def look(connector: Connector, settings: Settings) -> list[Finding]:
         build = getattr(connector, slot)
         if build is None:
             continue
-        try:
-            build(own, wire)
+        faults = lacks(build, own, wire)
+        # Nobody has to be called; where nobody is, Saldo asks in a rhythm.
+        needed = slot != "hooks" and (slot in used or not used)
+        tell = wrong if needed else note
+        found += [tell(slot, f"{one.setting}: {one.problem}", one.mend) for one in faults]
+        if not faults:
             found.append(ok(slot, "is set up"))
-        except Misconfigured as error:
-            # Nobody has to be called; where nobody is, Saldo asks in a rhythm.
-            needed = slot != "hooks" and (slot in used or not used)
-            tell = wrong if needed else note
-            found.append(tell(slot, f"{error.setting}: {error.problem}", error.mend))
     return found
 
 

@@ -125,10 +125,6 @@ class Settings(ProviderSettings):
         """Raises Misconfigured for the first thing that is missing."""
         wrong: tuple[tuple[bool, str, str, str], ...] = (
             (
-                not re.fullmatch(r"AC[0-9a-f]{32}", self.account_sid),
-                "ACCOUNT_SID", "is not an account SID", "Copy it from Twilio's console (AC...).",
-            ),
-            (
                 not self.auth_token.get_secret_value(),
                 "AUTH_TOKEN", "is not set", "Copy it from Twilio's console.",
             ),
@@ -139,6 +135,10 @@ class Settings(ProviderSettings):
             (
                 bool(self.from_number) == bool(self.messaging_service_sid),
                 "FROM_NUMBER", "and MESSAGING_SERVICE_SID exclude each other", "Set one of them.",
+            ),
+            (
+                not re.fullmatch(r"AC[0-9a-f]{32}", self.account_sid),
+                "ACCOUNT_SID", "is not an account SID", "Copy it from Twilio's console (AC...).",
             ),
         )  # fmt: skip
         for is_wrong, name, problem, mend in wrong:

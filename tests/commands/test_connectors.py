@@ -270,6 +270,46 @@ def test_what_is_missing_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "There are: berlin_group" in refusal(result)
 
 
+@pytest.mark.parametrize(
+    ("name", "slot", "missing"),
+    [
+        ("truelayer", "payments", ["CLIENT_ID", "CLIENT_SECRET", "BANKS", "KEY_ID", "SIGNING_KEY"]),
+        ("plaid", "aggregation", ["CLIENT_ID", "SECRET", "CLIENT_NAME", "BANKS"]),
+        ("enable_banking", "payments", ["PAYMENT_PAGE_MINUTES", "BANKS", "APP_ID", "PRIVATE_KEY"]),
+        ("gocardless", "aggregation", ["SECRET_ID", "SECRET_KEY", "BANKS"]),
+        ("tink", "aggregation", ["CLIENT_ID", "CLIENT_SECRET", "BANKS"]),
+        ("twilio", "messages", ["AUTH_TOKEN", "FROM_NUMBER", "ACCOUNT_SID"]),
+        ("smtp", "emails", ["HOST", "FROM_ADDRESS"]),
+        ("infobip", "messages", ["BASE_URL", "API_KEY", "SENDER"]),
+        ("smsapi", "messages", ["TOKEN", "SENDER"]),
+        (
+            "vonage",
+            "messages",
+            ["API_KEY", "API_SECRET", "SIGNATURE_SECRET", "SIGNATURE_METHOD", "SENDER"],
+        ),
+    ],
+)
+def test_everything_that_is_missing_is_named_at_once(
+    name: str, slot: str, missing: list[str]
+) -> None:
+    code, found = check(name)
+    prefix = f"SALDO_{name.upper()}_"
+    named = [one["what"].partition(":")[0] for one in found if one["check"] == slot]
+    assert code == 1
+    assert sorted(named) == sorted(prefix + one for one in missing)
+
+
+def test_what_was_given_is_not_named_and_a_wrong_one_is(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setenv("SALDO_TRUELAYER_CLIENT_ID", "sol")
+    monkeypatch.setenv("SALDO_TRUELAYER_BANKS", str(tmp_path / "none.toml"))
+    found = [one["what"] for one in check("truelayer")[1] if one["check"] == "payments"]
+    settings = [one.partition(":")[0].removeprefix("SALDO_TRUELAYER_") for one in found]
+    assert settings == ["CLIENT_SECRET", "BANKS", "KEY_ID", "SIGNING_KEY"]
+    assert "none.toml" in found[1]
+
+
 def test_certificates_are_looked_at(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     one_bank(tmp_path, monkeypatch, "https://127.0.0.1:9/psd2")
     authority = Authority(tmp_path)
