@@ -22,6 +22,7 @@ from sandbox.bank_list import (
     as_gocardless_pay_toml,
     as_plaid_toml,
     as_tink_toml,
+    as_toml,
     as_truelayer_toml,
 )
 from sandbox.faces import eb_wire, plaid_wire, tink, tink_wire
@@ -89,6 +90,7 @@ class Outside:
     street: Street
     provider: Mortal
     page_of: Callable[[str], str]
+    bank: str = "luz"
 
     async def at_bank(self, page: str) -> str:
         """The page of the bank behind the provider's page."""
@@ -103,13 +105,13 @@ def _truelayer_page(page: str) -> str:
     return f"{ORIGIN}/banks/luz/online/payments/{said['payment_id']}"
 
 
-def outside(street: Street, folder: Path, name: str) -> Outside:
-    """Let the street's people pay through this connector, from a bank of the sandbox."""
+def outside(street: Street, folder: Path, name: str, bank: str = "luz") -> Outside:
+    """Let the street's people pay through this connector, from this bank of the sandbox."""
     key, banks = folder / "key.pem", folder / "banks.toml"
     key.touch(0o600)
     given, listed, key_bytes = PAID_THROUGH[name]
     key.write_bytes(key_bytes())
-    banks.write_text(listed().replace('id = "luz"', 'id = "caja"'), encoding="utf-8")
+    banks.write_text(listed().replace(f'id = "{bank}"', 'id = "caja"'), encoding="utf-8")
     world = World(now=lambda: street.now)
     provider = Mortal(world)
     connector = connectors.discover()[name]
@@ -121,13 +123,15 @@ def outside(street: Street, folder: Path, name: str) -> Outside:
     own: dict[str, Callable[[str], str]] = {
         "truelayer": _truelayer_page,
         "enable_banking": lambda page: page,
+        "berlin_group": lambda page: page,
     }
-    return Outside(street, provider, own.get(name, lambda _: ""))
+    return Outside(street, provider, own.get(name, lambda _: ""), bank)
 
 
 Given = Callable[[Path], dict[str, Any]]
 # How each connector is led to the sandbox: its settings, its list of banks, its signing key.
 PAID_THROUGH: dict[str, tuple[Given, Callable[[], str], Callable[[], bytes]]] = {
+    "berlin_group": (lambda _: {}, lambda: as_toml(ORIGIN), bytes),
     "gocardless_pay": (
         lambda _: {
             "access_token": ACCESS_TOKEN,
@@ -191,7 +195,7 @@ async def each_death(street: Street, out: Outside) -> AsyncIterator[tuple[AtTheP
     world, deaths, struck = out.provider.world, 0, True
     while struck:
         ana = await at_the_page(street)
-        payer = world.add_person(bank_id="luz", opening_minor=100_000)
+        payer = world.add_person(bank_id=out.bank, opening_minor=100_000)
         out.provider.dies_at(deaths + 1)
         await ana.taps()
         struck = out.provider.dead
@@ -245,13 +249,27 @@ async def test_one_payment_wherever_the_provider_dies(
 
 @pytest.mark.parametrize(
     ("name", "points"),
-    [("enable_banking", 2), pytest.param("plaid", 6, marks=pytest.mark.long), ("tink", 2)],
+    [
+        ("berlin_group", 2),
+        ("enable_banking", 2),
+        pytest.param("plaid", 6, marks=pytest.mark.long),
+        ("tink", 2),
+    ],
 )
 async def test_one_payment_wherever_a_provider_dies_that_takes_nothing_back(
     street: Street, tmp_path: Path, name: str, points: int
 ) -> None:
     """What was given up cannot be found again, and nobody ever had its page."""
     await _paid_once(street, outside(street, tmp_path, name), points)
+
+
+async def test_one_payment_wherever_a_bank_dies_that_wants_to_be_asked_for_its_page(
+    street: Street, tmp_path: Path
+) -> None:
+    """The order and the start of its authorisation are two exchanges, so that it may die between
+    them: then the bank has a payment, and nobody ever had a page of it.
+    """
+    await _paid_once(street, outside(street, tmp_path, "berlin_group", bank="foerde"), 4)
 
 
 async def _tries_again(ana: AtThePage) -> None:
