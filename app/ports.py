@@ -15,6 +15,7 @@ from collections.abc import Awaitable, Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import date, datetime, time
 from enum import StrEnum
+from pathlib import Path
 from typing import TYPE_CHECKING, Any, Protocol
 from uuid import UUID
 
@@ -336,6 +337,14 @@ class Wire:
 
 
 @dataclass(frozen=True, slots=True)
+class BankReader:
+    """How the saved answers of one listed bank are read: as its live ones are."""
+
+    bank: Bank
+    parse: Callable[[Any], tuple[BalanceAnswer, ...]]
+
+
+@dataclass(frozen=True, slots=True)
 class Connector:
     """A provider as a value. Importing its module does nothing else than make this.
 
@@ -352,6 +361,8 @@ class Connector:
     hooks: Callable[[Any, Wire], HookPort] | None = None
     lender_hooks: Callable[[Any, Wire], LenderHookPort] | None = None
     parse_balances: Callable[[Any], tuple[BalanceAnswer, ...]] | None = None
+    bank_readers: Callable[[Path | None], Mapping[str, BankReader]] | None = None
+    """The same by the banks of a list (None: that of the settings), where their entries differ."""
     try_out: Callable[[Any, Wire], Awaitable[None]] | None = None
     """One question that needs the access data and does nothing. Raises ProviderError: refused."""
     by_lender: bool = True

@@ -170,16 +170,21 @@ def unreadable(problem: str, call: Call, body: bytes) -> ProviderError:
 def read_json(answer: httpx.Response, call: Call) -> Any:
     """The decoded body. Raises Unreadable, or OutcomeUnknown for a write."""
     try:
-        return orjson.loads(answer.content.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError:
+        return decoded(answer.content)
+    except ValueError:
         raise unreadable("the answer is not JSON", call, answer.content) from None
+
+
+def decoded(body: bytes) -> Any:
+    """A JSON document in UTF-8, perhaps behind a byte order mark. Raises ValueError."""
+    return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
 
 
 def try_json(body: bytes) -> Any:
     """The decoded body, or None: for error answers, which may be anything."""
     try:
-        return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
-    except orjson.JSONDecodeError:
+        return decoded(body)
+    except ValueError:
         return None
 
 
@@ -252,10 +257,10 @@ def mask_body(body: bytes) -> str:
     Keys stay, as do code words such as CONSENT_INVALID; in all other text each letter becomes
     `x` and each digit `9`, so that "1.234,56" is still seen to be written with a comma.
     """
-    decoded = try_json(body)
-    if decoded is None and body.strip() != b"null":
+    document = try_json(body)
+    if document is None and body.strip() != b"null":
         return mask_text(body[:_MASKED_LENGTH].decode("utf-8", "replace"))
-    return orjson.dumps(_masked(decoded, 12)).decode()[:_MASKED_LENGTH]
+    return orjson.dumps(_masked(document, 12)).decode()[:_MASKED_LENGTH]
 
 
 def mask_text(text: str) -> str:

@@ -5,9 +5,10 @@ from __future__ import annotations
 import asyncio
 import json
 import sys
-from datetime import MAXYEAR, UTC, datetime, timedelta
+from datetime import MAXYEAR, UTC, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
+from zoneinfo import ZoneInfo
 
 import typer
 
@@ -18,7 +19,7 @@ if TYPE_CHECKING:
     from collections.abc import Callable
 
     from app.domain.balance import Spendable
-    from app.ports import BalanceAnswer, Connector
+    from app.ports import BalanceAnswer, BankReader, Connector
     from app.reports.findings import Finding
     from app.wiring import Parts
 
@@ -124,21 +125,51 @@ def parse_answer(
         bool,
         typer.Option(help="The bank states that its balances never contain a credit limit."),
     ] = False,
+    bank: Annotated[
+        str, typer.Option(help="Read it as this bank of the list is read, by its id.")
+    ] = "",
+    profile: Annotated[
+        Path | None,
+        typer.Option(help="A list of banks, or one bank, to take the bank's entry from."),
+    ] = None,
+    read_at: Annotated[
+        str,
+        typer.Option(help="When the bank gave it, such as 2026-11-23T09:00Z: later is not yet."),
+    ] = "",
 ) -> None:
-    """Say which money of a saved answer could be spent, as JSON.
+    """Say which money of a saved answer could be spent, as JSON: as it would be read live.
 
-    Status 0 whenever it could be judged, also when nothing is spendable.
+    Status 0 whenever it could be judged: also when nothing is spendable, and when it is no answer
+    that anybody can read (`unreadable_answer`). Status 1 when the file or an option is wrong.
     """
+    from app.domain.balance import Spendable, Unusable
+    from app.domain.errors import Unreadable
+
     if what != "balances":
         raise Invalid("what", f"{what!r} cannot be parsed.", mend="Use: balances.")
-    read = _reader(connector)
-    judged = judge(read, read_json(file), limits_excluded=limits_excluded)
+    read, entry = _reader(connector), _bank_reader(connector, bank, profile)
+    try:
+        judged = judge(
+            entry.parse if entry else read,
+            read_json(file),
+            limits_excluded=limits_excluded or (entry is not None and entry.bank.limits_excluded),
+            read_at=_instant(read_at),
+            zone=ZoneInfo(entry.bank.time_zone) if entry else UTC,
+        )
+    except Unreadable as error:
+        judged = [Spendable(None, unusable=Unusable.UNREADABLE_ANSWER, problem=error.detail)]
     shown = [_shown(one) for one in judged]
     typer.echo(json.dumps(shown[0] if len(shown) == 1 else shown, indent=2))
 
 
 def read_json(file: Path) -> Any:
-    """The decoded document. Raises `Invalid` that says what is wrong with the file."""
+    """The decoded document, as an answer over the network is decoded.
+
+    Raises `Invalid` for what is wrong with the file, `Unreadable` for what is no JSON.
+    """
+    from app.domain.errors import Unreadable
+    from connectors._exchange import decoded
+
     try:
         if str(file) == "-":
             raw = sys.stdin.buffer.read(LARGEST_FILE + 1)
@@ -158,13 +189,9 @@ def read_json(file: Path) -> Any:
             mend="Give one answer of one bank.",
         )
     try:
-        return json.loads(raw)
-    except (ValueError, RecursionError) as error:
-        raise Invalid(
-            "file",
-            f"{file} is not JSON: {error}.",
-            mend="Give the answer as it came from the bank.",
-        ) from None
+        return decoded(raw)
+    except ValueError:
+        raise Unreadable("the answer is not JSON") from None
 
 
 def judge(
@@ -173,23 +200,18 @@ def judge(
     *,
     limits_excluded: bool,
     read_at: datetime | None = None,
+    zone: tzinfo = UTC,
 ) -> list[Spendable]:
     """One result per account, and per currency where an account holds several. Never empty.
 
     `read_at` is when the bank answered: what is dated after that day is not money yet. Where
     nobody noted it, the dates of the answer itself tell.
 
-    A document without balances (a bank's error body too) is judged: nothing in it is spendable.
-    Raises `Invalid` for a document that is no answer of any kind.
+    `zone` is the bank's. Raises `Unreadable` for a document that holds no balances, such as the
+    words of a refusal.
     """
     from app.domain.balance import Spendable, Unusable, spendable_per_currency, tomorrow_at
 
-    if not isinstance(document, dict | list):
-        raise Invalid(
-            "file",
-            "holds a single value, not an answer of a bank.",
-            mend="Give the whole answer, an object or a list.",
-        )
     answers = _answers(read, document, _DEEPEST_WRAPPING)
     found = [
         one
@@ -198,7 +220,7 @@ def judge(
             answer.entries,
             answer.currency,
             limits_excluded=limits_excluded,
-            tomorrow=tomorrow_at(read_at or _day_of(answer), UTC),
+            tomorrow=tomorrow_at(read_at or _day_of(answer), zone),
         )
     ]
     return found or [Spendable(None, unusable=Unusable.NO_BALANCES)]
@@ -229,10 +251,22 @@ def _answers(
         return read(document)
     except Unreadable:
         inner = [part for part in _parts(document) if isinstance(part, dict | list)]
-        inside = [_answers(read, part, depth - 1) for part in inner if depth > 0]
-        wrapped = [found for found in inside if found]
+        wrapped = [found for part in inner if depth > 0 and (found := _within(read, part, depth))]
         # Two different answers in one wrapping would be a guess.
-        return wrapped[0] if len(wrapped) == 1 else ()
+        if len(wrapped) == 1:
+            return wrapped[0]
+        raise
+
+
+def _within(
+    read: Callable[[Any], tuple[BalanceAnswer, ...]], part: Any, depth: int
+) -> tuple[BalanceAnswer, ...]:
+    from app.domain.errors import Unreadable
+
+    try:
+        return _answers(read, part, depth - 1)
+    except Unreadable:
+        return ()
 
 
 def _parts(document: Any) -> list[Any]:
@@ -248,6 +282,34 @@ def _reader(name: str) -> Callable[[Any], tuple[BalanceAnswer, ...]]:
     if read is None:
         raise NotFound(f"No connector {name!r} reads balances. These do: {', '.join(able)}.")
     return read
+
+
+def _bank_reader(name: str, bank: str, profile: Path | None) -> BankReader | None:
+    """How the chosen bank is read; None where none is chosen."""
+    import connectors
+
+    if not bank and profile is None:
+        return None
+    readers = connectors.discover()[name].bank_readers
+    if readers is None:
+        raise Invalid("bank", f"{name} reads all banks alike.", mend="Leave the bank out.")
+    listed = readers(profile)
+    if not bank and len(listed) == 1:
+        return next(iter(listed.values()))
+    if bank not in listed:
+        raise NotFound(f"Choose by --bank one of: {', '.join(sorted(listed))}.")
+    return listed[bank]
+
+
+def _instant(text: str) -> datetime | None:
+    from connectors._stated import instant_of
+
+    if not text:
+        return None
+    found = instant_of(text, UTC)
+    if found is None:
+        raise Invalid("read_at", f"{text!r} is no instant.", mend="Write 2026-11-23T09:00Z.")
+    return found
 
 
 def _shown(result: Spendable) -> dict[str, Any]:

@@ -27,7 +27,7 @@ from connectors.berlin_group.aggregation import Aggregation
 from connectors.berlin_group.balances import parse_balances
 from connectors.berlin_group.desk import NAME
 from connectors.berlin_group.payments import Payments
-from connectors.berlin_group.profile import Settings
+from connectors.berlin_group.profile import Settings, bank_readers
 
 CONNECTOR = Connector(
     name=NAME,
@@ -35,6 +35,7 @@ CONNECTOR = Connector(
     aggregation=Aggregation,
     payments=Payments,
     parse_balances=parse_balances,
+    bank_readers=bank_readers,
     # Its list of banks names certificates and keys of this machine, bank by bank.
     by_lender=False,
     needs_licence=True,

@@ -36,7 +36,7 @@ from connectors._moved import TransactionsPage, over_pages
 from connectors._refusals import door_said_no
 from connectors._words import alarm
 from connectors.berlin_group import refusals
-from connectors.berlin_group.balances import believed, found_accounts, parse_balances
+from connectors.berlin_group.balances import found_accounts
 from connectors.berlin_group.desk import (
     NAME,
     Desk,
@@ -168,12 +168,12 @@ class Aggregation:
         if not answer.is_success:
             raise self._refused(answer, call, route)
         try:
-            found = parse_balances(read_json(answer, call), route.zone)
+            found = route.read(read_json(answer, call))
         except Unreadable as error:
             raise self._no_use(error, answer, call, route) from None
         if len(found) != 1:
             raise unreadable("the answer is not about one account", call, answer.content)
-        return believed(found[0], route.profile.balance_kinds)
+        return found[0]
 
     async def transactions(
         self, grant: Grant, account_ref: Secret, since: date, presence: Presence

@@ -49,6 +49,11 @@ def parse_balances(document: Any, zone: tzinfo = UTC) -> tuple[BalanceAnswer, ..
     return _one(document, zone)
 
 
+def balances_at(document: Any, zone: tzinfo, kinds: Collection[str]) -> tuple[BalanceAnswer, ...]:
+    """The same, of a bank in this zone of whose balances only these kinds are believed."""
+    return tuple(believed(answer, kinds) for answer in parse_balances(document, zone))
+
+
 def believed(answer: BalanceAnswer, kinds: Collection[str]) -> BalanceAnswer:
     """The answer of a bank of whose balances only these kinds say what can be spent.
 

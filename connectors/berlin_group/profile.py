@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import datetime
 from enum import StrEnum
 from pathlib import Path
+from typing import Any
 from urllib.parse import urlsplit
 from zoneinfo import ZoneInfo
 
@@ -21,13 +22,14 @@ from pydantic_settings import SettingsConfigDict
 
 from app.domain.balance import PRIORITY, tomorrow_at
 from app.pay_ports import PayStatus
-from app.ports import Bank
+from app.ports import BalanceAnswer, Bank, BankReader
 from connectors._bank_list import banks_field, read_bank_list
 from connectors._currencies import DomesticBank
 from connectors._http import is_loopback_host
 from connectors._money_words import IsoBank, iso_words, yes_among
 from connectors._settings import ProviderSettings, WayOut, safe_address
 from connectors._tls import CertifiedKey, refuse_open
+from connectors.berlin_group.balances import balances_at
 from connectors.berlin_group.signing import SignatureProfile
 from connectors.berlin_group.wire import BankWire
 
@@ -122,6 +124,10 @@ class BankRoute:
         path = accounts_url.raw_path.decode("ascii")
         return cls(profile, bank, zone, accounts_url, path, profile.pay_status())
 
+    def read(self, document: Any) -> tuple[BalanceAnswer, ...]:
+        """Balances as this bank means them. Raises Unreadable for what holds none."""
+        return balances_at(document, self.zone, self.profile.balance_kinds)
+
     @property
     def base(self) -> str:
         """The address of the interface including its version: https://api.bank.example/psd2/v1."""
@@ -196,3 +202,9 @@ def load_banks(path: Path | None) -> dict[str, BankRoute]:
     if path is not None and any(profile.wire.secret for profile in listed.values()):
         refuse_open(path, _LIST, "holds passwords and ")
     return {name: BankRoute.of(profile) for name, profile in listed.items()}
+
+
+def bank_readers(path: Path | None) -> dict[str, BankReader]:
+    """How each bank of a list, or of the one that is set up, is read. Raises Misconfigured."""
+    routes = load_banks(path or Settings().banks)
+    return {name: BankReader(route.bank, route.read) for name, route in routes.items()}

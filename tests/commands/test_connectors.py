@@ -15,6 +15,7 @@ import connectors
 from app.__main__ import cli
 from app.commands.connectors import judge
 from app.commands.ways_out import reach
+from app.domain.errors import Unreadable
 from connectors import _http
 from tests.commands.conftest import refusal
 from tests.connectors.authority import Authority
@@ -117,23 +118,132 @@ def test_wrapped_answers_are_unwrapped(tmp_path: Path, content: Any) -> None:
     assert found["spendable"] == {"minor": 1200, "currency": "EUR"}
 
 
+@pytest.mark.parametrize("content", [[], {"accounts": []}, {"balances": []}])
+def test_what_lists_no_balance_is_judged_too(tmp_path: Path, content: Any) -> None:
+    found = parse(save(tmp_path, content))
+    assert found["spendable"] is None
+    assert found["unusable"] == "no_balances"
+
+
+GOOD = json.dumps({"balances": [balance("7.00", "interimBooked", name="Año")]}, ensure_ascii=False)
+
+
 @pytest.mark.parametrize(
     "content",
     [
         {},
-        [],
-        {"accounts": []},
-        {"balances": []},
         {"tppMessages": [{"category": "ERROR", "code": "ACCESS_EXCEEDED"}]},
         {"code": 429, "description": "too many"},
         # Two answers in one wrapping: taking either would be a guess.
         {"a": {"balances": [balance("1.00")]}, "b": {"balances": [balance("2.00")]}},
+        b"",
+        b"42",
+        b"null",
+        b"\xff\xfe\x00",
+        b"[" * 200_000,
+        GOOD.encode()[:-5],
+        GOOD.encode("latin-1"),
+        GOOD.replace('"7.00"', "NaN").encode(),
     ],
 )
-def test_what_holds_no_balance_is_judged_too(tmp_path: Path, content: Any) -> None:
+def test_what_the_live_reading_cannot_read_is_called_that(tmp_path: Path, content: Any) -> None:
     found = parse(save(tmp_path, content))
     assert found["spendable"] is None
-    assert found["unusable"] == "no_balances"
+    assert found["unusable"] == "unreadable_answer"
+    assert found["problem"].startswith(("the answer is not JSON", "the document holds no balances"))
+
+
+def test_utf_8_is_read(tmp_path: Path) -> None:
+    assert parse(save(tmp_path, GOOD.encode()))["spendable"]["minor"] == 700
+
+
+def test_the_problem_is_shown_with_what_cannot_be_used(tmp_path: Path) -> None:
+    found = parse(save(tmp_path, {"balances": [balance("1.234,56")]}))
+    assert found["unusable"] == "unreadable_amount"
+    assert "is not a plain decimal string" in found["problem"]
+    card = {"account": {"cashAccountType": "CARD"}, "balances": [balance("8.00")]}
+    found = parse(save(tmp_path, card))
+    assert (found["unusable"], found["problem"]) == ("not_money", "it is a card account")
+
+
+BANKS = """
+[[bank]]
+id = "lisbon"
+name = "Lisbon"
+country = "PT"
+time_zone = "Europe/Lisbon"
+base_url = "https://lisbon.example/v1"
+balance_kinds = ["interimAvailable", "interimBooked"]
+
+[[bank]]
+id = "madrid"
+name = "Madrid"
+country = "ES"
+limits_excluded = true
+base_url = "https://madrid.example/v1"
+"""
+
+
+def test_an_answer_is_read_as_its_bank_is_read(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    banks = tmp_path / "banks.toml"
+    banks.write_text(BANKS)
+    stated = [
+        balance("90.00", "expected", creditLimitIncluded=False),
+        balance("80.00", "interimAvailable", referenceDate="2026-07-01"),
+    ]
+    file = save(tmp_path, {"balances": stated})
+    found = parse(file, "--profile", str(banks), "--bank", "lisbon")
+    assert (found["spendable"]["minor"], found["credit_excluded"]) == (8_000, False)
+    assert found["as_of"] == "2026-06-30T23:00:00Z"
+    monkeypatch.setenv("SALDO_BERLIN_GROUP_BANKS", str(banks))
+    found = parse(file, "--bank", "madrid")
+    assert (found["credit_excluded"], found["as_of"]) == (True, "2026-06-30T22:00:00Z")
+    file = save(tmp_path, {"balances": stated[:1]})
+    assert parse(file)["spendable"]["minor"] == 9_000
+    assert parse(file, "--bank", "lisbon")["unusable"] == "unknown_kind"
+    # A list of one bank is that bank's profile.
+    banks.write_text(BANKS.partition("\n\n")[0])
+    assert parse(file, "--profile", str(banks))["unusable"] == "unknown_kind"
+
+
+@pytest.mark.parametrize(
+    ("connector", "more", "words"),
+    [
+        ("berlin_group", ["--bank", "porto"], "lisbon, madrid"),
+        ("berlin_group", [], "lisbon, madrid"),
+        ("tink", ["--bank", "lisbon"], "all banks alike"),
+        ("berlin_group", ["--bank", "lisbon", "--read-at", "yesterday"], "is no instant"),
+    ],
+)
+def test_a_bank_that_cannot_be_chosen_is_named(
+    tmp_path: Path, connector: str, more: list[str], words: str
+) -> None:
+    banks = tmp_path / "banks.toml"
+    banks.write_text(BANKS)
+    file = save(tmp_path, {"balances": []})
+    asked = ["connectors", "parse", connector, "balances", str(file), "--profile", str(banks)]
+    result = CliRunner().invoke(cli, [*asked, *more])
+    assert result.exit_code != 0
+    assert words in refusal(result)
+    assert result.stdout == ""
+
+
+def test_money_of_a_later_day_is_not_there_yet(tmp_path: Path) -> None:
+    ahead = balance(
+        "900.00", "forwardAvailable", creditLimitIncluded=False, referenceDate="2026-12-05"
+    )
+    alone = save(tmp_path, {"balances": [ahead]})
+    assert parse(alone, "--read-at", "2026-12-04T23:59:00Z")["unusable"] == "not_yet"
+    assert parse(alone, "--read-at", "2026-12-05T00:01:00Z")["spendable"]["minor"] == 90_000
+    # Nobody noted when it was read: the other balances tell, whenever the file is looked at.
+    for day, spendable in (("2026-11-27", 0), ("2026-12-04", 90_000)):
+        booked = balance("0.00", "closingBooked", referenceDate=day)
+        found = parse(save(tmp_path, {"balances": [ahead, booked]}))
+        assert found["spendable"]["minor"] == spendable
+    stated = balance("1.00", "interimBooked", lastChangeDateTime="9999-12-31T23:00:00Z")
+    assert parse(save(tmp_path, {"balances": [stated]}))["unusable"] == "not_yet"
 
 
 def test_standard_input_can_be_read() -> None:
@@ -141,22 +251,11 @@ def test_standard_input_can_be_read() -> None:
     assert found["spendable"]["minor"] == 700
 
 
-@pytest.mark.parametrize(
-    ("content", "words"),
-    [
-        (b"{", "is not JSON"),
-        (b"", "is not JSON"),
-        (b"\xff\xfe\x00", "is not JSON"),
-        (b"[" * 200_000, "is not JSON"),
-        (b"42", "a single value"),
-        (None, "cannot be read"),
-    ],
-)
-def test_what_cannot_be_judged_is_said(tmp_path: Path, content: bytes | None, words: str) -> None:
-    path = tmp_path / "none.json" if content is None else save(tmp_path, content)
+def test_a_file_that_is_not_there_is_said(tmp_path: Path) -> None:
+    path = tmp_path / "none.json"
     result = CliRunner().invoke(cli, ["connectors", "parse", "berlin_group", "balances", str(path)])
     assert result.exit_code != 0
-    assert words in refusal(result)
+    assert "cannot be read" in refusal(result)
     assert result.stdout == ""
 
 
@@ -190,7 +289,11 @@ JSON = st.recursive(
 def test_no_document_breaks_it_and_nothing_is_invented(document: Any) -> None:
     read = connectors.discover()["berlin_group"].parse_balances
     assert read is not None
-    for one in judge(read, document, limits_excluded=False):
+    try:
+        judged = judge(read, document, limits_excluded=False)
+    except Unreadable:
+        return
+    for one in judged:
         assert (one.amount is None) == (one.unusable is not None)
 
 
