@@ -12,7 +12,9 @@ from sqlalchemy import text
 
 from app.domain.breaker import FIRST_PAUSE, MANY, Heard, Service
 from app.domain.errors import ConsentEnd, ConsentGone, ProviderError, TryLater, Unreadable
+from app.flows.check_person import check_person
 from app.flows.follow_consents import plan_consents
+from app.flows.open_link import LinkPage, open_link
 from app.flows.plan_reads import plan_reads
 from app.flows.read_balances import read_balances
 from app.flows.set_maintenance import lift_maintenance, set_maintenance
@@ -21,7 +23,8 @@ from app.store.health import record_heard
 from sandbox.modes import BankMode
 from tests.flows.crowd import crowd
 from tests.flows.lane import Lane
-from tests.flows.street import Street
+from tests.flows.street import BORN, Street
+from tests.flows.test_stepping import step
 from tests.neighbourhood import Neighbourhood
 
 pytestmark = pytest.mark.anyio
@@ -179,11 +182,11 @@ async def test_no_text_leaves_about_money_at_a_bank_that_does_not_answer(street:
     assert (row.bank_id, row.state, row.last_ok_at) == ("", "closed", street.now)
 
 
-async def falls_silent(street: Street) -> None:
+async def falls_silent(street: Street, service: Service = Service.BALANCES) -> None:
     people = frozenset(UUID(int=number) for number in range(MANY))
     async with street.store.engine_unit() as unit:
         one = {CAJA: Heard(0, MANY, people, "HTTP 503")}
-        await record_heard(unit, street.now, street.hands.real, Service.BALANCES, one)
+        await record_heard(unit, street.now, street.hands.real, service, one)
 
 
 async def test_consents_are_not_asked_about_while_the_bank_is_down_but_for_one(
@@ -246,3 +249,63 @@ async def test_the_count_of_each_hour_is_kept(lane: Lane) -> None:
     rows = await lane.street.rows("SELECT hour, fine, failed FROM provider_hours ORDER BY hour")
     assert [(row.fine, row.failed > 0) for row in rows] == [(2, True), (0, True)]
     assert rows[1].hour - rows[0].hour == timedelta(hours=2)
+
+
+# By what was sent, with what became of it; and what the strategy wanted, day by day.
+TEN_DAYS = [("first_missed/1", "sent", MANY), ("follow_up/2", "sent", MANY)]
+ITS_STEPS = [
+    ("1/email/first_missed", "no_address", MANY),
+    ("10/sms/follow_up", None, MANY),
+    ("3/sms/first_missed", None, MANY),
+    ("8/email/follow_up", "no_address", MANY),
+]
+
+
+@pytest.mark.parametrize(
+    "said",
+    [
+        None,
+        TryLater("HTTP 503"),
+        TryLater("HTTP 401"),
+        ConsentGone("CONSENT_EXPIRED", why=ConsentEnd.EXPIRED),
+    ],
+)
+async def test_a_strategy_does_at_a_bank_that_is_down_what_it_does_at_any_other(
+    lane: Lane, said: ProviderError | None
+) -> None:
+    """The bank's trouble brings nobody a word, a task or a strike: for ten days his notices leave
+    on the days on which they would leave anyway, and nothing else does. Their link is no dead end.
+    """
+    street, due = lane.street, lane.now
+    people = [await street.neighbour(days_late=-1) for _ in range(MANY)]
+    await street.rows("UPDATE loans SET created_at = created_at - interval '90 days' RETURNING 1")
+    if said is None:
+        lane.bank.holds(500)
+    else:
+        lane.bank.fails(said)
+        await falls_silent(street, Service.PAYMENTS)
+    for day in range(1, 11):
+        street.hands.go_on(seconds=(due + timedelta(days=day) - street.now).total_seconds())
+        await street.rows("UPDATE loans SET owed_as_of = :now RETURNING 1", now=street.now)
+        await step(street)
+        await lane.read(*people)
+        await lane.follow()
+        await street.work_off()
+        await street.tick()
+    sent = "SELECT wording, state, count(*) FROM messages GROUP BY 1, 2 ORDER BY 1"
+    steps = "SELECT name, result, count(*) FROM strategy_steps GROUP BY 1, 2 ORDER BY 1"
+    assert [tuple(row) for row in await street.rows(sent)] == TEN_DAYS
+    assert sorted(tuple(row) for row in await street.rows(steps)) == sorted(ITS_STEPS)
+    assert await street.rows("SELECT reason FROM tasks") == []
+    assert await street.rows("SELECT id FROM consents WHERE state <> 'active'") == []
+    assert await street.rows("SELECT id FROM accounts WHERE failures > 0 OR NOT usable") == []
+    reads = "SELECT state FROM provider_health WHERE service = 'balances'"
+    assert (await street.value(reads) == "closed") == (said is None)
+
+    token = street.token_on(people[0])
+    checked = await check_person(street.house, street.now, token, birth_date=BORN)
+    view = await open_link(street.house, street.now, token, session=checked.session)
+    assert view.page is LinkPage.PAY
+    assert set(view.away) == (set() if said is None else {"caja"})
+    offered = {bank.id for banks in view.banks.values() for bank in banks}
+    assert offered - set(view.away), "another bank is offered"
