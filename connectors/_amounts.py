@@ -51,8 +51,7 @@ def text_of(text: str, currency: str) -> Money | str:
     try:
         return Money.parse(plain, stated_currency(currency))
     except Invalid as error:
-        # That of a currency repeats the provider's text.
-        return UNKNOWN_CURRENCY if error.field == "currency" else error.message
+        return unreadable_amount(error)
 
 
 def number_of(value: Any, currency: Any) -> Money | str:
@@ -72,4 +71,10 @@ def number_of(value: Any, currency: Any) -> Money | str:
             return f"the amount is finer than its currency allows ({digits} decimal digits)"
         return Money(int(whole), stated_currency(currency))
     except Invalid as error:
-        return UNKNOWN_CURRENCY if error.field == "currency" else error.message
+        return unreadable_amount(error)
+
+
+def unreadable_amount(error: Invalid) -> str:
+    """What is wrong with a provider's amount, without what a person who types one should write."""
+    # The words on a currency repeat the provider's text.
+    return UNKNOWN_CURRENCY if error.field == "currency" else f"the amount {error.problem}"

@@ -18,7 +18,7 @@ from app.domain.errors import Invalid
 from app.domain.money import Money, currency_digits
 from app.ports import BalanceAnswer
 from connectors._account_types import CARD, barred, why_not_money
-from connectors._amounts import UNKNOWN_CURRENCY, stated_currency
+from connectors._amounts import UNKNOWN_CURRENCY, stated_currency, unreadable_amount
 from connectors._answers import answers_in
 from connectors._credit import Limit, without_limit
 from connectors._stated import broken, instant_of, unreadable_answer
@@ -153,7 +153,7 @@ def money_of(stated: Any) -> Money | str:
     try:
         return Money(minor, currency)
     except Invalid as error:
-        return error.message
+        return unreadable_amount(error)
 
 
 def _scaled(value: Any, digits: int) -> int | str | None:

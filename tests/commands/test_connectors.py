@@ -160,7 +160,7 @@ def test_utf_8_is_read(tmp_path: Path) -> None:
 def test_the_problem_is_shown_with_what_cannot_be_used(tmp_path: Path) -> None:
     found = parse(save(tmp_path, {"balances": [balance("1.234,56")]}))
     assert found["unusable"] == "unreadable_amount"
-    assert "is not a plain decimal string" in found["problem"]
+    assert found["problem"] == "the amount is not a plain decimal string."
     card = {"account": {"cashAccountType": "CARD"}, "balances": [balance("8.00")]}
     found = parse(save(tmp_path, card))
     assert (found["unusable"], found["problem"]) == ("not_money", "it is a card account")
