@@ -14,8 +14,10 @@ import pytest
 from sqlalchemy import text
 
 from app.api.openapi import operations
+from app.domain.provider_setup import Slot
 from app.flows.house import House
 from app.store.columns import metadata
+from app.store.provider_setups import AccessData, add_setup, fresh_name
 from tests.api.conftest import BORROWER, LOAN, System
 from tests.api.description import DESCRIPTION
 from tests.api.planting import Garden, plant
@@ -70,6 +72,7 @@ OWN = {
     "post_payee",
     "get_status",
     "list_providers",
+    "list_own_providers",
     "list_switches",
     "put_switch",
     "post_borrower",
@@ -182,6 +185,36 @@ async def test_whose_bank_answers_is_told_to_whoever_has_people_there(
     assert found["sol", "balances"]["failed_share_day"] is None
     others = (await luna.http.get("/v1/providers")).json()
     assert not [one for one in others if one["bank_id"]]
+
+
+async def test_own_providers_are_told_to_their_lender_without_their_secrets(
+    sol: System, luna: System, house: House
+) -> None:
+    made = house.real_now()
+    async with house.store.unit(sol.lender_id) as unit:
+        setup_id = await add_setup(
+            unit,
+            made,
+            slot=Slot.AGGREGATION,
+            name=fresh_name("truelayer"),
+            connector="truelayer",
+            data=AccessData({"client_id": "sol", "client_secret": "open sesame"}),
+            shown={
+                "client_id": "sol",
+                "auth_url": "https://auth.example",
+                "set": ["client_secret"],
+                "since": {"client_secret": made.isoformat()},
+                "changed": ["client_secret"],
+            },
+            made_by="ada",
+        )
+    answer = await sol.http.get("/v1/own-providers")
+    (own,) = answer.json()
+    assert (own["id"], own["job"], own["state"]) == (str(setup_id), "aggregation", "proposed")
+    assert own["settings"] == {"client_id": "sol", "auth_url": "https://auth.example"}
+    assert list(own["secrets"]) == ["client_secret"]
+    assert "sesame" not in answer.text
+    assert (await luna.http.get("/v1/own-providers")).json() == []
 
 
 async def test_nobody_gets_in_without_a_key(bare: httpx.AsyncClient) -> None:

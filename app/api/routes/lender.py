@@ -8,10 +8,12 @@ from fastapi import APIRouter, Path
 
 from app.api.caller import ByKey
 from app.api.route import SaldoRoute
+from app.api.schemas.providers import OwnProviderShown
 from app.api.schemas.work import ProviderShown, StatusShown, SwitchGiven, SwitchShown
 from app.flows.stop_switch import set_switch
 from app.reports import book
 from app.reports.health import HOURS, health_report
+from app.reports.providers import ProviderLine, provider_lines
 from app.reports.status import status_of
 from app.store.brakes import Brake
 
@@ -65,6 +67,18 @@ async def list_providers(caller: ByKey) -> list[ProviderShown]:
     ]
 
 
+@router.get("/own-providers", summary="Your own contracts with providers")
+async def list_own_providers(caller: ByKey) -> list[OwnProviderShown]:
+    """What is in force, what waits for a second person, and what is still followed; the newest
+    first. A job that is not listed is done by the installation's provider.
+
+    A key only looks: access data is typed by an admin on the page Providers, where it is tried
+    before it is kept, so that no other system has to hold it.
+    """
+    async with caller.house.store.unit(caller.lender_id) as unit:
+        return [_own(line) for line in await provider_lines(unit)]
+
+
 @router.get("/stop-switches", summary="Read the stop switches")
 async def list_switches(caller: ByKey) -> list[SwitchShown]:
     """Every channel and whether it is halted."""
@@ -96,4 +110,21 @@ def _switch(brake: Brake, row: Any | None) -> SwitchShown:
         return SwitchShown(channel=brake, halted=False, reason="", set_by=None, set_at=None)
     return SwitchShown(
         channel=brake, halted=row.halted, reason=row.reason, set_by=row.set_by, set_at=row.set_at
+    )
+
+
+def _own(line: ProviderLine) -> OwnProviderShown:
+    return OwnProviderShown(
+        id=line.id,
+        job=line.slot,
+        connector=line.connector,
+        known_as=line.name,
+        state=line.state,
+        settings=dict(line.values),
+        secrets=dict(line.since),
+        made_by=line.made_by,
+        made_at=line.made_at,
+        tested_at=line.tested_at,
+        in_force_at=line.in_force_at,
+        proposal_id=line.proposal_id,
     )
