@@ -6,6 +6,10 @@ import importlib.util
 import re
 from pathlib import Path
 
+import pytest
+
+import connectors
+
 ROOT = Path(__file__).resolve().parents[2]
 
 
@@ -45,3 +49,22 @@ def test_every_known_defect_names_a_test_that_is_there() -> None:
         for path, name in named:
             code = (ROOT / path).read_text(encoding="utf-8")
             assert re.search(rf"^(async )?def {name}\(", code, re.MULTILINE), f"{path}::{name}"
+
+
+@pytest.mark.parametrize("name", connectors.discover())
+def test_every_connector_has_a_page_that_says_what_is_needed_and_verified(name: str) -> None:
+    page = (ROOT / "docs" / "providers" / f"{name}.md").read_text(encoding="utf-8")
+    needs = page.partition("## What you need\n")[2].partition("\n## ")[0]
+    for part in ("contract", "licence"):
+        assert part in page.lower() or "authorisation" in page, f"{name}: {part}"
+    prefix = str(connectors.discover()[name].settings.model_config.get("env_prefix", ""))
+    assert prefix in needs, f"{name}: its settings"
+    addresses = ("address", "/hooks/", "redirect", "webhook")
+    assert any(word in page.lower() for word in addresses), f"{name}: its addresses"
+    verified = page.partition("## How it is verified\n")[2]
+    assert len(verified.split()) > 30, f"{name}: how it is verified"
+    known = set(connectors.discover()[name].settings.model_fields)
+    named = re.findall(rf"`{prefix}([A-Z][A-Z_]+)`", page)
+    assert {one.lower() for one in named} <= known, f"{name}: settings that there are not"
+    readme = (ROOT / "README.md").read_text(encoding="utf-8")
+    assert f"docs/providers/{name}.md" in readme, f"{name}: not linked from the README"
