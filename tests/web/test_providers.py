@@ -79,6 +79,27 @@ async def test_set_up_tried_changed_and_taken_away(street: Street, sign_in_as: D
     assert SECRET not in history.text
 
 
+async def test_an_address_of_ones_own_waits_for_a_second_person_who_is_told_where_it_leads(
+    street: Street, sign_in_as: Desk
+) -> None:
+    admin = await sign_in_as(Role.ADMIN)
+    page = await admin.open(NEW.format("messages"))
+    assert "With an address of your own it is used once somebody of compliance" in page.text
+    typed = {"f_account": "sol", "f_secret": SECRET, "f_base_url": "pages.evil.example"}
+    page = await admin.send(page, "set-up", reason="Faster for us.", **typed)
+    assert "It is used once a second person agrees." in page.text
+    assert (await street.house.of(street.lender_id)).own.chosen == {}
+    compliance = await sign_in_as(Role.COMPLIANCE)
+    approval = await street.value("SELECT id FROM approvals")
+    page = await compliance.open(f"/approvals/{approval}")
+    assert page.problems == []
+    assert "Use berlin_group for messages, at pages.evil.example" in page.text
+    assert "Leads to" in page.text
+    await compliance.send(page, "approve")
+    house = await street.house.of(street.lender_id)
+    assert set(house.own.chosen) == {Slot.MESSAGES}
+
+
 async def test_payments_wait_for_a_second_person(street: Street, sign_in_as: Desk) -> None:
     admin = await sign_in_as(Role.ADMIN)
     page = await admin.open(NEW.format("payments"))
