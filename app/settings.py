@@ -10,9 +10,10 @@ from __future__ import annotations
 import base64
 import binascii
 import os
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from datetime import timedelta
+from functools import partial
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Annotated, Literal
@@ -20,14 +21,23 @@ from urllib.parse import urlsplit
 
 from dotenv import dotenv_values
 from pydantic import Field, SecretStr, ValidationError, field_validator, model_validator
+from pydantic import ValidationInfo as Info
 from pydantic_settings import BaseSettings, NoDecode, SettingsConfigDict, SettingsError
 
 from app.domain.delinquency import Buckets
 from app.domain.errors import Invalid, Misconfigured
+from app.domain.learned_plan import STANDARD, LearnedRules
+from app.domain.read_price import STANDARD_COSTS, STANDARD_DAILY_BP, STANDARD_DAYS, ReadPrices
 from app.domain.routes import Routes
 
 PREFIX = "SALDO_"
 KEY_BYTES = 32
+# Settings that are words of a small language of their own, and who reads them.
+_WORDS: dict[str, Callable[[str], object]] = {
+    "delinquency_buckets": Buckets.parse,
+    "read_costs": ReadPrices.parse,
+    "message_routes": partial(Routes.parse, usual="twilio"),
+}
 
 
 @dataclass(frozen=True, slots=True)
@@ -200,12 +210,37 @@ class Settings(BaseSettings):
         "delayed requests keep the bank's count too.",
     )
 
+    read_costs: str = Field(
+        default=STANDARD_COSTS,
+        description="Where accounts are read when income is likely: what one read costs, per "
+        "currency. With what is due it says how much sooner a read has to show money.",
+    )
+    read_delay_bp: int = Field(
+        default=STANDARD_DAILY_BP,
+        ge=1,
+        le=10_000,
+        description="There: what a day costs by which money is seen later, in basis points of what "
+        "is due. Larger reads more often.",
+    )
     read_price_days: float = Field(
-        default=1.0,
+        default=STANDARD_DAYS,
         ge=0.001,
         le=30,
-        description="Where accounts are read when income is likely: what one read is worth, in "
-        "days by which money is seen sooner. Smaller reads more often.",
+        description="There: what one read is worth in currencies that have no price above, in days "
+        "by which money is seen sooner. Smaller reads more often.",
+    )
+    read_blind_days: int = Field(
+        default=STANDARD.blind_days,
+        ge=1,
+        le=21,
+        description="There: no account goes unread for more days than that, whatever is likely.",
+    )
+    read_reserve: int = Field(
+        default=STANDARD.reserve,
+        ge=0,
+        le=3,
+        description="There: reads of a day's allowance that no plan takes, kept for the last look "
+        "before a payment link.",
     )
 
     delinquency_buckets: str = Field(
@@ -277,20 +312,11 @@ class Settings(BaseSettings):
     def _empty_is_none(cls, value: object) -> object:
         return None if value == "" else value
 
-    @field_validator("delinquency_buckets")
+    @field_validator(*_WORDS)
     @classmethod
-    def _check_buckets(cls, value: str) -> str:
+    def _check_words(cls, value: str, info: Info) -> str:
         try:
-            Buckets.parse(value)
-        except Invalid as error:
-            raise ValueError(error.message) from None
-        return value
-
-    @field_validator("message_routes")
-    @classmethod
-    def _check_routes(cls, value: str) -> str:
-        try:
-            Routes.parse(value, usual="twilio")
+            _WORDS[info.field_name or ""](value)
         except Invalid as error:
             raise ValueError(error.message) from None
         return value
@@ -355,6 +381,16 @@ class Settings(BaseSettings):
     def buckets(self) -> Buckets:
         """The buckets of days past due."""
         return Buckets.parse(self.delinquency_buckets)
+
+    @property
+    def read_prices(self) -> ReadPrices:
+        """What a read is worth where accounts are read when income is likely."""
+        return ReadPrices.parse(self.read_costs, self.read_delay_bp, self.read_price_days)
+
+    @property
+    def learned_rules(self) -> LearnedRules:
+        """What is never planned there, whatever is likely."""
+        return LearnedRules(self.read_blind_days, self.read_reserve)
 
     @property
     def owed_max_age(self) -> timedelta:

@@ -60,17 +60,19 @@ def fold_of(account_id: str) -> int:
     return blake2b(account_id.encode(), digest_size=4).digest()[-1] % FOLDS
 
 
-def month_days(histories: Sequence[History]) -> tuple[float, ...]:
+def counts(history: History) -> tuple[Sequence[float], Sequence[float]]:
+    """Per day of the month, of one account: the incomes that came, and the days it was seen."""
+    origin = minute_of(history.begins_on)
+    rows = [Row(origin + entry.minute, entry.minor) for entry in history.entries]
+    told = between_rows(rows, origin, origin + history.days * MINUTES, timed=history.timed)
+    profile = learn(look_ahead(IncomeProfile(), history.begins_on), told)
+    return profile.mass[_MONTH_DAY], profile.seen[_MONTH_DAY]
+
+
+def month_days(counted: Sequence[tuple[Sequence[float], Sequence[float]]]) -> tuple[float, ...]:
     """How much likelier than on an average day income is, by day of the month: as it is shipped."""
-    came, seen = [0.0] * 31, [0.0] * 31
-    for one in histories:
-        origin = minute_of(one.begins_on)
-        rows = [Row(origin + entry.minute, entry.minor) for entry in one.entries]
-        told = between_rows(rows, origin, origin + one.days * MINUTES, timed=one.timed)
-        profile = learn(look_ahead(IncomeProfile(), one.begins_on), told)
-        for day in range(31):
-            came[day] += profile.mass[_MONTH_DAY][day]
-            seen[day] += profile.seen[_MONTH_DAY][day]
+    came = [sum(mass[day] for mass, _ in counted) for day in range(31)]
+    seen = [sum(visits[day] for _, visits in counted) for day in range(31)]
     rates = [mass / visits for mass, visits in zip(came, seen, strict=True)]
     smooth = [(rates[day - 1] + rates[day] + rates[(day + 1) % 31]) / 3 for day in range(31)]
     mean = sum(smooth) / len(smooth)
@@ -111,9 +113,9 @@ class Book:
     @classmethod
     def of(cls, histories: Sequence[History], instalments: Mapping[str, int]) -> Book:
         """Work out the rates that each fold is judged with: those of the four others."""
+        counted = [(fold_of(one.account_id), counts(one)) for one in histories]
         rates = [
-            month_days([one for one in histories if fold_of(one.account_id) != fold])
-            for fold in range(FOLDS)
+            month_days([told for mine, told in counted if mine != fold]) for fold in range(FOLDS)
         ]
         return cls(histories, instalments, rates)
 

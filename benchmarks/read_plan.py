@@ -1,8 +1,9 @@
 """What the learned plan costs: planning from stored profiles, and learning from a reading.
 
 `plan_100k_s`: CPU seconds for 100,000 accounts, each planned once from a profile in memory, on one
-core; at most 10. `decision_us` is one of them, `learn_us` one profile after one more pair of
-balances, `parse_us` one profile read from its text. Profiles are made up: salaries on several days
+core, what a read is worth worked out for each; at most 10. `decision_us` is one of them,
+`learn_us` one profile after one more pair of balances, `parse_us` one profile read from its text.
+Profiles are made up: salaries on several days
 and at several hours, read for 60 to 240 days. CPU time: other work on the machine stretches the
 clock's, and this too, by half and more where all cores are busy. `undisturbed_100k_s` is the same
 from the quickest tenth of a hundred rounds: what it costs when nobody is in the way.
@@ -21,7 +22,9 @@ from uuid import UUID, uuid5
 from app.domain.income import DAY, IncomeProfile, Seen, minute_of
 from app.domain.income_learning import learn, look_ahead
 from app.domain.learned_plan import Awaited, next_learned_read
+from app.domain.money import Money
 from app.domain.read_planner import PlanQuestion
+from app.domain.read_price import STANDARD_PRICES
 from benchmarks import bench
 
 ACCOUNTS = 100_000
@@ -63,17 +66,15 @@ def measure(accounts: int) -> dict[str, float]:
         )
         for number in range(1000)
     ]
-    waits = [
-        Awaited(chance.randint(20_000, 200_000), chance.randint(0, 50_000), NOW, NOW, 1.0)
-        for _ in range(100)
-    ]
+    dues = [Money(chance.randint(20_000, 200_000), "EUR") for _ in range(100)]
+    left = [chance.randint(0, 50_000) for _ in range(100)]
     each, rounds = accounts // ROUNDS, []
     for start in range(0, each * ROUNDS, each):
         began = time.process_time()
         for number in range(start, start + each):
-            next_learned_read(
-                questions[number % 1000], profiles[number % PROFILES], waits[number % 100]
-            )
+            due, balance = dues[number % 100], left[number % 100]
+            awaited = Awaited(due.minor, balance, NOW, NOW, STANDARD_PRICES.days(due))
+            next_learned_read(questions[number % 1000], profiles[number % PROFILES], awaited)
         rounds.append(time.process_time() - began)
     one = sum(rounds) / (each * ROUNDS)
     undisturbed = sorted(rounds)[ROUNDS // 10] / each

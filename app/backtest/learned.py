@@ -17,7 +17,9 @@ from app.domain.income import TUNING, IncomeProfile, Seen, Tuning, day_of, minut
 from app.domain.income_learning import learn, look_ahead
 from app.domain.income_seen import Row, between_balances, between_rows
 from app.domain.learned_plan import STANDARD, Awaited, LearnedRules, next_learned_read
+from app.domain.money import Money
 from app.domain.read_planner import UNATTENDED_PER_24H, UNATTENDED_WINDOW, PlanQuestion
+from app.domain.read_price import STANDARD_PRICES, ReadPrices
 
 # A profile is laid out anew when it was last for a day so long ago.
 _STALE = timedelta(days=14)
@@ -25,16 +27,26 @@ _STALE = timedelta(days=14)
 
 @dataclass(frozen=True, slots=True)
 class LearnedSettings:
-    """What a lender sets: the price of a read in days of delay, and the rules beside it.
+    """What a lender sets: what a read is worth, and the rules beside it.
 
-    Without a price a read is worth one day; on histories with hours nothing, so that all reads of
-    the allowance are used and the question is at which hours.
+    `price_days` is its worth in days of delay, `prices` says it by what is due on the account.
+    Without either it is what production takes for that amount; on histories without hours, where
+    less than a day cannot be told, one day.
     """
 
     price_days: float | None = None
+    prices: ReadPrices | None = None
     rules: LearnedRules = STANDARD
     reads_per_day: int = UNATTENDED_PER_24H
     tuning: Tuning = TUNING
+
+    def price_of(self, due: Money, *, timed: bool) -> float:
+        """What one read of an account is worth, in days of delay, where this is due."""
+        if self.price_days is not None:
+            return self.price_days
+        if self.prices is None and not timed:
+            return 1.0
+        return (self.prices or STANDARD_PRICES).days(due)
 
 
 USUAL = LearnedSettings()
@@ -43,11 +55,10 @@ USUAL = LearnedSettings()
 class Learned:
     """One account under the learned plan."""
 
-    def __init__(self, known: Known, settings: LearnedSettings) -> None:
+    def __init__(self, known: Known, settings: LearnedSettings, price_days: float = 1.0) -> None:
         self._known = known
         self._settings = settings
-        usual = 0.0 if known.timed else 1.0
-        self._price = usual if settings.price_days is None else settings.price_days
+        self._price = price_days
         self._origin = minute_of(known.begins_on)
         self._begins_at = datetime.combine(known.begins_on, time(), UTC)
         self._attempts: list[datetime] = []

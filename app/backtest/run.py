@@ -25,6 +25,7 @@ from app.backtest.policies import Oracle, Payday
 from app.backtest.replay import Factory, replay
 from app.backtest.windows import Threshold, Track, track_of
 from app.domain.errors import Invalid
+from app.domain.money import Money
 
 # An account with fewer days than this says too little about any policy.
 SHORTEST = 150
@@ -218,7 +219,9 @@ def _factory(request: Request, track: Track) -> Factory:
         oracle = Oracle.of(track)
         return lambda _known: oracle
     if request.policy == "learned":
-        return lambda known: Learned(known, request.learned)
+        due = Money(track.due_minor, request.currency)
+        price = request.learned.price_of(due, timed=track.history.timed)
+        return lambda known: Learned(known, request.learned, price)
     return Payday
 
 

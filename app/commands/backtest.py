@@ -12,6 +12,7 @@ from app.commands.at_work import AsJson, as_json, print_table
 from app.domain.errors import Invalid
 from app.domain.learned_plan import LearnedRules
 from app.domain.money import Money, currency_digits
+from app.domain.read_price import STANDARD_COSTS, STANDARD_DAILY_BP, ReadPrices
 
 if TYPE_CHECKING:
     from app.backtest.run import Progress, Result
@@ -46,8 +47,17 @@ Price = Annotated[
         "--price-days",
         min=0,
         max=30,
-        help="learned: days of delay that a read is worth. [default: 1; on histories with hours 0]",
+        help="learned: days of delay that a read is worth, the same for all. [default: by what is "
+        "due, as in production; on histories without hours 1]",
     ),
+]
+ReadCosts = Annotated[
+    str | None,
+    typer.Option(help=f"learned: what a read costs, like SALDO_READ_COSTS ({STANDARD_COSTS!r})."),
+]
+DelayBp = Annotated[
+    int,
+    typer.Option(min=1, max=10_000, help="learned: what a day of delay costs, of what is due."),
 ]
 BlindDays = Annotated[int, typer.Option(min=1, help="learned: no account is unread for longer.")]
 ReadsPerDay = Annotated[int, typer.Option(min=1, max=4, help="learned: the allowance.")]
@@ -73,6 +83,8 @@ def backtest(
     currency: Currency = "EUR",
     floor: Floor = "0",
     price_days: Price = None,
+    read_costs: ReadCosts = None,
+    delay_bp: DelayBp = STANDARD_DAILY_BP,
     blind_days: BlindDays = 14,
     reads_per_day: ReadsPerDay = 4,
     reserve: Reserve = 1,
@@ -98,6 +110,10 @@ def backtest(
     protected = Money.parse(floor, currency, field="--floor").minor
     if protected < 0:
         raise Invalid("--floor", "is below zero.", mend="Give 0 or more.")
+    prices = None
+    if read_costs is not None:
+        prices = ReadPrices.parse(read_costs, delay_bp, field="--read-costs")
+    rules = LearnedRules(blind_days, reserve)
     request = run.Request(
         policy=policy,
         threshold=Threshold.parse(threshold, currency),
@@ -108,7 +124,7 @@ def backtest(
         resamples=resamples,
         seed=seed,
         processes=min(processes, os.cpu_count() or 1),
-        learned=LearnedSettings(price_days, LearnedRules(blind_days, reserve), reads_per_day),
+        learned=LearnedSettings(price_days, prices, rules, reads_per_day),
     )
     if request.threshold.instalments is not None and loans is None:
         raise Invalid(

@@ -19,7 +19,6 @@ from typing import NamedTuple
 
 from app.domain.income import DAY, ONE_IN_DAYS, IncomeProfile
 from app.domain.maintenance import rests_until
-from app.domain.money import Money
 from app.domain.open_hours import zone_of
 from app.domain.read_choice import (
     HORIZON_DAYS,
@@ -53,8 +52,6 @@ _SLIP = timedelta(hours=1)
 _SEARCH_DAYS = 14
 # The place among days comes from other bits of the id's hash than the place in the hours.
 _PLACES = 2**16
-# A read worth less than this many days of delay is not told from one for nothing.
-_CHEAPEST, _DEAREST = 0.0005, 30.0
 
 
 @dataclass(frozen=True, slots=True)
@@ -64,7 +61,7 @@ class Awaited:
     `needed_minor` is what is due and the protected floor, in minor units of the account.
     `balance_minor` is the last balance read, at `balance_at`; None where there is none.
     `blind_since` is until when it is known that the money is not there: the last read, or later.
-    `price_days` is what one read is worth, in days of delay (`price_of_read`).
+    `price_days` is what one read is worth, in days of delay (`app.domain.read_price`).
     """
 
     needed_minor: int
@@ -104,18 +101,6 @@ class LearnedPlan:
     reason: PlanReason
     odds: float
     because: str
-
-
-def price_of_read(cost: Money, at_stake: Money, daily_bp: int) -> float:
-    """What one read is worth, in days of delay.
-
-    `daily_bp` is what a day's delay costs of what is at stake, in basis points: money leaves the
-    account, and the chance to be paid leaves with it. Raises `Invalid` for two currencies.
-    """
-    if cost >= at_stake or daily_bp <= 0:
-        return _DEAREST
-    per_day = at_stake.minor * daily_bp / 10_000
-    return min(max(cost.minor / per_day, _CHEAPEST), _DEAREST)
 
 
 def next_learned_read(

@@ -65,11 +65,12 @@ async def learn_income(
         if taught is None or amount is None:
             continue
         wanted, _ = wanted_of(look.account.currency, dues.get(look.standing.borrower_id, ()))
+        due_minor = sum(one.amount.minor for one in wanted)
         plan = _UNPLANNED
         if taught.learner.plans:
             needed = _needed(wanted, rules[look.standing.lender_id], look.judged)
-            plan = _plan(house, look, taught, amount, needed, now)
-        learned.append(_kept(unit, look, taught, plan, sum(one.amount.minor for one in wanted)))
+            plan = _plan(house, look, taught, amount, needed, due_minor, now)
+        learned.append(_kept(unit, look, taught, plan, due_minor))
     await keep(unit, now, learned)
 
 
@@ -110,6 +111,7 @@ def _plan(
     taught: Taught,
     amount: Money,
     needed: Money | None,
+    due_minor: int,
     now: datetime,
 ) -> LearnedPlan:
     question = look.question
@@ -122,6 +124,7 @@ def _plan(
         balance_minor=amount.minor,
         balance_at=now,
         blind_since=now,
-        price_days=house.settings.read_price_days,
+        price_days=house.settings.read_prices.days(Money(due_minor, needed.currency)),
     )
-    return next_learned_read(question, taught.income, awaited, reading_now=True)
+    rules = house.settings.learned_rules
+    return next_learned_read(question, taught.income, awaited, rules=rules, reading_now=True)

@@ -7,7 +7,7 @@ from dataclasses import replace
 from app.backtest.files import MINUTES, History
 from app.backtest.run import Request
 from app.backtest.windows import Threshold
-from benchmarks.judged_folds import FOLDS, Book, drifted, fold_of, judge, month_days
+from benchmarks.judged_folds import FOLDS, Book, counts, drifted, fold_of, judge, month_days
 from tests.backtest.made_up import salaried
 
 
@@ -18,14 +18,14 @@ def paid_on(history: History) -> list[int]:
 def test_rates_peak_where_incomes_come_and_are_those_of_the_other_folds() -> None:
     histories = [salaried(seed, 100) for seed in range(9)]
     early = [one for one in histories if one.begins_on.day + paid_on(one)[1] % 31 < 15]
-    rates = month_days(early)
+    rates = month_days([counts(one) for one in early])
     assert len(rates) == 31
     assert max(rates[:15]) > 1.2 > max(rates[16:29])
     book = Book.of(histories, {})
     for fold in range(FOLDS):
         others = [one for one in histories if fold_of(one.account_id) != fold]
         assert 0 < len(others) < len(histories)
-        assert book.rates[fold] == month_days(others)
+        assert book.rates[fold] == month_days([counts(one) for one in others])
 
 
 def test_each_account_is_judged_once_with_the_rates_of_its_fold() -> None:

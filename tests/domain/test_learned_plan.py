@@ -13,7 +13,6 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from app.domain.errors import Invalid
 from app.domain.income import DAY, IncomeProfile, Seen, minute_of
 from app.domain.income_learning import learn, look_ahead
 from app.domain.learned_plan import (
@@ -22,9 +21,7 @@ from app.domain.learned_plan import (
     LearnedPlan,
     LearnedRules,
     next_learned_read,
-    price_of_read,
 )
-from app.domain.money import Money
 from app.domain.read_planner import UNATTENDED_WINDOW, PlanQuestion, PlanReason
 
 SPACE = UUID("00000000-0000-7000-8000-00000000feed")
@@ -78,13 +75,6 @@ def test_what_a_read_costs_decides_how_often() -> None:
     assert dear is not None
     assert cheap.date() == MAY.date()  # for nothing every read of the day is taken
     assert dear.date() >= date(2026, 5, 12)
-    cent, euro = Money(1, "EUR"), Money(100, "EUR")
-    assert price_of_read(cent, Money(15_000, "EUR"), 100) < price_of_read(
-        euro, Money(15_000, "EUR"), 100
-    )
-    assert price_of_read(euro, Money(50, "EUR"), 100) == 30.0
-    with pytest.raises(Invalid):
-        price_of_read(cent, Money(15_000, "PLN"), 100)
 
 
 def test_an_account_that_nobody_knows_is_read_all_the_same() -> None:

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import datetime, timedelta
+from itertools import pairwise
 from typing import Any
 from zoneinfo import ZoneInfo
 
@@ -29,6 +31,12 @@ POOR, RICH = 2_000, 150_000
 async def learning(store: Store) -> Lane:
     """A lender who reads when income is likely."""
     return await make_lane(store, reading_way="learned")
+
+
+def set_so(lane: Lane, **settings: Any) -> None:
+    """Run the house with other settings."""
+    house = lane.street.house
+    lane.street.house = replace(house, settings=house.settings.model_copy(update=settings))
 
 
 async def account(lane: Lane, who: Neighbour) -> Any:
@@ -66,6 +74,7 @@ async def opened(lane: Lane, who: Neighbour) -> IncomeProfile:
 
 
 async def test_it_learns_a_payday_and_plans_by_it(learning: Lane) -> None:
+    set_so(learning, read_costs="EUR 5")
     who = await learning.street.neighbour(dues=(100_000,))
     await learning.due_now(who)
     times = await days_pass(learning, who, 40)
@@ -78,6 +87,19 @@ async def test_it_learns_a_payday_and_plans_by_it(learning: Lane) -> None:
     assert len(paydays) >= 5, "each Friday is read on"
     signals = await learning.street.value("SELECT count(*) FROM funds_signals")
     assert signals >= 5
+
+
+async def test_what_is_due_and_what_a_read_costs_decide_how_often(store: Store) -> None:
+    counts = {}
+    for due, cost in ((20_000, "EUR 0.05"), (20_000, "EUR 2")):
+        lane = await make_lane(store, reading_way="learned")
+        set_so(lane, read_costs=cost, read_blind_days=5)
+        who = await lane.street.neighbour(dues=(due,))
+        await lane.due_now(who)
+        times = await days_pass(lane, who, 21)
+        assert all(later - one < timedelta(days=6) for one, later in pairwise(times))
+        counts[due, cost] = len(times)
+    assert counts[20_000, "EUR 0.05"] > counts[20_000, "EUR 2"]
 
 
 async def test_others_are_read_evenly_and_nothing_is_known_of_them(lane: Lane) -> None:
