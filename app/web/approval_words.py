@@ -22,7 +22,7 @@ KINDS: Final[Mapping[str, str]] = {
     ApprovalKind.PACK: "Rule pack",
     ApprovalKind.PLACEMENT: "Placement with an agency",
     ApprovalKind.IMPORT: "Loading of a book",
-    ApprovalKind.PROVIDER: "Provider of payments",
+    ApprovalKind.PROVIDER: "Own provider",
     ApprovalKind.PAYEE: "Account you are paid to",
 }
 STATES: Final[Mapping[ApprovalState, Mark]] = {
