@@ -54,6 +54,8 @@ class Tuning:
 TUNING = Tuning()
 ONE_IN_DAYS = 20.0
 """Of an account that nobody has read, income is expected once in so many days."""
+_ALL = sum(guess.first for guess in GUESSES)
+_FIRST = tuple(guess.first / _ALL for guess in GUESSES)
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +83,7 @@ class IncomeProfile:
     wholly seen; of that day it is the hazard of the whole day.
     """
 
-    weights: tuple[float, ...] = (1 / len(GUESSES),) * len(GUESSES)
+    weights: tuple[float, ...] = _FIRST
     mass: tuple[tuple[float, ...], ...] = tuple((0.0,) * SIZES[one] for one in RHYTHMS)
     seen: tuple[tuple[float, ...], ...] = tuple((0.0,) * SIZES[one] for one in RHYTHMS)
     incomes: int = 0

@@ -70,11 +70,18 @@ BY_MONTH = frozenset({Rhythm.MONTH_DAY, Rhythm.DAY_BEFORE, Rhythm.DAY_AFTER})
 
 @dataclass(frozen=True, slots=True)
 class Guess:
-    """One rhythm kept to within `spread` days: what an income may turn out to follow."""
+    """One rhythm kept to within `spread` days: what an income may turn out to follow.
+
+    `first` is how much it weighs, against the others, before anything was seen.
+    """
 
     rhythm: Rhythm
     spread: int
+    first: float = 1.0
 
+
+# They fit a young account's few incomes too easily, and foretell too much of it.
+_RARE = 0.1
 
 GUESSES = (
     Guess(Rhythm.MONTH_DAY, 0),
@@ -87,12 +94,12 @@ GUESSES = (
     Guess(Rhythm.DAY_AFTER, 1),
     Guess(Rhythm.DAY_AFTER, 2),
     Guess(Rhythm.MONTH_END, 0),
-    Guess(Rhythm.MONTH_END, 1),
+    Guess(Rhythm.MONTH_END, 1, _RARE),
     Guess(Rhythm.WEEKDAY, 0),
-    Guess(Rhythm.WEEKDAY, 1),
+    Guess(Rhythm.WEEKDAY, 1, _RARE),
     Guess(Rhythm.FORTNIGHT, 0),
-    Guess(Rhythm.FORTNIGHT, 1),
-    Guess(Rhythm.FORTNIGHT, 2),
+    Guess(Rhythm.FORTNIGHT, 1, _RARE),
+    Guess(Rhythm.FORTNIGHT, 2, _RARE),
     Guess(Rhythm.GAP, 1),
     Guess(Rhythm.ANY_DAY, 0),
 )
