@@ -110,6 +110,17 @@ def _minute(total: list[float], odds: float) -> int:
     return round((slot + part) * SLOT_MINUTES)
 
 
+def payday(profile: IncomeProfile, after: date) -> date | None:
+    """The day near which the next income of a known rhythm is likeliest, from a day on.
+
+    None where income has no rhythm yet, and where `next_income` says nothing.
+    """
+    if streams(profile)[0].recurs is Recurs.IRREGULAR:
+        return None
+    coming = next_income(profile, after)
+    return None if coming is None else coming.likely_on
+
+
 def streams(profile: IncomeProfile) -> tuple[Stream, ...]:
     """The incomes that recur, likeliest rhythm first; one irregular stream where none does."""
     shares = dict.fromkeys(RHYTHMS, 0.0)

@@ -193,7 +193,8 @@ class Known:
 
     `money_came_on` are days on which money was seen on his accounts (the fact of a funds signal,
     never how much), `instalment` the regular one of his contract, `largest_paid` the most that
-    he has paid at once in the last half-year.
+    he has paid at once in the last half-year. `income_on` is the day near which his next income is
+    likeliest, by the profile of an account that he lets be read.
     """
 
     due: Money
@@ -201,6 +202,7 @@ class Known:
     money_came_on: tuple[date, ...] = ()
     instalment: Money | None = None
     largest_paid: Money | None = None
+    income_on: date | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -222,7 +224,10 @@ _PAID_BY_DAY = {"PL": 10}
 def suggest(known: Known, today: date, terms: PromiseTerms) -> Suggestion:
     """The day after the next payday, and what he could pay then."""
     usual = recurring_day(known.money_came_on)
-    if usual is not None:
+    if known.income_on is not None:
+        payday = max(known.income_on, today)
+        when = f"Income is likeliest about {payday:%-d %b}"
+    elif usual is not None:
         payday = _next_day_of_month(today, usual)
         when = f"Money usually comes about day {usual} of the month"
     elif known.country in _PAID_BY_DAY:

@@ -12,6 +12,10 @@ from zoneinfo import ZoneInfo
 
 from sqlalchemy import ColumnElement, Date, Row, Select, cast, func, literal, select
 
+from app.domain.consent import ConsentState, Purpose
+from app.domain.income import IncomeProfile
+from app.domain.income_forecast import payday
+from app.domain.income_learning import look_ahead
 from app.domain.money import Money
 from app.domain.promise import PromiseState
 from app.domain.promise_terms import Known, Part, Suggestion, reminder_days, suggest, total_of
@@ -20,9 +24,12 @@ from app.reports.slices import one
 from app.store.dues import local_day
 from app.store.promises import last_ended_state, money_since, parts_of, promise_terms_of
 from app.store.tables import (
+    accounts,
     borrowers,
     cases,
+    consents,
     funds_signals,
+    income_profiles,
     instalments,
     lenders,
     loans,
@@ -31,6 +38,7 @@ from app.store.tables import (
     repayments,
 )
 from app.store.unit import Unit
+from app.store.vault import SealBroken
 
 AT_MOST: Final = 100
 # What money did longer ago says little about when it comes next.
@@ -264,9 +272,38 @@ async def _known(unit: Unit, now: datetime, case_id: UUID, due: Money, zone: Zon
         due=due,
         country=case.country,
         money_came_on=tuple(at.astimezone(zone).date() for at in seen),
+        income_on=await _income_on(unit, case.borrower_id, now.astimezone(zone).date()),
         instalment=None if regular is None else Money(int(regular), due.currency),
         largest_paid=None if largest is None else Money(int(largest), due.currency),
     )
+
+
+async def _income_on(unit: Unit, borrower_id: UUID, today: date) -> date | None:
+    """His next payday by the profiles of accounts that he lets be read; the day alone.
+
+    A profile that cannot be read counts as none: the next reading begins another.
+    """
+    rows = await unit.conn.execute(
+        select(accounts.c.id, income_profiles.c.profile_enc)
+        .join(income_profiles, income_profiles.c.account_id == accounts.c.id)
+        .join(consents, consents.c.id == accounts.c.consent_id)
+        .where(
+            accounts.c.borrower_id == borrower_id,
+            income_profiles.c.profile_enc.is_not(None),
+            consents.c.state == ConsentState.ACTIVE.value,
+            literal(Purpose.REPAYMENT_MONITORING.value) == func.any(consents.c.purposes),
+        )
+    )
+    found = []
+    for row in rows:
+        try:
+            profile = IncomeProfile.from_json(
+                unit.open("income_profiles.profile_enc", row.id, row.profile_enc)
+            )
+        except (SealBroken, ValueError):
+            continue
+        found.append(payday(look_ahead(profile, today), today))
+    return min((day for day in found if day is not None), default=None)
 
 
 async def currency_of_case(unit: Unit, case_id: UUID) -> str:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import date, timedelta
 
 import pytest
@@ -247,6 +248,17 @@ def test_a_reminder_comes_before_each_part_unless_it_was_just_spoken_of() -> Non
 # ------------------------------------------------------------------ the suggestion
 
 
+def test_a_payday_that_readings_have_shown_goes_before_days_of_signals() -> None:
+    seen = (date(2026, 1, 10), date(2026, 2, 10))
+    known = Known(DUE, "ES", seen, income_on=MON + timedelta(days=4))
+    found = suggest(known, MON, TERMS)
+    assert found.on == MON + timedelta(days=5)
+    assert f"Income is likeliest about {MON + timedelta(days=4):%-d %b}" in found.because
+    late = suggest(replace(known, income_on=MON - timedelta(days=1)), MON, TERMS)
+    assert late.on == MON + timedelta(days=1)
+    assert suggest(replace(known, income_on=None), MON, TERMS).on != found.on
+
+
 @pytest.mark.parametrize(
     ("days", "expected"),
     [
@@ -319,8 +331,8 @@ def test_what_is_suggested_may_be_promised(
     longest: int,
 ) -> None:
     terms = PromiseTerms(max_days_ahead=longest)
-    amounts = [None if one is None else euros(one) for one in (instalment, largest)]
-    known = Known(euros(due), country, tuple(seen), *amounts)
+    usual, most = (None if one is None else euros(one) for one in (instalment, largest))
+    known = Known(euros(due), country, tuple(seen), instalment=usual, largest_paid=most)
     found = suggest(known, today, terms)
     assert today < found.on <= today + timedelta(days=longest)
     if found.amount.minor >= 100 or found.amount == known.due:
