@@ -125,6 +125,7 @@ def _connectors(settings: Settings) -> list[Finding]:
     import httpx
 
     import connectors
+    from app.commands.lacks import lacks
     from app.commands.ways_out import certificates
     from app.ports import Wire
     from app.reports.findings import note, ok, wrong
@@ -148,18 +149,22 @@ def _connectors(settings: Settings) -> list[Finding]:
             what = f"{name!r} is no connector for it"
             found.append(wrong(slot, what, f"Set one of: {able}."))
             continue
+        # A lender may well do without e-mail.
+        tell = note if slot == "emails" else wrong
         try:
             own = connectors.settings_of(connector)
             found += [one for one in certificates("certificates", name, own) if one not in found]
-            port = build(own, wire)
             live = connectors.live_addresses(own) if connector.needs_licence else ()
         except Misconfigured as error:
-            what = f"{name}: {error.setting}: {error.problem}"
-            # A lender may well do without e-mail.
-            missing = note if slot == "emails" else wrong
-            found.append(missing(slot, what, error.mend))
+            found.append(tell(slot, f"{name}: {error.setting}: {error.problem}", error.mend))
             continue
-        moved = f" and moves {_moved(port)}" if slot == "payments" else ""
+        missing = lacks(build, own, wire)
+        if missing:
+            found += [
+                tell(slot, f"{name}: {one.setting}: {one.problem}", one.mend) for one in missing
+            ]
+            continue
+        moved = f" and moves {_moved(build(own, wire))}" if slot == "payments" else ""
         found.append(ok(slot, f"{name} is set up{moved}"))
         if slot == "aggregation":
             found.append(_licence(settings, live))

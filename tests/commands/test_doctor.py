@@ -187,10 +187,12 @@ def test_no_licence_basis(saldo: Saldo, tmp_path: Path) -> None:
     assert licensed["licence"]["verdict"] == "ok"
 
 
-def test_missing_provider_settings_are_named(saldo: Saldo) -> None:
-    found = look(saldo)
-    is_wrong(found["aggregation"], "SALDO_BERLIN_GROUP_BANKS")
-    is_wrong(found["messages"], "SALDO_TWILIO_ACCOUNT_SID")
+def test_all_missing_provider_settings_are_named(saldo: Saldo) -> None:
+    is_wrong(look(saldo)["aggregation"], "SALDO_BERLIN_GROUP_BANKS")
+    findings = json.loads(saldo("doctor", "--json").stdout)["findings"]
+    missing = [one for one in findings if one["check"] == "messages"]
+    for setting in ("SALDO_TWILIO_ACCOUNT_SID", "SALDO_TWILIO_AUTH_TOKEN"):
+        assert any(setting in one["what"] for one in missing), missing
     other = look(saldo, {"SALDO_MESSAGE_CONNECTOR": "pigeon"})
     is_wrong(other["messages"], "pigeon", "twilio")
 

@@ -182,6 +182,7 @@ class Judge:
             busy = case.paying or case.task or case.proposal or case.promised or case.held
             if not (planned or busy):
                 self.cry("no next action", f"case {case.id}: nothing at all", case.borrower_id)
-            if not (busy or case.called) and case.last_done_at < now - LONGEST_SILENCE:
+            silent = case.last_done_at < now - LONGEST_SILENCE
+            if awake and silent and not (busy or case.called):
                 words = f"case {case.id}: nothing done since {case.last_done_at:%d.%m. %H:%M}"
                 self.cry("silence", words, case.borrower_id)

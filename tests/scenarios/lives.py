@@ -292,7 +292,8 @@ async def a_moment(town: Town, scene: dict[Any, View], *, share: float) -> None:
 
 
 async def attempt(town: Town, who: Dweller, view: View, act: Act) -> None:
-    """One act; our rules or a provider may say no to what chance wanted."""
+    """One act, in a moment of its own; our rules or a provider may say no to what chance wanted."""
+    town.hands.go_on(milliseconds=1)
     try:
         await act(town, who, view)
         town.did[act.__name__] += 1
