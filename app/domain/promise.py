@@ -28,9 +28,14 @@ PROMISE = Lifecycle(
             "break": PromiseState.BROKEN,
             "cancel": PromiseState.CANCELLED,
         },
-        # A payment that is reported late, but was made in time, mends the verdict.
-        PromiseState.PART: {"keep": PromiseState.KEPT},
-        PromiseState.BROKEN: {"keep": PromiseState.KEPT, "part_keep": PromiseState.PART},
+        # A payment that is reported late, but was made in time, mends the verdict; where parts are
+        # still to come, it stands open again.
+        PromiseState.PART: {"keep": PromiseState.KEPT, "reopen": PromiseState.OPEN},
+        PromiseState.BROKEN: {
+            "keep": PromiseState.KEPT,
+            "part_keep": PromiseState.PART,
+            "reopen": PromiseState.OPEN,
+        },
         # A payment that is returned takes it back; the deadline then decides anew.
         PromiseState.KEPT: {"reopen": PromiseState.OPEN},
         PromiseState.CANCELLED: {},

@@ -12,7 +12,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import Row, exists, select, update
+from sqlalchemy import ColumnElement, Row, and_, exists, select, update
 
 from app.domain.case import CaseClose, CaseState
 from app.domain.his_clock import day_begins
@@ -57,25 +57,17 @@ async def judge_after_return(unit: Unit, now: datetime, loan_id: UUID) -> None:
 
     A case has one open promise; where a newer one stands already, the old verdict stays.
     """
-    newer = promises.alias("newer")
     query = (
         select(promises)
-        .join(cases, cases.c.id == promises.c.case_id)
         .where(
             promises.c.loan_id == loan_id,
             promises.c.state == PromiseState.KEPT.value,
-            cases.c.state != CaseState.CLOSED.value,
+            _may_stand_again(),
             exists(
                 select(repayments.c.id).where(
                     repayments.c.loan_id == loan_id,
                     repayments.c.recorded_at >= promises.c.made_at,
                     repayments.c.reversed_at.is_not(None),
-                )
-            ),
-            ~exists(
-                select(newer.c.id).where(
-                    newer.c.case_id == promises.c.case_id,
-                    newer.c.state == PromiseState.OPEN.value,
                 )
             ),
         )
@@ -89,10 +81,31 @@ async def judge_after_return(unit: Unit, now: datetime, loan_id: UUID) -> None:
     parts = (await parts_of(unit, (promise,)))[promise.id]
     if (await _ruling(unit, now, promise, parts, zone)).event == "keep":
         return
-    await move(unit, promises, promise.id, PROMISE, "reopen", ended_at=None, ended_why="")
-    await write_change(unit, now, promise, PromiseState.OPEN, {"why": "payment_returned"})
+    await _reopen(unit, now, promise, "payment_returned")
     for again in await _promises(unit, promises.c.id == promise.id):
         await _judge_one(unit, now, again, None)
+
+
+def _may_stand_again() -> ColumnElement[bool]:
+    """The condition on `promises` whose case is open, and has no other one to be kept."""
+    newer = promises.alias("newer")
+    return and_(
+        exists(
+            select(cases.c.id).where(
+                cases.c.id == promises.c.case_id, cases.c.state != CaseState.CLOSED.value
+            )
+        ),
+        ~exists(
+            select(newer.c.id).where(
+                newer.c.case_id == promises.c.case_id, newer.c.state == PromiseState.OPEN.value
+            )
+        ),
+    )
+
+
+async def _reopen(unit: Unit, now: datetime, promise: Row[Any], why: str) -> None:
+    await move(unit, promises, promise.id, PROMISE, "reopen", ended_at=None, ended_why="")
+    await write_change(unit, now, promise, PromiseState.OPEN, {"why": why})
 
 
 async def _promises(unit: Unit, which: Any) -> Sequence[Row[Any]]:
@@ -130,13 +143,36 @@ async def _judge_one(
         event = "keep" if closed in _PAID else "cancel"
         why = closed.value
     if event is None:
-        if state is PromiseState.OPEN:
-            await plan_next_look(unit, now, promise, parts, zone, ruling.wait_until)
+        if state is not PromiseState.OPEN and not await _stands_again(unit, now, promise):
+            return
+        await plan_next_look(unit, now, promise, parts, zone, ruling.wait_until)
         return
     if event not in PROMISE.events(state):
         # Judged before, and nothing that was paid in time has changed it.
         return
     await _end(unit, now, promise, event, why, ruling)
+
+
+async def _stands_again(unit: Unit, now: datetime, promise: Row[Any]) -> bool:
+    """What was missing had been paid in time, and parts are to come: nobody asks about it."""
+    here = promises.c.id == promise.id
+    if await unit.conn.scalar(select(promises.c.id).where(here, _may_stand_again())) is None:
+        return False
+    await _reopen(unit, now, promise, "paid_in_time")
+    await _call_off(unit, now, promise)
+    await wake_cases(unit, now, borrower_id=promise.borrower_id, case_id=promise.case_id)
+    return True
+
+
+async def _call_off(unit: Unit, now: datetime, promise: Row[Any]) -> None:
+    await cancel_tasks(
+        unit,
+        now,
+        borrower_id=promise.borrower_id,
+        case_id=promise.case_id,
+        reasons=(TaskReason.PROMISE_BROKEN,),
+        why="paid",
+    )
 
 
 async def _end(
@@ -159,14 +195,7 @@ async def _end(
     if state in (PromiseState.PART, PromiseState.BROKEN) and before is PromiseState.OPEN:
         await _go_after(unit, now, promise, state, ruling)
     elif state is PromiseState.KEPT:
-        await cancel_tasks(
-            unit,
-            now,
-            borrower_id=promise.borrower_id,
-            case_id=promise.case_id,
-            reasons=(TaskReason.PROMISE_BROKEN,),
-            why="paid",
-        )
+        await _call_off(unit, now, promise)
     await wake_cases(unit, now, borrower_id=promise.borrower_id, case_id=promise.case_id)
 
 

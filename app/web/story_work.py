@@ -21,6 +21,7 @@ _PROMISE_TITLES: Final = {
 }
 _WHY: Final = {
     "payment_returned": "The payment was sent back",
+    "paid_in_time": "What was missing had been paid in time",
     "paid_through_saldo": "Everything due was paid",
     "paid_elsewhere": "Everything due was paid",
     "not_due": "Nothing is due any more",

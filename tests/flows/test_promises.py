@@ -149,6 +149,29 @@ async def test_a_payment_made_in_time_and_reported_late_mends_the_verdict(street
     assert kept == 1
 
 
+async def test_with_parts_to_come_it_stands_again_when_money_in_time_is_known(
+    street: Street,
+) -> None:
+    who = await street.neighbour()
+    promise_id = await promise(street, who, (3, 5_000), (15, 5_000))
+    paid_at = street.now + timedelta(days=2)
+    await to_day(street, 5)
+    assert await state_of(street, promise_id) == "broken"
+    await report_repayment(
+        street.house,
+        street.now,
+        street.lender_id,
+        f"{who.ref}-L0",
+        RepaymentWanted("R1", Money(5_500, "EUR"), paid_at),
+    )
+    assert await state_of(street, promise_id) == "open"
+    assert await street.tasks(who) == []
+    assert await street.value("SELECT next_look_at FROM promises") is not None
+    await to_day(street, 12)
+    assert await state_of(street, promise_id) == "part"
+    assert await street.tasks(who) == ["promise_broken"]
+
+
 async def test_money_that_comes_too_late_mends_nothing(street: Street) -> None:
     who = await street.neighbour()
     promise_id = await promise(street, who, (3, 5_000))
