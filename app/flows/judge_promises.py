@@ -154,9 +154,18 @@ async def _judge_one(
 
 
 async def _stands_again(unit: Unit, now: datetime, promise: Row[Any]) -> bool:
-    """What was missing had been paid in time, and parts are to come: nobody asks about it."""
-    here = promises.c.id == promise.id
-    if await unit.conn.scalar(select(promises.c.id).where(here, _may_stand_again())) is None:
+    """What was missing had been paid in time, and parts are to come: nobody asks about it.
+
+    The latest of a case alone: one that was followed by another agreement is history.
+    """
+    later = promises.alias("later")
+    followed = exists(
+        select(later.c.id).where(
+            later.c.case_id == promises.c.case_id, later.c.made_at > promises.c.made_at
+        )
+    )
+    wanted = select(promises.c.id).where(promises.c.id == promise.id, _may_stand_again(), ~followed)
+    if await unit.conn.scalar(wanted) is None:
         return False
     await _reopen(unit, now, promise, "paid_in_time")
     await _call_off(unit, now, promise)

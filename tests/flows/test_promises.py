@@ -172,6 +172,25 @@ async def test_with_parts_to_come_it_stands_again_when_money_in_time_is_known(
     assert await street.tasks(who) == ["promise_broken"]
 
 
+async def test_only_the_latest_promise_of_a_case_stands_again(street: Street) -> None:
+    who = await street.neighbour()
+    first = await promise(street, who, (3, 5_000), (25, 5_000))
+    paid_at = street.now + timedelta(days=2)
+    await to_day(street, 5)
+    second = await promise(street, who, (3, 2_000), (20, 2_000), note="agreed anew")
+    await to_day(street, 5)
+    assert await state_of(street, first) == await state_of(street, second) == "broken"
+    await report_repayment(
+        street.house,
+        street.now,
+        street.lender_id,
+        f"{who.ref}-L0",
+        RepaymentWanted("R1", Money(5_500, "EUR"), paid_at),
+    )
+    # Paid before the second was made, it became known after: it counts for both.
+    assert (await state_of(street, first), await state_of(street, second)) == ("broken", "kept")
+
+
 async def test_money_that_comes_too_late_mends_nothing(street: Street) -> None:
     who = await street.neighbour()
     promise_id = await promise(street, who, (3, 5_000))
