@@ -111,7 +111,7 @@ bench: setup-dev ## Measure; figures go to benchmarks/results/latest.json
 	@$(PY) -m benchmarks.paydays
 
 .PHONY: check
-check: lint types layers ## Style, types and the layers of the house
+check: lint types layers rules ## Style, types, the layers and the rules of the house
 
 .PHONY: lint
 lint: setup-dev
@@ -125,6 +125,10 @@ types: setup-dev
 .PHONY: layers
 layers: setup-dev
 	@$(BIN)/lint-imports
+
+.PHONY: rules
+rules: setup-dev
+	@$(PY) -m pytest -q -n0 tests/house/test_style.py
 
 # ---------------------------------------------------------------- generated files
 

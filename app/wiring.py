@@ -17,7 +17,7 @@ from app.clock import Clock
 from app.domain.errors import Misconfigured
 from app.domain.ids import LenderId
 from app.flows.house import House
-from app.flows.port_book import PortBook
+from app.flows.providers.port_book import PortBook
 from app.keyring import load_keys
 from app.ports import Connector, LenderHookPort, Wire
 from app.reference.packs import PackBook, load_packs

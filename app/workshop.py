@@ -22,7 +22,7 @@ import connectors
 from app.boundary import guard
 from app.domain.errors import Invalid, Misconfigured, ProviderError
 from app.domain.provider_setup import Slot
-from app.flows.port_book import MadePorts
+from app.flows.providers.port_book import MadePorts
 from app.ports import Connector, Wire
 from app.settings import Settings
 from app.side_ports import Offer

@@ -26,7 +26,7 @@ from sqlalchemy import select, text
 from app.domain.contact_policy import Contact, ContactQuestion, may_contact
 from app.domain.ids import CaseId, LenderId
 from app.domain.message import Channel
-from app.flows.ask_gate import ask_gate
+from app.flows.messages.ask_gate import ask_gate
 from app.reference.packs import PackBook, load_packs
 from app.reference.places import holiday_dates
 from app.store.tables import borrowers

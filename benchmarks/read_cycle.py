@@ -32,8 +32,8 @@ import procrastinate
 from sqlalchemy import text
 
 from app.flows.house import House
-from app.flows.plan_reads import plan_reads
-from app.flows.read_balances import read_balances
+from app.flows.reads.plan_reads import plan_reads
+from app.flows.reads.read_balances import read_balances
 from app.store.embedded_setup import DatabaseUrls
 from app.store.jobs import READ_BALANCES, job_app
 from benchmarks import bench, book

@@ -18,7 +18,7 @@ from pathlib import Path
 from sqlalchemy import text
 
 from app.flows.house import House
-from app.flows.plan_reads import plan_reads
+from app.flows.reads.plan_reads import plan_reads
 from benchmarks import bench, book
 
 DUE = 200

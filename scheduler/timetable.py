@@ -11,26 +11,26 @@ from dataclasses import dataclass
 from datetime import timedelta
 from typing import Any
 
-from app.flows.apply_book import apply_books
-from app.flows.decide_signals import plan_signals
-from app.flows.deliver_messages import plan_messages
-from app.flows.deliver_outbox import plan_outbox
-from app.flows.end_links import end_links
-from app.flows.erase_figures import erase_figures
-from app.flows.expire_signals import expire_signals
-from app.flows.flag_cases import flag_cases
-from app.flows.follow_consents import plan_consents
-from app.flows.follow_messages import plan_receipts
-from app.flows.follow_payments import plan_payments
-from app.flows.handle_inbox import plan_inbox
-from app.flows.keep_reminders import raise_reminders
-from app.flows.open_cases import open_cases
-from app.flows.plan_reads import plan_reads
-from app.flows.remind_ahead import remind_ahead
-from app.flows.step_cases import plan_steps
+from app.flows.books.apply_book import apply_books
+from app.flows.cases.flag_cases import flag_cases
+from app.flows.cases.open_cases import open_cases
+from app.flows.consents.follow_consents import plan_consents
+from app.flows.messages.deliver_messages import plan_messages
+from app.flows.messages.deliver_outbox import plan_outbox
+from app.flows.messages.end_links import end_links
+from app.flows.messages.follow_messages import plan_receipts
+from app.flows.messages.remind_ahead import remind_ahead
+from app.flows.payments.follow_payments import plan_payments
+from app.flows.providers.handle_inbox import plan_inbox
+from app.flows.reads.erase_figures import erase_figures
+from app.flows.reads.plan_reads import plan_reads
+from app.flows.signals.decide_signals import plan_signals
+from app.flows.signals.expire_signals import expire_signals
+from app.flows.strategies.step_cases import plan_steps
 from app.flows.tidy import tidy
-from app.flows.watch_promises import watch_promises
-from app.flows.work_task import give_back_tasks
+from app.flows.work.keep_reminders import raise_reminders
+from app.flows.work.watch_promises import watch_promises
+from app.flows.work.work_task import give_back_tasks
 
 
 @dataclass(frozen=True, slots=True)

@@ -17,16 +17,16 @@ import structlog
 from procrastinate.exceptions import ConnectorException
 
 from app.clock import Clock
-from app.flows.decide_signals import decide_signals
-from app.flows.deliver_messages import deliver_messages
-from app.flows.deliver_outbox import deliver_outbox
-from app.flows.follow_consents import follow_consents
-from app.flows.follow_messages import follow_messages
-from app.flows.follow_payments import follow_payments
-from app.flows.handle_inbox import handle_inbox
+from app.flows.consents.follow_consents import follow_consents
 from app.flows.house import House
-from app.flows.read_balances import read_balances
-from app.flows.step_cases import step_cases
+from app.flows.messages.deliver_messages import deliver_messages
+from app.flows.messages.deliver_outbox import deliver_outbox
+from app.flows.messages.follow_messages import follow_messages
+from app.flows.payments.follow_payments import follow_payments
+from app.flows.providers.handle_inbox import handle_inbox
+from app.flows.reads.read_balances import read_balances
+from app.flows.signals.decide_signals import decide_signals
+from app.flows.strategies.step_cases import step_cases
 from app.store import jobs
 
 log = structlog.get_logger("worker")

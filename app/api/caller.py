@@ -15,7 +15,7 @@ from app.api.problems import Unauthenticated
 from app.clock import Clock
 from app.domain.ids import LenderId
 from app.flows.house import House
-from app.flows.make_key import KEY_PURPOSE
+from app.flows.lenders.make_key import KEY_PURPOSE
 from app.store.api_callers import key_owner
 
 _LONGEST_KEY = 200

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
-from app.flows.tell_lender import LenderEvent
+from app.flows.messages.tell_lender import LenderEvent
 
 # Event -> (when it is sent, the fields of its `data`).
 MEANINGS: Final[Mapping[LenderEvent, tuple[str, str]]] = {

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Path, Request, Response
 from app.api.caller import clock_of, house_of
 from app.api.route import SaldoRoute
 from app.domain.errors import Invalid, Unreadable
-from app.flows.receive_webhook import receive_webhook
+from app.flows.providers.receive_webhook import receive_webhook
 from app.ports import InboundHttp
 
 router = APIRouter(prefix="/hooks", tags=["Webhooks"], route_class=SaldoRoute)

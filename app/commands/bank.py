@@ -81,7 +81,7 @@ def rest(
     data_dir: DataDir = None,
 ) -> None:
     """Write down that a bank will not answer: no read is planned into it, and payers are told."""
-    from app.flows.set_maintenance import set_maintenance
+    from app.flows.providers.set_maintenance import set_maintenance
 
     async def work(parts: Parts) -> tuple[str, UUID]:
         lender_id, slug = await lender_named(parts, lender)
@@ -110,7 +110,7 @@ def awake(
     data_dir: DataDir = None,
 ) -> None:
     """Take back maintenance before its end: the bank is asked again as ever."""
-    from app.flows.set_maintenance import lift_maintenance
+    from app.flows.providers.set_maintenance import lift_maintenance
 
     async def work(parts: Parts) -> str:
         lender_id, slug = await lender_named(parts, lender)

@@ -10,7 +10,7 @@ import typer
 from app.domain.errors import Invalid
 
 if TYPE_CHECKING:
-    from app.flows.load_book import CheckedBook, GivenFile
+    from app.flows.books.load_book import CheckedBook, GivenFile
     from app.wiring import Parts
 
 from app.commands.at_work import (
@@ -101,7 +101,7 @@ def _look(
     keep: bool,
 ) -> None:
     from app.domain.book_totals import read_expected
-    from app.flows.load_book import load_book, try_book
+    from app.flows.books.load_book import load_book, try_book
 
     given = [_given(path) for path in files]
     wanted = read_expected(*expected)
@@ -123,7 +123,7 @@ def _look(
 
 
 def _given(path: Path) -> GivenFile:
-    from app.flows.load_book import GivenFile
+    from app.flows.books.load_book import GivenFile
     from app.reference.sheets import LARGEST_FILE
 
     try:

@@ -21,7 +21,7 @@ from app.commands.at_work import (
 from app.domain.errors import Invalid, NotFound
 
 if TYPE_CHECKING:
-    from app.flows.make_key import KeyListed
+    from app.flows.lenders.make_key import KeyListed
     from app.wiring import Parts
 
 NAME = "key"
@@ -36,7 +36,7 @@ def create(
     data_dir: DataDir = None,
 ) -> None:
     """Make an API key. It is shown this once; only a keyed hash is kept."""
-    from app.flows.make_key import make_key
+    from app.flows.lenders.make_key import make_key
 
     async def work(parts: Parts) -> Any:
         lender_id, _slug = await lender_named(parts, lender)
@@ -81,7 +81,7 @@ def revoke(
     data_dir: DataDir = None,
 ) -> None:
     """Revoke a key, from this moment."""
-    from app.flows.make_key import revoke_key
+    from app.flows.lenders.make_key import revoke_key
 
     async def work(parts: Parts) -> str:
         chosen = pick(await _listed(parts, None), key)
@@ -102,7 +102,7 @@ def pick(found: list[KeyListed], wanted: str) -> UUID:
 
 
 async def _listed(parts: Parts, lender: str | None) -> list[KeyListed]:
-    from app.flows.make_key import list_keys
+    from app.flows.lenders.make_key import list_keys
 
     if lender is None:
         return await list_keys(parts.house)

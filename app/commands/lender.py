@@ -71,7 +71,7 @@ def create(
     data_dir: DataDir = None,
 ) -> None:
     """Create a lender with its own data key. It starts in observe-only mode."""
-    from app.flows.make_lender import LenderWanted, make_lender
+    from app.flows.lenders.make_lender import LenderWanted, make_lender
 
     async def work(parts: Parts) -> Any:
         wanted = LenderWanted(
@@ -113,7 +113,7 @@ def pay_to(
     data_dir: DataDir = None,
 ) -> None:
     """Say which account loans in one currency are repaid to. Payments under way are not moved."""
-    from app.flows.set_payee import set_payee
+    from app.flows.money.set_payee import set_payee
 
     async def work(parts: Parts) -> tuple[str, str]:
         lender_id, slug = await lender_named(parts, lender)
@@ -188,7 +188,7 @@ def set_fields(
     data_dir: DataDir = None,
 ) -> None:
     """Change settings of a lender. Every change stands in the audit."""
-    from app.flows.make_lender import set_lender
+    from app.flows.lenders.make_lender import set_lender
 
     wanted = dict(_change(text) for text in changes)
 
@@ -271,7 +271,7 @@ def release(
 
 
 def _observe_only(lender: str | None, reason: str, data_dir: Path | None, *, on: bool) -> None:
-    from app.flows.set_observe_only import set_observe_only
+    from app.flows.lenders.set_observe_only import set_observe_only
 
     async def work(parts: Parts) -> tuple[str, bool]:
         lender_id, slug = await lender_named(parts, lender)
@@ -289,7 +289,7 @@ def _observe_only(lender: str | None, reason: str, data_dir: Path | None, *, on:
 def _switch(
     lender: str | None, channel: str, reason: str, data_dir: Path | None, *, halted: bool
 ) -> None:
-    from app.flows.stop_switch import set_switch
+    from app.flows.lenders.stop_switch import set_switch
     from app.store.brakes import Brake
 
     if channel not in list(Brake):

@@ -45,7 +45,7 @@ def create(
     data_dir: DataDir = None,
 ) -> None:
     """Let a person sign in. A made password is shown this once."""
-    from app.flows.manage_users import add_user
+    from app.flows.lenders.manage_users import add_user
     from app.web.passwords import Passwords
 
     password = _password(password_stdin)
@@ -78,7 +78,7 @@ def password(
     data_dir: DataDir = None,
 ) -> None:
     """Give a new password; every session of the person ends."""
-    from app.flows.manage_users import set_password
+    from app.flows.lenders.manage_users import set_password
     from app.web.passwords import Passwords
 
     wanted = _password(password_stdin)
@@ -106,7 +106,7 @@ def disable(
     email: Annotated[str, typer.Argument(help="Address of the person.")], data_dir: DataDir = None
 ) -> None:
     """Let a person sign in no more, from this moment."""
-    from app.flows.manage_users import disable_user
+    from app.flows.lenders.manage_users import disable_user
 
     async def work(parts: Parts) -> None:
         person = await _person(parts, email)

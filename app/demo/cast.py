@@ -15,12 +15,12 @@ from app.domain.ids import LenderId
 from app.domain.message import Channel
 from app.domain.roles import Role
 from app.domain.stages import Notice, StrategyBody
-from app.flows.choose_strategy import ChoiceScope, choose_strategy
 from app.flows.house import House
-from app.flows.install_strategies import install_strategy
-from app.flows.make_key import make_key
-from app.flows.make_lender import LenderWanted, make_lender, set_lender
-from app.flows.manage_users import add_user
+from app.flows.lenders.make_key import make_key
+from app.flows.lenders.make_lender import LenderWanted, make_lender, set_lender
+from app.flows.lenders.manage_users import add_user
+from app.flows.strategies.choose_strategy import ChoiceScope, choose_strategy
+from app.flows.strategies.install_strategies import install_strategy
 from app.reference.strategies import DEFAULT, shipped_strategies
 from app.settings import Settings
 from app.store.embedded_setup import write_private

@@ -62,7 +62,7 @@ class HoldKind(StrEnum):
     OTHER = "other"
 
 
-# A placement is the decision of two people (app/flows/place_case.py), and no hold that one sets.
+# A placement is the decision of two people (place_case.py), and no hold that one sets.
 # A promise that somebody gives has a row, days and a verdict of its own (app/domain/promise.py);
 # holds of that kind are read, and set by nobody any more.
 BY_HAND: Final = tuple(kind for kind in HoldKind if kind not in (HoldKind.PLACED, HoldKind.PROMISE))

@@ -133,7 +133,7 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.SEE_STRATEGIES: _LEADS | {Role.APPROVER, Role.AUDITOR},
     Act.WRITE_STRATEGY: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
     Act.WRITE_TEMPLATE: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
-    # Always another person than the writer, whatever his role (app/flows/decide_approval.py).
+    # Always another person than the writer, whatever his role (decide_approval.py).
     Act.PUBLISH: frozenset({Role.COMPLIANCE, Role.APPROVER}),
     Act.MOVE_CASES: frozenset({Role.SUPERVISOR, Role.COMPLIANCE}),
     Act.SEE_APPROVALS: frozenset({Role.SUPERVISOR, Role.COMPLIANCE, Role.APPROVER, Role.AUDITOR}),

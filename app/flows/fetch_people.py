@@ -12,7 +12,7 @@ from sqlalchemy import select
 
 from app.domain.case import CaseState
 from app.domain.task import TaskReason
-from app.flows.open_task import open_task
+from app.flows.work.open_task import open_task
 from app.store.arrays import among
 from app.store.tables import cases, tasks
 from app.store.unit import Unit

@@ -14,7 +14,7 @@ from typing import TypeVar
 from app.domain.errors import Misconfigured
 from app.domain.ids import LenderId, Phone
 from app.domain.provider_setup import Slot
-from app.flows.port_book import OwnPorts, PortBook
+from app.flows.providers.port_book import OwnPorts, PortBook
 from app.pay_ports import PaymentPort
 from app.ports import AggregationPort, EmailPort, LenderHookPort, MessagePort
 from app.reference.packs import PackBook

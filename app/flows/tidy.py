@@ -7,8 +7,8 @@ from datetime import datetime, timedelta
 
 from sqlalchemy import delete, select, update
 
-from app.flows.close_providers import close_providers
 from app.flows.house import House
+from app.flows.providers.close_providers import close_providers
 from app.store.account_names import rename_british
 from app.store.tables import (
     bulk_files,

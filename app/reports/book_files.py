@@ -15,7 +15,7 @@ from sqlalchemy import Row, Select, func, select
 
 from app.domain.bulk_file import RowVerdict
 from app.domain.errors import NotFound
-from app.flows.load_book import KIND, opened_row
+from app.flows.books.load_book import KIND, opened_row
 from app.reports.slices import Key
 from app.store.tables import bulk_files, bulk_rows
 from app.store.unit import Unit

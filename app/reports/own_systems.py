@@ -10,7 +10,7 @@ from urllib.parse import urlsplit
 
 from sqlalchemy import Row, case, func, select
 
-from app.flows.tell_lender import LenderEvent
+from app.flows.messages.tell_lender import LenderEvent
 from app.store.outbox import OutboxKind, OutboxState
 from app.store.tables import lenders, outbox
 from app.store.unit import Unit

@@ -17,7 +17,7 @@ from app.domain.errors import NotFound
 from app.domain.message import Channel
 from app.domain.template import CHANNELS, LANGUAGES, Cause
 from app.flows.house import House
-from app.flows.template_values import debt_values, promise_values, who_values
+from app.flows.messages.template_values import debt_values, promise_values, who_values
 from app.reference.templates import TemplateBook
 from app.store.dues import due_of_loan
 from app.store.promises import open_promise_of

@@ -8,7 +8,7 @@ from typing import Final
 from zoneinfo import ZoneInfo
 
 from app.domain.task import CALLS, TaskOutcome
-from app.flows.call_window import CallWindow, call_window
+from app.flows.work.call_window import CallWindow, call_window
 from app.reference import formats
 from app.reports.case_file import CaseFile
 from app.reports.promise_book import CasePromises, promises_of_case

@@ -8,7 +8,7 @@ from datetime import datetime
 from typing import Final
 
 from app.domain.provider_setup import SetupState, Slot
-from app.flows.set_up_provider import LARGEST_FILE
+from app.flows.providers.set_up_provider import LARGEST_FILE
 from app.reports.providers import ProviderLine
 from app.side_ports import FieldKind, Offer, OwnField
 from app.store.provider_setups import AccessData

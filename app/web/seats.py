@@ -17,8 +17,8 @@ from starlette.responses import Response
 from app.domain.errors import NotAllowed, SaldoError
 from app.domain.ids import LenderId, UserId
 from app.domain.roles import WATCHED, Act, Role, check_right, may
-from app.flows.note_refusal import note_refusal
-from app.flows.sign_in import SESSION_HASH
+from app.flows.lenders.note_refusal import note_refusal
+from app.flows.lenders.sign_in import SESSION_HASH
 from app.store import sessions
 from app.store.sessions import Session
 from app.web.forms import Form, form_token, read_form

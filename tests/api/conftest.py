@@ -16,7 +16,7 @@ from app.api.app import build_api, furnish
 from app.clock import Clock, start_warp
 from app.domain.ids import LenderId
 from app.flows.house import House
-from app.flows.make_key import make_key
+from app.flows.lenders.make_key import make_key
 from app.settings import Settings
 from app.store.unit import Store
 from app.wiring import make_house

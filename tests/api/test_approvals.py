@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from app.domain.approval import ApprovalKind
 from app.domain.roles import Role
-from app.flows.decide_approval import Word, decide_approval
-from app.flows.endorse_approval import endorse_approval
+from app.flows.approvals.decide_approval import Word, decide_approval
+from app.flows.approvals.endorse_approval import endorse_approval
 from app.flows.house import House
-from app.flows.manage_users import add_user
+from app.flows.lenders.manage_users import add_user
 from tests.api.conftest import NOW, System
 from tests.api.test_isolation import BODIES, ROUTES
 

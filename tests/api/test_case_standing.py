@@ -6,9 +6,9 @@ from uuid import UUID
 
 import pytest
 
+from app.flows.cases.open_cases import open_cases
 from app.flows.house import House
-from app.flows.open_cases import open_cases
-from app.flows.step_cases import step_cases
+from app.flows.strategies.step_cases import step_cases
 from tests.api.conftest import BORROWER, LOAN, NOW, System
 
 pytestmark = pytest.mark.anyio

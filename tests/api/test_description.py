@@ -15,7 +15,7 @@ from referencing.jsonschema import DRAFT202012
 from app.api.events import MEANINGS
 from app.api.openapi import operations
 from app.api.problems import KINDS
-from app.flows.tell_lender import LenderEvent
+from app.flows.messages.tell_lender import LenderEvent
 from tests.api.description import DESCRIPTION
 
 pytestmark = pytest.mark.anyio

@@ -29,7 +29,7 @@ from app.domain.errors import (
     TryLater,
 )
 from app.flows.house import House
-from app.flows.make_key import list_keys, make_key, revoke_key
+from app.flows.lenders.make_key import list_keys, make_key, revoke_key
 from app.logs import configure_logs
 from app.store.embedded_setup import DatabaseUrls
 from app.store.tables import api_keys

@@ -10,10 +10,10 @@ from sqlalchemy import select
 
 from app.domain.hold import BY_HAND, HoldKind
 from app.domain.roles import Role
+from app.flows.cases.open_cases import open_cases
 from app.flows.house import House
-from app.flows.lift_hold import lift_hold
-from app.flows.open_cases import open_cases
-from app.flows.set_hold import set_hold
+from app.flows.work.lift_hold import lift_hold
+from app.flows.work.set_hold import set_hold
 from app.reports.book import borrower_id_of
 from app.store.tables import tasks
 from tests.api.conftest import NOW, System

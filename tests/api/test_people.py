@@ -9,9 +9,9 @@ from sqlalchemy import text
 
 from app.clock import Clock
 from app.domain.task import TaskReason
+from app.flows.cases.open_cases import open_cases
 from app.flows.house import House
-from app.flows.open_cases import open_cases
-from app.flows.open_task import open_task
+from app.flows.work.open_task import open_task
 from app.store.keys import new_id
 from tests.api.conftest import NOW, System
 

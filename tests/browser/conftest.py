@@ -18,7 +18,7 @@ from fastapi import FastAPI
 from playwright.async_api import Browser, BrowserContext, Page, async_playwright
 
 from app.domain.roles import Role
-from app.flows.manage_users import add_user
+from app.flows.lenders.manage_users import add_user
 from app.settings import Settings
 from app.store.unit import Store
 from app.web import Web, mount

@@ -11,8 +11,8 @@ from playwright.async_api import Locator, Page, expect
 from app.domain.consent import Purpose
 from app.domain.message import CancelReason
 from app.domain.roles import Role
-from app.flows.end_signals import end_signals
-from app.flows.request_consent import request_consent
+from app.flows.consents.request_consent import request_consent
+from app.flows.signals.end_signals import end_signals
 from app.pay_ports import PayStatus
 from tests.browser.conftest import Site
 from tests.flows.street import BORN

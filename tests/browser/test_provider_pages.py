@@ -10,7 +10,7 @@ import pytest
 from playwright.async_api import expect
 
 from app.domain.roles import Role
-from app.flows.port_book import PortBook
+from app.flows.providers.port_book import PortBook
 from app.ports import Wire
 from app.workshop import LenderWorkshop
 from connectors import _http

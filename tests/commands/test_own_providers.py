@@ -9,7 +9,7 @@ import pytest
 from app.commands.doctor_database import check_own
 from app.domain.ids import LenderId
 from app.domain.provider_setup import Slot
-from app.flows.change_provider import put_in_force
+from app.flows.providers.change_provider import put_in_force
 from app.reports.providers import every_provider
 from app.settings import Settings
 from app.store.provider_setups import AccessData, add_setup, fresh_name

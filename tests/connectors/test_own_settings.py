@@ -21,7 +21,7 @@ from app.demo import providers
 from app.domain.errors import Invalid, Misconfigured
 from app.domain.ids import LenderId
 from app.domain.provider_setup import SetupState, Slot
-from app.flows.set_up_provider import completed
+from app.flows.providers.set_up_provider import completed
 from app.ports import Wire
 from app.settings import Settings
 from app.side_ports import FieldKind, Offer

@@ -6,9 +6,9 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.domain.money import Money
-from app.flows.check_person import check_person
-from app.flows.open_link import LinkPage, open_link
-from app.flows.start_payment import Started, Tap, start_payment
+from app.flows.consents.check_person import check_person
+from app.flows.messages.open_link import LinkPage, open_link
+from app.flows.payments.start_payment import Started, Tap, start_payment
 from app.pay_ports import PayStatus
 from tests.flows.street import BORN, HERE, MORNING, Neighbour, Street
 

@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from app.domain.book_totals import Expected
-from app.flows.load_book import CheckedBook, GivenFile, load_book
+from app.flows.books.load_book import CheckedBook, GivenFile, load_book
 from tests.flows.street import Street
 
 HEADERS = {

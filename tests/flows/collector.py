@@ -9,7 +9,7 @@ from sqlalchemy import insert
 
 from app.domain.ids import UserId
 from app.domain.task import TaskOutcome
-from app.flows.work_task import finish_task, take_task
+from app.flows.work.work_task import finish_task, take_task
 from app.store.keys import new_id
 from app.store.tables import users
 from tests.flows.street import Neighbour, Street

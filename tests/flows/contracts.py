@@ -11,8 +11,8 @@ from app.domain.errors import Invalid, Misconfigured
 from app.domain.ids import UserId
 from app.domain.provider_setup import Slot
 from app.domain.roles import Role
-from app.flows.port_book import MadePorts, PortBook
-from app.flows.set_up_provider import (
+from app.flows.providers.port_book import MadePorts, PortBook
+from app.flows.providers.set_up_provider import (
     ProviderSetUp,
     WantedSetup,
     remove_provider,

@@ -11,12 +11,12 @@ from app.domain.forbearance import consider
 from app.domain.ids import UserId
 from app.domain.placement import agency_terms
 from app.domain.roles import Role
-from app.flows.decide_approval import Decided, Word, decide_approval
-from app.flows.endorse_approval import endorse_approval
-from app.flows.manage_users import add_user
-from app.flows.propose_approval import Proposed, propose
-from app.flows.propose_placement import PlacementWanted, RowResult, propose_placements
-from app.flows.write_agency import write_agency
+from app.flows.approvals.decide_approval import Decided, Word, decide_approval
+from app.flows.approvals.endorse_approval import endorse_approval
+from app.flows.approvals.propose_approval import Proposed, propose
+from app.flows.cases.propose_placement import PlacementWanted, RowResult, propose_placements
+from app.flows.cases.write_agency import write_agency
+from app.flows.lenders.manage_users import add_user
 from tests.flows.street import Neighbour, Street
 
 CONSIDERED = consider(["defer", "extend_term"], "He cannot pay at all.", by="sue").as_notes()

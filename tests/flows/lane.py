@@ -12,15 +12,15 @@ from sqlalchemy import text
 
 from app.boundary import guard
 from app.domain.consent import Purpose
-from app.flows.begin_bank_consent import begin_bank_consent
-from app.flows.choose_consent import choose_consent
-from app.flows.end_consent import end_consent
-from app.flows.finish_bank_consent import BankConsentFinished, finish_bank_consent
-from app.flows.follow_consents import follow_consents, plan_consents
+from app.flows.consents.begin_bank_consent import begin_bank_consent
+from app.flows.consents.choose_consent import choose_consent
+from app.flows.consents.end_consent import end_consent
+from app.flows.consents.finish_bank_consent import BankConsentFinished, finish_bank_consent
+from app.flows.consents.follow_consents import follow_consents, plan_consents
+from app.flows.consents.request_consent import request_consent
 from app.flows.house import House
-from app.flows.plan_reads import ReadsPlanned, plan_reads
-from app.flows.read_balances import read_balances
-from app.flows.request_consent import request_consent
+from app.flows.reads.plan_reads import ReadsPlanned, plan_reads
+from app.flows.reads.read_balances import read_balances
 from app.ports import AggregationPort
 from app.store import jobs
 from app.store.invariants import broken

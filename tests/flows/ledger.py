@@ -9,10 +9,10 @@ from sqlalchemy import insert
 
 from app.domain.ids import LoanId
 from app.domain.money import Money
-from app.flows.book_repayment import Booked, book_repayment
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.register_loan import LoanRegistered, LoanWanted, register_loan
-from app.flows.report_repayment import RepaymentReported, RepaymentWanted, report_repayment
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.register_loan import LoanRegistered, LoanWanted, register_loan
+from app.flows.money.book_repayment import Booked, book_repayment
+from app.flows.money.report_repayment import RepaymentReported, RepaymentWanted, report_repayment
 from app.store.keys import new_id
 from app.store.loans import Scheduled
 from app.store.tables import payments

@@ -12,8 +12,8 @@ from app.domain.money import Money
 from app.domain.promise_terms import Part, PromiseSource
 from app.domain.stages import body_notes, parse_body
 from app.domain.task import TaskReason
-from app.flows.open_task import open_task
-from app.flows.take_promise import take_promise
+from app.flows.work.open_task import open_task
+from app.flows.work.take_promise import take_promise
 from app.store.keys import new_id
 from app.store.tables import cases, strategies, strategy_versions
 from tests.flows.street import Neighbour, Street

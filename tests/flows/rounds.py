@@ -6,17 +6,17 @@ from collections.abc import Awaitable, Callable
 from datetime import datetime
 from uuid import UUID
 
-from app.flows.decide_signals import decide_signals, plan_signals
-from app.flows.deliver_messages import deliver_messages, plan_messages
-from app.flows.deliver_outbox import deliver_outbox, plan_outbox
-from app.flows.end_links import end_links
-from app.flows.follow_messages import follow_messages, plan_receipts
-from app.flows.follow_payments import follow_payments, plan_payments
-from app.flows.handle_inbox import handle_inbox, plan_inbox
 from app.flows.house import House
-from app.flows.step_cases import step_cases
-from app.flows.watch_promises import watch_promises
-from app.flows.work_task import give_back_tasks
+from app.flows.messages.deliver_messages import deliver_messages, plan_messages
+from app.flows.messages.deliver_outbox import deliver_outbox, plan_outbox
+from app.flows.messages.end_links import end_links
+from app.flows.messages.follow_messages import follow_messages, plan_receipts
+from app.flows.payments.follow_payments import follow_payments, plan_payments
+from app.flows.providers.handle_inbox import handle_inbox, plan_inbox
+from app.flows.signals.decide_signals import decide_signals, plan_signals
+from app.flows.strategies.step_cases import step_cases
+from app.flows.work.watch_promises import watch_promises
+from app.flows.work.work_task import give_back_tasks
 from app.store import jobs
 
 Flow = Callable[[House, datetime, list[UUID]], Awaitable[object]]

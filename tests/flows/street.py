@@ -15,16 +15,16 @@ from app.domain.consent import Purpose
 from app.domain.detector import CaseCover, Cover, FundsSignal, MarginBand, SignalKind
 from app.domain.ids import BorrowerId, CaseId, LenderId, LoanId, Phone
 from app.domain.money import Money
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.cases.open_cases import open_cases
 from app.flows.house import House
-from app.flows.open_cases import open_cases
-from app.flows.raise_signals import NewSignal, raise_signals
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.report_repayment import (
+from app.flows.money.report_repayment import (
     RepaymentReported,
     RepaymentWanted,
     report_repayment,
 )
+from app.flows.signals.raise_signals import NewSignal, raise_signals
 from app.ports import AggregationPort, Presence
 from app.settings import Settings
 from app.store.keys import new_id

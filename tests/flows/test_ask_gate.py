@@ -10,10 +10,10 @@ from sqlalchemy import text
 
 from app.domain.contact_policy import ContactPurpose, Verdict
 from app.domain.message import Channel
-from app.flows.ask_gate import ask_gate
-from app.flows.opt_out import opt_out
-from app.flows.set_hold import set_hold
-from app.flows.stop_switch import set_switch
+from app.flows.lenders.stop_switch import set_switch
+from app.flows.messages.ask_gate import ask_gate
+from app.flows.messages.opt_out import opt_out
+from app.flows.work.set_hold import set_hold
 from app.store.brakes import Brake, halted, holds_of, silenced
 from app.store.gate_facts import GateFacts, gate_facts
 from app.store.locks import lock_borrower

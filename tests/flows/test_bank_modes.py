@@ -14,16 +14,16 @@ import pytest
 
 from app.domain.consent import Purpose
 from app.domain.ids import Phone
-from app.flows.begin_bank_consent import begin_bank_consent
-from app.flows.choose_consent import choose_consent
-from app.flows.deliver_outbox import plan_outbox
-from app.flows.finish_bank_consent import Back, BankConsentFinished, finish_bank_consent
-from app.flows.follow_consents import plan_consents
-from app.flows.open_cases import open_cases
-from app.flows.plan_reads import plan_reads
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.request_consent import request_consent
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.cases.open_cases import open_cases
+from app.flows.consents.begin_bank_consent import begin_bank_consent
+from app.flows.consents.choose_consent import choose_consent
+from app.flows.consents.finish_bank_consent import Back, BankConsentFinished, finish_bank_consent
+from app.flows.consents.follow_consents import plan_consents
+from app.flows.consents.request_consent import request_consent
+from app.flows.messages.deliver_outbox import plan_outbox
+from app.flows.reads.plan_reads import plan_reads
 from app.ports import Presence
 from app.store.loans import Scheduled
 from sandbox.modes import BankMode, Mode

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from app.flows.step_cases import plan_steps
+from app.flows.strategies.step_cases import plan_steps
 from app.store import jobs
 from app.store.batches import PILE
 from tests.flows.street import Street

@@ -16,13 +16,13 @@ from app.domain.consent import Purpose
 from app.domain.errors import Invalid, ProviderError, TryLater
 from app.domain.ids import Phone, Secret
 from app.domain.money import Money
-from app.flows.end_consent import end_consent
-from app.flows.finish_bank_consent import Back
-from app.flows.open_cases import open_cases
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.request_consent import request_consent
-from app.flows.withdraw_consent import withdraw_all
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.cases.open_cases import open_cases
+from app.flows.consents.end_consent import end_consent
+from app.flows.consents.finish_bank_consent import Back
+from app.flows.consents.request_consent import request_consent
+from app.flows.consents.withdraw_consent import withdraw_all
 from app.ports import AggregationPort, Grant, Presence
 from app.side_ports import Moved
 from app.store.loans import Scheduled

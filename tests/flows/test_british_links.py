@@ -10,7 +10,7 @@ from sqlalchemy import select
 
 from app.domain.account import UkAccount, canonical
 from app.domain.ids import Iban, Secret
-from app.flows.link_accounts import known_account, link_accounts
+from app.flows.consents.link_accounts import known_account, link_accounts
 from app.flows.tidy import tidy
 from app.ports import FoundAccount
 from app.store.account_names import name_hash

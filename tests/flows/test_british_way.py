@@ -10,12 +10,12 @@ from typing import Any
 import pytest
 
 from app.domain.ids import Phone
-from app.flows.check_person import check_person
-from app.flows.open_cases import open_cases
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.set_payee import set_payee
-from app.flows.start_payment import PayStep, Tap, start_payment
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.cases.open_cases import open_cases
+from app.flows.consents.check_person import check_person
+from app.flows.money.set_payee import set_payee
+from app.flows.payments.start_payment import PayStep, Tap, start_payment
 from app.store.embedded_setup import DatabaseUrls
 from app.store.loans import Scheduled
 from sandbox import psu

@@ -9,10 +9,10 @@ import pytest
 from sqlalchemy import insert, text
 
 from app.domain.stages import body_notes
-from app.flows.install_strategies import install_strategies
-from app.flows.make_lender import LenderWanted
-from app.flows.make_lender import make_lender as found_lender
-from app.flows.open_cases import open_cases
+from app.flows.cases.open_cases import open_cases
+from app.flows.lenders.make_lender import LenderWanted
+from app.flows.lenders.make_lender import make_lender as found_lender
+from app.flows.strategies.install_strategies import install_strategies
 from app.reference.strategies import shipped_strategies
 from app.store.keys import new_id
 from app.store.strategies import chosen_versions

@@ -18,15 +18,15 @@ from app.domain.errors import (
 )
 from app.domain.ids import Iban, Secret
 from app.domain.money import Money
-from app.flows.collect_scoring import collect_scoring
-from app.flows.erase_figures import erase_figures
-from app.flows.finish_bank_consent import Back
-from app.flows.open_consent import open_consent
-from app.flows.withdraw_consent import (
+from app.flows.consents.collect_scoring import collect_scoring
+from app.flows.consents.finish_bank_consent import Back
+from app.flows.consents.open_consent import open_consent
+from app.flows.consents.withdraw_consent import (
     withdraw_all,
     withdraw_by_consent_link,
     withdraw_consent,
 )
+from app.flows.reads.erase_figures import erase_figures
 from app.ports import FoundAccount
 from tests.flows.account_bank import IBANS
 from tests.flows.lane import MONITORING, Lane, consent, newcomer

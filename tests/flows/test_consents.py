@@ -17,11 +17,11 @@ from app.domain.errors import (
     NotFound,
     TryLater,
 )
-from app.flows.begin_bank_consent import begin_bank_consent
-from app.flows.finish_bank_consent import Back
-from app.flows.open_consent import open_consent, open_return
-from app.flows.request_consent import request_consent
-from app.flows.step_cases import step_cases
+from app.flows.consents.begin_bank_consent import begin_bank_consent
+from app.flows.consents.finish_bank_consent import Back
+from app.flows.consents.open_consent import open_consent, open_return
+from app.flows.consents.request_consent import request_consent
+from app.flows.strategies.step_cases import step_cases
 from tests.flows.account_bank import IBANS
 from tests.flows.lane import BOTH, MONITORING, Lane, consent, newcomer, request_state
 from tests.flows.street import HERE

@@ -13,9 +13,9 @@ from sqlalchemy import text
 from app.domain.detector import Cover
 from app.domain.hold import HoldKind
 from app.domain.message import Channel
-from app.flows.decide_signals import decide_signals
-from app.flows.opt_out import opt_out
-from app.flows.set_hold import set_hold
+from app.flows.messages.opt_out import opt_out
+from app.flows.signals.decide_signals import decide_signals
+from app.flows.work.set_hold import set_hold
 from app.reports.observe import observe_report
 from app.store.unit import Store
 from tests.flows.street import PUBLIC, Neighbour, Street, make_street

@@ -11,10 +11,10 @@ import pytest
 
 from app.domain.errors import Declined, OutcomeUnknown, TryLater
 from app.domain.message import Channel
-from app.flows.opt_out import opt_out
-from app.flows.receive_webhook import receive_webhook
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.stop_switch import set_switch
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.lenders.stop_switch import set_switch
+from app.flows.messages.opt_out import opt_out
+from app.flows.providers.receive_webhook import receive_webhook
 from app.ports import ADDRESS_INVALID, InboundHttp
 from app.store.brakes import Brake
 from tests.flows.mailbox import ADDRESS, give_address, queue_email

@@ -6,7 +6,7 @@ import pytest
 
 from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.task import TaskOutcome
-from app.flows.decide_approval import Word
+from app.flows.approvals.decide_approval import Word
 from tests.flows.collector import answer
 from tests.flows.desk_people import Desk
 from tests.flows.street import Neighbour, Street

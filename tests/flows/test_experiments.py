@@ -12,11 +12,11 @@ import pytest
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.experiment import ExperimentKind, ExperimentTerms, Withheld
 from app.domain.task import TaskReason
-from app.flows.draw_arms import draw_arms
-from app.flows.open_cases import open_cases
-from app.flows.open_task import open_task
-from app.flows.run_experiment import end_experiment, start_experiment
-from app.flows.step_cases import step_cases
+from app.flows.cases.open_cases import open_cases
+from app.flows.strategies.draw_arms import draw_arms
+from app.flows.strategies.run_experiment import end_experiment, start_experiment
+from app.flows.strategies.step_cases import step_cases
+from app.flows.work.open_task import open_task
 from app.reports.alerts import count_live, live_alerts
 from app.store.experiments import left_alone
 from app.store.keys import new_id

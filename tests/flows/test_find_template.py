@@ -6,7 +6,7 @@ from sqlalchemy import insert, text
 from app.domain.errors import NotFound
 from app.domain.message import Channel
 from app.domain.template import Template
-from app.flows.find_template import find_template
+from app.flows.messages.find_template import find_template
 from app.store.keys import new_id
 from app.store.tables import templates
 from app.store.unit import Store

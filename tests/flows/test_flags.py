@@ -11,10 +11,10 @@ from sqlalchemy import insert, text
 from app.domain.case_facts import Care, FundsHistory, Reach
 from app.domain.hold import HoldKind
 from app.domain.segments import Segment, parse_segment
-from app.flows.flag_cases import Flagged, flag_cases
-from app.flows.install_segments import install_segments, stored_conditions
-from app.flows.open_cases import open_cases
-from app.flows.set_hold import set_hold
+from app.flows.cases.flag_cases import Flagged, flag_cases
+from app.flows.cases.open_cases import open_cases
+from app.flows.strategies.install_segments import install_segments, stored_conditions
+from app.flows.work.set_hold import set_hold
 from app.store.case_facts import facts_of
 from app.store.keys import new_id
 from app.store.tables import segments, strategies, strategy_versions

@@ -14,8 +14,8 @@ from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.errors import Conflict, Invalid, NotAllowed
 from app.domain.money import Money
 from app.domain.roles import Role
-from app.flows.confirm_owed import confirm_owed
-from app.flows.decide_approval import Word
+from app.flows.approvals.decide_approval import Word
+from app.flows.money.confirm_owed import confirm_owed
 from app.store.loans import Scheduled
 from tests.flows.desk_people import Desk, loan_of, unpaid
 from tests.flows.street import Street

@@ -9,8 +9,8 @@ import pytest
 
 from app.demo import providers
 from app.domain.consent import Purpose
-from app.flows.finish_bank_consent import Back, finish_bank_consent
-from app.flows.open_cases import open_cases
+from app.flows.cases.open_cases import open_cases
+from app.flows.consents.finish_bank_consent import Back, finish_bank_consent
 from app.store.embedded_setup import DatabaseUrls
 from sandbox.modes import Mode
 from tests.flows.test_bank_modes import HERE, agrees, hours_pass, moved_in

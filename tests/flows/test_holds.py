@@ -14,13 +14,13 @@ from app.domain.hold import BY_HAND
 from app.domain.message import Channel
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome, TaskReason
-from app.flows.ask_gate import ask_gate
-from app.flows.lift_hold import end_crisis, lift_hold
-from app.flows.next_case import next_case
-from app.flows.open_task import open_task
-from app.flows.opt_out import opt_out
-from app.flows.set_hold import set_hold
-from app.flows.work_task import finish_task
+from app.flows.messages.ask_gate import ask_gate
+from app.flows.messages.opt_out import opt_out
+from app.flows.work.lift_hold import end_crisis, lift_hold
+from app.flows.work.next_case import next_case
+from app.flows.work.open_task import open_task
+from app.flows.work.set_hold import set_hold
+from app.flows.work.work_task import finish_task
 from app.pay_ports import PayStatus
 from app.reports.hold_book import HoldBook, hold_book
 from app.store.brakes import holds_of

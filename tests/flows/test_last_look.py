@@ -9,11 +9,11 @@ from sqlalchemy import text
 
 from app.domain.hold import HoldKind
 from app.domain.message import Channel
-from app.flows.confirm_owed import confirm_owed
-from app.flows.end_consent import end_consent
-from app.flows.set_hold import set_hold
-from app.flows.set_observe_only import set_observe_only
-from app.flows.stop_switch import set_switch
+from app.flows.consents.end_consent import end_consent
+from app.flows.lenders.set_observe_only import set_observe_only
+from app.flows.lenders.stop_switch import set_switch
+from app.flows.money.confirm_owed import confirm_owed
+from app.flows.work.set_hold import set_hold
 from app.store.brakes import Brake
 from app.store.contacts import note_contact
 from app.store.loans import Scheduled

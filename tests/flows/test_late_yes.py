@@ -10,14 +10,14 @@ from sqlalchemy import text
 
 from app.domain.consent import Purpose
 from app.domain.ids import Phone
-from app.flows.begin_bank_consent import begin_bank_consent
-from app.flows.choose_consent import choose_consent
-from app.flows.deliver_outbox import deliver_outbox
-from app.flows.end_consent import end_consent
-from app.flows.finish_bank_consent import Back, finish_bank_consent
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.request_consent import request_consent
-from app.flows.withdraw_consent import withdraw_by_consent_link
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.consents.begin_bank_consent import begin_bank_consent
+from app.flows.consents.choose_consent import choose_consent
+from app.flows.consents.end_consent import end_consent
+from app.flows.consents.finish_bank_consent import Back, finish_bank_consent
+from app.flows.consents.request_consent import request_consent
+from app.flows.consents.withdraw_consent import withdraw_by_consent_link
+from app.flows.messages.deliver_outbox import deliver_outbox
 from app.ports import Presence
 from sandbox.people import Person
 from tests.neighbourhood import PUBLIC, Neighbourhood

@@ -11,7 +11,7 @@ import pytest
 from sqlalchemy import insert, text
 
 from app.domain.delinquency import Buckets
-from app.flows.set_hold import set_hold
+from app.flows.work.set_hold import set_hold
 from app.reports.delinquency import loan_list, loan_standing, portfolio
 from app.store import driver
 from app.store.keys import new_id

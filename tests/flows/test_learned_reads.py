@@ -13,10 +13,10 @@ import pytest
 from app.domain.case import CaseClose
 from app.domain.experiment import ExperimentKind, ExperimentTerms
 from app.domain.income import IncomeProfile
-from app.flows.end_consent import end_consent
-from app.flows.erase_figures import erase_figures
-from app.flows.refresh_loan import refresh_loan
-from app.flows.run_experiment import end_experiment, start_experiment
+from app.flows.cases.refresh_loan import refresh_loan
+from app.flows.consents.end_consent import end_consent
+from app.flows.reads.erase_figures import erase_figures
+from app.flows.strategies.run_experiment import end_experiment, start_experiment
 from app.store.unit import Store
 from tests.flows.lane import Lane, make_lane
 from tests.flows.street import Neighbour

@@ -10,10 +10,10 @@ from structlog.testing import capture_logs
 
 from app.boundary import guard
 from app.domain.errors import OutcomeUnknown
-from app.flows.cancel_payment import give_up_payment
-from app.flows.check_person import check_person
-from app.flows.open_link import LinkPage, open_link
-from app.flows.start_payment import PayStep, reference_of
+from app.flows.consents.check_person import check_person
+from app.flows.messages.open_link import LinkPage, open_link
+from app.flows.payments.cancel_payment import give_up_payment
+from app.flows.payments.start_payment import PayStep, reference_of
 from app.pay_ports import PayStatus
 from app.store.keys import new_id
 from tests.flows.at_the_page import AtThePage, at_the_page, payment_ids

@@ -9,8 +9,8 @@ from datetime import timedelta
 import pytest
 from sqlalchemy import event, update
 
-from app.flows.let_rest import let_rest
-from app.flows.step_cases import CasesStepped, step_cases
+from app.flows.strategies.let_rest import let_rest
+from app.flows.strategies.step_cases import CasesStepped, step_cases
 from app.store.locks import lock_borrower
 from app.store.tables import borrowers, cases
 from tests.flows.street import Neighbour, Street

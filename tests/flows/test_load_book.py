@@ -6,8 +6,8 @@ import pytest
 
 from app.domain.book_totals import Expected
 from app.domain.errors import Conflict, Invalid
-from app.flows.load_book import GivenFile, load_book, try_book
-from app.flows.open_cases import open_cases
+from app.flows.books.load_book import GivenFile, load_book, try_book
+from app.flows.cases.open_cases import open_cases
 from tests.flows.book_kit import Book, load, verdicts
 from tests.flows.street import Street
 from tests.reference.workbooks import workbook

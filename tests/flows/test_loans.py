@@ -11,10 +11,10 @@ from sqlalchemy import text
 
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import Phone
-from app.flows.open_cases import open_cases
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.set_hold import set_hold
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.cases.open_cases import open_cases
+from app.flows.work.set_hold import set_hold
 from app.store.dues import dues_of
 from app.store.loans import Scheduled
 from tests.flows.ledger import days, paid, registered

@@ -7,7 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from app.flows.open_cases import open_cases
+from app.flows.cases.open_cases import open_cases
 from app.store.embedded_setup import DatabaseUrls
 from tests.flows.test_bills import PURPOSES, allow, read_all, settled, signal_of
 from tests.flows.through_providers import agrees, go_through

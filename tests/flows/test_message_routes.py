@@ -10,7 +10,7 @@ import pytest
 
 from app.boundary import guard
 from app.domain.errors import Misconfigured, OutcomeUnknown, TryLater
-from app.flows.deliver_messages import deliver_messages
+from app.flows.messages.deliver_messages import deliver_messages
 from tests.flows.killing import one_for_each_death
 from tests.flows.outside import Carrier, raising
 from tests.flows.street import Neighbour, Street

@@ -9,9 +9,9 @@ from uuid import UUID
 import pytest
 
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.flows.confirm_owed import confirm_owed
-from app.flows.open_cases import open_cases
-from app.flows.take_back_repayment import TakenBack, take_back_repayment
+from app.flows.cases.open_cases import open_cases
+from app.flows.money.confirm_owed import confirm_owed
+from app.flows.money.take_back_repayment import TakenBack, take_back_repayment
 from app.store.loans import Scheduled
 from tests.flows.ledger import days, euros, paid, payment_of, registered, report, settled
 from tests.flows.promising import promise

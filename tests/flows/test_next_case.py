@@ -14,10 +14,10 @@ from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import UserId
 from app.domain.reminder import ReminderCondition
 from app.domain.task import TaskReason
-from app.flows.hand_over import come_back, hand_over
-from app.flows.keep_reminders import drop_reminder, raise_reminders, set_reminder
-from app.flows.next_case import Served, next_case
-from app.flows.work_task import give_back_tasks, release_task, take_task
+from app.flows.work.hand_over import come_back, hand_over
+from app.flows.work.keep_reminders import drop_reminder, raise_reminders, set_reminder
+from app.flows.work.next_case import Served, next_case
+from app.flows.work.work_task import give_back_tasks, release_task, take_task
 from app.store.keys import new_id
 from tests.flows.street import Neighbour, Street
 from tests.flows.test_tasks_and_brakes import collector
@@ -200,7 +200,7 @@ async def test_a_shift_ends_and_its_tasks_go_to_a_colleague(street: Street) -> N
 async def test_all_goes_over_however_much_it_is(
     street: Street, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.flows.hand_over._BATCH", 2)
+    monkeypatch.setattr("app.flows.work.hand_over._BATCH", 2)
     eva, leo = await collector(street, "eva"), await collector(street, "leo")
     await busy(street, eva, 5)
     assert await hands(street, eva, leo) == 5
@@ -210,8 +210,8 @@ async def test_all_goes_over_however_much_it_is(
 
 
 async def test_what_stayed_is_said(street: Street, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr("app.flows.hand_over._BATCH", 2)
-    monkeypatch.setattr("app.flows.hand_over._MOST_BATCHES", 1)
+    monkeypatch.setattr("app.flows.work.hand_over._BATCH", 2)
+    monkeypatch.setattr("app.flows.work.hand_over._MOST_BATCHES", 1)
     eva, leo = await collector(street, "eva"), await collector(street, "leo")
     await busy(street, eva, 3)
     with pytest.raises(Conflict, match="2 tasks are handed over, 1 stayed"):

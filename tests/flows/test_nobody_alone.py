@@ -13,9 +13,9 @@ from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.domain.money import Money
 from app.domain.roles import Role
-from app.flows.decide_approval import Word
-from app.flows.manage_users import change_role, disable_user
-from app.flows.recall_case import recall_case
+from app.flows.approvals.decide_approval import Word
+from app.flows.cases.recall_case import recall_case
+from app.flows.lenders.manage_users import change_role, disable_user
 from tests.flows.desk_people import Desk
 from tests.flows.street import Street
 from tests.rig import make_lender

@@ -14,17 +14,17 @@ from app.demo import providers
 from app.domain.errors import NotAllowed
 from app.domain.ids import Phone
 from app.domain.payee import AccountForm, Carried
-from app.flows.begin_bank_consent import begin_bank_consent
-from app.flows.check_person import check_person
-from app.flows.choose_consent import choose_consent
-from app.flows.finish_bank_consent import Back, finish_bank_consent
-from app.flows.open_cases import open_cases
-from app.flows.open_link import LinkPage, open_link
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.request_consent import request_consent
-from app.flows.set_payee import set_payee
-from app.flows.start_payment import PayStep, Tap, start_payment
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.cases.open_cases import open_cases
+from app.flows.consents.begin_bank_consent import begin_bank_consent
+from app.flows.consents.check_person import check_person
+from app.flows.consents.choose_consent import choose_consent
+from app.flows.consents.finish_bank_consent import Back, finish_bank_consent
+from app.flows.consents.request_consent import request_consent
+from app.flows.messages.open_link import LinkPage, open_link
+from app.flows.money.set_payee import set_payee
+from app.flows.payments.start_payment import PayStep, Tap, start_payment
 from app.store.embedded_setup import DatabaseUrls
 from app.store.loans import Scheduled
 from sandbox import psu

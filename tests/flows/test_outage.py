@@ -12,12 +12,12 @@ from sqlalchemy import text
 
 from app.domain.breaker import FIRST_PAUSE, MANY, Heard, Service
 from app.domain.errors import ConsentEnd, ConsentGone, ProviderError, TryLater, Unreadable
-from app.flows.check_person import check_person
-from app.flows.follow_consents import plan_consents
-from app.flows.open_link import LinkPage, open_link
-from app.flows.plan_reads import plan_reads
-from app.flows.read_balances import read_balances
-from app.flows.set_maintenance import lift_maintenance, set_maintenance
+from app.flows.consents.check_person import check_person
+from app.flows.consents.follow_consents import plan_consents
+from app.flows.messages.open_link import LinkPage, open_link
+from app.flows.providers.set_maintenance import lift_maintenance, set_maintenance
+from app.flows.reads.plan_reads import plan_reads
+from app.flows.reads.read_balances import read_balances
 from app.reports.health import health_report
 from app.store.health import record_heard
 from sandbox.modes import BankMode

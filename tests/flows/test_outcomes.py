@@ -14,8 +14,8 @@ from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.promise_terms import Part
 from app.domain.task import TaskOutcome, TaskReason
-from app.flows.record_contact import ContactMade, record_contact
-from app.flows.work_task import finish_task, take_task
+from app.flows.work.record_contact import ContactMade, record_contact
+from app.flows.work.work_task import finish_task, take_task
 from app.store.keys import new_id
 from tests.flows.street import Neighbour, Street
 from tests.flows.test_tasks_and_brakes import collector, some_task
@@ -245,7 +245,7 @@ async def noted(street: Street, who: Neighbour, made: ContactMade, **more: Any) 
 
 
 async def test_a_call_made_elsewhere_counts_in_the_caps(street: Street) -> None:
-    from app.flows.call_window import call_window
+    from app.flows.work.call_window import call_window
 
     who = await street.neighbour()
 

@@ -12,8 +12,8 @@ from app.boundary import guard
 from app.domain.errors import TryLater
 from app.domain.ids import Secret
 from app.domain.money import Money
-from app.flows.finish_bank_consent import Back
-from app.flows.open_consent import open_return
+from app.flows.consents.finish_bank_consent import Back
+from app.flows.consents.open_consent import open_return
 from app.ports import AggregationPort, Grant
 from app.side_ports import Moved
 from app.store.unit import Store

@@ -12,11 +12,11 @@ from app.domain.errors import Invalid
 from app.domain.ids import UserId
 from app.domain.provider_setup import Slot
 from app.domain.roles import Role
-from app.flows.finish_bank_consent import Back
-from app.flows.manage_users import add_user
-from app.flows.open_cases import open_cases
-from app.flows.set_up_provider import ProviderSetUp, WantedSetup, set_up_provider
-from app.flows.withdraw_consent import withdraw_all
+from app.flows.cases.open_cases import open_cases
+from app.flows.consents.finish_bank_consent import Back
+from app.flows.consents.withdraw_consent import withdraw_all
+from app.flows.lenders.manage_users import add_user
+from app.flows.providers.set_up_provider import ProviderSetUp, WantedSetup, set_up_provider
 from app.store.embedded_setup import DatabaseUrls
 from app.store.provider_setups import AccessData
 from sandbox.faces import tl_wire

@@ -12,11 +12,11 @@ from app.domain.consent import Purpose
 from app.domain.errors import Conflict, Invalid, Misconfigured, NotAllowed, NotFound
 from app.domain.provider_setup import Slot
 from app.domain.roles import Role
-from app.flows.decide_approval import Word
-from app.flows.receive_webhook import receive_webhook
-from app.flows.set_up_provider import ProviderSetUp
+from app.flows.approvals.decide_approval import Word
+from app.flows.consents.withdraw_consent import withdraw_all
+from app.flows.providers.receive_webhook import receive_webhook
+from app.flows.providers.set_up_provider import ProviderSetUp
 from app.flows.tidy import tidy
-from app.flows.withdraw_consent import withdraw_all
 from app.pay_ports import PayStatus
 from app.ports import DeliveryState, InboundHttp
 from app.store.unit import Store

@@ -12,11 +12,11 @@ from app.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.domain.message import Channel
 from app.domain.pack_edition import read_edition
 from app.domain.roles import Role
-from app.flows.ask_gate import ask_gate
-from app.flows.decide_approval import Word
-from app.flows.manage_users import change_role
-from app.flows.preview_rules import preview_rules
-from app.flows.write_pack_edition import propose_pack_edition, write_pack_edition
+from app.flows.approvals.decide_approval import Word
+from app.flows.lenders.manage_users import change_role
+from app.flows.messages.ask_gate import ask_gate
+from app.flows.strategies.preview_rules import preview_rules
+from app.flows.strategies.write_pack_edition import propose_pack_edition, write_pack_edition
 from app.store.contacts import note_contact
 from app.store.locks import lock_borrower
 from tests.flows.desk_people import Desk

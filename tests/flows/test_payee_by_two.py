@@ -10,11 +10,11 @@ import pytest
 from app.domain.approval import ApprovalState
 from app.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.domain.roles import Role
-from app.flows.change_payee import PayeeWanted, propose_payee
-from app.flows.decide_approval import Word
-from app.flows.make_lender import set_lender
-from app.flows.propose_approval import Proposed
-from app.flows.set_payee import set_payee
+from app.flows.approvals.decide_approval import Word
+from app.flows.approvals.propose_approval import Proposed
+from app.flows.lenders.make_lender import set_lender
+from app.flows.money.change_payee import PayeeWanted, propose_payee
+from app.flows.money.set_payee import set_payee
 from app.store.payees import payee_of
 from tests.flows.contracts import admin_of, second_street
 from tests.flows.desk_people import Desk

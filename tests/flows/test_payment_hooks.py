@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.consent import ConsentState
 from app.domain.errors import ConsentEnd, NotAllowed, TryLater
-from app.flows.receive_webhook import receive_webhook
+from app.flows.providers.receive_webhook import receive_webhook
 from app.pay_ports import PayStatus
 from app.ports import GrantNow, GrantState, InboundHttp
 from tests.flows.at_the_page import at_the_page

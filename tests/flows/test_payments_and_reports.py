@@ -12,12 +12,12 @@ from app.domain.errors import (
     TryLater,
 )
 from app.domain.ids import Secret
-from app.flows.ask_bank import ask_bank
-from app.flows.check_person import check_person
-from app.flows.follow_payments import follow_payments
-from app.flows.return_payment import return_payment
-from app.flows.settle_unclear import settle_unclear
-from app.flows.start_payment import PayStep
+from app.flows.consents.check_person import check_person
+from app.flows.payments.ask_bank import ask_bank
+from app.flows.payments.follow_payments import follow_payments
+from app.flows.payments.return_payment import return_payment
+from app.flows.payments.settle_unclear import settle_unclear
+from app.flows.payments.start_payment import PayStep
 from app.pay_ports import PaymentHandle, PayStatus
 from tests.flows.at_the_page import (
     RECOVERY,

@@ -14,11 +14,11 @@ from app.domain.errors import (
     OutcomeUnknown,
     TryLater,
 )
-from app.flows.cancel_payment import give_up_payment
-from app.flows.check_person import check_person
-from app.flows.follow_payments import follow_payments, plan_payments
-from app.flows.open_link import LinkPage, open_link
-from app.flows.start_payment import PayStep, Started
+from app.flows.consents.check_person import check_person
+from app.flows.messages.open_link import LinkPage, open_link
+from app.flows.payments.cancel_payment import give_up_payment
+from app.flows.payments.follow_payments import follow_payments, plan_payments
+from app.flows.payments.start_payment import PayStep, Started
 from app.pay_ports import CancelResult, PayStatus
 from tests.flows.at_the_page import (
     RECOVERY,

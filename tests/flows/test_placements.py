@@ -16,16 +16,16 @@ from app.domain.placement import agency_terms
 from app.domain.promise_terms import Part, PromiseSource
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome, TaskReason
-from app.flows.agency_window import ask_for_agency
-from app.flows.decide_approval import Word
-from app.flows.lift_hold import lift_hold
-from app.flows.open_task import open_task
-from app.flows.place_case import AGENCY
-from app.flows.recall_case import recall_case
-from app.flows.record_contact import ContactMade, record_contact
-from app.flows.set_hold import set_hold
-from app.flows.take_promise import take_promise
-from app.flows.write_agency import write_agency
+from app.flows.approvals.decide_approval import Word
+from app.flows.cases.agency_window import ask_for_agency
+from app.flows.cases.place_case import AGENCY
+from app.flows.cases.recall_case import recall_case
+from app.flows.cases.write_agency import write_agency
+from app.flows.work.lift_hold import lift_hold
+from app.flows.work.open_task import open_task
+from app.flows.work.record_contact import ContactMade, record_contact
+from app.flows.work.set_hold import set_hold
+from app.flows.work.take_promise import take_promise
 from tests.flows.at_the_page import at_the_page, settle
 from tests.flows.collector import answer
 from tests.flows.desk_people import CONSIDERED, Desk

@@ -11,12 +11,12 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.errors import Declined, NotAllowed, NotFound, OutcomeUnknown, TryLater
-from app.flows.deliver_outbox import deliver_outbox, plan_outbox
-from app.flows.end_consent import end_consent
-from app.flows.handle_inbox import handle_inbox
-from app.flows.receive_webhook import receive_webhook
-from app.flows.stop_switch import set_switch
-from app.flows.tell_lender import Told, tell_lenders
+from app.flows.consents.end_consent import end_consent
+from app.flows.lenders.stop_switch import set_switch
+from app.flows.messages.deliver_outbox import deliver_outbox, plan_outbox
+from app.flows.messages.tell_lender import Told, tell_lenders
+from app.flows.providers.handle_inbox import handle_inbox
+from app.flows.providers.receive_webhook import receive_webhook
 from app.ports import DeliveryState, InboundHttp
 from app.reports.texts import texts_of
 from app.store.brakes import Brake

@@ -14,12 +14,12 @@ from app.domain.money import Money
 from app.domain.promise_terms import Part, PromiseSource
 from app.domain.stage_plan import CaseFacts
 from app.domain.task import TaskOutcome
-from app.flows.cases_in_hand import cases_in_hand
-from app.flows.look_at_person import look_at_person
-from app.flows.move_cases import Selection
-from app.flows.preview_strategy import Preview, preview_strategy
-from app.flows.set_hold import set_hold
-from app.flows.take_promise import take_promise
+from app.flows.cases.cases_in_hand import cases_in_hand
+from app.flows.cases.look_at_person import look_at_person
+from app.flows.strategies.move_cases import Selection
+from app.flows.strategies.preview_strategy import Preview, preview_strategy
+from app.flows.work.set_hold import set_hold
+from app.flows.work.take_promise import take_promise
 from app.reference.places import working_days
 from app.store.plan_facts import facts_of_cases
 from tests.flows.collector import answer

@@ -7,8 +7,8 @@ from datetime import timedelta
 import pytest
 
 from app.domain.money import Money
-from app.flows.report_repayment import RepaymentWanted, report_repayment
-from app.flows.return_payment import return_payment
+from app.flows.money.report_repayment import RepaymentWanted, report_repayment
+from app.flows.payments.return_payment import return_payment
 from tests.flows.at_the_page import at_the_page, payment_ids, settle
 from tests.flows.promising import promise, state_of, to_day
 from tests.flows.street import Street

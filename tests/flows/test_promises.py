@@ -15,12 +15,12 @@ from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed, 
 from app.domain.money import Money
 from app.domain.promise_terms import PromiseSource
 from app.domain.task import TaskReason
-from app.flows.cancel_promise import cancel_promise
-from app.flows.confirm_owed import confirm_owed
-from app.flows.decide_approval import Word
-from app.flows.refresh_loan import close_case
-from app.flows.report_repayment import RepaymentWanted, report_repayment
-from app.flows.watch_promises import watch_promises
+from app.flows.approvals.decide_approval import Word
+from app.flows.cases.refresh_loan import close_case
+from app.flows.money.confirm_owed import confirm_owed
+from app.flows.money.report_repayment import RepaymentWanted, report_repayment
+from app.flows.work.cancel_promise import cancel_promise
+from app.flows.work.watch_promises import watch_promises
 from app.store.keys import new_id
 from app.store.loans import Scheduled, lock_loan
 from app.store.promises import open_promise_of

@@ -13,13 +13,13 @@ from app.domain.errors import Conflict, NotFound
 from app.domain.hold import HoldKind
 from app.domain.message import Channel
 from app.domain.template import Cause
-from app.flows.follow_messages import follow_messages
-from app.flows.look_at_person import look_at_person
-from app.flows.notice_words import Owed, Subject
-from app.flows.opt_out import opt_out
-from app.flows.push_messages import NOT_CONFIRMED, confirm_pushed, push_words
-from app.flows.queue_notice import Notice, queue_notice
-from app.flows.set_hold import set_hold
+from app.flows.cases.look_at_person import look_at_person
+from app.flows.messages.follow_messages import follow_messages
+from app.flows.messages.notice_words import Owed, Subject
+from app.flows.messages.opt_out import opt_out
+from app.flows.messages.push_messages import NOT_CONFIRMED, confirm_pushed, push_words
+from app.flows.messages.queue_notice import Notice, queue_notice
+from app.flows.work.set_hold import set_hold
 from app.store.keys import new_id
 from app.store.tables import strategy_steps
 from tests.flows.outside import raising

@@ -9,9 +9,9 @@ import pytest
 from sqlalchemy import text
 
 from app.domain.errors import AllowanceSpent, ConsentDoubtful, Declined, TryLater, Unreadable
-from app.flows.read_balances import read_balances
-from app.flows.set_hold import set_hold
-from app.flows.withdraw_consent import withdraw_consent
+from app.flows.consents.withdraw_consent import withdraw_consent
+from app.flows.reads.read_balances import read_balances
+from app.flows.work.set_hold import set_hold
 from app.store.unit import Store
 from tests.flows.killing import Killed
 from tests.flows.lane import Lane, gate_that, make_lane
@@ -191,7 +191,7 @@ async def test_a_fast_clock_is_not_an_outage(lane: Lane) -> None:
 async def test_a_large_tick_is_several_transactions_and_misses_nobody(
     lane: Lane, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr("app.flows.plan_reads.PER_TRANSACTION", 2)
+    monkeypatch.setattr("app.flows.reads.plan_reads.PER_TRANSACTION", 2)
     people = [await lane.street.neighbour() for _ in range(5)]
     await lane.due_now(*people)
     assert (await lane.plan()).handed == 5

@@ -14,15 +14,15 @@ from app.domain.errors import Conflict, IllegalTransition, NotAllowed, NotFound
 from app.domain.ids import LenderId, UserId
 from app.domain.message import Channel
 from app.domain.roles import Role
-from app.flows import apply_book
-from app.flows.apply_book import apply_books
-from app.flows.load_book import CheckedBook
-from app.flows.manage_users import add_user
-from app.flows.open_cases import open_cases
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.release_book import drop_book, release_book
+from app.flows.books import apply_book
+from app.flows.books.apply_book import apply_books
+from app.flows.books.load_book import CheckedBook
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.release_book import drop_book, release_book
+from app.flows.cases.open_cases import open_cases
+from app.flows.lenders.manage_users import add_user
 from app.flows.tidy import tidy
-from app.flows.watch_promises import watch_promises
+from app.flows.work.watch_promises import watch_promises
 from app.reports.book_files import book_file, result_list
 from app.store.brakes import Brake
 from app.store.gate_facts import gate_facts

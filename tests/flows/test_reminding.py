@@ -10,11 +10,11 @@ from app.domain.ids import LoanId
 from app.domain.money import Money
 from app.domain.promise_terms import Part, PromiseSource
 from app.domain.task import TaskOutcome
-from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.remind_ahead import Reminded, remind_ahead
-from app.flows.report_repayment import RepaymentWanted, report_repayment
-from app.flows.step_cases import step_cases
-from app.flows.take_promise import take_promise
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.messages.remind_ahead import Reminded, remind_ahead
+from app.flows.money.report_repayment import RepaymentWanted, report_repayment
+from app.flows.strategies.step_cases import step_cases
+from app.flows.work.take_promise import take_promise
 from app.store.invariants import broken
 from app.store.loans import Scheduled
 from tests.flows.collector import answer

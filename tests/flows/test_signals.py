@@ -11,9 +11,9 @@ from sqlalchemy import text
 
 from app.domain.errors import TryLater
 from app.domain.money import Money
-from app.flows.expire_signals import expire_signals
-from app.flows.open_cases import open_cases
-from app.flows.register_loan import LoanWanted, register_loan
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.cases.open_cases import open_cases
+from app.flows.signals.expire_signals import expire_signals
 from app.store import jobs
 from app.store.embedded_setup import DatabaseUrls
 from app.store.loans import Scheduled

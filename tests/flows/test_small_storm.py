@@ -21,11 +21,11 @@ from sqlalchemy import text
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, Refused, TryLater
 from app.domain.message import Channel
 from app.domain.money import Money
-from app.flows.borrower_says import Says, borrower_says
-from app.flows.cancel_payment import give_up_payment
-from app.flows.check_person import check_person
-from app.flows.opt_out import opt_in, opt_out
-from app.flows.start_payment import Tap, start_payment
+from app.flows.consents.check_person import check_person
+from app.flows.messages.opt_out import opt_in, opt_out
+from app.flows.payments.cancel_payment import give_up_payment
+from app.flows.payments.start_payment import Tap, start_payment
+from app.flows.work.borrower_says import Says, borrower_says
 from app.pay_ports import CancelResult, PayStatus
 from app.store import invariants
 from tests.flows.killing import Killer, killed, killing

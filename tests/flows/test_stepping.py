@@ -10,8 +10,8 @@ import pytest
 
 from app.domain.hold import HoldKind
 from app.domain.task import TaskOutcome
-from app.flows.set_hold import set_hold
-from app.flows.step_cases import CasesStepped, plan_steps, step_cases
+from app.flows.strategies.step_cases import CasesStepped, plan_steps, step_cases
+from app.flows.work.set_hold import set_hold
 from app.reports.checkup import check_confirmations
 from app.reports.status import status_of
 from tests.flows.collector import answer

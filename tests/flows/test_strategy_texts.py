@@ -8,7 +8,7 @@ from sqlalchemy import text
 from app.domain.message import Channel
 from app.domain.stage_checks import Finding
 from app.domain.stages import Notice, Stage, StrategyBody
-from app.flows.check_strategy import findings_of
+from app.flows.strategies.check_strategy import findings_of
 from tests.flows.street import Street
 
 pytestmark = pytest.mark.anyio

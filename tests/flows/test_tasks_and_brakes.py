@@ -16,13 +16,13 @@ from app.domain.ids import UserId
 from app.domain.money import Money
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome, TaskReason
-from app.flows.lift_hold import lift_hold
-from app.flows.lower_floor import lower_floor
-from app.flows.open_task import open_task
-from app.flows.set_hold import set_hold
-from app.flows.set_observe_only import set_observe_only
-from app.flows.stop_switch import set_switch
-from app.flows.work_task import finish_task, give_back_tasks, release_task, take_task
+from app.flows.lenders.set_observe_only import set_observe_only
+from app.flows.lenders.stop_switch import set_switch
+from app.flows.signals.lower_floor import lower_floor
+from app.flows.work.lift_hold import lift_hold
+from app.flows.work.open_task import open_task
+from app.flows.work.set_hold import set_hold
+from app.flows.work.work_task import finish_task, give_back_tasks, release_task, take_task
 from app.store.brakes import Brake
 from app.store.keys import new_id
 from tests.flows.desk_people import Desk

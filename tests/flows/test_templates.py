@@ -14,10 +14,10 @@ from app.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.domain.ids import UserId
 from app.domain.message import Channel
 from app.domain.roles import Role
-from app.flows.decide_approval import Word, decide_approval
-from app.flows.find_template import find_template
-from app.flows.manage_users import add_user
-from app.flows.write_template import propose_template, write_template
+from app.flows.approvals.decide_approval import Word, decide_approval
+from app.flows.lenders.manage_users import add_user
+from app.flows.messages.find_template import find_template
+from app.flows.messages.write_template import propose_template, write_template
 from app.store.approvals import waiting
 from tests.flows.street import Street
 from tests.rig import make_lender

@@ -12,10 +12,10 @@ from app.domain.message import Channel
 from app.domain.sms_text import MOST_SEGMENTS, measure
 from app.domain.stage_plan import Skip
 from app.domain.template import Cause
-from app.flows.ask_to_pay import render_text
-from app.flows.look_at_person import look_at_person
-from app.flows.notice_words import Owed, Subject
-from app.flows.queue_notice import Notice, NoticeQueued, queue_notice
+from app.flows.cases.look_at_person import look_at_person
+from app.flows.messages.notice_words import Owed, Subject
+from app.flows.messages.queue_notice import Notice, NoticeQueued, queue_notice
+from app.flows.signals.ask_to_pay import render_text
 from tests.flows.street import Neighbour, Street
 
 pytestmark = pytest.mark.anyio

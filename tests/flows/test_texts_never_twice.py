@@ -16,11 +16,11 @@ from sqlalchemy import event
 
 from app.domain.errors import Declined, OutcomeUnknown, TryLater
 from app.domain.message import Channel
-from app.flows.decide_signals import decide_signals
-from app.flows.deliver_messages import deliver_messages, plan_messages
-from app.flows.follow_messages import follow_messages
-from app.flows.opt_out import opt_out
-from app.flows.receive_webhook import receive_webhook
+from app.flows.messages.deliver_messages import deliver_messages, plan_messages
+from app.flows.messages.follow_messages import follow_messages
+from app.flows.messages.opt_out import opt_out
+from app.flows.providers.receive_webhook import receive_webhook
+from app.flows.signals.decide_signals import decide_signals
 from app.ports import OPTED_OUT, DeliveryState, InboundHttp
 from tests.flows.killing import dies, one_for_each_death
 from tests.flows.outside import raising

@@ -12,13 +12,13 @@ from sqlalchemy import text
 from app.domain.errors import Invalid, NotAllowed, NotFound
 from app.domain.ids import UserId
 from app.domain.task import TaskOutcome
-from app.flows.borrower_says import Says, borrower_says
-from app.flows.check_person import Outcome, check_person
-from app.flows.open_link import LinkPage, open_link, open_return
-from app.flows.start_payment import Tap, start_payment
-from app.flows.step_cases import step_cases
-from app.flows.stop_messages import stop_messages_of_consent, stop_messages_of_link
-from app.flows.work_task import finish_task, take_task
+from app.flows.consents.check_person import Outcome, check_person
+from app.flows.messages.open_link import LinkPage, open_link, open_return
+from app.flows.messages.stop_messages import stop_messages_of_consent, stop_messages_of_link
+from app.flows.payments.start_payment import Tap, start_payment
+from app.flows.strategies.step_cases import step_cases
+from app.flows.work.borrower_says import Says, borrower_says
+from app.flows.work.work_task import finish_task, take_task
 from app.store.consents import REQUEST_HASH
 from app.store.keys import new_id
 from tests.flows.at_the_page import at_the_page

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import pytest
 
-from app.flows.check_person import Outcome, check_person
-from app.flows.open_link import LinkPage, open_link
-from app.flows.start_payment import PayStep, Tap, start_payment
+from app.flows.consents.check_person import Outcome, check_person
+from app.flows.messages.open_link import LinkPage, open_link
+from app.flows.payments.start_payment import PayStep, Tap, start_payment
 from app.pay_ports import PayStatus
 from tests.flows.street import BORN, HERE, Street
 

@@ -11,10 +11,10 @@ from app.domain.ids import Phone
 from app.domain.message import Channel
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome
-from app.flows.manage_users import add_user
-from app.flows.opt_out import opt_in, opt_out
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.work_task import finish_task, take_task
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.lenders.manage_users import add_user
+from app.flows.messages.opt_out import opt_in, opt_out
+from app.flows.work.work_task import finish_task, take_task
 from tests.flows.street import BORN, Neighbour, Street
 
 pytestmark = pytest.mark.anyio

@@ -15,13 +15,13 @@ from app.demo import providers
 from app.domain.consent import Purpose
 from app.domain.errors import ConsentGone, TryLater
 from app.domain.ids import LenderId, Secret
-from app.flows.begin_bank_consent import begin_bank_consent
-from app.flows.choose_consent import choose_consent
-from app.flows.finish_bank_consent import Back, BankConsentFinished, finish_bank_consent
-from app.flows.fresh_grant import fresh_grant
-from app.flows.open_cases import open_cases
-from app.flows.request_consent import request_consent
-from app.flows.withdraw_consent import withdraw_all
+from app.flows.cases.open_cases import open_cases
+from app.flows.consents.begin_bank_consent import begin_bank_consent
+from app.flows.consents.choose_consent import choose_consent
+from app.flows.consents.finish_bank_consent import Back, BankConsentFinished, finish_bank_consent
+from app.flows.consents.fresh_grant import fresh_grant
+from app.flows.consents.request_consent import request_consent
+from app.flows.consents.withdraw_consent import withdraw_all
 from app.ports import Grant
 from app.store.consents import claim_renewal, load_consent, token_of
 from app.store.embedded_setup import DatabaseUrls

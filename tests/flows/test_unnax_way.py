@@ -12,12 +12,12 @@ import httpx
 import pytest
 
 from app.domain.consent import Purpose
-from app.flows.begin_bank_consent import begin_bank_consent
-from app.flows.choose_consent import choose_consent
-from app.flows.finish_bank_consent import Back, finish_bank_consent
-from app.flows.open_cases import open_cases
-from app.flows.receive_webhook import receive_webhook
-from app.flows.request_consent import request_consent
+from app.flows.cases.open_cases import open_cases
+from app.flows.consents.begin_bank_consent import begin_bank_consent
+from app.flows.consents.choose_consent import choose_consent
+from app.flows.consents.finish_bank_consent import Back, finish_bank_consent
+from app.flows.consents.request_consent import request_consent
+from app.flows.providers.receive_webhook import receive_webhook
 from app.ports import InboundHttp
 from app.store.embedded_setup import DatabaseUrls
 from sandbox.bank_list import as_unnax_reference, as_unnax_toml

@@ -14,9 +14,9 @@ from sqlalchemy import text
 from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.errors import Conflict, IllegalTransition, Invalid, Refused
 from app.domain.money import Money
-from app.flows.confirm_owed import confirm_owed
-from app.flows.decide_approval import Word
-from app.flows.open_cases import open_cases
+from app.flows.approvals.decide_approval import Word
+from app.flows.cases.open_cases import open_cases
+from app.flows.money.confirm_owed import confirm_owed
 from app.store.keys import new_id
 from app.store.loans import Scheduled
 from tests.flows.desk_people import Desk, loan_of, unpaid

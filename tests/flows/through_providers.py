@@ -11,10 +11,10 @@ import pytest
 
 from app.demo import providers
 from app.domain.consent import Purpose
-from app.flows.begin_bank_consent import begin_bank_consent
-from app.flows.choose_consent import choose_consent
-from app.flows.finish_bank_consent import Back, finish_bank_consent
-from app.flows.request_consent import request_consent
+from app.flows.consents.begin_bank_consent import begin_bank_consent
+from app.flows.consents.choose_consent import choose_consent
+from app.flows.consents.finish_bank_consent import Back, finish_bank_consent
+from app.flows.consents.request_consent import request_consent
 from sandbox import psu
 from sandbox.people import Person
 from tests.flows.street import HERE

@@ -7,6 +7,8 @@ import subprocess
 from collections.abc import Iterator
 from pathlib import Path
 
+from alembic.script import ScriptDirectory
+
 ROOT = Path(__file__).resolve().parents[2]
 CODE = ("app", "connectors", "scheduler", "sandbox", "benchmarks", "tests")
 
@@ -59,6 +61,11 @@ def test_mocks_do_not_exist_here() -> None:
 
 def test_the_migrations_folder_does_not_shadow_the_library() -> None:
     assert not (ROOT / "alembic" / "__init__.py").exists()
+
+
+def test_migrations_end_in_one_head() -> None:
+    """Two that follow the same one merge without a conflict, and fail at the next start."""
+    assert len(ScriptDirectory(str(ROOT / "alembic")).get_heads()) == 1
 
 
 def test_lock_files_record_no_download_addresses() -> None:

@@ -13,15 +13,15 @@ from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.roles import Role
 from app.domain.task import ANSWERING, CALLS, TaskOutcome
-from app.flows.call_window import call_window, purpose_of, wished_for
-from app.flows.decide_approval import Word
-from app.flows.follow_outcome import SPOKE
-from app.flows.lift_hold import end_crisis, lift_hold
-from app.flows.move_cases import Selection, move_cases
-from app.flows.record_contact import ContactMade, record_contact
-from app.flows.set_hold import set_hold
-from app.flows.stop_switch import set_switch
-from app.flows.work_task import finish_task, release_task, take_task
+from app.flows.approvals.decide_approval import Word
+from app.flows.lenders.stop_switch import set_switch
+from app.flows.strategies.move_cases import Selection, move_cases
+from app.flows.work.call_window import call_window, purpose_of, wished_for
+from app.flows.work.follow_outcome import SPOKE
+from app.flows.work.lift_hold import end_crisis, lift_hold
+from app.flows.work.record_contact import ContactMade, record_contact
+from app.flows.work.set_hold import set_hold
+from app.flows.work.work_task import finish_task, release_task, take_task
 from app.store.brakes import Brake
 from tests.scenarios.lives import Act, attempt, means, promise_parts
 from tests.scenarios.newcomers import PRODUCTS

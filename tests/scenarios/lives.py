@@ -11,17 +11,17 @@ from app.domain.errors import ProviderError, Refused
 from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.promise_terms import Part, PromiseSource
-from app.flows.borrower_says import Says, borrower_says
-from app.flows.cancel_payment import give_up_payment
-from app.flows.cancel_promise import cancel_promise
-from app.flows.check_person import check_person
-from app.flows.opt_out import opt_in, opt_out
-from app.flows.receive_webhook import receive_webhook
-from app.flows.report_repayment import RepaymentWanted, report_repayment
-from app.flows.return_payment import return_payment
-from app.flows.start_payment import Tap, start_payment
-from app.flows.take_promise import take_promise
-from app.flows.withdraw_consent import withdraw_all
+from app.flows.consents.check_person import check_person
+from app.flows.consents.withdraw_consent import withdraw_all
+from app.flows.messages.opt_out import opt_in, opt_out
+from app.flows.money.report_repayment import RepaymentWanted, report_repayment
+from app.flows.payments.cancel_payment import give_up_payment
+from app.flows.payments.return_payment import return_payment
+from app.flows.payments.start_payment import Tap, start_payment
+from app.flows.providers.receive_webhook import receive_webhook
+from app.flows.work.borrower_says import Says, borrower_says
+from app.flows.work.cancel_promise import cancel_promise
+from app.flows.work.take_promise import take_promise
 from app.pay_ports import PayStatus
 from app.ports import InboundHttp
 from app.store.keys import new_id

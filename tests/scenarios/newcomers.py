@@ -13,10 +13,10 @@ from sqlalchemy import insert
 from app.domain.consent import Purpose
 from app.domain.ids import EmailAddress, Iban, Phone, Secret
 from app.domain.stages import body_notes, parse_body
-from app.flows.choose_strategy import ChoiceScope, choose_strategy
-from app.flows.install_strategies import install_strategies
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.register_loan import LoanWanted, register_loan
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.strategies.choose_strategy import ChoiceScope, choose_strategy
+from app.flows.strategies.install_strategies import install_strategies
 from app.ports import FoundAccount
 from app.store.keys import new_id
 from app.store.loans import Scheduled

@@ -15,12 +15,13 @@ from structlog.testing import capture_logs
 from app.domain.contact_policy import ContactPurpose
 from app.domain.message import Channel
 from app.domain.promise_terms import PromiseSource
-from app.flows import deliver_messages, step_cases
-from app.flows.ask_gate import ask_gate
+from app.flows.cases.look_at_person import look_at_person
 from app.flows.house import House
-from app.flows.last_look import Leave
-from app.flows.look_at_person import look_at_person
-from app.flows.take_promise import take_promise
+from app.flows.messages import deliver_messages
+from app.flows.messages.ask_gate import ask_gate
+from app.flows.messages.last_look import Leave
+from app.flows.strategies import step_cases
+from app.flows.work.take_promise import take_promise
 from app.store.embedded_setup import DatabaseUrls
 from app.store.tables import cases, promises
 from app.store.unit import Store, Unit

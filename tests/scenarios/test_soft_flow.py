@@ -15,9 +15,9 @@ import pytest
 from app.domain.money import Money
 from app.domain.promise_terms import Part
 from app.domain.task import TaskOutcome
-from app.flows.open_cases import open_cases
-from app.flows.remind_ahead import remind_ahead
-from app.flows.step_cases import plan_steps
+from app.flows.cases.open_cases import open_cases
+from app.flows.messages.remind_ahead import remind_ahead
+from app.flows.strategies.step_cases import plan_steps
 from tests.flows.collector import answer
 from tests.flows.mailbox import give_address
 from tests.flows.street import Neighbour, Street

@@ -19,10 +19,10 @@ from fastapi import FastAPI
 
 from app.api.app import build_api
 from app.domain.roles import Role
-from app.flows.make_key import make_key
-from app.flows.open_cases import open_cases
-from app.flows.remind_ahead import remind_ahead
-from app.flows.step_cases import plan_steps
+from app.flows.cases.open_cases import open_cases
+from app.flows.lenders.make_key import make_key
+from app.flows.messages.remind_ahead import remind_ahead
+from app.flows.strategies.step_cases import plan_steps
 from tests.flows.street import PUBLIC, Street
 from tests.web.conftest import Browser, StreetClock, desk_of, web_of
 from tests.web.reading import Page

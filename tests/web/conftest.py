@@ -15,8 +15,8 @@ from fastapi import FastAPI
 
 from app.clock import Clock
 from app.domain.roles import Role
-from app.flows.manage_users import add_user
-from app.flows.sign_in import SESSION_HASH
+from app.flows.lenders.manage_users import add_user
+from app.flows.lenders.sign_in import SESSION_HASH
 from app.settings import Settings
 from app.store import sessions
 from app.store.unit import Store

@@ -6,8 +6,8 @@ from typing import Any
 from uuid import UUID
 
 from app.domain.roles import Role
-from app.flows.decide_approval import Decided, Word, decide_approval
-from app.flows.install_strategies import install_strategies
+from app.flows.approvals.decide_approval import Decided, Word, decide_approval
+from app.flows.strategies.install_strategies import install_strategies
 from tests.flows.street import Street
 from tests.web.conftest import Browser
 from tests.web.reading import Page

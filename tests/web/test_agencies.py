@@ -7,7 +7,7 @@ import pytest
 from app.domain.approval import ApprovalKind
 from app.domain.hold import HoldKind
 from app.domain.roles import Role
-from app.flows.set_hold import set_hold
+from app.flows.work.set_hold import set_hold
 from tests.flows.desk_people import Desk as People
 from tests.flows.street import Street
 from tests.web.conftest import Desk

@@ -16,7 +16,7 @@ from sqlalchemy import text
 from app.domain.detector import Cover
 from app.domain.message import CancelReason
 from app.domain.roles import Role
-from app.flows.end_signals import end_signals
+from app.flows.signals.end_signals import end_signals
 from app.store.listen import listen
 from app.store.unit import SIGNAL_CHANNEL
 from app.web import Web

@@ -10,11 +10,11 @@ from sqlalchemy import text
 
 from app.domain.errors import Conflict, NotAllowed
 from app.domain.roles import Role
-from app.flows.confirm_access import confirm_access
-from app.flows.decide_approval import Word
-from app.flows.make_key import make_key, revoke_key
-from app.flows.manage_users import add_user, change_role, disable_user
-from app.flows.set_observe_only import set_observe_only
+from app.flows.approvals.decide_approval import Word
+from app.flows.lenders.confirm_access import confirm_access
+from app.flows.lenders.make_key import make_key, revoke_key
+from app.flows.lenders.manage_users import add_user, change_role, disable_user
+from app.flows.lenders.set_observe_only import set_observe_only
 from app.reports.audit_list import AT_MOST, GROUPS, changes_of
 from app.web.pages.audit import GROUP_NAMES
 from tests.flows.desk_people import Desk as People

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 
 from app.domain.roles import Role
-from app.flows.apply_book import apply_books
-from app.flows.make_key import make_key
+from app.flows.books.apply_book import apply_books
+from app.flows.lenders.make_key import make_key
 from app.web.guard import UPLOADS
 from tests.flows.book_kit import Book, load
 from tests.flows.street import Street

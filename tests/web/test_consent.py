@@ -12,9 +12,9 @@ from fastapi import FastAPI
 
 from app.domain.consent import Purpose
 from app.domain.ids import Phone
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.request_consent import request_consent
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.consents.request_consent import request_consent
 from app.store.loans import Scheduled
 from app.web import mount
 from app.web.wording import wording_in

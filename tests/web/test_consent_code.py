@@ -12,9 +12,9 @@ from fastapi import FastAPI
 
 from app.domain.consent import Purpose
 from app.domain.ids import Phone
-from app.flows.finish_bank_consent import Back, BankConsentFinished, finish_bank_consent
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.request_consent import request_consent
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.consents.finish_bank_consent import Back, BankConsentFinished, finish_bank_consent
+from app.flows.consents.request_consent import request_consent
 from app.ports import Presence
 from app.settings import load_settings
 from app.web import mount

@@ -13,8 +13,8 @@ from fastapi import FastAPI
 from app.demo import providers
 from app.domain.consent import Purpose
 from app.domain.ids import Phone
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.request_consent import request_consent
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.consents.request_consent import request_consent
 from app.reference.packs import load_packs
 from app.settings import load_settings
 from app.web import mount

@@ -12,8 +12,8 @@ from sqlalchemy import update
 from app.domain.breaker import MANY, Heard, Service
 from app.domain.errors import TryLater
 from app.domain.roles import Role
-from app.flows.deliver_outbox import plan_outbox
-from app.flows.tell_lender import LenderEvent, tell_lender
+from app.flows.messages.deliver_outbox import plan_outbox
+from app.flows.messages.tell_lender import LenderEvent, tell_lender
 from app.pay_ports import PayStatus
 from app.store.health import record_heard
 from app.store.tables import lenders

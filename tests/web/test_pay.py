@@ -9,7 +9,7 @@ from typing import Any
 import pytest
 
 from app.domain.money import Money
-from app.flows.report_repayment import RepaymentWanted, report_repayment
+from app.flows.money.report_repayment import RepaymentWanted, report_repayment
 from app.pay_ports import PayStatus
 from app.web.pages.pay import read_day
 from tests.flows.street import BORN, LAST4, Neighbour, Street

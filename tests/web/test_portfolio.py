@@ -7,7 +7,7 @@ from datetime import timedelta
 import pytest
 
 from app.domain.roles import Role
-from app.flows.open_cases import open_cases
+from app.flows.cases.open_cases import open_cases
 from app.store.loans import Scheduled
 from tests.flows.ledger import days, registered, report
 from tests.flows.street import Street

@@ -9,9 +9,9 @@ import pytest
 
 from app.domain.errors import NotAllowed
 from app.domain.roles import Role
-from app.flows.decide_approval import Word
-from app.flows.flag_cases import flag_cases
-from app.flows.install_segments import install_segments
+from app.flows.approvals.decide_approval import Word
+from app.flows.cases.flag_cases import flag_cases
+from app.flows.strategies.install_segments import install_segments
 from tests.flows.street import Street
 from tests.rig import make_lender
 from tests.web.conftest import Browser, Desk, OpenBrowser, desk_of

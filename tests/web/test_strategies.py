@@ -10,8 +10,8 @@ import pytest
 from app.domain.approval import ApprovalState
 from app.domain.errors import Conflict, NotAllowed
 from app.domain.roles import Act, Role, may
-from app.flows.decide_approval import Decided, Word, decide_approval
-from app.flows.write_strategy import begin_draft
+from app.flows.approvals.decide_approval import Decided, Word, decide_approval
+from app.flows.strategies.write_strategy import begin_draft
 from tests.flows.street import Street
 from tests.web.conftest import Browser, Desk
 from tests.web.strategy_desk import changed, decide, drafted, person, ship, state, version

@@ -9,10 +9,10 @@ import pytest
 
 from app.domain.errors import Conflict
 from app.domain.roles import Act, Role
-from app.flows.decide_approval import Word
-from app.flows.move_cases import Selection, move_cases
-from app.flows.set_hold import set_hold
-from app.flows.write_strategy import begin_draft
+from app.flows.approvals.decide_approval import Word
+from app.flows.strategies.move_cases import Selection, move_cases
+from app.flows.strategies.write_strategy import begin_draft
+from app.flows.work.set_hold import set_hold
 from tests.flows.street import Street
 from tests.rig import make_lender
 from tests.web.conftest import Browser, Desk, OpenBrowser, desk_of

@@ -5,8 +5,8 @@ from __future__ import annotations
 import pytest
 
 from app.domain.roles import Role
-from app.flows.flag_cases import flag_cases
-from app.flows.set_hold import set_hold
+from app.flows.cases.flag_cases import flag_cases
+from app.flows.work.set_hold import set_hold
 from tests.flows.street import Street
 from tests.web.conftest import Browser, Desk
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from app.domain.roles import Role
-from app.flows.step_cases import step_cases
+from app.flows.strategies.step_cases import step_cases
 from tests.flows.street import Street
 from tests.web.conftest import OpenBrowser, desk_of
 

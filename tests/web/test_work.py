@@ -10,7 +10,7 @@ import pytest
 
 from app.domain.roles import Role
 from app.domain.task import TaskReason
-from app.flows.watch_promises import watch_promises
+from app.flows.work.watch_promises import watch_promises
 from app.store.keys import new_id
 from tests.flows.street import Neighbour, Street
 from tests.flows.test_tasks_and_brakes import some_task

@@ -13,7 +13,7 @@ from app.api.routes.shared import CONFLICT, NOT_FOUND, IdInPath, RefInPath
 from app.api.schemas.approvals import ApprovalShown, ProposalGiven
 from app.api.wire import REF_PATTERN, money, money_of
 from app.domain.approval import ApprovalKind, ApprovalState
-from app.flows.propose_relief import ReliefWanted, propose_by_key
+from app.flows.money.propose_relief import ReliefWanted, propose_by_key
 from app.reports import approval_list, book
 from app.reports.approval_list import ApprovalLine
 from app.reports.slices import take

@@ -22,7 +22,7 @@ from app.api.wire import money
 from app.domain.book_totals import Expected
 from app.domain.errors import Invalid
 from app.domain.money import Money
-from app.flows.load_book import GivenFile, load_book, try_book
+from app.flows.books.load_book import GivenFile, load_book, try_book
 from app.reports import book_files
 from app.reports.book_files import BookFile, BookFileRow, book_file, troubled_rows
 from app.reports.slices import take

@@ -20,10 +20,10 @@ from app.api.schemas.borrowers import (
 )
 from app.domain.ids import EmailAddress, Phone
 from app.domain.message import Channel
-from app.flows.ask_to_lift import lift_or_ask
-from app.flows.opt_out import opt_in, opt_out
-from app.flows.register_borrower import BorrowerWanted, register_borrower
-from app.flows.set_hold import set_hold
+from app.flows.books.register_borrower import BorrowerWanted, register_borrower
+from app.flows.messages.opt_out import opt_in, opt_out
+from app.flows.work.ask_to_lift import lift_or_ask
+from app.flows.work.set_hold import set_hold
 from app.reports import book
 from app.reports.hold_book import early_contacts
 from app.reports.slices import take

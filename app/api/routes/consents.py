@@ -22,9 +22,9 @@ from app.api.schemas.consents import (
 )
 from app.api.wire import money
 from app.domain.consent import ConsentState, Purpose, RequestState
-from app.flows.collect_scoring import collect_scoring
-from app.flows.request_consent import request_consent
-from app.flows.withdraw_consent import withdraw_consent
+from app.flows.consents.collect_scoring import collect_scoring
+from app.flows.consents.request_consent import request_consent
+from app.flows.consents.withdraw_consent import withdraw_consent
 from app.reports import consent_records
 from app.reports.slices import take
 from app.store.unit import Unit

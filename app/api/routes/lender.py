@@ -10,7 +10,7 @@ from app.api.caller import ByKey
 from app.api.route import SaldoRoute
 from app.api.schemas.providers import OwnProviderShown
 from app.api.schemas.work import ProviderShown, StatusShown, SwitchGiven, SwitchShown
-from app.flows.stop_switch import set_switch
+from app.flows.lenders.stop_switch import set_switch
 from app.reports import book
 from app.reports.health import HOURS, health_report
 from app.reports.providers import ProviderLine, provider_lines

@@ -23,9 +23,9 @@ from app.api.schemas.loans import (
 )
 from app.api.wire import money, money_of
 from app.domain.money import Money
-from app.flows.confirm_owed import confirm_owed
-from app.flows.register_loan import LoanWanted, register_loan
-from app.flows.report_repayment import RepaymentWanted, report_repayment
+from app.flows.books.register_loan import LoanWanted, register_loan
+from app.flows.money.confirm_owed import confirm_owed
+from app.flows.money.report_repayment import RepaymentWanted, report_repayment
 from app.reports import book
 from app.reports.delinquency import loan_standing
 from app.reports.slices import take

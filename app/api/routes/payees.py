@@ -10,7 +10,7 @@ from app.api.routes.approvals import get_approval
 from app.api.routes.shared import CONFLICT
 from app.api.schemas.approvals import ApprovalShown
 from app.api.schemas.payees import PayeeGiven, PayeeShown
-from app.flows.change_payee import PayeeWanted, propose_payee
+from app.flows.money.change_payee import PayeeWanted, propose_payee
 from app.reports.payees import PayeeLine, payee_lines
 
 router = APIRouter(prefix="/v1", tags=["Lender"], route_class=SaldoRoute)

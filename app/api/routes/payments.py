@@ -13,7 +13,7 @@ from app.api.routes.shared import CONFLICT, NOT_FOUND, IdInPath, OfBorrower
 from app.api.schemas.work import PaidLoanShown, PaymentShown, ReturnGiven
 from app.domain.money import Money
 from app.domain.payment import PaymentState
-from app.flows.return_payment import return_payment
+from app.flows.payments.return_payment import return_payment
 from app.reports import activity
 from app.reports.slices import take
 from app.store.unit import Unit

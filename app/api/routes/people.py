@@ -26,11 +26,11 @@ from app.api.schemas.work import TaskShown
 from app.api.wire import money_of
 from app.domain.promise import PromiseState
 from app.domain.promise_terms import Part, PromiseSource
-from app.flows.call_window import call_window
-from app.flows.cancel_promise import cancel_promise
-from app.flows.record_contact import ContactMade, record_contact
-from app.flows.take_promise import take_promise
-from app.flows.work_task import finish_task
+from app.flows.work.call_window import call_window
+from app.flows.work.cancel_promise import cancel_promise
+from app.flows.work.record_contact import ContactMade, record_contact
+from app.flows.work.take_promise import take_promise
+from app.flows.work.work_task import finish_task
 from app.reports import activity, book, promise_records
 from app.reports.slices import take
 from app.store.promises import parts_of

@@ -24,10 +24,10 @@ from app.api.schemas.placements import (
 from app.api.wire import money
 from app.domain.message import Channel
 from app.domain.placement import PlacementState
-from app.flows.agency_window import ask_for_agency
-from app.flows.propose_placement import PlacementWanted, propose_placement_by_key
-from app.flows.recall_case import recall_case
-from app.flows.record_contact import record_contact
+from app.flows.cases.agency_window import ask_for_agency
+from app.flows.cases.propose_placement import PlacementWanted, propose_placement_by_key
+from app.flows.cases.recall_case import recall_case
+from app.flows.work.record_contact import record_contact
 from app.reports import placing
 from app.reports.placing import PlacementLine
 from app.reports.slices import take

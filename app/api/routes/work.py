@@ -13,7 +13,7 @@ from app.api.routes.shared import CONFLICT, NOT_FOUND, IdInPath, OfBorrower
 from app.api.schemas.work import MessageShown, PushedShown, PushShown, TaskShown
 from app.domain.message import MessageState
 from app.domain.task import TaskReason, TaskState
-from app.flows.push_messages import confirm_pushed, push_words
+from app.flows.messages.push_messages import confirm_pushed, push_words
 from app.reports import activity
 from app.reports.slices import take
 

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field
 from app.api.wire import AmountText, Given, Id, Instant, Line, MoneyShown, Shown
 from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.forbearance import LONGEST_WHY, Forbearance
-from app.flows.propose_approval import LONGEST_REASON
+from app.flows.approvals.propose_approval import LONGEST_REASON
 
 
 class ProposalGiven(Given):

@@ -10,7 +10,7 @@ from pydantic import ConfigDict, Field, StringConstraints
 from app.api.schemas.borrowers import Language
 from app.api.wire import EXAMPLE_ID, Day, Given, Id, Instant, MoneyShown, Ref, Shown
 from app.domain.consent import Purpose
-from app.flows.request_consent import LONGEST_WINDOW_DAYS
+from app.flows.consents.request_consent import LONGEST_WINDOW_DAYS
 
 PurposeWord = Literal["scoring", "repayment_monitoring", "bills"]
 

@@ -20,7 +20,7 @@ from app.api.wire import (
     Ref,
     Shown,
 )
-from app.flows.confirm_owed import MOST_INSTALMENTS
+from app.flows.money.confirm_owed import MOST_INSTALMENTS
 
 _INSTALMENTS: list[JsonValue] = [
     {"number": 1, "due_on": "2026-03-01", "amount": "120.00"},

@@ -7,7 +7,7 @@ from typing import Annotated
 from pydantic import ConfigDict, Field
 
 from app.api.wire import Currency, Given, Line, Shown
-from app.flows.propose_approval import LONGEST_REASON
+from app.flows.approvals.propose_approval import LONGEST_REASON
 
 AccountText = Annotated[Line, Field(max_length=60)]
 

@@ -14,9 +14,9 @@ from app.domain.errors import Conflict, IllegalTransition, Invalid, NotFound, Re
 from app.domain.forbearance import Forbearance
 from app.domain.placement import LARGEST_COMMISSION, AgencyTerms, PlacementState, agency_terms
 from app.domain.roles import Act, may
-from app.flows.propose_placement import MOST_AT_ONCE, PlacementWanted, propose_placements
-from app.flows.recall_case import recall_case
-from app.flows.write_agency import write_agency
+from app.flows.cases.propose_placement import MOST_AT_ONCE, PlacementWanted, propose_placements
+from app.flows.cases.recall_case import recall_case
+from app.flows.cases.write_agency import write_agency
 from app.reports.placing import PlacementLine, agency_lines, chosen_cases, placement_lines
 from app.web import approval_words
 from app.web.desk import back_to, brakes_in_force, desk_page

@@ -8,8 +8,8 @@ from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from app.domain.errors import Conflict, IllegalTransition, NotAllowed, ProviderError
-from app.flows.cancel_payment import give_up_payment
-from app.flows.open_link import open_link
+from app.flows.messages.open_link import open_link
+from app.flows.payments.cancel_payment import give_up_payment
 from app.web.borrower import onward, words_for
 from app.web.linkpass import form_of, guessing_counted, pass_of
 from app.web.site import site_of

@@ -26,9 +26,9 @@ from app.domain.four_eyes import (
 )
 from app.domain.money import Money
 from app.domain.roles import Act, may
-from app.flows.decide_approval import Word, decide_approval
-from app.flows.endorse_approval import endorse_approval
-from app.flows.set_tiers import set_tiers
+from app.flows.approvals.decide_approval import Word, decide_approval
+from app.flows.approvals.endorse_approval import endorse_approval
+from app.flows.lenders.set_tiers import set_tiers
 from app.reference.formats import ago, read_amount
 from app.reports.approval_list import (
     ApprovalLine,

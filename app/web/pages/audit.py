@@ -11,7 +11,7 @@ from starlette.responses import Response
 
 from app.domain.ids import UserId
 from app.domain.roles import Act
-from app.flows.confirm_access import confirm_access
+from app.flows.lenders.confirm_access import confirm_access
 from app.reports.access_review import IDLE_AFTER, keys_with_access, users_with_access
 from app.reports.audit_list import GROUPS, audit_list
 from app.web.desk import back_to, desk_page, zone_of_seat

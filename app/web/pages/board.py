@@ -17,7 +17,7 @@ from starlette.responses import Response, StreamingResponse
 
 from app.domain.roles import Act
 from app.domain.task import CALLS, TASK
-from app.flows.call_window import About, CallWindow, call_windows
+from app.flows.work.call_window import About, CallWindow, call_windows
 from app.reference import formats
 from app.reports.alerts import Alert, live_alerts
 from app.reports.board import Pile, TaskLine, board_of

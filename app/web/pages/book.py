@@ -13,8 +13,8 @@ from app.domain.bulk_file import BulkState
 from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed
 from app.domain.money import Money
 from app.domain.roles import Act
-from app.flows.load_book import GivenFile, load_book
-from app.flows.release_book import drop_book, release_book, stand_behind_book
+from app.flows.books.load_book import GivenFile, load_book
+from app.flows.books.release_book import drop_book, release_book, stand_behind_book
 from app.reference.sheets import LARGEST_FILE
 from app.reports.book_files import BookFile, book_file, book_files, result_list, troubled_rows
 from app.web.desk import back_to, brakes_in_force, desk_page

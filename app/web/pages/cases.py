@@ -15,7 +15,7 @@ from app.domain.message import Channel
 from app.domain.money import Money
 from app.domain.reminder import ReminderCondition
 from app.domain.roles import Act
-from app.flows.opt_out import opt_out
+from app.flows.messages.opt_out import opt_out
 from app.reference.formats import plain_amount
 from app.reports.case_file import case_file
 from app.reports.case_list import find_cases

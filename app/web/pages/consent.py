@@ -12,10 +12,10 @@ from starlette.responses import Response
 
 from app.domain.consent import ConsentState, Purpose, RequestState, meant
 from app.domain.errors import IllegalTransition, Invalid, NotAllowed, NotFound, ProviderError
-from app.flows.begin_bank_consent import begin_bank_consent
-from app.flows.choose_consent import choose_consent
-from app.flows.finish_bank_consent import Back, finish_bank_consent
-from app.flows.open_consent import ConsentPage, ConsentSeen, open_consent, open_return
+from app.flows.consents.begin_bank_consent import begin_bank_consent
+from app.flows.consents.choose_consent import choose_consent
+from app.flows.consents.finish_bank_consent import Back, finish_bank_consent
+from app.flows.consents.open_consent import ConsentPage, ConsentSeen, open_consent, open_return
 from app.reference import formats
 from app.web.banks import bank_choices, bank_name
 from app.web.borrower import (

@@ -10,7 +10,7 @@ from starlette.responses import Response
 
 from app.domain.consent import CONSENT, ConsentState
 from app.domain.roles import Act
-from app.flows.withdraw_consent import withdraw_consent
+from app.flows.consents.withdraw_consent import withdraw_consent
 from app.reports.consent_list import consent_list
 from app.web.banks import bank_name
 from app.web.desk import back_to, brakes_in_force, desk_page

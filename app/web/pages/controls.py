@@ -10,9 +10,9 @@ from starlette.responses import Response
 from app.domain.errors import Invalid
 from app.domain.money import Money
 from app.domain.roles import Act
-from app.flows.lower_floor import lower_floor
-from app.flows.set_observe_only import set_observe_only
-from app.flows.stop_switch import set_switch
+from app.flows.lenders.set_observe_only import set_observe_only
+from app.flows.lenders.stop_switch import set_switch
+from app.flows.signals.lower_floor import lower_floor
 from app.reference.formats import read_amount
 from app.reports.book import lender_of, switches
 from app.store import audit

@@ -19,7 +19,7 @@ from app.domain.experiment import (
 )
 from app.domain.lift import Lift
 from app.domain.roles import Act
-from app.flows.run_experiment import end_experiment, start_experiment
+from app.flows.strategies.run_experiment import end_experiment, start_experiment
 from app.reports.lift import LiftReport, experiment_list, lift_report
 from app.reports.strategies import products_of, strategy_lines
 from app.web.desk import back_to, brakes_in_force, desk_page

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from app.domain.errors import Invalid, NotFound
 from app.domain.maintenance import rests_until
 from app.domain.roles import Act
-from app.flows.bank_book import every_bank, rest_book
-from app.flows.set_maintenance import lift_maintenance, set_maintenance
+from app.flows.providers.bank_book import every_bank, rest_book
+from app.flows.providers.set_maintenance import lift_maintenance, set_maintenance
 from app.reports.health import health_report
 from app.reports.own_systems import own_systems
 from app.store.health import BankKey

@@ -12,8 +12,8 @@ from starlette.responses import Response
 from app.domain.errors import Invalid
 from app.domain.hold import read_kind
 from app.domain.roles import Act
-from app.flows.lift_hold import end_crisis, lift_hold
-from app.flows.set_hold import FURTHEST_BACK, set_hold
+from app.flows.work.lift_hold import end_crisis, lift_hold
+from app.flows.work.set_hold import FURTHEST_BACK, set_hold
 from app.reports.case_file import borrower_of_case
 from app.web.desk import back_to, zone_of_seat
 from app.web.forms import read_uuid

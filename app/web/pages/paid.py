@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.domain.errors import NotFound
 from app.domain.payment import PaymentState
-from app.flows.open_link import LinkPage, LinkView, last_return, open_link, open_return
+from app.flows.messages.open_link import LinkPage, LinkView, last_return, open_link, open_return
 from app.reports.receipt import Receipt, receipt_of_link, receipt_of_return
 from app.store.links import find_link
 from app.web.borrower import ShownLender, borrower_page, looks_again, way, words_for

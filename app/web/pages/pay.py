@@ -13,10 +13,10 @@ from starlette.responses import Response
 
 from app.domain.errors import Conflict, IllegalTransition, Invalid, NotAllowed, ProviderError
 from app.domain.money import Money
-from app.flows.borrower_says import LONGEST_PAUSE, Says, borrower_says
-from app.flows.check_person import Outcome, check_person
-from app.flows.open_link import LinkPage, LinkView, open_link
-from app.flows.start_payment import PayStep, Tap, start_payment
+from app.flows.consents.check_person import Outcome, check_person
+from app.flows.messages.open_link import LinkPage, LinkView, open_link
+from app.flows.payments.start_payment import PayStep, Tap, start_payment
+from app.flows.work.borrower_says import LONGEST_PAUSE, Says, borrower_says
 from app.reference import formats
 from app.web.banks import BankChoices, bank_choices
 from app.web.borrower import (

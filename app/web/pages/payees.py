@@ -13,8 +13,8 @@ from app.domain.errors import Conflict, Invalid
 from app.domain.money import KNOWN_CURRENCIES
 from app.domain.payee import Unpayable, unpayable_words
 from app.domain.roles import Act
-from app.flows.change_payee import PayeeWanted, propose_payee
-from app.flows.ways_to_pay import moved_by, unpayable
+from app.flows.money.change_payee import PayeeWanted, propose_payee
+from app.flows.payments.ways_to_pay import moved_by, unpayable
 from app.reports.book import lender_of
 from app.reports.payees import PayeeLine, payee_lines
 from app.web.desk import back_to, brakes_in_force, desk_page

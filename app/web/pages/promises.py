@@ -10,8 +10,8 @@ from starlette.responses import Response
 from app.domain.errors import Conflict, IllegalTransition, Invalid
 from app.domain.promise_terms import PromiseSource
 from app.domain.roles import Act
-from app.flows.cancel_promise import cancel_promise
-from app.flows.take_promise import take_promise
+from app.flows.work.cancel_promise import cancel_promise
+from app.flows.work.take_promise import take_promise
 from app.reports.promise_book import AT_MOST, Column, currency_of_case, promise_board
 from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
 from app.web.forms import read_uuid

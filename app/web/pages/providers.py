@@ -11,7 +11,12 @@ from starlette.responses import Response
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.provider_setup import SetupState, Slot, needs_second
 from app.domain.roles import Act
-from app.flows.set_up_provider import WantedSetup, offers_of, remove_provider, set_up_provider
+from app.flows.providers.set_up_provider import (
+    WantedSetup,
+    offers_of,
+    remove_provider,
+    set_up_provider,
+)
 from app.reports.providers import ProviderLine, provider_lines
 from app.side_ports import Offer
 from app.store.provider_setups import AccessData

@@ -15,7 +15,7 @@ from app.domain.approval import ApprovalKind, ApprovalState
 from app.domain.errors import Refused
 from app.domain.forbearance import Forbearance
 from app.domain.roles import Act
-from app.flows.propose_relief import ReliefWanted, propose_at_desk, propose_reversal
+from app.flows.money.propose_relief import ReliefWanted, propose_at_desk, propose_reversal
 from app.reference.formats import ago, read_amount
 from app.reports.approval_list import approvals_of_loan, entries_of_loan, loan_of_case
 from app.reports.case_file import case_file

@@ -14,8 +14,8 @@ from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.jurisdiction import Pack
 from app.domain.pack_edition import NOTHING, Edition, orphans, read_edition
 from app.domain.roles import Act
-from app.flows.preview_rules import Preview, preview_rules
-from app.flows.write_pack_edition import propose_pack_edition, slug, write_pack_edition
+from app.flows.strategies.preview_rules import Preview, preview_rules
+from app.flows.strategies.write_pack_edition import propose_pack_edition, slug, write_pack_edition
 from app.store.approvals import waiting
 from app.store.pack_editions import countries_of, edition_of, editions_of, published_editions
 from app.web.desk import back_to, brakes_in_force, desk_page

@@ -14,7 +14,7 @@ from app.domain.edition import EditionState
 from app.domain.errors import Invalid, NotFound
 from app.domain.roles import Act
 from app.domain.segments import Segment
-from app.flows.publish_segment import propose_segment
+from app.flows.strategies.publish_segment import propose_segment
 from app.reports.segments import SegmentLine, book_coverage, segment_lines
 from app.reports.strategies import strategy_lines
 from app.web.desk import back_to, brakes_in_force, desk_page

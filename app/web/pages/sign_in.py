@@ -9,8 +9,8 @@ from starlette.responses import HTMLResponse, Response
 
 from app.domain.errors import Invalid, NotAllowed
 from app.domain.roles import Act, may
-from app.flows.manage_users import set_password
-from app.flows.sign_in import sign_in, sign_out
+from app.flows.lenders.manage_users import set_password
+from app.flows.lenders.sign_in import sign_in, sign_out
 from app.store import users
 from app.store.keys import new_token
 from app.web.client import place_of

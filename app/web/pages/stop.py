@@ -7,10 +7,10 @@ from starlette.responses import PlainTextResponse, Response
 
 from app.domain.errors import Invalid
 from app.domain.message import Channel
-from app.flows.open_consent import open_consent
-from app.flows.open_link import open_link
-from app.flows.stop_messages import stop_messages_of_consent, stop_messages_of_link
-from app.flows.withdraw_consent import withdraw_by_consent_link, withdraw_by_payment_link
+from app.flows.consents.open_consent import open_consent
+from app.flows.consents.withdraw_consent import withdraw_by_consent_link, withdraw_by_payment_link
+from app.flows.messages.open_link import open_link
+from app.flows.messages.stop_messages import stop_messages_of_consent, stop_messages_of_link
 from app.web.borrower import ShownLender, borrower_page, onward, words_for
 from app.web.linkpass import csrf_of, form_of, guessing_counted, link_name
 from app.web.render import see_other

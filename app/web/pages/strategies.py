@@ -14,14 +14,14 @@ from app.domain.errors import Invalid, NotFound
 from app.domain.roles import Act
 from app.domain.stages import parse_body
 from app.domain.strategy_diff import differences
-from app.flows.check_strategy import findings_of
-from app.flows.choose_strategy import (
+from app.flows.strategies.check_strategy import findings_of
+from app.flows.strategies.choose_strategy import (
     ChoiceScope,
     ChoiceSeen,
     choose_strategy,
     look_at_choice,
 )
-from app.flows.write_strategy import begin_draft, begin_strategy, bring_up_to_date
+from app.flows.strategies.write_strategy import begin_draft, begin_strategy, bring_up_to_date
 from app.reports.segments import segment_lines
 from app.reports.strategies import (
     choices,

@@ -14,8 +14,8 @@ from app.domain.errors import Invalid
 from app.domain.roles import Act
 from app.domain.stages import WRITTEN, EndAct, parse_body
 from app.domain.strategy import SignalsAct
-from app.flows.check_strategy import texts_of
-from app.flows.write_strategy import check_is_draft, save_draft
+from app.flows.strategies.check_strategy import texts_of
+from app.flows.strategies.write_strategy import check_is_draft, save_draft
 from app.store.strategy_editions import stamp_of, version_of
 from app.web.desk import back_to, brakes_in_force, desk_page
 from app.web.forms import read_uuid

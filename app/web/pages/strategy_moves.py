@@ -10,9 +10,9 @@ from starlette.responses import Response
 
 from app.domain.errors import Conflict, Invalid
 from app.domain.roles import Act
-from app.flows.move_cases import MOST_AT_ONCE, Selection, move_cases
-from app.flows.preview_strategy import MOST_CASES, preview_strategy
-from app.flows.publish_strategy import propose_version
+from app.flows.strategies.move_cases import MOST_AT_ONCE, Selection, move_cases
+from app.flows.strategies.preview_strategy import MOST_CASES, preview_strategy
+from app.flows.strategies.publish_strategy import propose_version
 from app.reports.strategies import products_of, strategy_lines
 from app.store.strategy_editions import version_of
 from app.web.desk import back_to, brakes_in_force, desk_page

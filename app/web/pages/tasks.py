@@ -10,8 +10,8 @@ from starlette.responses import Response
 from app.domain.errors import Invalid, NotAllowed
 from app.domain.roles import Act
 from app.domain.task import TaskOutcome
-from app.flows.next_case import next_case
-from app.flows.work_task import finish_task, release_task, take_task
+from app.flows.work.next_case import next_case
+from app.flows.work.work_task import finish_task, release_task, take_task
 from app.reports.promise_book import currency_of_case
 from app.web.desk import back_to, zone_of_seat
 from app.web.forms import read_uuid

@@ -10,7 +10,7 @@ from starlette.responses import Response
 from app.domain.errors import Conflict, Invalid, NotAllowed
 from app.domain.ids import UserId
 from app.domain.roles import Act, Role
-from app.flows.manage_users import (
+from app.flows.lenders.manage_users import (
     add_user,
     change_role,
     disable_user,

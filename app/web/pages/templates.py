@@ -16,8 +16,8 @@ from app.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.domain.message import Channel
 from app.domain.roles import Act
 from app.domain.template import CHANNELS, LANGUAGES, Template
-from app.flows.decide_approval import Word, decide_approval
-from app.flows.write_template import propose_template, write_template
+from app.flows.approvals.decide_approval import Word, decide_approval
+from app.flows.messages.write_template import propose_template, write_template
 from app.reports.template_list import PreviewCase, preview_case, some_cases, text_groups
 from app.store.approvals import waiting
 from app.store.template_editions import edition_of, editions_of, template_of

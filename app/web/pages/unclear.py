@@ -9,7 +9,7 @@ from starlette.responses import Response
 
 from app.domain.errors import Invalid
 from app.domain.roles import Act
-from app.flows.settle_unclear import LONGEST_REASON, settle_unclear
+from app.flows.payments.settle_unclear import LONGEST_REASON, settle_unclear
 from app.web.desk import back_to
 from app.web.forms import read_uuid
 from app.web.seats import Seat, local_path, needs

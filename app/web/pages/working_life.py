@@ -13,9 +13,9 @@ from app.domain.message import Channel
 from app.domain.reminder import ReminderCondition
 from app.domain.roles import Act, may
 from app.domain.task import TaskOutcome
-from app.flows.hand_over import come_back, hand_over
-from app.flows.keep_reminders import drop_reminder, set_reminder
-from app.flows.record_contact import ContactMade, record_contact
+from app.flows.work.hand_over import come_back, hand_over
+from app.flows.work.keep_reminders import drop_reminder, set_reminder
+from app.flows.work.record_contact import ContactMade, record_contact
 from app.reports.workload import workloads
 from app.web.case_work import OF_CONTACTS
 from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat

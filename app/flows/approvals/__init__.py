@@ -1,0 +1,1 @@
+"""What needs a second person: proposed, endorsed, decided, carried out."""

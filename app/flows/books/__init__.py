@@ -1,0 +1,1 @@
+"""What a lender states: borrowers and loans one by one, or a whole book in a file."""

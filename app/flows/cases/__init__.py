@@ -1,0 +1,1 @@
+"""Cases: opened, looked at, flagged, placed with an agency, reopened."""

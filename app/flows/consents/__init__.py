@@ -1,0 +1,1 @@
+"""Consents: asked for, chosen, authorised at the bank, followed, withdrawn, ended."""

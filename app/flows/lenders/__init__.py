@@ -1,0 +1,1 @@
+"""Lenders and their people: made, changed, signed in, stopped."""

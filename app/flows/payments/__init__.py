@@ -1,0 +1,1 @@
+"""Payments at banks: begun, followed, settled, returned, taken back."""

@@ -1,0 +1,1 @@
+"""Money in sight: raised as a signal, decided on, ended; what stays protected."""

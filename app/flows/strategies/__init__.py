@@ -1,0 +1,1 @@
+"""Strategies, segments and experiments: written, checked, published, stepped along."""

@@ -1,0 +1,1 @@
+"""The work of people: tasks, contacts, promises, reminders, holds."""
