@@ -295,6 +295,10 @@ class EmailPort(Protocol):
         """One attempt, like an SMS. `SendReceipt.ref` is the Message-ID."""
         ...
 
+    def ref_of(self, mail: OutgoingEmail) -> str:
+        """The Message-ID that it gets: a bounce names it, also where no answer to sending came."""
+        ...
+
     def read_webhook(self, call: InboundHttp) -> InboundEvent:
         """A bounce that the mail server passed on. Raises `NotAllowed` when it does not verify."""
         ...

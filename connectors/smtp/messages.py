@@ -149,6 +149,10 @@ class SmtpEmails:
             talk.close()
         return SendReceipt(str(ready["Message-ID"]), DeliveryState.ACCEPTED)
 
+    def ref_of(self, mail: OutgoingEmail) -> str:
+        """The Message-ID, made from the message's own key."""
+        return f"<{mail.key}@{self._host}>"
+
     async def sign_in(self) -> None:
         """All that comes before an e-mail. Raises TryLater."""
         talk = _Talk(self._settings, self._tls)
@@ -173,7 +177,7 @@ class SmtpEmails:
         made["To"] = Address(addr_spec=mail.to.reveal())
         made["Subject"] = mail.subject
         made["Date"] = format_datetime(self._now())
-        made["Message-ID"] = f"<{mail.key}@{self._host}>"
+        made["Message-ID"] = self.ref_of(mail)
         if self._settings.reply_to:
             made["Reply-To"] = Address(addr_spec=self._settings.reply_to)
         made["Content-Language"] = mail.language

@@ -113,7 +113,7 @@ async def test_one_email_as_the_server_gets_it() -> None:
     async with serving(server) as running:
         receipt = await emails(running.port, reply_to="hello@example.com").send(MAIL)
     assert receipt.state is DeliveryState.ACCEPTED
-    assert receipt.ref == f"<{KEY}@pay.example.com>"
+    assert receipt.ref == f"<{KEY}@pay.example.com>" == port.ref_of(MAIL)
     (wire,) = server.texts
     assert max(len(line) for line in wire.split(b"\r\n")) <= 998
     assert wire.isascii()

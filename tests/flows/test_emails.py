@@ -81,6 +81,25 @@ async def test_a_lost_answer_is_never_sent_again(street: Street) -> None:
     assert len(street.post.taken) == 1
 
 
+@pytest.mark.parametrize("minutes", [(1,), (1, 1, 1, 5)])
+async def test_a_bounce_is_understood_where_the_answer_was_lost(
+    street: Street, minutes: tuple[int, ...]
+) -> None:
+    who, message_id, _ = await waiting(street)
+    street.post.after = raising(OutcomeUnknown("lost"))
+    await street.tick()
+    await street.minutes_pass(*minutes)
+    gave_up = await state(street, message_id) == "failed"
+    await bounce(street, permanent=True, reason="5.1.1")
+    assert await state(street, message_id) == ("failed" if gave_up else "undelivered")
+    assert await street.value("SELECT email_enc FROM borrowers WHERE id = :id", id=who.id) is None
+    lines = await street.rows("SELECT kind FROM timeline WHERE borrower_id = :id", id=who.id)
+    assert [row.kind for row in lines].count("email_dead") == 1
+    await bounce(street, "2", permanent=True, reason="5.1.1")
+    lines = await street.rows("SELECT kind FROM timeline WHERE borrower_id = :id", id=who.id)
+    assert [row.kind for row in lines].count("email_dead") == 1
+
+
 async def test_what_surely_did_not_leave_is_tried_again(street: Street) -> None:
     _, message_id, _ = await waiting(street)
     street.post.before = raising(TryLater("451"))

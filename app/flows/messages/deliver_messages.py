@@ -258,6 +258,11 @@ async def _claim(
     ready: OutgoingSms | OutgoingEmail
     if channel is Channel.EMAIL:
         ready = await _email(unit, house, message, address)
+        # A bounce names it so, also where the answer to sending it is lost.
+        ref = house.email(connector).ref_of(ready)
+        await unit.conn.execute(
+            update(messages).where(messages.c.id == message.id).values(provider_ref=ref)
+        )
     else:
         sms = outgoing(
             unit,

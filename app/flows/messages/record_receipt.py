@@ -59,6 +59,9 @@ async def record_receipt(
     before = MessageState(message.state)
     event = _EVENT[receipt.state]
     if before not in MESSAGE.sources(event):
+        if before is MessageState.FAILED and message.channel == Channel.EMAIL.value:
+            # Given up without an answer; that there is no such mailbox is news all the same.
+            await _is_dead(unit, now, message, receipt)
         return before
     after = MESSAGE.step(before, event)
     sent_at = message.sent_at
@@ -162,6 +165,11 @@ async def _did_not_arrive(
         return
     reason = TaskReason.SMS_BLOCKED if receipt.permanent else TaskReason.SMS_UNDELIVERED
     await _task(unit, now, message, reason, receipt.reason)
+
+
+async def _is_dead(unit: Unit, now: datetime, message: Row[Any], receipt: SendReceipt) -> None:
+    if receipt.state is DeliveryState.UNDELIVERED and receipt.permanent:
+        await email_failed(unit, now, message, receipt.reason, dead=True)
 
 
 async def _stop(unit: Unit, now: datetime, message: Row[Any]) -> None:
