@@ -111,7 +111,8 @@ async def attempt(server: Server, **settings: Any) -> tuple[ProviderError, RawSe
 async def test_one_email_as_the_server_gets_it() -> None:
     server = Server()
     async with serving(server) as running:
-        receipt = await emails(running.port, reply_to="hello@example.com").send(MAIL)
+        port = emails(running.port, reply_to="hello@example.com")
+        receipt = await port.send(MAIL)
     assert receipt.state is DeliveryState.ACCEPTED
     assert receipt.ref == f"<{KEY}@pay.example.com>" == port.ref_of(MAIL)
     (wire,) = server.texts
