@@ -18,21 +18,45 @@ CARD = "it is a card account"
 # ISO 20022 ExternalCashAccountType1Code: current, cash payment, savings, salary and transacting
 # accounts. Money market, overnight and limited savings accounts are not spendable on the day.
 _SPENDABLE = ("CACC", "CASH", "SVGS", "SLRY", "TRAN")
+# What banks write for those instead of the code: ISO 20022's own name of it, or a plain word.
+_IN_WORDS = (
+    "CURRENT",
+    "CURRENTACCOUNT",
+    "CHECKING",
+    "CHECKINGACCOUNT",
+    "CASHPAYMENT",
+    "SAVINGS",
+    "SAVINGSACCOUNT",
+    "SALARY",
+    "SALARYACCOUNT",
+    "TRANSACTINGACCOUNT",
+)
 # Of the others those that banks list beside them, with CARD and CRCD as some write it.
 _OTHERS = {
     "CARD": CARD,
     "CRCD": CARD,
+    "CPAN": CARD,
     "LOAN": "it is a loan account",
     "MGLD": "it is a lending account",
     "ODFT": "it is an overdraft account",
 }
 
 
-def why_not_cash(kind: Any) -> str:
-    """Why an account of this ISO 20022 type cannot be paid from; empty where it can, or unsaid."""
+def why_not_cash(kind: Any, own_types: Collection[str] = ()) -> str:
+    """Why an account of this ISO 20022 type cannot be paid from; empty where it can, or unsaid.
+
+    `own_types`: further words by which this bank calls accounts that can be paid from.
+    """
     if kind in (None, ""):
         return ""
-    return why_not_money(kind.upper() if isinstance(kind, str) else kind, _SPENDABLE, _OTHERS)
+    if not isinstance(kind, str):
+        return why_not_money(kind, (), {})
+    letters = "".join(filter(str.isalpha, kind)).upper()
+    if letters in _SPENDABLE or letters in _IN_WORDS:
+        return ""
+    if kind.casefold() in [word.casefold() for word in own_types]:
+        return ""
+    return _OTHERS.get(letters) or why_not_money(kind, (), {})
 
 
 def why_not_money(word: Any, spendable: Collection[str], others: Mapping[str, str]) -> str:

@@ -23,6 +23,7 @@ _WITH_FRACTION = re.compile(r"([+-]?[0-9]{1,18})\.([0-9]{1,60})")
 # A double that stands for a whole minor unit is off by its own noise: 110.94999999999999.
 _NOISE = Decimal("0.000001")
 _BEYOND = 10**18
+_DEBIT = ("DBIT", "DEBIT", "D")
 
 
 def stated_currency(code: Any) -> str:
@@ -72,6 +73,16 @@ def number_of(value: Any, currency: Any) -> Money | str:
         return Money(int(whole), stated_currency(currency))
     except Invalid as error:
         return unreadable_amount(error)
+
+
+def signed(amount: Money, indicator: Any) -> Money:
+    """The amount under a mark of debit beside it, which some banks write instead of a minus.
+
+    ISO 20022 (CreditDebitCode) and the British standard state amounts without a sign; some banks
+    write both. Of the two readings the lower one counts.
+    """
+    debit = isinstance(indicator, str) and indicator.strip().upper() in _DEBIT
+    return -amount if debit and amount.minor > 0 else amount
 
 
 def unreadable_amount(error: Invalid) -> str:

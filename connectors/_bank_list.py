@@ -75,6 +75,15 @@ class ListedBank(BaseModel):
         return value
 
 
+class TypedBank(ListedBank):
+    """One whose accounts come with a type of ISO 20022 (`cashAccountType`), or a word of its own.
+
+    `own_account_types`: such words, as the bank writes them, for accounts that can be paid from.
+    """
+
+    own_account_types: tuple[str, ...] = ()
+
+
 def banks_field(connector: str, which: str) -> Any:
     """The setting that names the list: which banks stand in it, in words after "the banks"."""
     return Field(

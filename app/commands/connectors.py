@@ -211,6 +211,7 @@ def judge(
     words of a refusal.
     """
     from app.domain.balance import Spendable, Unusable, spendable_per_currency, tomorrow_at
+    from app.domain.bank_days import books_end_at
 
     answers = _answers(read, document, _DEEPEST_WRAPPING)
     found = [
@@ -221,6 +222,7 @@ def judge(
             answer.currency,
             limits_excluded=limits_excluded,
             tomorrow=tomorrow_at(read_at or _day_of(answer), zone),
+            books_end=books_end_at(read_at or _day_of(answer), zone),
         )
     ]
     return found or [Spendable(None, unusable=Unusable.NO_BALANCES)]
@@ -231,8 +233,10 @@ def _day_of(answer: BalanceAnswer) -> datetime:
 
     A closing balance is often that of the day before. Without any such date it is of now.
     """
+    from app.domain.balance import CLOSING
+
     dates = [
-        entry.as_of + timedelta(days=entry.kind == "closingBooked")
+        entry.as_of + timedelta(days=entry.kind in CLOSING)
         for entry in answer.entries
         if entry.as_of is not None
         and entry.as_of.year < MAXYEAR

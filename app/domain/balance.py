@@ -20,6 +20,9 @@ Money that is not his yet is not his now (ISO 20022, BalanceType: forward availa
 owner's disposal on the date specified, expected adds pending items to what is booked):
 
     dated after the bank's today            not eligible, and bounds nothing
+    interim, dated to the day whose books   of this moment: interim is what was worked out "in the
+    the bank has open (Monday's on a        course of the business day", which on a Saturday is
+    Saturday)                               Monday's
     expected; forward without a date        never more than the booked balance
     booked of this moment below zero        never more than that, whatever is said of a limit
     unsaid, nothing booked is eligible,     never more than that figure: what is above it is
@@ -41,8 +44,17 @@ SEVERAL = "XXX"
 
 # First match wins. Opening balances, `nonInvoiced`, `authorised` and words we do not know are
 # not in it on purpose: none of them says what could be spent now.
-PRIORITY = ("interimAvailable", "forwardAvailable", "expected", "interimBooked", "closingBooked")
+PRIORITY = (
+    "interimAvailable",
+    "forwardAvailable",
+    "expected",
+    "interimBooked",
+    "closingAvailable",
+    "closingBooked",
+)
 _BOOKED = ("interimBooked", "closingBooked")
+_INTERIM = ("interimAvailable", "interimBooked")
+CLOSING = ("closingAvailable", "closingBooked")
 # Figures of other moments. They are no money, but one below zero shows that there is an overdraft.
 _SHOW_OVERDRAFT = (
     "expected",
@@ -132,7 +144,7 @@ class Spendable:
         """
         bounded = self.bounded_by is not None
         kind, stated = (self.bounded_by, self.bounded_as_of) if bounded else (self.kind, self.as_of)
-        return stated + _DAY if stated is not None and kind == "closingBooked" else stated
+        return stated + _DAY if stated is not None and kind in CLOSING else stated
 
 
 def choose_spendable(
@@ -141,14 +153,16 @@ def choose_spendable(
     *,
     limits_excluded: bool,
     tomorrow: datetime,
+    books_end: datetime | None = None,
 ) -> Spendable:
     """The spendable amount of one account, by the rules at the top of this module.
 
     `account_currency` None or "XXX" means unknown: then the balances' own currency is taken
     when it is one, and `several_currencies` is the answer when they are more (see
     `spendable_per_currency`). `limits_excluded` is the bank's profile. `tomorrow` is the instant
-    at which the bank's day of the reading is over (`tomorrow_at`). Never raises on what a bank
-    may state.
+    at which the bank's day of the reading is over (`tomorrow_at`), `books_end` the same of the day
+    whose books it has open (app/domain/bank_days.py); None: the same instant. Never raises on what
+    a bank may state.
     """
     stated = tuple(entries)
     if account_currency in _NO_CURRENCY:
@@ -158,7 +172,7 @@ def choose_spendable(
         account_currency = found[0] if found else None
     readable = [(entry, entry.amount) for entry in stated if entry.amount is not None]
     ours = [pair for pair in readable if pair[1].currency == account_currency]
-    by_now = [pair for pair in ours if not _is_later(pair[0], tomorrow)]
+    by_now = [pair for pair in ours if not _is_later(pair[0], tomorrow, books_end or tomorrow)]
     eligible = [pair for pair in by_now if pair[0].limit_included is not True]
     chosen = _first_by_kind(eligible, PRIORITY)
     if chosen is None:
@@ -178,6 +192,7 @@ def spendable_per_currency(
     *,
     limits_excluded: bool,
     tomorrow: datetime,
+    books_end: datetime | None = None,
 ) -> tuple[Spendable, ...]:
     """One result for an account of a known currency, one per stated currency otherwise.
 
@@ -189,7 +204,13 @@ def spendable_per_currency(
     if account_currency in _NO_CURRENCY:
         currencies = _currencies(stated) or (None,)
     return tuple(
-        choose_spendable(stated, currency, limits_excluded=limits_excluded, tomorrow=tomorrow)
+        choose_spendable(
+            stated,
+            currency,
+            limits_excluded=limits_excluded,
+            tomorrow=tomorrow,
+            books_end=books_end,
+        )
         for currency in currencies
     )
 
@@ -217,8 +238,9 @@ def _currencies(entries: Sequence[BalanceEntry]) -> tuple[str, ...]:
     return tuple(dict.fromkeys(choosable))
 
 
-def _is_later(entry: BalanceEntry, tomorrow: datetime) -> bool:
-    return entry.as_of is not None and _aware(entry.as_of) >= tomorrow
+def _is_later(entry: BalanceEntry, tomorrow: datetime, books_end: datetime) -> bool:
+    end = books_end if entry.kind in _INTERIM else tomorrow
+    return entry.as_of is not None and _aware(entry.as_of) >= end
 
 
 def _bounded(chosen: _Stated, eligible: Sequence[_Stated], *, limits_excluded: bool) -> Spendable:
@@ -249,8 +271,9 @@ def _bound_of(entry: BalanceEntry, eligible: Sequence[_Stated]) -> _Stated | Non
     if entry.limit_included is None or is_ahead:
         return _first_by_kind(eligible, _BOOKED)
     # The bank says that no limit is in it. Yesterday's minus may have been paid off since; one of
-    # this moment shows that it is wrong.
-    booked = _first_by_kind(eligible, ("interimBooked",))
+    # the same moment shows that it is wrong.
+    same = "closingBooked" if entry.kind == "closingAvailable" else "interimBooked"
+    booked = _first_by_kind(eligible, (same,))
     return booked if booked is not None and booked[1].minor < 0 else None
 
 

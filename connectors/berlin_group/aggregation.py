@@ -144,7 +144,7 @@ class Aggregation:
         if not answer.is_success:
             raise self._refused(answer, call, route)
         try:
-            return found_accounts(read_json(answer, call))
+            return found_accounts(read_json(answer, call), route.profile.own_account_types)
         except Unreadable as error:
             raise self._no_use(error, answer, call, route) from None
 

@@ -10,7 +10,7 @@ import re
 from collections.abc import Collection
 from dataclasses import replace
 from datetime import UTC, tzinfo
-from typing import Any
+from typing import Any, NamedTuple
 from urllib.parse import unquote
 
 from app.domain.balance import PRIORITY, BalanceEntry, Unusable
@@ -18,7 +18,8 @@ from app.domain.errors import Unreadable
 from app.domain.ids import Secret
 from app.ports import BalanceAnswer, FoundAccount
 from connectors._account_types import CARD, barred, why_not_cash
-from connectors._amounts import money_of, stated_currency
+from connectors._amounts import money_of, signed, stated_currency
+from connectors._kinds import kind_of
 from connectors._stated import (
     MOST_ACCOUNTS,
     account_currency,
@@ -28,30 +29,53 @@ from connectors._stated import (
     unreadable_answer,
 )
 
-_NOT_OPEN = {"deleted": "the bank has closed it", "blocked": "the bank has blocked it"}
+_CLOSED, _BLOCKED = "the bank has closed it", "the bank has blocked it"
+# The standard knows the first two; British banks say "Disabled", others what stands in their books.
+_NOT_OPEN = {
+    "deleted": _CLOSED,
+    "blocked": _BLOCKED,
+    "closed": _CLOSED,
+    "disabled": _BLOCKED,
+    "inactive": _BLOCKED,
+    "suspended": _BLOCKED,
+    "frozen": _BLOCKED,
+}
 _BALANCES_LINK = re.compile(r"/accounts/([^/?#]+)/balances/?\Z")
 
 
-def parse_balances(document: Any, zone: tzinfo = UTC) -> tuple[BalanceAnswer, ...]:
+def parse_balances(
+    document: Any, zone: tzinfo = UTC, own_types: Collection[str] = ()
+) -> tuple[BalanceAnswer, ...]:
     """One answer per account of a decoded JSON document.
 
     Understands the answer of `/accounts/{id}/balances`, of `/accounts` and `/accounts/{id}` with
     balances, a bare list of balances, and a list of such answers. `zone` is the bank's, for
-    dates and for times that name no zone. Raises Unreadable when it is none of these.
+    dates and for times that name no zone; `own_types` are the bank's own words for accounts that
+    can be paid from. Raises Unreadable when it is none of these.
     """
+    bank = _Bank(zone, own_types)
     if isinstance(document, list):
         if document and all(
             isinstance(item, dict) and "balanceAmount" in item for item in document
         ):
-            return (_answer(document, {}, zone),)
-        found = [answer for item in document[:MOST_ACCOUNTS] for answer in _one(item, zone)]
+            return (_answer(document, {}, bank),)
+        found = [answer for item in document[:MOST_ACCOUNTS] for answer in _one(item, bank)]
         return tuple(found)
-    return _one(document, zone)
+    return _one(document, bank)
 
 
-def balances_at(document: Any, zone: tzinfo, kinds: Collection[str]) -> tuple[BalanceAnswer, ...]:
+class _Bank(NamedTuple):
+    """What one has to know of the bank to read it."""
+
+    zone: tzinfo
+    own_types: Collection[str]
+
+
+def balances_at(
+    document: Any, zone: tzinfo, kinds: Collection[str], own_types: Collection[str] = ()
+) -> tuple[BalanceAnswer, ...]:
     """The same, of a bank in this zone of whose balances only these kinds are believed."""
-    return tuple(believed(answer, kinds) for answer in parse_balances(document, zone))
+    return tuple(believed(answer, kinds) for answer in parse_balances(document, zone, own_types))
 
 
 def believed(answer: BalanceAnswer, kinds: Collection[str]) -> BalanceAnswer:
@@ -69,7 +93,7 @@ def believed(answer: BalanceAnswer, kinds: Collection[str]) -> BalanceAnswer:
     return replace(answer, entries=entries)
 
 
-def _one(document: Any, zone: tzinfo) -> tuple[BalanceAnswer, ...]:
+def _one(document: Any, bank: _Bank) -> tuple[BalanceAnswer, ...]:
     if not isinstance(document, dict):
         raise Unreadable("the document holds no balances")
     for plural in ("accounts", "cardAccounts"):
@@ -77,44 +101,46 @@ def _one(document: Any, zone: tzinfo) -> tuple[BalanceAnswer, ...]:
         if isinstance(listed, list):
             kept = [item if isinstance(item, dict) else {} for item in listed[:MOST_ACCOUNTS]]
             return tuple(
-                _answer(item.get("balances", []), item, zone, card=plural != "accounts")
+                _answer(item.get("balances", []), item, bank, card=plural != "accounts")
                 for item in kept
             )
     card = isinstance(document.get("cardAccount"), dict)
     inner = document.get("cardAccount" if card else "account")
     account = inner if isinstance(inner, dict) else document
     if "balances" in document:
-        return (_answer(document["balances"], account, zone, card=card),)
+        return (_answer(document["balances"], account, bank, card=card),)
     if account is not document:
-        return (_answer(account.get("balances", []), account, zone, card=card),)
+        return (_answer(account.get("balances", []), account, bank, card=card),)
     raise Unreadable("the document holds no balances")
 
 
 def _answer(
-    listed: Any, account: dict[str, Any], zone: tzinfo, *, card: bool = False
+    listed: Any, account: dict[str, Any], bank: _Bank, *, card: bool = False
 ) -> BalanceAnswer:
     currency = account_currency(account)
     if not isinstance(listed, list):
         return BalanceAnswer(unreadable_answer("the balances are not a list"), currency)
-    closed, why = why_not_open(account), CARD if card else why_unusable(account)
+    closed, why = why_not_open(account), CARD if card else why_unusable(account, bank.own_types)
     if why:
         kinds = [item.get("balanceType") if isinstance(item, dict) else "" for item in listed]
         named = [kind if isinstance(kind, str) else "" for kind in kinds]
         unusable = Unusable.ACCOUNT_CLOSED if closed else Unusable.NOT_MONEY
         return BalanceAnswer(barred(named, why, unusable), currency)
-    return BalanceAnswer(tuple([_entry(item, zone) for item in listed]), currency)
+    return BalanceAnswer(tuple([_entry(item, bank.zone) for item in listed]), currency)
 
 
 def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
-    """One balance. The amount is read only if it is a decimal string, as the contract says."""
+    """One balance, or why it cannot be read."""
     if not isinstance(item, dict):
         return broken("", "the balance is not an object")
     kind = item.get("balanceType")
     if not isinstance(kind, str) or not kind:
         return broken("", "the balance has no type")
+    kind = kind_of(kind)
     amount = money_of(item.get("balanceAmount"))
     if isinstance(amount, str):
         return broken(kind, amount)
+    amount = signed(amount, item.get("creditDebitIndicator"))
     as_of = stated_at(item.get("lastChangeDateTime"), item.get("referenceDate"), zone)
     return BalanceEntry(kind, amount, _said(item.get("creditLimitIncluded")), as_of)
 
@@ -129,9 +155,9 @@ def _said(value: Any) -> bool | None:
 # ---------------------------------------------------------------- accounts
 
 
-def why_unusable(account: dict[str, Any]) -> str:
+def why_unusable(account: dict[str, Any], own_types: Collection[str] = ()) -> str:
     """Why this account's balance is never money to pay with; empty when nothing speaks against."""
-    why = why_not_open(account) or why_not_cash(account.get("cashAccountType"))
+    why = why_not_open(account) or why_not_cash(account.get("cashAccountType"), own_types)
     if not why and not account.get("iban") and (account.get("pan") or account.get("maskedPan")):
         return CARD
     return why
@@ -143,7 +169,7 @@ def why_not_open(account: dict[str, Any]) -> str:
     return _NOT_OPEN.get(status.lower(), "") if isinstance(status, str) else ""
 
 
-def found_accounts(document: Any) -> tuple[FoundAccount, ...]:
+def found_accounts(document: Any, own_types: Collection[str] = ()) -> tuple[FoundAccount, ...]:
     """The accounts of an answer of `/accounts`. Raises Unreadable when it is not one.
 
     Accounts of one IBAN in several currencies stay apart, as the bank lists them; an account of
@@ -152,13 +178,14 @@ def found_accounts(document: Any) -> tuple[FoundAccount, ...]:
     listed = document.get("accounts") if isinstance(document, dict) else None
     if not isinstance(listed, list):
         raise Unreadable("the answer lists no accounts")
-    return tuple(_account(item) for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict))
+    kept = [item for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict)]
+    return tuple(_account(item, own_types) for item in kept)
 
 
-def _account(item: dict[str, Any]) -> FoundAccount:
+def _account(item: dict[str, Any], own_types: Collection[str]) -> FoundAccount:
     ref = _reference(item)
     name = next((item[key] for key in ("name", "product") if isinstance(item.get(key), str)), "")
-    why = why_unusable(item) if ref else "the bank gives no way to read it"
+    why = why_unusable(item, own_types) if ref else "the bank gives no way to read it"
     return FoundAccount(
         ref=Secret(ref),
         number=iban_of(item.get("iban")),

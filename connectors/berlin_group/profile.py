@@ -23,7 +23,7 @@ from pydantic_settings import SettingsConfigDict
 from app.domain.balance import PRIORITY, tomorrow_at
 from app.pay_ports import PayStatus
 from app.ports import BalanceAnswer, Bank, BankReader
-from connectors._bank_list import banks_field, read_bank_list
+from connectors._bank_list import TypedBank, banks_field, read_bank_list
 from connectors._currencies import DomesticBank
 from connectors._http import is_loopback_host
 from connectors._money_words import IsoBank, iso_words, yes_among
@@ -59,7 +59,7 @@ class CountWindow(StrEnum):
     CALENDAR_DAY = "calendar_day"
 
 
-class BankProfile(IsoBank, DomesticBank):
+class BankProfile(IsoBank, DomesticBank, TypedBank):
     """One `[[bank]]` of the file. The specification names no product for payments at home."""
 
     words = _WORDS
@@ -126,7 +126,8 @@ class BankRoute:
 
     def read(self, document: Any) -> tuple[BalanceAnswer, ...]:
         """Balances as this bank means them. Raises Unreadable for what holds none."""
-        return balances_at(document, self.zone, self.profile.balance_kinds)
+        bank = self.profile
+        return balances_at(document, self.zone, bank.balance_kinds, bank.own_account_types)
 
     @property
     def base(self) -> str:

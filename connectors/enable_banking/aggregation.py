@@ -150,7 +150,7 @@ class Aggregation:
         if now.state is not GrantState.ACTIVE:
             raise TryLater("the session is not authorised yet", after=None, **where)
         try:
-            return found_accounts(held, document)
+            return found_accounts(held, document, route.profile.own_account_types)
         except Unreadable as error:
             raise Unreadable(error.detail, body=error.body, **where) from None
 
@@ -196,6 +196,7 @@ class Aggregation:
             route.zone,
             held.limit_of(uid),
             limits_excluded=route.bank.limits_excluded,
+            own_types=route.profile.own_account_types,
         )
 
     async def transactions(

@@ -6,6 +6,7 @@ which is taken off (connectors/_credit.py).
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, tzinfo
 from typing import Any
 
@@ -14,8 +15,9 @@ from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
 from connectors._account_types import CARD, barred, why_not_cash
-from connectors._amounts import money_of
+from connectors._amounts import money_of, signed
 from connectors._credit import Limit, without_limit
+from connectors._kinds import kind_of
 from connectors._stated import (
     MOST_ACCOUNTS,
     account_currency,
@@ -24,21 +26,8 @@ from connectors._stated import (
     unreadable_answer,
 )
 
-# The vendor's codes (BalanceStatus), in the words of app/domain/balance.py where it knows them.
-KINDS = {
-    "ITAV": "interimAvailable",
-    "CLAV": "closingAvailable",
-    "FWAV": "forwardAvailable",
-    "XPCD": "expected",
-    "ITBD": "interimBooked",
-    "CLBD": "closingBooked",
-    "OPAV": "openingAvailable",
-    "OPBD": "openingBooked",
-    "PRCD": "previouslyClosedBooked",
-    "INFO": "information",
-    "VALU": "valueDate",
-    "OTHR": "other",
-}
+# The vendor's word for an account that is known by the number of a card.
+CARD_NUMBER = "CPAN"
 
 
 def parse_balances(document: Any) -> tuple[BalanceAnswer, ...]:
@@ -87,18 +76,20 @@ def answer_of(
     limit: Limit | None = None,
     *,
     limits_excluded: bool = False,
+    own_types: Collection[str] = (),
 ) -> BalanceAnswer:
     """The balances of one account. `limit` serves where the account itself states none here.
 
     `limits_excluded`: the bank's balances never contain one, so that nothing is taken off.
+    `own_types`: its own words for accounts that can be paid from.
     """
     currency = account_currency(account)
     if not isinstance(listed, list):
         return BalanceAnswer(unreadable_answer("the balances are not a list"), currency)
-    why = why_unusable(account)
+    why = why_unusable(account, own_types)
     if why:
         kinds = [item.get("balance_type") if isinstance(item, dict) else "" for item in listed]
-        named = [KINDS.get(kind, kind) if isinstance(kind, str) else "" for kind in kinds]
+        named = [kind_of(kind) if isinstance(kind, str) else "" for kind in kinds]
         return BalanceAnswer(barred(named, why), currency)
     read = tuple([_entry(item, zone) for item in listed])
     stated = money_of(account.get("credit_limit"))
@@ -114,10 +105,11 @@ def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
     code = item.get("balance_type")
     if not isinstance(code, str) or not code:
         return broken("", "the balance has no type")
-    kind = KINDS.get(code.upper(), code)
+    kind = kind_of(code)
     amount = money_of(item.get("balance_amount"))
     if isinstance(amount, str):
         return broken(kind, amount)
+    amount = signed(amount, item.get("credit_debit_indicator"))
     as_of = stated_at(item.get("last_change_date_time"), item.get("reference_date"), zone)
     return BalanceEntry(kind, amount, None, as_of)
 
@@ -125,9 +117,9 @@ def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
 # ---------------------------------------------------------------- accounts
 
 
-def why_unusable(account: dict[str, Any]) -> str:
+def why_unusable(account: dict[str, Any], own_types: Collection[str] = ()) -> str:
     """Why this account's balance is never money to pay with; empty when nothing speaks against."""
-    return CARD if is_card(account) else why_not_cash(account.get("cash_account_type"))
+    return CARD if is_card(account) else why_not_cash(account.get("cash_account_type"), own_types)
 
 
 def is_card(account: dict[str, Any]) -> bool:
@@ -136,4 +128,4 @@ def is_card(account: dict[str, Any]) -> bool:
     if not isinstance(number, dict) or number.get("iban"):
         return False
     other = number.get("other")
-    return isinstance(other, dict) and other.get("scheme_name") == "CPAN"
+    return isinstance(other, dict) and other.get("scheme_name") == CARD_NUMBER

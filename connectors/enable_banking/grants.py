@@ -8,6 +8,7 @@ answer that opened it: asking for them again would spend reads at the bank.
 from __future__ import annotations
 
 import re
+from collections.abc import Collection
 from dataclasses import dataclass
 from typing import Any
 
@@ -29,7 +30,7 @@ from connectors._stated import (
     last_whole_day,
 )
 from connectors._words import alarm
-from connectors.enable_banking.balances import is_card, why_unusable
+from connectors.enable_banking.balances import CARD_NUMBER, is_card, why_unusable
 from connectors.enable_banking.settings import NAME, BankRoute
 
 log = structlog.get_logger(NAME)
@@ -97,7 +98,7 @@ def _kept(item: dict[str, Any]) -> dict[str, Any]:
     iban = iban_of(number.get("iban")) if isinstance(number, dict) else None
     limit = money_of(item.get("credit_limit"))
     name = next((item[key] for key in ("product", "details") if isinstance(item.get(key), str)), "")
-    kind = "CARD" if is_card(item) else item.get("cash_account_type")
+    kind = CARD_NUMBER if is_card(item) else item.get("cash_account_type")
     return {
         "uid": uid if IDS.fits(uid) else "",
         "iban": iban.reveal() if iban else "",
@@ -110,8 +111,12 @@ def _kept(item: dict[str, Any]) -> dict[str, Any]:
     }
 
 
-def found_accounts(held: Held, document: dict[str, Any]) -> tuple[FoundAccount, ...]:
+def found_accounts(
+    held: Held, document: dict[str, Any], own_types: Collection[str] = ()
+) -> tuple[FoundAccount, ...]:
     """The accounts of the handle, checked against those the session still offers.
+
+    `own_types`: the bank's own words for accounts that can be paid from.
 
     Raises Unreadable when the session lists none.
     """
@@ -119,7 +124,7 @@ def found_accounts(held: Held, document: dict[str, Any]) -> tuple[FoundAccount, 
     if not isinstance(listed, list):
         raise Unreadable("the session lists no accounts")
     offered = [uid for uid in listed[:MOST_ACCOUNTS] if IDS.fits(uid)]
-    known = [_found(account, offered) for account in held.accounts]
+    known = [_found(account, offered, own_types) for account in held.accounts]
     have = {account["uid"] for account in held.accounts}
     bare = [
         FoundAccount(Secret(uid), None, "", usable=False, why_unusable="nothing is known of it")
@@ -129,9 +134,9 @@ def found_accounts(held: Held, document: dict[str, Any]) -> tuple[FoundAccount, 
     return (*known, *bare)
 
 
-def _found(account: dict[str, Any], offered: list[str]) -> FoundAccount:
+def _found(account: dict[str, Any], offered: list[str], own_types: Collection[str]) -> FoundAccount:
     uid = account["uid"]
-    why = why_unusable(account)
+    why = why_unusable(account, own_types)
     if not uid:
         why = "the bank gives no way to read it"
     elif uid not in offered:

@@ -13,7 +13,7 @@ from pydantic_settings import SettingsConfigDict
 
 from app.pay_ports import PayStatus
 from app.ports import Bank
-from connectors._bank_list import banks_field, read_bank_list
+from connectors._bank_list import TypedBank, banks_field, read_bank_list
 from connectors._currencies import DomesticBank
 from connectors._money_words import IsoBank, iso_words, yes_among
 from connectors._pages import PageSettings
@@ -25,7 +25,7 @@ NAME = "enable_banking"
 _WORDS = iso_words(cancelled="CNCL", open_too=("ACPT",))
 
 
-class BankProfile(IsoBank, DomesticBank):
+class BankProfile(IsoBank, DomesticBank, TypedBank):
     """One `[[bank]]` of the file. The next three come from the vendor's answer to GET /aspsps."""
 
     words = _WORDS

@@ -157,7 +157,7 @@ class Aggregation:
         then TryLater for failures and ConsentDoubtful for ended accesses.
         """
         operation = "accounts"
-        self._desk.institution(grant.bank_id, operation)
+        own_types = self._desk.institution(grant.bank_id, operation).own_account_types
         requisition = await self._requisition(grant, operation)
         if requisition is None:
             raise _gone(operation)
@@ -172,7 +172,8 @@ class Aggregation:
                 troubles.add(word)
                 found.append(listed(account_id, known, why=f"the account is {word}"))
                 continue
-            found.append(listed(account_id, {**known, **await self._details(account_id)}))
+            details = await self._details(account_id)
+            found.append(listed(account_id, {**known, **details}, own_types))
         if troubles and not any(one.usable for one in found):
             if _FAILING in troubles:
                 raise TryLater("the accounts fail", after=FAILING_WAIT, **_where(operation))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -75,11 +76,16 @@ def account_ids(requisition: dict[str, Any]) -> list[str]:
     return list(islice(ids, _MOST_ACCOUNTS))
 
 
-def listed(account_id: str, known: dict[str, Any], *, why: str = "") -> FoundAccount:
-    """The account under the aggregator's own id, which may change on renewal; the IBAN stays."""
+def listed(
+    account_id: str, known: dict[str, Any], own_types: Collection[str] = (), *, why: str = ""
+) -> FoundAccount:
+    """The account under the aggregator's own id, which may change on renewal; the IBAN stays.
+
+    `own_types`: the bank's own words for accounts that can be paid from.
+    """
     if why:
         known = {**known, "status": "blocked"}
-    (found,) = found_accounts({"accounts": [{**known, "resourceId": account_id}]})
+    (found,) = found_accounts({"accounts": [{**known, "resourceId": account_id}]}, own_types)
     if why:
         return FoundAccount(
             found.ref, found.number, found.currency, found.name, usable=False, why_unusable=why

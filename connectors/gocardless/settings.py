@@ -8,7 +8,7 @@ from typing import ClassVar
 from pydantic import Field, SecretStr
 from pydantic_settings import SettingsConfigDict
 
-from connectors._bank_list import ListedBank, banks_field, read_bank_list
+from connectors._bank_list import TypedBank, banks_field, read_bank_list
 from connectors._pages import PageSettings
 
 NAME = "gocardless"
@@ -18,7 +18,7 @@ NAME = "gocardless"
 LONGEST_DAYS, LONGEST_DAYS_GB = 180, 90
 
 
-class Institution(ListedBank):
+class Institution(TypedBank):
     """One `[[bank]]` of the file."""
 
     institution_id: str = Field(pattern=r"^[A-Za-z0-9_-]{1,100}$")

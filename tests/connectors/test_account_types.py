@@ -8,7 +8,13 @@ import pytest
 
 import connectors
 from app.domain.balance import Spendable, Unusable
+from connectors.berlin_group.balances import found_accounts, why_unusable
+from connectors.berlin_group.profile import BankProfile, BankRoute
+from connectors.enable_banking.grants import found_accounts as eb_accounts
+from connectors.enable_banking.grants import opened
 from tests.connectors.answers import judged
+
+IBAN = "ES9121000418450200051332"
 
 EUROS = {"amount": "80.00", "currency": "EUR"}
 CENTS = {"amount": {"currencyCode": "EUR", "valueInMinorUnit": 8000}}
@@ -47,8 +53,9 @@ def spendable(connector: str, document: Any) -> Spendable:
     ("connector", "kinds"),
     [
         ("berlin_group", ("CACC", "cacc", "CASH", "SVGS", "SLRY", "TRAN", "", None)),
-        ("gocardless", ("CACC", None)),
-        ("enable_banking", ("CACC", "CASH", "SVGS")),
+        ("berlin_group", ("CurrentAccount", "Current Account", "CURRENT", "Checking", "Savings")),
+        ("gocardless", ("CACC", None, "CurrentAccount")),
+        ("enable_banking", ("CACC", "CASH", "SVGS", "SAVINGS_ACCOUNT")),
         ("tink", ("CHECKING", "SAVINGS")),
         ("plaid", ("depository",)),
         ("truelayer", ("TRANSACTION", "SAVINGS", "BUSINESS_TRANSACTION", "BUSINESS_SAVINGS")),
@@ -148,3 +155,42 @@ def test_deposits_at_plaid(subtype: str | None) -> None:
     for other in ("cd", "gic", "hsa", "ebt", "crypto", 5):
         found = spendable("plaid", of("plaid", "depository", subtype=other))
         assert found.unusable is Unusable.NOT_MONEY
+
+
+def test_a_bank_may_have_words_of_its_own_for_current_accounts() -> None:
+    """Handelsbanken writes "Allkortskonto"; of bunq, Enable Banking calls every account CARD."""
+    theirs = of("berlin_group", "Allkortskonto")
+    told: dict[str, Any] = {
+        "id": "b",
+        "name": "B",
+        "country": "SE",
+        "base_url": "https://b.example",
+    }
+    for own, cents in (((), None), (("allkortskonto",), 8000)):
+        route = BankRoute.of(BankProfile(**told, own_account_types=own))
+        (answer,) = route.read(theirs)
+        found = judged(answer)
+        assert (found.amount.minor if found.amount else None) == cents
+        document = {"accounts": [{"resourceId": "r", **theirs["account"]}]}
+        (listed,) = found_accounts(document, route.profile.own_account_types)
+        assert listed.usable is (cents is not None)
+
+
+def test_no_word_of_a_bank_makes_an_account_of_a_card_or_of_a_closed_one() -> None:
+    own = ("CARD",)
+    assert why_unusable({"cashAccountType": "CARD", "iban": "ES91"}, own) == ""
+    assert why_unusable({"cashAccountType": "CARD", "maskedPan": "5254**3241"}, own) != ""
+    assert why_unusable({"cashAccountType": "CARD", "iban": "ES91", "status": "blocked"}, own) != ""
+    number = {"iban": None, "other": {"identification": "5123****1234", "scheme_name": "CPAN"}}
+    offered = {"accounts": ["u-1", "u-2"]}
+    held = opened(
+        {
+            "session_id": "s-1",
+            "accounts": [
+                {"uid": "u-1", "cash_account_type": "CARD", "account_id": {"iban": IBAN}},
+                {"uid": "u-2", "cash_account_type": "CARD", "account_id": number},
+            ],
+        }
+    )
+    assert [one.usable for one in eb_accounts(held, offered)] == [False, False]
+    assert [one.usable for one in eb_accounts(held, offered, own)] == [True, False]

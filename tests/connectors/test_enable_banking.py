@@ -109,7 +109,7 @@ def test_credit_is_taken_off(document: Any, cents: int, kind: str, free: bool) -
     [
         ({"balances": []}, Unusable.NO_BALANCES),
         ({"balances": [entry("INFO", "5.00"), entry("PRCD", "5.00")]}, Unusable.UNKNOWN_KIND),
-        ({"balances": [entry("CLAV", "5.00")]}, Unusable.UNKNOWN_KIND),
+        ({"balances": [entry("OPAV", "5.00")]}, Unusable.UNKNOWN_KIND),
         ({"balances": [entry("ITAV", "NaN")]}, Unusable.UNREADABLE_AMOUNT),
         ({"balances": [entry("ITAV", 5.005)]}, Unusable.UNREADABLE_AMOUNT),
         ({"balances": [entry("ITAV", "1.234,56")]}, Unusable.UNREADABLE_AMOUNT),

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.balance import SEVERAL, Spendable, choose_spendable, tomorrow_at
+from app.domain.bank_days import books_end_at
 from app.domain.bills import SetAside
 from app.domain.case import CaseState
 from app.domain.detector import (
@@ -78,11 +79,13 @@ def spendable_at(
     answer: BalanceAnswer, currency: str | None, bank: Bank, now: datetime
 ) -> Spendable:
     """What of an answer of `now` could be spent, by the bank's profile and its own calendar."""
+    zone = zone_of(bank.time_zone)
     return choose_spendable(
         answer.entries,
         currency,
         limits_excluded=bank.limits_excluded,
-        tomorrow=tomorrow_at(now, zone_of(bank.time_zone)),
+        tomorrow=tomorrow_at(now, zone),
+        books_end=books_end_at(now, zone),
     )
 
 
