@@ -8,6 +8,7 @@ from typing import Protocol
 from uuid import UUID
 
 from app.domain.account import BankAccount
+from app.domain.errors import OutcomeUnknown
 from app.domain.ids import EmailAddress, Iban, Phone, Secret
 from app.domain.money import Money
 from app.ports import Bank, Presence
@@ -81,6 +82,17 @@ class PaymentBegun:
     handle: PaymentHandle
     redirect_url: str = field(repr=False)
     now: PaymentNow
+
+
+class PaymentWithoutPage(OutcomeUnknown):
+    """The payment was made, and where the payer authorises it could not be learnt.
+
+    So nobody can be sent there. `handle` finds it, to ask for its state and to take it back.
+    """
+
+    def __init__(self, detail: str, *, handle: PaymentHandle, **where: str) -> None:
+        super().__init__(detail, **where)
+        self.handle = handle
 
 
 class CancelResult(StrEnum):

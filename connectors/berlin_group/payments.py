@@ -17,6 +17,7 @@ from app.pay_ports import (
     PaymentHandle,
     PaymentNow,
     PaymentOrder,
+    PaymentWithoutPage,
     PayStatus,
 )
 from app.ports import Bank, Wire
@@ -53,7 +54,8 @@ class Payments:
         """Create the payment and give the bank's page where the payer authorises it.
 
         TryLater: surely not created. Declined: an explicit no. OutcomeUnknown: it may exist at
-        the bank, but its page is known to nobody, so nobody can authorise it.
+        the bank, but its page is known to nobody, so nobody can authorise it; PaymentWithoutPage:
+        it does exist, and can be taken back.
         """
         desk = self._desk
         route = desk.route(order.bank_id, "create_payment")
@@ -77,15 +79,15 @@ class Payments:
         payment_id = token(made.get("paymentId")) if isinstance(made, dict) else None
         if payment_id is None:
             raise _lost(unreadable("the bank gave no payment id", call, answer.content))
+        ref = f"{at_home}{_OF}{payment_id}" if at_home else payment_id
+        handle = PaymentHandle(route.bank.id, Secret(ref), order.instant)
         now = payment_now_of(made, route)
         if now.status in (PayStatus.REJECTED, PayStatus.CANCELLED):
             raise Declined("the bank refused the payment", reason=now.raw_status, **call.where)
         try:
             page = await desk.redirect_of(route, made, call)
         except ProviderError as error:
-            raise _lost(unreadable(error.detail, call, b"")) from None
-        ref = f"{at_home}{_OF}{payment_id}" if at_home else payment_id
-        handle = PaymentHandle(route.bank.id, Secret(ref), order.instant)
+            raise _lost(PaymentWithoutPage(error.detail, handle=handle, **call.where)) from None
         return PaymentBegun(handle, page, now)
 
     async def payment_now(self, handle: PaymentHandle) -> PaymentNow:

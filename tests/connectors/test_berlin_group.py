@@ -21,7 +21,7 @@ from app.domain.errors import (
 )
 from app.domain.ids import Secret
 from app.domain.money import Money
-from app.pay_ports import CancelResult, PaymentHandle, PayStatus
+from app.pay_ports import CancelResult, PaymentHandle, PaymentWithoutPage, PayStatus
 from app.ports import Grant, GrantState, Presence
 from connectors import berlin_group, live_addresses
 from connectors._exchange import Call
@@ -119,8 +119,12 @@ async def test_what_was_made_and_cannot_be_used_is_unknown_and_reported(
     order = rig.order(rig.person())
     with pytest.raises(OutcomeUnknown):
         await rig.aggregation_over(answering(201, made)).begin_consent(rig.ask())
-    with capture_logs() as logs, pytest.raises(OutcomeUnknown):
+    with capture_logs() as logs, pytest.raises(OutcomeUnknown) as lost:
         await rig.payments_over(answering(201, made)).create_payment(order)
+    if isinstance(made, dict) and made["paymentId"] == "p-1":
+        # It has a name, by which it can be taken back.
+        assert isinstance(lost.value, PaymentWithoutPage)
+        assert lost.value.handle == PaymentHandle(order.bank_id, Secret("p-1"), order.instant)
     assert [line["event"] for line in logs] == ["payment_without_page"]
     assert "p-1" not in str(logs)
 

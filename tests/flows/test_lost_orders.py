@@ -267,9 +267,16 @@ async def test_one_payment_wherever_a_bank_dies_that_wants_to_be_asked_for_its_p
     street: Street, tmp_path: Path
 ) -> None:
     """The order and the start of its authorisation are two exchanges, so that it may die between
-    them: then the bank has a payment, and nobody ever had a page of it.
+    them: then the bank has a payment, and nobody ever had a page of it. It is taken back.
     """
-    await _paid_once(street, outside(street, tmp_path, "berlin_group", bank="foerde"), 4)
+    out = outside(street, tmp_path, "berlin_group", bank="foerde")
+    await _paid_once(street, out, 4)
+    # Of the four deaths, two came after the bank had said what the payment is called.
+    known = "SELECT count(*) FROM payments WHERE state = 'abandoned' AND handle_enc IS NOT NULL"
+    given_up = await street.value(known)
+    cancelled = [one for one in out.provider.world.payments.all() if one.cancelled_at is not None]
+    assert len(cancelled) == 2
+    assert given_up == 2
 
 
 async def _tries_again(ana: AtThePage) -> None:

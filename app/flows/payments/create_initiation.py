@@ -38,7 +38,13 @@ from app.flows.house import House
 from app.flows.payments.payment_news import write_line
 from app.flows.payments.record_payment import apply_event, next_look, record_payment
 from app.flows.providers.hear_banks import hear_calls
-from app.pay_ports import PaymentBegun, PaymentHandle, PaymentOrder, PayStatus
+from app.pay_ports import (
+    PaymentBegun,
+    PaymentHandle,
+    PaymentOrder,
+    PaymentWithoutPage,
+    PayStatus,
+)
 from app.ports import Bank, Presence
 from app.side_ports import FindingPort
 from app.store.accounts import payer_accounts
@@ -165,6 +171,8 @@ async def _record(
             return await _end(house, now, claim, Made.REJECTED, reason)
         case ConsentGone() | Refused():
             return await _end(house, now, claim, Made.REJECTED, type(answer).__name__)
+        case PaymentWithoutPage(handle=handle):
+            return await _made_in_vain(house, now, claim, handle)
         case OutcomeUnknown() | Unreadable():
             return await _end(house, now, claim, Made.ABANDONED, type(answer).__name__)
         case _:
@@ -222,13 +230,33 @@ async def _opened(house: House, now: datetime, claim: Claim, begun: PaymentBegun
     return Initiation(Made.OPENED, begun.redirect_url)
 
 
+async def _made_in_vain(
+    house: House, now: datetime, claim: Claim, handle: PaymentHandle
+) -> Initiation:
+    """It stands at the bank and nobody can be sent to its page: given up, and taken back there."""
+    async with house.store.unit(claim.lender_id) as unit:
+        payment = await lock_payment(unit, claim.payment_id)
+        if not _still_ours(payment, claim):
+            await _take_back_late(unit, now, payment, handle)
+            return Initiation(Made.LATE)
+        await apply_event(unit, now, payment, "abandon", actor=ROBOT, raw_status="without_page")
+        await _take_back(unit, now, payment, handle, "without_page")
+    return Initiation(Made.ABANDONED)
+
+
 async def _take_back_late(
     unit: Unit, now: datetime, payment: Row[Any], handle: PaymentHandle
 ) -> None:
     """The id became known too late: keep it, and have the payment cancelled at the bank."""
     log.warning("payment_answer_late", payment_id=str(payment.id), state=payment.state)
+    await _take_back(unit, now, payment, handle, "late")
+
+
+async def _take_back(
+    unit: Unit, now: datetime, payment: Row[Any], handle: PaymentHandle, why: str
+) -> None:
     await keep_handle(unit, payment.id, payment.connector, handle)
-    out = Outgoing(OutboxKind.CANCEL_PAYMENT, payment.lender_id, payment.id, "late")
+    out = Outgoing(OutboxKind.CANCEL_PAYMENT, payment.lender_id, payment.id, why)
     await queue(unit, now, [out])
 
 
