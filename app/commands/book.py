@@ -145,7 +145,7 @@ def _given(path: Path) -> GivenFile:
 def _print(checked: CheckedBook) -> None:
     totals = checked.totals
     print_table(
-        ("rows of", "will be loaded", "in the book already", "left out"),
+        ("rows of", "will be loaded", "repeats", "left out"),
         (
             [
                 kind,

@@ -96,7 +96,7 @@ class OptOutRow:
 
 @dataclass(frozen=True, slots=True)
 class PromiseRow:
-    """A promise to pay, open or ended."""
+    """A promise to pay, open or ended, or one part of it."""
 
     loan_ref: str
     due_on: date
@@ -104,6 +104,11 @@ class PromiseRow:
     made_at: datetime
     state: PromiseState
     ended_at: datetime | None
+
+    @property
+    def promise(self) -> tuple[str, datetime, PromiseState, datetime | None]:
+        """What the rows of one promise have in common."""
+        return self.loan_ref, self.made_at, self.state, self.ended_at
 
 
 @dataclass(frozen=True, slots=True)

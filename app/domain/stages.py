@@ -23,6 +23,7 @@ EARLIEST_DAY: Final = -60
 MOST_STAGES: Final = 20
 MOST_NOTICES: Final = 40
 MOST_ATTEMPTS: Final = 30
+MOST_PARTS: Final = 12
 # A notice is written; a call is made by a person, from a task.
 WRITTEN: Final = (Channel.SMS, Channel.EMAIL, Channel.PUSH)
 
@@ -237,7 +238,7 @@ def _promise(table: _Table | None) -> PromiseTerms:
     table.only(*asdict(usual))
     most = {
         "max_days_ahead": 365,
-        "max_parts": 12,
+        "max_parts": MOST_PARTS,
         "grace_days": 30,
         "tolerance_basis_points": 10_000,
         "tolerance_minor": 10**9,

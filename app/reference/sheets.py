@@ -14,12 +14,12 @@ import re
 import zipfile
 import zlib
 from collections.abc import Iterable, Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Final
 
-from python_calamine import CalamineError, CalamineWorkbook
+from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from app.domain.errors import Invalid
 
@@ -35,15 +35,29 @@ _MOST_PARTS: Final = 500
 _CHUNK: Final = 256 * 1024
 _CORNER: Final = re.compile(rb"""<(?:\w+:)?(?:c|row)\s[^>]*?\br\s*=\s*["']([A-Z]*)(\d+)["']""")
 _ERROR_CELL: Final = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\bt\s*=\s*["']e["']""")
+# A formula whose result was never stored, as programs write it that do not calculate. An empty
+# text is a result too, and has its own type.
+_NO_RESULT: Final = re.compile(
+    rb"""<(?:\w+:)?c\s(?P<of>[^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"""
+    rb"""(?P<empty><(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
+)
+_PLACE: Final = re.compile(rb"""\br\s*=\s*["']([A-Z]+\d+)["']""")
+_TEXT_RESULT: Final = re.compile(rb"""\bt\s*=\s*["']str["']""")
+# Spreadsheet programs write and understand this line, and do not show it.
+_DELIMITER_LINE: Final = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)
 
 
 @dataclass(frozen=True, slots=True)
 class Sheet:
-    """One table: its header as written, and its rows with the numbers that people see."""
+    """One table: its header as written, and its rows with the numbers that people see.
+
+    `hidden`: nobody sees it who looks at the workbook.
+    """
 
     name: str
     header: tuple[str, ...]
     rows: tuple[tuple[int, tuple[str, ...]], ...]
+    hidden: bool = False
 
 
 def read_sheets(file_name: str, content: bytes) -> list[Sheet]:
@@ -79,8 +93,10 @@ def _csv(file_name: str, content: bytes) -> Iterator[Sheet]:
         ) from None
     if "\x00" in text:
         raise Invalid(file_name, "is neither CSV nor XLSX.", mend="Save it as one of them.")
+    stated = _DELIMITER_LINE.match(text)
+    text = text[stated.end() :] if stated else text
     first = text.lstrip("\r\n").split("\n", 1)[0]
-    delimiter = max((",", ";", "\t"), key=first.count)
+    delimiter = stated[1] if stated else max((",", ";", "\t"), key=first.count)
     reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
     name = file_name.rsplit(".", 1)[0]
     yield from _sheet(file_name, name, _numbered(file_name, reader))
@@ -111,6 +127,8 @@ def _workbook(file_name: str, content: bytes) -> Iterator[Sheet]:
     safe = _repacked(file_name, content)
     try:
         with CalamineWorkbook.from_filelike(io.BytesIO(safe)) as book:
+            shown = [one for one in book.sheets_metadata if one.visible == SheetVisibleEnum.Visible]
+            seen = {one.name for one in shown}
             for name in book.sheet_names:
                 read = book.get_sheet_by_name(name)
                 offset = 0 if read.start is None else read.start[0]
@@ -118,7 +136,8 @@ def _workbook(file_name: str, content: bytes) -> Iterator[Sheet]:
                     (number, tuple(_text(cell) for cell in row))
                     for number, row in enumerate(read.to_python(), start=offset + 1)
                 )
-                yield from _sheet(f"{file_name}, sheet {name}", name, rows)
+                for table in _sheet(f"{file_name}, sheet {name}", name, rows):
+                    yield replace(table, hidden=name not in seen)
     except CalamineError:
         raise Invalid(
             file_name, "is not a workbook that can be read.", mend="Save it again as .xlsx."
@@ -176,6 +195,7 @@ def _check_sheet(file_name: str, body: bytes) -> None:
         raise Invalid(file_name, "is not written as workbooks are.", mend="Save it anew as XLSX.")
     if _ERROR_CELL.search(body):
         raise Invalid(file_name, "has a cell in error, such as #N/A.", mend="Mend its formula.")
+    _check_results(file_name, body)
     for found in _CORNER.finditer(body):
         letters, digits = found.groups()
         if len(digits) > 7 or int(digits) > MOST_ROWS + 1:
@@ -186,6 +206,20 @@ def _check_sheet(file_name: str, body: bytes) -> None:
                 f"has more than {MOST_COLUMNS} columns.",
                 mend="Keep the columns that the format names.",
             )
+
+
+def _check_results(file_name: str, body: bytes) -> None:
+    """Raises `Invalid` for a formula without a result: it would be taken for an empty cell."""
+    for found in _NO_RESULT.finditer(body):
+        if found["empty"] and _TEXT_RESULT.search(found["of"]):
+            continue
+        place = _PLACE.search(found["of"])
+        where = f" in {place[1].decode()}" if place else ""
+        raise Invalid(
+            file_name,
+            f"has a formula without a result{where}.",
+            mend="Open it in a spreadsheet program, and save it there.",
+        )
 
 
 def _column(letters: bytes) -> int:
@@ -242,7 +276,7 @@ def _sheet(where: str, name: str, rows: Iterable[tuple[int, tuple[str, ...]]]) -
             raise Invalid(
                 where,
                 f"has more cells in row {number} than its header has names.",
-                mend="Put cells that hold a comma into quotes.",
+                mend="Put cells that hold a comma into quotes, and nothing above the header.",
             )
         kept.append((number, row))
         if len(kept) > MOST_ROWS:

@@ -121,6 +121,48 @@ async def test_a_schedule_with_half_its_numbers_is_nobodys_guess(street: Street)
     assert "number" in loan.message
 
 
+async def test_an_instalment_that_came_twice_is_not_owed_twice(street: Street) -> None:
+    book = Book().person("B2").add("loans", "B2-X,B2,Loan,EUR,2026-03-03T08:00:00Z")
+    book.add("instalments", *["B2-X,,2026-02-20,50.00,"] * 2)
+    checked = await load(street, book)
+    loan = next(row for row in checked.rows if row.cells.get("external_ref") == "B2-X")
+    assert loan.verdict.value == "invalid"
+    assert "2026-02-20 stands at two instalments" in loan.message
+    assert not checked.totals["sums"]
+
+
+async def test_a_loan_that_two_people_are_said_to_have_is_nobodys(street: Street) -> None:
+    book = Book().person("B1").person("B2").add("loans", "B1-L,B2,Loan,EUR,2026-03-03T08:00:00Z")
+    checked = await load(street, book.person("B3"))
+    kept = {row.person for row in checked.rows if row.usable}
+    assert kept == {"B3"}, "who came first has no better right to it"
+
+
+async def test_a_loan_whose_instalments_cannot_be_read_is_not_said_to_have_none(
+    street: Street,
+) -> None:
+    book = Book().person("B1", due="1.234,56")
+    loan = next(row for row in (await load(street, book)).rows if row.kind.value == "loans")
+    assert loan.message == "Left out with its borrower: row 2 of instalments cannot be used."
+
+
+@pytest.mark.parametrize(
+    ("lines", "says"),
+    [
+        (("B1-L,2026-03-10,20,2026-03-01,,", "B1-L,2026-03-17,30,2026-03-01,,"), ""),
+        (("B1-L,2026-03-10,20,2026-03-01,,", "B1-L,2026-03-10,30,2026-03-01,,"), "Another part"),
+        (("B1-L,2026-03-10,20,2026-03-01,,", "B1-L,2026-03-17,30,2026-03-02,,"), "open already"),
+        ([f"B1-L,2026-03-{10 + n},5,2026-03-01,," for n in range(13)], "at most 12 parts"),
+    ],
+)
+async def test_rows_of_one_promise_are_its_parts(
+    street: Street, lines: list[str], says: str
+) -> None:
+    checked = await load(street, Book().person("B1").add("promises", *lines))
+    last = [row for row in checked.rows if row.kind.value == "promises"][-1]
+    assert (last.usable, says in last.message) == (not says, True)
+
+
 async def test_what_is_in_the_book_already_stays_as_it_is(street: Street) -> None:
     who = await street.neighbour(ref="B1")
     book = Book().person("B1")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 from typing import Any
 
 import pytest
@@ -108,6 +108,23 @@ async def test_a_book_comes_in_with_all_it_means(street: Street) -> None:
     stopped = (await street.rows("SELECT * FROM opt_outs"))[0]
     assert (stopped.channel, stopped.source) == ("sms", "import")
     assert stopped.stopped_at == datetime(2026, 2, 11, 22, 59, tzinfo=UTC)
+
+
+async def test_a_promise_of_several_parts_comes_over_as_one(street: Street) -> None:
+    book = Book().person("B1").add("promises", "B1-L,2026-03-20,70.00,2026-03-01,open,")
+    book.add("promises", "B1-L,2026-03-10,50.00,2026-03-01,open,")
+    book.add("promises", "B1-L,2026-02-25,120.00,2026-02-21,broken,2026-02-26")
+    await release(street, await load(street, book))
+    await apply(street)
+    rows = await street.rows(
+        "SELECT p.state, r.number, r.due_on, r.amount_minor FROM promises p "
+        "JOIN promise_parts r ON r.promise_id = p.id WHERE p.state = 'open' ORDER BY r.number"
+    )
+    assert [tuple(row) for row in rows] == [
+        ("open", 1, date(2026, 3, 10), 5_000),
+        ("open", 2, date(2026, 3, 20), 7_000),
+    ]
+    assert await street.value("SELECT count(*) FROM promises") == 2
 
 
 async def test_past_contacts_count_at_their_own_times(street: Street) -> None:

@@ -8,6 +8,7 @@ import zipfile
 import pytest
 
 from app.domain.errors import Invalid
+from app.flows.books.read_book import read_book
 from app.reference.sheets import LARGEST_FILE, MOST_ROWS, read_sheets
 from tests.reference.workbooks import Cell, package, sheet_xml, workbook
 
@@ -104,6 +105,50 @@ def test_a_cell_in_error_is_not_taken_for_an_empty_one() -> None:
     body = sheet_xml([["a"]]).replace("</row>", '<c r="B1" t="e"><v>#N/A</v></c></row>')
     with pytest.raises(Invalid, match="#N/A"):
         read_sheets("b.xlsx", package({"s": body}))
+
+
+@pytest.mark.parametrize(
+    ("cell", "fine"),
+    [
+        ('<c r="B2"><f>1+1</f></c>', False),
+        ('<c r="B2"><f>1+1</f><v></v></c>', False),
+        ('<c s="1" r="B2"><f t="shared" si="0"/><v/></c>', False),
+        ('<c r="B2"><f>1+1</f><v>2</v></c>', True),
+        ('<c r="B2" t="str"><f>A1</f><v></v></c>', True),
+        ('<c r="B2" s="1"/>', True),
+    ],
+)
+def test_a_formula_without_a_result_is_not_taken_for_an_empty_cell(cell: str, fine: bool) -> None:
+    head = sheet_xml([["a", "b"]])
+    body = head.replace(
+        "</sheetData>", f'<row r="2"><c r="A2"><v>1</v></c>{cell}</row></sheetData>'
+    )
+    if fine:
+        assert read_sheets("x.xlsx", package({"loans": body}))
+        return
+    with pytest.raises(Invalid, match="formula without a result in B2"):
+        read_sheets("x.xlsx", package({"loans": body}))
+
+
+@pytest.mark.parametrize("state", ["hidden", "veryHidden"])
+def test_a_hidden_sheet_says_so(state: str) -> None:
+    given = workbook({"loans": [["a"], ["1"]], "loans archive": [["a"], ["2"]]})
+    made = io.BytesIO()
+    with zipfile.ZipFile(io.BytesIO(given)) as old, zipfile.ZipFile(made, "w") as new:
+        for name in old.namelist():
+            mark = f'<sheet state="{state}" name="loans archive"'.encode()
+            new.writestr(name, old.read(name).replace(b'<sheet name="loans archive"', mark))
+    sheets = read_sheets("x.xlsx", made.getvalue())
+    assert [(one.name, one.hidden) for one in sheets] == [
+        ("loans", False), ("loans archive", True),
+    ]  # fmt: skip
+    with pytest.raises(Invalid, match="hidden sheet"):
+        read_book(sheets[1:])
+
+
+def test_the_line_that_names_the_delimiter_is_no_row() -> None:
+    (sheet,) = read_sheets("loans.csv", b"\xef\xbb\xbfsep=;\r\na;b,c\r\n1;2\r\n")
+    assert (sheet.header, sheet.rows) == (("a", "b,c"), ((2, ("1", "2")),))
 
 
 def test_a_document_type_is_refused() -> None:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Container, Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import datetime
+from datetime import date, datetime
 from typing import Any, Final
 
 from app.domain.book import BookKind
@@ -16,6 +16,7 @@ from app.domain.book_rows import ContactRow, InstalmentRow, LoanRow, PromiseRow,
 from app.domain.bulk_file import RowVerdict
 from app.domain.errors import Invalid
 from app.domain.promise import PromiseState
+from app.domain.stages import MOST_PARTS
 from app.flows.books.read_book import ORDER, BookRow, ReadBook, Reading, read_row, schedule_of
 
 IN_THE_BOOK: Final = "Is in Saldo's book already and stays as it is there."
@@ -51,6 +52,7 @@ class _Desk:
     loans: dict[str, BookRow] = field(default_factory=dict)
     instalments: dict[str, list[BookRow]] = field(default_factory=dict)
     seen: dict[tuple[Any, ...], BookRow] = field(default_factory=dict)
+    promises: dict[tuple[Any, ...], dict[date, BookRow]] = field(default_factory=dict)
     open_promises: dict[str, BookRow] = field(default_factory=dict)
 
 
@@ -96,6 +98,8 @@ def _check(desk: _Desk, row: BookRow) -> None:
 
 def _remember(desk: _Desk, row: BookRow) -> None:
     """Others may speak of what this row failed to say: they are told that, not "no such loan"."""
+    if row.kind is BookKind.INSTALMENTS:
+        desk.instalments.setdefault(row.cells["loan_ref"], []).append(row)
     listed = {BookKind.BORROWERS: desk.borrowers, BookKind.LOANS: desk.loans}.get(row.kind)
     if listed is not None and "external_ref" in row.cells:
         listed.setdefault(row.cells["external_ref"], row)
@@ -146,6 +150,10 @@ def _check_loan(desk: _Desk, row: BookRow) -> None:
         row.refuse(RowVerdict.INVALID, f"The loan {ref!r} is another borrower's.")
         return
     _once(desk.loans, row, ref, desk.known.loans)
+    first = desk.loans[ref]
+    if first is not row and first.person != row.person:
+        # Nobody knows whose it is: the first one to say so has no better right to it.
+        first.refuse(RowVerdict.INVALID, f"Says something else than {row.place}.")
 
 
 def _once(seen: dict[str, BookRow], row: BookRow, ref: str, known: Container[str]) -> None:
@@ -181,10 +189,24 @@ def _check_repeat(desk: _Desk, row: BookRow) -> None:
             RowVerdict.DUPLICATE if same else RowVerdict.INVALID,
             f"Says {'the same as' if same else 'something else than'} {before.place}.",
         )
-    elif isinstance(record, PromiseRow) and record.state is PromiseState.OPEN:
+    elif isinstance(record, PromiseRow):
+        _check_promise(desk, row, record)
+
+
+def _check_promise(desk: _Desk, row: BookRow, record: PromiseRow) -> None:
+    """Rows that say the same of when it was made and how it ended are the parts of one promise."""
+    parts = desk.promises.setdefault(record.promise, {})
+    same_day = parts.setdefault(record.due_on, row)
+    if same_day is not row:
+        words = f"Another part for {record.due_on}: {same_day.place}. Put them together."
+        row.refuse(RowVerdict.INVALID, words)
+    elif len(parts) > MOST_PARTS:
+        row.refuse(RowVerdict.INVALID, f"A promise has at most {MOST_PARTS} parts.")
+    elif record.state is PromiseState.OPEN:
         first = desk.open_promises.setdefault(record.loan_ref, row)
-        if first is not row:
-            row.refuse(RowVerdict.INVALID, f"A promise is open already: {first.place}.")
+        if first.record.promise != record.promise:
+            words = f"A promise is open already: {first.place}. Parts of one have the same made_at."
+            row.refuse(RowVerdict.INVALID, words)
 
 
 def _check_schedules(desk: _Desk) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
 from datetime import datetime
@@ -80,8 +81,8 @@ def read_book(sheets: Iterable[Sheet]) -> ReadBook:
     """Give every row its kind and its cells their names.
 
     A sheet whose name begins with "_" is left out. Raises `Invalid` for any other name that says
-    nothing, for a missing column, and for two sheets of one name: a sheet that is silently left
-    out may be the one with the opt-outs.
+    nothing, for a hidden sheet, for a missing column, and for two sheets of one name: a sheet that
+    is silently left out may be the one with the opt-outs.
     """
     book = ReadBook()
     names: set[str] = set()
@@ -92,6 +93,12 @@ def read_book(sheets: Iterable[Sheet]) -> ReadBook:
         if sheet.name in names:
             raise Invalid(sheet.name, "is there twice.", mend="Give each its own name.")
         names.add(sheet.name)
+        if sheet.hidden:
+            raise Invalid(
+                sheet.name,
+                "is a hidden sheet: nobody who looks at the workbook sees its rows.",
+                mend='Show it, delete it, or begin its name with "_" to leave it out.',
+            )
         kind = kind_named(sheet.name)
         if kind is None:
             known = ", ".join(one.value for one in BookKind)
@@ -169,13 +176,22 @@ def schedule_of(
 ) -> tuple[Scheduled, ...]:
     """The schedule of one loan; without numbers its days count. Raises `Invalid`.
 
-    Either every instalment has a number or none has one: half of them would be guesses.
+    Either every instalment has a number or none has one: half of them would be guesses. Without
+    numbers a day stands once: a row that came twice would be owed twice.
     """
     if len({row.number is None for row in rows}) > 1:
         raise Invalid(
             "number",
             "stands at some instalments of this loan and not at others.",
             mend="Number all of them, or none.",
+        )
+    days = Counter(row.due_on for row in rows if row.number is None)
+    twice = min((day for day, times in days.items() if times > 1), default=None)
+    if twice is not None:
+        raise Invalid(
+            "due_on",
+            f"{twice} stands at two instalments of this loan.",
+            mend="Leave one out if it came twice, else number the instalments.",
         )
     ordered = sorted(rows, key=lambda row: (row.number or 0, row.due_on))
     schedule = tuple(

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
+from typing import Any
 from uuid import UUID
 
 from sqlalchemy import insert
@@ -65,19 +66,27 @@ async def take_promises(
 ) -> None:
     """Write promises down with their own dates. The clock judges the open ones as any other.
 
-    A promise belongs to a case: the open one where something is due, else a past one that begins
-    and ends with it. An open promise on a debt with nothing due has nothing to keep; it is marked.
+    Rows with the same loan, beginning and end are the parts of one. A promise belongs to a case:
+    the open one where something is due, else a past one that begins and ends with it. An open
+    promise on a debt with nothing due has nothing to keep; it is marked.
     """
+    together: dict[Any, list[tuple[BookRow, PromiseRow]]] = {}
     for row in rows:
         loan = await lock_loan(unit, await find_his_loan(unit, borrower_id, row.cells["loan_ref"]))
         record = read_row(row, reading, loan.currency)
+        together.setdefault(record.promise, []).append((row, record))
+    for parts in together.values():
+        record = parts[0][1]
+        loan = await lock_loan(unit, await find_his_loan(unit, borrower_id, record.loan_ref))
         case_id = await _case_of(unit, now, loan.id)
         if case_id is None and record.state is PromiseState.OPEN:
-            row.refuse(RowVerdict.REFUSED, "Nothing is due on this loan: nothing to keep.")
+            for row, _ in parts:
+                row.refuse(RowVerdict.REFUSED, "Nothing is due on this loan: nothing to keep.")
             continue
         if case_id is None:
             case_id = await _past_case(unit, borrower_id, loan.id, record)
-        await _promise(unit, now, borrower_id, loan.id, case_id, record, made_by)
+        listed = [part for _, part in parts]
+        await _promise(unit, now, borrower_id, loan.id, case_id, listed, made_by)
         if record.state is PromiseState.OPEN:
             await cancel_tasks(
                 unit,
@@ -131,10 +140,10 @@ async def _promise(
     borrower_id: UUID,
     loan_id: UUID,
     case_id: UUID,
-    record: PromiseRow,
+    parts: Sequence[PromiseRow],
     made_by: str,
 ) -> None:
-    promise_id = new_id()
+    promise_id, record = new_id(), parts[0]
     still_open = record.state is PromiseState.OPEN
     await unit.conn.execute(
         insert(promises).values(
@@ -154,11 +163,15 @@ async def _promise(
         )
     )
     await unit.conn.execute(
-        insert(promise_parts).values(
-            lender_id=unit.lender_id,
-            promise_id=promise_id,
-            number=1,
-            due_on=record.due_on,
-            amount_minor=record.amount.minor,
-        )
+        insert(promise_parts),
+        [
+            {
+                "lender_id": unit.lender_id,
+                "promise_id": promise_id,
+                "number": number,
+                "due_on": part.due_on,
+                "amount_minor": part.amount.minor,
+            }
+            for number, part in enumerate(sorted(parts, key=lambda one: one.due_on), start=1)
+        ],
     )
