@@ -51,11 +51,25 @@ _DECIDES: Final[Mapping[ApprovalKind, Act]] = {
 def proposing_act(kind: ApprovalKind, *, whole: bool = False) -> Act:
     """The right that a person needs to propose it.
 
-    `whole`: a forgiveness of all that is owed. That is a write-off under another name.
+    `whole`: a forgiveness that gives the debt up (`gives_up`). That is a write-off under another
+    name.
     """
     if kind is ApprovalKind.FORGIVENESS and whole:
         return Act.PROPOSE_WRITE_OFF
     return _PROPOSES[kind]
+
+
+# Ours. A debt of which less than this share is left, in basis points, was given up.
+_LEAST_LEFT: Final = 1_000
+
+
+def gives_up(amount: Money, *, owed: Money, forgiven: Money) -> bool:
+    """Whether forgiving this much of what is `owed` leaves nothing, or next to nothing.
+
+    `forgiven` is what was forgiven on the loan before: slices add up.
+    """
+    left = owed - amount
+    return not left or left < (owed + forgiven).share(_LEAST_LEFT)
 
 
 def deciding_act(kind: ApprovalKind) -> Act:
@@ -208,6 +222,12 @@ class Outcome(StrEnum):
 def check_proposer(kind: ApprovalKind, hand: Hand, *, whole: bool = False) -> None:
     """Raises `NotAllowed` when this person may not propose it."""
     if not may(hand.role, proposing_act(kind, whole=whole)):
+        if may(hand.role, proposing_act(kind)):
+            raise NotAllowed(
+                "This leaves less than a tenth of the debt: it is a write-off, and your role "
+                "proposes none.",
+                code="RoleMissing",
+            )
         raise NotAllowed("Your role does not include proposing this.", code="RoleMissing")
 
 

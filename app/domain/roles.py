@@ -87,26 +87,6 @@ _DESK = _WORKERS | {Role.COMPLIANCE}
 _READERS = _DESK | {Role.APPROVER, Role.AUDITOR}
 _LEADS = frozenset({Role.COLLECTION_MANAGER, Role.SUPERVISOR, Role.COMPLIANCE})
 
-# Asking for one of these without the right stands in the audit: trying is news by itself.
-WATCHED: frozenset[Act] = frozenset(
-    {
-        Act.PROPOSE_WRITE_OFF,
-        Act.DECIDE,
-        Act.DECIDE_MONEY,
-        Act.RECORD_CONSIDERATION,
-        Act.SET_TIERS,
-        Act.PUBLISH,
-        Act.RELEASE_BOOK,
-        Act.LOWER_FLOOR,
-        Act.MANAGE_USERS,
-        Act.CONFIRM_ACCESS,
-        Act.SET_UP_PROVIDER,
-        Act.APPROVE_PROVIDER,
-        Act.SET_PAYEE,
-        Act.APPROVE_PAYEE,
-    }
-)
-
 RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.SEE_BOARD: _READERS,
     Act.FOLLOW_ALERTS: _DESK,
@@ -220,6 +200,17 @@ UNCONFIRMED_MAY: frozenset[Act] = frozenset(
         Act.WRITE_AGENCY,
     }
 )
+
+# Asking for one of these without the right stands in the audit: trying is news by itself. Whatever
+# lets money, pressure or a rule loose is among them.
+WATCHED: frozenset[Act] = (frozenset(Act) - UNCONFIRMED_MAY) | {
+    Act.PROPOSE_WRITE_OFF,
+    Act.PROPOSE_RELIEF,
+    Act.MANAGE_USERS,
+    Act.LOAD_BOOK,
+    Act.SET_UP_PROVIDER,
+    Act.SET_PAYEE,
+}
 
 
 def may(role: Role, act: Act, *, confirmed: bool = True) -> bool:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 from datetime import UTC, datetime, timedelta
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -59,6 +60,43 @@ async def test_nobody_forgives_more_than_is_owed(minor: int, street: Street, des
     who = await street.neighbour()
     with pytest.raises(Invalid, match="amount"):
         await desk.propose(ApprovalKind.FORGIVENESS, who.loans[0], amount=Money(minor, "EUR"))
+
+
+async def test_a_manager_forgives_a_part_and_not_next_to_everything(
+    street: Street, desk: Desk
+) -> None:
+    """All but a cent, at once or in slices, is a write-off, of which he proposes none."""
+    who = await street.neighbour()
+    manager: dict[str, Any] = {"by": "max", "role": Role.COLLECTION_MANAGER}
+    for minor in (12_000, 11_999, 10_801):
+        with pytest.raises(NotAllowed, match="write-off"):
+            await desk.propose(
+                ApprovalKind.FORGIVENESS, who.loans[0], amount=Money(minor, "EUR"), **manager
+            )
+    first = await desk.propose(
+        ApprovalKind.FORGIVENESS, who.loans[0], amount=Money(10_000, "EUR"), **manager
+    )
+    await desk.says(Word.APPROVE, first.id)
+    with pytest.raises(NotAllowed, match="write-off"):
+        await desk.propose(
+            ApprovalKind.FORGIVENESS, who.loans[0], amount=Money(900, "EUR"), **manager
+        )
+    # A supervisor may: it is his to propose a write-off as well.
+    second = await desk.propose(ApprovalKind.FORGIVENESS, who.loans[0], amount=Money(900, "EUR"))
+    await desk.says(Word.APPROVE, second.id)
+    assert await unpaid(street, who) == 1_100
+
+
+async def test_a_part_that_became_nearly_all_is_proposed_anew(street: Street, desk: Desk) -> None:
+    who = await street.neighbour()
+    proposed = await desk.propose(
+        ApprovalKind.FORGIVENESS, who.loans[0], amount=Money(6_000, "EUR"),
+        by="max", role=Role.COLLECTION_MANAGER,
+    )  # fmt: skip
+    await street.repaid(who, "R-1", minor=5_900)
+    with pytest.raises(Conflict, match="write-off"):
+        await desk.says(Word.APPROVE, proposed.id)
+    assert await unpaid(street, who) == 6_100
 
 
 async def test_forgiving_does_not_hide_money_that_came(street: Street, desk: Desk) -> None:

@@ -223,6 +223,24 @@ async def test_the_stop_switch_for_payments(street: Street) -> None:
     assert street.bank.payments == {}
 
 
+async def test_a_key_lets_go_on_only_what_it_stopped_itself(street: Street) -> None:
+    async def switch(actor: str, *, halted: bool, by_key: bool = True) -> bool:
+        return await set_switch(
+            street.house, street.now, lender_id=street.lender_id, brake=Brake.SMS,
+            halted=halted, reason="x", actor=actor, by_key=by_key,
+        )  # fmt: skip
+
+    assert await switch("api sk_one", halted=True)
+    assert await switch("api sk_one", halted=False)
+    assert await switch("coral@sol.example", halted=True, by_key=False)
+    with pytest.raises(NotAllowed, match="A person lets it go on"):
+        await switch("api sk_one", halted=False)
+    assert await street.value("SELECT halted FROM stop_switches")
+    tried = (await street.rows("SELECT actor, subject FROM audit WHERE act = 'refused'"))[0]
+    assert tuple(tried) == ("api sk_one", "sms")
+    assert await switch("coral@sol.example", halted=False, by_key=False)
+
+
 async def test_a_switch_and_a_mode_want_a_reason(street: Street) -> None:
     with pytest.raises(Invalid):
         await set_switch(

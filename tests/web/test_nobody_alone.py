@@ -10,7 +10,9 @@ from typing import Any
 import pytest
 
 from app.domain.approval import ApprovalKind
+from app.domain.hold import HoldKind
 from app.domain.roles import WATCHED, Act, Role, may
+from app.flows.work.set_hold import set_hold
 from app.store.keys import new_id
 from tests.flows.desk_people import Desk as People
 from tests.flows.street import Neighbour, Street
@@ -167,6 +169,36 @@ async def test_a_manager_is_refused_each_time_and_it_is_recorded(
     assert noted == tried + 2
     who_tried = await street.rows("SELECT DISTINCT actor FROM audit WHERE act = 'refused'")
     assert [row.actor.partition("@")[0] for row in who_tried] == ["collection_manager"]
+
+
+def test_whatever_lets_something_loose_is_watched() -> None:
+    """Money that "arrived" ends a case, a lifted hold lets calls begin: a try is news by itself."""
+    assert {
+        Act.SETTLE_UNCLEAR, Act.LIFT_HOLD, Act.LET_GO_ON, Act.LEAVE_OBSERVE_ONLY, Act.MOVE_CASES,
+        Act.PUBLISH_RULES, Act.RUN_EXPERIMENT, Act.PROPOSE_RELIEF, Act.LOAD_BOOK,
+    } <= WATCHED  # fmt: skip
+
+
+async def test_a_hold_that_his_role_may_not_end_is_recorded(
+    street: Street, browser: OpenBrowser
+) -> None:
+    who = await street.neighbour()
+    async with street.store.unit(street.lender_id) as unit:
+        hold_id = await set_hold(
+            unit, street.now, borrower_id=who.id, case_id=None, kind=HoldKind.DECEASED,
+            reason="His widow wrote.", ends_at=None, set_by="coral",
+        )  # fmt: skip
+    desk = await desk_of(street, browser, Role.COLLECTION_MANAGER)
+    csrf = (await desk.open("/account")).forms[0].fields["csrf"]
+    for last in ("lift", "crisis-over"):
+        answer = await desk.http.post(
+            f"/cases/{who.cases[0]}/holds/{hold_id}/{last}",
+            data={"csrf": csrf, "ended_on": "2026-03-01"},
+        )
+        assert answer.status_code == 403
+    assert await street.value("SELECT lifted_at FROM holds") is None
+    rows = await street.rows("SELECT subject, after FROM audit WHERE act = 'refused'")
+    assert [(row.subject, row.after["wanted"]) for row in rows] == [(str(hold_id), "lift_hold")] * 2
 
 
 def test_every_route_to_a_debt_is_behind_a_watched_act() -> None:

@@ -87,9 +87,13 @@ async def list_switches(caller: ByKey) -> list[SwitchShown]:
     return [_switch(brake, touched.get(brake.value)) for brake in Brake]
 
 
-@router.put("/stop-switches/{channel}", summary="Throw or release a stop switch")
+@router.put(
+    "/stop-switches/{channel}",
+    summary="Throw or release a stop switch",
+    responses={403: {"description": "Somebody else threw it: a person releases it at the desk."}},
+)
 async def put_switch(channel: BrakeInPath, given: SwitchGiven, caller: ByKey) -> SwitchShown:
-    """Halt everything outgoing on a channel within a tick, or let it go on. Audited."""
+    """Halt everything outgoing on a channel within a tick, or let go on what this key halted."""
     await set_switch(
         caller.house,
         caller.now,
@@ -98,6 +102,7 @@ async def put_switch(channel: BrakeInPath, given: SwitchGiven, caller: ByKey) ->
         halted=given.halted,
         reason=given.reason,
         actor=caller.actor,
+        by_key=True,
     )
     async with caller.house.store.unit(caller.lender_id) as unit:
         touched = await book.switches(unit)

@@ -14,7 +14,7 @@ from sqlalchemy.dialects.postgresql import insert
 from app.domain.approval import ABOUT_A_LOAN, AFTER_FORBEARANCE, ApprovalKind, ApprovalState
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.forbearance import read_consideration
-from app.domain.four_eyes import check_proposer
+from app.domain.four_eyes import check_proposer, gives_up
 from app.domain.money import Money
 from app.flows.cases.place_case import AGENCY, check_placeable
 from app.store import approvals as rows
@@ -155,7 +155,9 @@ async def _about_debt(
         loan_id,
         loan.case_id or await last_case(unit, loan_id),
         wanted,
-        whole=wanted == owed,
+        whole=gives_up(
+            wanted, owed=owed, forgiven=await rows.forgiven_so_far(unit, loan_id, loan.currency)
+        ),
     )
 
 

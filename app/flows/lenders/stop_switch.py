@@ -11,9 +11,11 @@ from datetime import datetime
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 
-from app.domain.errors import Invalid
+from app.domain.errors import Invalid, NotAllowed
 from app.domain.ids import LenderId
+from app.domain.roles import Act
 from app.flows.house import House
+from app.flows.lenders.note_refusal import refusals_noted
 from app.store import audit
 from app.store.brakes import Brake
 from app.store.tables import stop_switches
@@ -30,11 +32,37 @@ async def set_switch(
     halted: bool,
     reason: str,
     actor: str,
+    by_key: bool = False,
 ) -> bool:
     """Throw or release one switch; False when it stood so already. Both stand in the audit.
 
-    Raises `Invalid` without a reason: whoever lets things go on again must know what stopped them.
+    `by_key`: an API key asks. It releases what it threw itself, and nothing that somebody else
+    stopped. Raises `Invalid` without a reason: whoever lets things go on again must know what
+    stopped them; and `NotAllowed`, which stands in the audit too.
     """
+    noted = refusals_noted(
+        house,
+        now,
+        lender_id=lender_id,
+        actor=actor,
+        wanted=Act.LET_GO_ON.value,
+        subject=brake.value,
+    )
+    async with noted:
+        return await _set(house, now, lender_id, brake, halted, reason, actor, by_key=by_key)
+
+
+async def _set(
+    house: House,
+    now: datetime,
+    lender_id: LenderId,
+    brake: Brake,
+    halted: bool,
+    reason: str,
+    actor: str,
+    *,
+    by_key: bool,
+) -> bool:
     why = reason.strip()
     if not 0 < len(why) <= _LONGEST_REASON:
         raise Invalid("reason", f"has 1 to {_LONGEST_REASON} characters.")
@@ -52,6 +80,11 @@ async def set_switch(
         before = row is not None and row.halted
         if before == halted:
             return False
+        if by_key and not halted and (row is None or row.set_by != actor):
+            raise NotAllowed(
+                "Somebody else stopped this. A person lets it go on, at the desk under Controls.",
+                code="SwitchKept",
+            )
         values = {"halted": halted, "reason": why, "set_by": actor, "set_at": now}
         await unit.conn.execute(
             insert(stop_switches)

@@ -5,19 +5,21 @@ from __future__ import annotations
 from datetime import datetime
 from typing import Any, Final
 
-from sqlalchemy import Row, insert
+from sqlalchemy import Row, insert, select
 
 from app.domain.approval import ApprovalKind
 from app.domain.case import CaseClose
 from app.domain.errors import Conflict
+from app.domain.four_eyes import gives_up, proposing_act
 from app.domain.money import Money
+from app.domain.roles import Role, may
 from app.flows.cases.refresh_loan import refresh_loan
 from app.flows.money.apply_money import apply_money
 from app.store import timeline
-from app.store.approvals import add_adjustment, unpaid_in_all
+from app.store.approvals import add_adjustment, forgiven_so_far, unpaid_in_all
 from app.store.keys import new_id
 from app.store.loans import lock_loan
-from app.store.tables import repayments
+from app.store.tables import repayments, users
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -29,7 +31,8 @@ async def forgive_debt(unit: Unit, now: datetime, approval: Row[Any], *, actor: 
     """Take the amount off the instalments, oldest due first, in the caller's transaction.
 
     Raises `Conflict` when the loan is not active, or owes less than that by now: forgiving more
-    than is owed would hide that money came.
+    than is owed would hide that money came. So it does when money came and what was a part of the
+    debt is nearly all of it now, unless who proposed it may propose a write-off.
     """
     loan = await lock_loan(unit, approval.loan_id)
     amount = Money(approval.amount_minor, approval.currency)
@@ -38,6 +41,7 @@ async def forgive_debt(unit: Unit, now: datetime, approval: Row[Any], *, actor: 
     owed = await unpaid_in_all(unit, loan.id, loan.currency)
     if owed < amount:
         raise Conflict(f"Only {owed} is unpaid by now. Propose the rest anew.", code="OwedLessNow")
+    await _check_still_a_part(unit, approval, amount, owed)
     applied = await apply_money(unit, loan, amount, now=now, due_only=False)
     repayment_id = new_id()
     await unit.conn.execute(
@@ -72,3 +76,16 @@ async def forgive_debt(unit: Unit, now: datetime, approval: Row[Any], *, actor: 
     line = Line(loan.borrower_id, Kind.FORGIVEN, actor, details, approval.case_id, loan.lender_id)
     await timeline.write(unit, now, [line])
     await refresh_loan(unit, now, loan.id, because=CaseClose.NOT_DUE)
+
+
+async def _check_still_a_part(unit: Unit, approval: Row[Any], amount: Money, owed: Money) -> None:
+    forgiven = await forgiven_so_far(unit, approval.loan_id, owed.currency)
+    if approval.proposer_id is None or not gives_up(amount, owed=owed, forgiven=forgiven):
+        return
+    role = await unit.conn.scalar(select(users.c.role).where(users.c.id == approval.proposer_id))
+    if not may(Role(str(role)), proposing_act(ApprovalKind.FORGIVENESS, whole=True)):
+        raise Conflict(
+            f"Only {owed} is unpaid by now, and this would leave next to nothing of it: that is "
+            "a write-off. Somebody who may propose one proposes it anew.",
+            code="OwedLessNow",
+        )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from contextlib import AbstractAsyncContextManager
 from datetime import UTC, date, datetime, time, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
@@ -12,6 +13,7 @@ from starlette.responses import Response
 from app.domain.errors import Invalid
 from app.domain.hold import read_kind
 from app.domain.roles import Act
+from app.flows.lenders.note_refusal import refusals_noted
 from app.flows.work.lift_hold import end_crisis, lift_hold
 from app.flows.work.set_hold import FURTHEST_BACK, set_hold
 from app.reports.case_file import borrower_of_case
@@ -19,7 +21,7 @@ from app.web.desk import back_to, zone_of_seat
 from app.web.forms import read_uuid
 from app.web.pages.cases import case_page
 from app.web.seats import Seat, needs
-from app.web.site import site_of
+from app.web.site import Site, site_of
 
 router = APIRouter()
 
@@ -89,7 +91,7 @@ async def lift(
 ) -> Response:
     """End a hold early."""
     site = site_of(request)
-    async with site.house.store.unit(seat.lender_id) as unit:
+    async with _noted(site, seat, hold_id), site.house.store.unit(seat.lender_id) as unit:
         await lift_hold(
             unit, site.now(), hold_id=read_uuid(hold_id), lifted_by=seat.actor, role=seat.role
         )
@@ -106,7 +108,7 @@ async def crisis_over(
     """The treatment has ended: thirty days later the hold does."""
     site = site_of(request)
     try:
-        async with site.house.store.unit(seat.lender_id) as unit:
+        async with _noted(site, seat, hold_id), site.house.store.unit(seat.lender_id) as unit:
             await end_crisis(
                 unit,
                 site.now(),
@@ -118,3 +120,15 @@ async def crisis_over(
     except Invalid as error:
         return await case_page(request, case_id, seat, error.message, 422)
     return back_to(f"/cases/{read_uuid(case_id)}", "ending")
+
+
+def _noted(site: Site, seat: Seat, hold_id: str) -> AbstractAsyncContextManager[None]:
+    """Whoever asks for the end of a hold that his role may not end stands in the audit."""
+    return refusals_noted(
+        site.house,
+        site.now(),
+        lender_id=seat.lender_id,
+        actor=seat.actor,
+        wanted=Act.LIFT_HOLD.value,
+        subject=hold_id,
+    )
