@@ -122,11 +122,27 @@ class Part:
 
 @dataclass(frozen=True, slots=True)
 class MoneyIn:
-    """Money that was counted on the loan: what it took off the dues, and when. Instants."""
+    """Money that was counted on the loan: what it took off the dues, and when. Instants.
+
+    `recorded_at` is when it became known; None: before anything else was.
+    """
 
     paid_at: datetime
     applied_minor: int
     reversed_at: datetime | None = None
+    recorded_at: datetime | None = None
+
+    def was_in(self, known_at: datetime | None) -> bool:
+        """Is it in a schedule as it was known at this moment? None: as it is known today."""
+        if known_at is None:
+            return self.reversed_at is None
+        if self.recorded_at is not None and self.recorded_at > known_at:
+            return False
+        return self.reversed_at is None or self.reversed_at > known_at
+
+    def had_come(self, edge: datetime) -> bool:
+        """Had it been paid by then, and not been sent back yet?"""
+        return self.paid_at < edge and (self.reversed_at is None or self.reversed_at >= edge)
 
 
 @dataclass(frozen=True, slots=True)
@@ -152,20 +168,23 @@ def end_of(day: date, zone: ZoneInfo) -> datetime:
 
 
 def parts_on(
-    parts: Iterable[Part], money: Iterable[MoneyIn], day: date, zone: ZoneInfo
+    parts: Iterable[Part],
+    money: Iterable[MoneyIn],
+    day: date,
+    zone: ZoneInfo,
+    *,
+    known_at: datetime | None = None,
 ) -> tuple[Part, ...]:
     """The instalments as they were at the end of `day`.
 
-    Money that came later is taken back off the youngest due that has any, as a returned payment
-    is; money that was sent back only later is put on the oldest due again, as it came.
+    `parts` is the schedule that was in force then, with the money that was known at `known_at`
+    (None: today). Money that came later is taken back off the youngest due that has any, as a
+    returned payment is; what is missing is put on the oldest due, as it came.
     """
     after = end_of(day, zone)
     back = 0
     for one in money:
-        if one.paid_at >= after:
-            back += one.applied_minor if one.reversed_at is None else 0
-        elif one.reversed_at is not None and one.reversed_at >= after:
-            back -= one.applied_minor
+        back += one.applied_minor * (one.was_in(known_at) - one.had_come(after))
     ordered = sorted(parts, key=lambda part: (part.due_on, part.number))
     then: list[Part] = []
     if back >= 0:
@@ -189,12 +208,13 @@ def lateness_on(
     zone: ZoneInfo,
     *,
     grace_days: int = 0,
+    known_at: datetime | None = None,
 ) -> Lateness:
     """How late the loan was at the end of `day`. `frozen` are the holds that freeze the count.
 
-    What is due on `day` itself is not past due yet.
+    What is due on `day` itself is not past due yet. `known_at` as in `parts_on`.
     """
-    then = parts_on(parts, money, day, zone)
+    then = parts_on(parts, money, day, zone, known_at=known_at)
     late = [part for part in then if part.left_minor > 0 and part.due_on < day]
     oldest = min((part.due_on for part in late), default=None)
     since = 0 if oldest is None else (day - oldest).days

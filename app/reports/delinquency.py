@@ -14,7 +14,7 @@ from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
-from sqlalchemy import and_, or_, select
+from sqlalchemy import Row, and_, or_, select
 
 from app.domain.delinquency import (
     Buckets,
@@ -34,6 +34,7 @@ from app.domain.money import Money
 from app.reports.book_files import safe_cell
 from app.store import driver
 from app.store.lateness import CLOSED, PAID, WRITTEN_OFF, on_a_day, parameters
+from app.store.past_schedules import schedule_before
 from app.store.tables import (
     adjustments,
     cases,
@@ -236,15 +237,17 @@ async def loan_standing(
     ).one()
     zone = ZoneInfo(loan.time_zone)
     day = on or now.astimezone(zone).date()
+    edge = end_of(day, zone)
+    then = await schedule_before(unit, loan_id, edge)
     lateness = lateness_on(
-        await _parts(unit, loan_id),
+        await _parts(unit, loan_id) if then is None else _parts_then(then),
         await _money(unit, loan_id),
         await _frozen(unit, loan.borrower_id, loan_id),
         day,
         zone,
         grace_days=loan.case_after_days,
+        known_at=None if then is None else then.recorded_at,
     )
-    edge = end_of(day, zone)
     if await _written_off(unit, loan_id, edge):
         cell = Standing.WRITTEN_OFF.value
     elif loan.state == "closed" and loan.owed_as_of < edge:
@@ -285,11 +288,19 @@ async def _parts(unit: Unit, loan_id: UUID) -> list[Part]:
     return [Part(*row) for row in rows]
 
 
+def _parts_then(kept: Row[Any]) -> list[Part]:
+    lists = (kept.numbers, kept.due_on, kept.amount_minor, kept.paid_minor)
+    return [Part(*one) for one in zip(*lists, strict=True)]
+
+
 async def _money(unit: Unit, loan_id: UUID) -> list[MoneyIn]:
     rows = await unit.conn.execute(
-        select(repayments.c.paid_at, repayments.c.applied_minor, repayments.c.reversed_at).where(
-            repayments.c.loan_id == loan_id, repayments.c.counted
-        )
+        select(
+            repayments.c.paid_at,
+            repayments.c.applied_minor,
+            repayments.c.reversed_at,
+            repayments.c.recorded_at,
+        ).where(repayments.c.loan_id == loan_id, repayments.c.counted)
     )
     return [MoneyIn(*row) for row in rows]
 

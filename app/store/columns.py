@@ -22,6 +22,7 @@ from sqlalchemy import (
 )
 from sqlalchemy.dialects.postgresql import ARRAY, JSONB, UUID
 from sqlalchemy.schema import SchemaItem
+from sqlalchemy.types import TypeEngine
 
 from app.domain.lifecycle import Lifecycle
 
@@ -118,6 +119,11 @@ def uids(name: str) -> Column[Any]:
 def names(name: str) -> Column[Any]:
     """A list of words."""
     return Column(name, ARRAY(Text), nullable=False, server_default=text("'{}'::text[]"))
+
+
+def each(name: str, kind: type[TypeEngine[Any]]) -> Column[Any]:
+    """A list, an entry for each of several things that are kept in one row."""
+    return Column(name, ARRAY(kind), nullable=False)
 
 
 def one_of(name: str, choices: type[StrEnum]) -> CheckConstraint:

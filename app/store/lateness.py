@@ -1,7 +1,8 @@
 """How late every loan of a lender was on a day, set-based: the rules of app/domain/delinquency.py.
 
-One statement for a book of any size. Loans on which no money moved since that day, nearly all of
-them, need a sum only; the others' instalments are undone in order. A test holds it against the
+One statement for a book of any size. Loans on which nothing moved since that day, nearly all of
+them, need a sum only; the others' instalments are undone in order, from the schedule that was in
+force then. A test holds it against the
 pure rules (tests/flows/test_lateness.py).
 """
 
@@ -20,14 +21,35 @@ _ON_A_DAY: Final = """
     WITH d AS (
         SELECT id, time_zone AS tz, (({day}::date + 1)::timestamp AT TIME ZONE time_zone) AS edge
         FROM lenders WHERE id = %(lender)b
-    ), moved AS MATERIALIZED (
-        SELECT r.loan_id, sum(CASE WHEN r.paid_at >= d.edge THEN r.applied_minor
-            ELSE -r.applied_minor END)::bigint AS back
+    ), past AS MATERIALIZED (
+        SELECT DISTINCT ON (p.loan_id) p.*
+        FROM past_schedules p JOIN d ON p.lender_id = d.id
+        WHERE p.until >= d.edge ORDER BY p.loan_id, p.until
+    ), moves AS (
+        SELECT r.loan_id, CASE WHEN r.paid_at >= d.edge THEN r.applied_minor
+            ELSE -r.applied_minor END AS back
         FROM repayments r JOIN d ON r.lender_id = d.id
         WHERE r.counted AND r.applied_minor > 0
             AND ((r.paid_at >= d.edge AND r.reversed_at IS NULL)
                 OR (r.paid_at < d.edge AND r.reversed_at >= d.edge))
-        GROUP BY r.loan_id
+            AND NOT EXISTS (SELECT FROM past p WHERE p.loan_id = r.loan_id)
+        UNION ALL
+        SELECT p.loan_id, CASE WHEN f.kept AND NOT f.had THEN r.applied_minor
+            WHEN f.had AND NOT f.kept THEN -r.applied_minor ELSE 0 END
+        FROM past p CROSS JOIN d
+        LEFT JOIN repayments r ON r.loan_id = p.loan_id AND r.counted AND r.applied_minor > 0
+        CROSS JOIN LATERAL (SELECT r.recorded_at <= p.recorded_at
+                AND (r.reversed_at > p.recorded_at) IS NOT FALSE AS kept,
+            r.paid_at < d.edge AND (r.reversed_at >= d.edge) IS NOT FALSE AS had) AS f
+    ), moved AS MATERIALIZED (
+        SELECT loan_id, sum(back)::bigint AS back FROM moves GROUP BY loan_id
+    ), parts AS (
+        SELECT i.loan_id, i.number, i.due_on, i.amount_minor, i.paid_minor
+        FROM moved m JOIN instalments i ON i.loan_id = m.loan_id
+        WHERE NOT EXISTS (SELECT FROM past p WHERE p.loan_id = m.loan_id)
+        UNION ALL
+        SELECT p.loan_id, one.* FROM past p
+        CROSS JOIN unnest(p.numbers, p.due_on, p.amount_minor, p.paid_minor) AS one
     ), undone AS (
         SELECT i.loan_id, i.due_on, i.amount_minor, i.paid_minor, m.back,
             coalesce(sum(i.paid_minor) OVER (PARTITION BY i.loan_id
@@ -36,7 +58,7 @@ _ON_A_DAY: Final = """
             coalesce(sum(i.amount_minor - i.paid_minor) OVER (PARTITION BY i.loan_id
                 ORDER BY i.due_on, i.number
                 ROWS BETWEEN UNBOUNDED PRECEDING AND 1 PRECEDING), 0)::bigint AS older
-        FROM moved m JOIN instalments i ON i.loan_id = m.loan_id
+        FROM moved m JOIN parts i ON i.loan_id = m.loan_id
     ), then_parts AS (
         SELECT loan_id, due_on, amount_minor - CASE WHEN back > 0
             THEN paid_minor - least(paid_minor, greatest(0, back - younger))

@@ -11,13 +11,14 @@ import pytest
 from sqlalchemy import insert, text
 
 from app.domain.delinquency import Buckets
+from app.flows.money.confirm_owed import confirm_owed
 from app.flows.work.set_hold import set_hold
 from app.reports.delinquency import loan_list, loan_standing, portfolio
 from app.store import driver
 from app.store.keys import new_id
 from app.store.lateness import on_a_day, parameters
 from app.store.loans import Scheduled
-from app.store.tables import adjustments, approvals, holds, repayments
+from app.store.tables import adjustments, approvals, holds, past_schedules, repayments
 from app.store.unit import Store
 from tests.flows.ledger import days, registered, report
 from tests.flows.street import Neighbour, Street, make_street
@@ -96,6 +97,8 @@ async def plant(street: Street, dice: random.Random) -> UUID:
                     blocks=dice.choice([[], ["days"], ["contact"]]), **own,
                 )
             )  # fmt: skip
+        for _ in range(dice.randrange(3)):
+            await _replace_schedule(unit, loan_id, when(), dice, own)
         if dice.random() < 0.3:
             await _write_off(unit, who, loan_id, when(), dice.random() < 0.5, own)
         elif dice.random() < 0.2:
@@ -104,6 +107,22 @@ async def plant(street: Street, dice: random.Random) -> UUID:
                 {"at": when(), "id": loan_id},
             )
     return UUID(str(loan_id))
+
+
+async def _replace_schedule(
+    unit: Any, loan_id: UUID, until: datetime, dice: random.Random, own: dict[str, Any]
+) -> None:
+    count = dice.randrange(1, 5)
+    first = until.date() - dice.randrange(-20, 120) * DAY
+    await unit.conn.execute(
+        insert(past_schedules).values(
+            id=new_id(), loan_id=loan_id, until=until, recorded_at=until + dice.randrange(3) * DAY,
+            numbers=list(range(1, count + 1)),
+            due_on=[first + 21 * number * DAY for number in range(count)],
+            amount_minor=[1_200] * count,
+            paid_minor=[dice.choice([0, 500, 1_200]) for _ in range(count)], **own,
+        )
+    )  # fmt: skip
 
 
 async def _write_off(
@@ -125,6 +144,13 @@ async def _write_off(
             )
         )  # fmt: skip
         written = entry
+
+
+async def say_owed(street: Street, *schedule: Scheduled, closed: bool = False) -> None:
+    await confirm_owed(
+        street.house, street.now, street.lender_id, "L1", as_of=street.now,
+        schedule=schedule, closed=closed,
+    )  # fmt: skip
 
 
 @pytest.mark.parametrize("seed", [3, 20261128])
@@ -159,6 +185,51 @@ async def test_a_payment_of_yesterday_does_not_change_the_day_before(street: Str
         found = await portfolio(unit, USUAL, on=today, since=today - DAY)
     assert found.rolls["EUR"].share("31-60", "paid").loans == 1
     assert found.books[0].loans == 0
+
+
+async def test_a_past_day_is_told_with_the_schedule_of_that_day(street: Street) -> None:
+    loan = await registered(
+        street, Scheduled(1, days(street, -40), 5_000), Scheduled(2, days(street, -10), 5_000)
+    )
+    street.hands.go_on(days=1)
+    await report(street, "R1", 2_000)
+    street.hands.go_on(days=1)
+    # Restructured: all that is left in one part, next month. It is late no more.
+    await say_owed(street, Scheduled(3, days(street, 30), 8_000))
+    today = days(street, 0)
+    expected = {
+        today: (8_000, 0, None, 0, 0, 0),
+        today - DAY: (8_000, 8_000, days(street, -42), 41, 0, 2),
+        # Before the payment, which the kept schedule holds.
+        today - 2 * DAY: (10_000, 10_000, days(street, -42), 40, 0, 2),
+    }
+    for on, standing in expected.items():
+        assert await one_by_one(street, loan.id, on) == standing, on
+        assert (await standings(street, on))[loan.id] == standing, on
+
+
+async def test_a_loan_that_the_ledger_closed_was_late_before(street: Street) -> None:
+    loan = await registered(street, Scheduled(1, days(street, -40), 5_000))
+    street.hands.go_on(days=1)
+    # Settled for less: the ledger states the loan as it ended.
+    await say_owed(street, Scheduled(1, days(street, -41), 2_000, 2_000), closed=True)
+    today = days(street, 0)
+    assert (await standings(street, today))[loan.id][-1] == -3
+    before = (5_000, 5_000, days(street, -41), 40, 0, 2)
+    assert (await standings(street, today - DAY))[loan.id] == before
+    assert await one_by_one(street, loan.id, today - DAY) == before
+
+
+async def test_schedules_are_kept_only_where_the_end_of_a_day_saw_them(street: Street) -> None:
+    loan = await registered(street, Scheduled(1, days(street, -40), 5_000))
+    kept = "SELECT count(*) FROM past_schedules WHERE loan_id = :id"
+    for minor, paid, count in ((5_000, 3_000, 0), (6_000, 3_000, 1), (7_000, 3_000, 1)):
+        street.hands.go_on(seconds=60)
+        await say_owed(street, Scheduled(1, days(street, -40), minor, paid))
+        assert await street.value(kept, id=loan.id) == count
+    street.hands.go_on(days=1)
+    await say_owed(street, Scheduled(1, days(street, -41), 8_000, 3_000))
+    assert await street.value(kept, id=loan.id) == 2
 
 
 async def test_a_hold_learnt_of_late_takes_days_off_the_past_too(street: Street) -> None:

@@ -22,6 +22,7 @@ from app.flows.work.cancel_tasks import cancel_tasks
 from app.store import timeline
 from app.store.loans import Scheduled, find_loan, lock_loan, write_schedule
 from app.store.owed_words import keep_word
+from app.store.past_schedules import keep_past
 from app.store.tables import loans, repayments
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -89,6 +90,7 @@ async def take_schedule(
     """
     if not closed:
         await keep_word(unit, now, loan, as_of, schedule)
+    await keep_past(unit, now, loan, as_of, schedule)
     await write_schedule(unit, loan.lender_id, loan.id, schedule)
     state = "closed" if closed else "active"
     if loan.state == "written_off":

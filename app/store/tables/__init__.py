@@ -52,7 +52,14 @@ from app.store.tables.engine import (
     provider_hours,
     slots,
 )
-from app.store.tables.lending import cases, instalments, loans, owed_words, repayments
+from app.store.tables.lending import (
+    cases,
+    instalments,
+    loans,
+    owed_words,
+    past_schedules,
+    repayments,
+)
 from app.store.tables.people import (
     api_keys,
     borrowers,
@@ -104,6 +111,7 @@ __all__ = [
     "outbox",
     "owed_words",
     "pack_editions",
+    "past_schedules",
     "payee_changes",
     "payees",
     "payment_cases",

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    BigInteger,
     Column,
     Date,
     Index,
+    Integer,
     UniqueConstraint,
     text,
 )
@@ -14,6 +16,7 @@ from app.domain.case import CASE, CaseClose
 from app.store.columns import (
     count,
     currency,
+    each,
     flag,
     key,
     minor,
@@ -104,6 +107,23 @@ owed_words = tenant_table(
     minor("paid_minor"),
     minor("paid_before_minor", default=0),
     Index(None, "loan_id", "as_of"),
+)
+
+# A schedule that the lender's ledger replaced, as it stood when the newer one was written: what was
+# due on a day before `until`. The columns are lists, an entry an instalment. At most one a day.
+past_schedules = tenant_table(
+    "past_schedules",
+    key(),
+    ref("loan_id", "loans"),
+    moment("until"),
+    # The money in it is what was booked until then.
+    moment("recorded_at"),
+    each("numbers", Integer),
+    each("due_on", Date),
+    each("amount_minor", BigInteger),
+    each("paid_minor", BigInteger),
+    Index(None, "loan_id", "until"),
+    Index(None, "lender_id", "until"),
 )
 
 cases = tenant_table(
