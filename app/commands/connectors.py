@@ -211,7 +211,7 @@ def judge(
     words of a refusal.
     """
     from app.domain.balance import Spendable, Unusable, spendable_per_currency, tomorrow_at
-    from app.domain.bank_days import books_end_at
+    from app.reference.bank_days import books_end_at
 
     answers = _answers(read, document, _DEEPEST_WRAPPING)
     found = [

@@ -161,8 +161,8 @@ def choose_spendable(
     when it is one, and `several_currencies` is the answer when they are more (see
     `spendable_per_currency`). `limits_excluded` is the bank's profile. `tomorrow` is the instant
     at which the bank's day of the reading is over (`tomorrow_at`), `books_end` the same of the day
-    whose books it has open (app/domain/bank_days.py); None: the same instant. Never raises on what
-    a bank may state.
+    whose books it has open (`books_end_at`); None: the same instant. Never raises on what a bank
+    may state.
     """
     stated = tuple(entries)
     if account_currency in _NO_CURRENCY:

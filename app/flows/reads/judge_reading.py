@@ -7,7 +7,6 @@ from dataclasses import dataclass
 from datetime import datetime
 
 from app.domain.balance import SEVERAL, Spendable, choose_spendable, tomorrow_at
-from app.domain.bank_days import books_end_at
 from app.domain.bills import SetAside
 from app.domain.case import CaseState
 from app.domain.detector import (
@@ -24,6 +23,7 @@ from app.domain.ids import CaseId
 from app.domain.open_hours import zone_of
 from app.flows.signals.funds_rules import FundsRules
 from app.ports import BalanceAnswer, Bank
+from app.reference.bank_days import books_end_at
 from app.store.dues import Due
 from app.store.reading_rows import AccountNow
 

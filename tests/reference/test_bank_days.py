@@ -15,17 +15,12 @@ from app.domain.balance import (
     spendable_per_currency,
     tomorrow_at,
 )
-from app.domain.bank_days import books_end_at, easter, is_bank_day
 from app.domain.money import Money
 from app.flows.reads.judge_reading import spendable_at
 from app.ports import BalanceAnswer, Bank
+from app.reference.bank_days import books_end_at, is_bank_day
 
 BERLIN = ZoneInfo("Europe/Berlin")
-
-
-def test_easter_as_the_calendars_have_it() -> None:
-    known = {1961: (4, 2), 2000: (4, 23), 2008: (3, 23), 2024: (3, 31), 2026: (4, 5), 2038: (4, 25)}
-    assert {year: (easter(year).month, easter(year).day) for year in known} == known
 
 
 @pytest.mark.parametrize(

@@ -9,30 +9,23 @@ holidays are not known here: on those nothing is assumed.
 from __future__ import annotations
 
 from datetime import UTC, date, datetime, time, timedelta, tzinfo
+from functools import lru_cache
+
+import holidays
 
 # T2 has closed by then, in its own time.
 _CLOSED_FROM = time(18)
-_ALWAYS_CLOSED = ((1, 1), (5, 1), (12, 25), (12, 26))
 _DAY = timedelta(days=1)
 
 
 def is_bank_day(day: date) -> bool:
     """Whether euros move between banks on this day."""
-    if day.weekday() >= 5 or (day.month, day.day) in _ALWAYS_CLOSED:
-        return False
-    return easter(day.year) - day not in (2 * _DAY, -_DAY)
+    return day.weekday() < 5 and day not in _closing_days(day.year)
 
 
-def easter(year: int) -> date:
-    """Easter Sunday of the Gregorian calendar (the method of Meeus, Jones and Butcher)."""
-    golden, (century, rest) = year % 19, divmod(year, 100)
-    leaps, odd = divmod(century, 4)
-    shift = (century - (century + 8) // 25 + 1) // 3
-    epact = (19 * golden + century - leaps - shift + 15) % 30
-    week = (32 + 2 * odd + 2 * (rest // 4) - epact - rest % 4) % 7
-    late = (golden + 11 * epact + 22 * week) // 451
-    month, day = divmod(epact + week - 7 * late + 114, 31)
-    return date(year, month, day + 1)
+@lru_cache(maxsize=64)
+def _closing_days(year: int) -> frozenset[date]:
+    return frozenset(holidays.financial_holidays("XECB", years=year))
 
 
 def books_end_at(now: datetime, zone: tzinfo) -> datetime:
