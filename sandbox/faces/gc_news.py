@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 from datetime import datetime
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import orjson
 
@@ -20,12 +20,10 @@ from sandbox.faces.gc_wire import (
     payment_word,
     stamp,
 )
+from sandbox.faces.told import Told
 from sandbox.payments import status_at
 from sandbox.records import Payment
 from sandbox.world import World
-
-if TYPE_CHECKING:
-    from sandbox.faces.payment_news import Told
 
 
 def word(payment: Payment, now: datetime) -> str:

@@ -17,6 +17,7 @@ import httpx
 from sandbox.clock import Now, real_now
 from sandbox.faces import gc_news, plaid_news, tink_news, tl_news
 from sandbox.faces.gateway_calls import Prepared
+from sandbox.faces.told import Told
 from sandbox.modes import Mode
 from sandbox.records import Payment
 from sandbox.world import World
@@ -24,17 +25,6 @@ from sandbox.world import World
 _PATIENCE_S = 5.0
 _AT_ONCE = 16
 _MOST_TRIES = 5
-
-
-@dataclass(frozen=True, slots=True)
-class Told:
-    """One call that is due: about which payment, with which word, how well signed."""
-
-    payment: Payment
-    word: str
-    event_id: str
-    signature: str
-    signed_at: datetime
 
 
 @dataclass(frozen=True, slots=True)

@@ -8,7 +8,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import datetime
 from functools import cache
-from typing import TYPE_CHECKING, Any
+from typing import Any
 from uuid import NAMESPACE_URL, uuid5
 
 import orjson
@@ -24,11 +24,9 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from sandbox.faces.gateway_calls import Prepared
 from sandbox.faces.plaid_pay import PlaidPayment, word_of
 from sandbox.faces.plaid_wire import error_json
+from sandbox.faces.told import Told
 from sandbox.records import ConsentStatus, Payment
 from sandbox.world import World
-
-if TYPE_CHECKING:
-    from sandbox.faces.payment_news import Told
 
 KEY_ID = "6c5516e1-92dc-479e-a8ff-5a51992e0001"
 

@@ -9,18 +9,15 @@ import hashlib
 import hmac
 from collections.abc import Iterator
 from datetime import datetime
-from typing import TYPE_CHECKING
 
 import orjson
 
 from sandbox.faces.gateway_calls import Prepared
 from sandbox.faces.tink_pay import PaymentRequest, transfer, word_of
 from sandbox.faces.tink_reads import TinkReads, TinkUser
+from sandbox.faces.told import Told
 from sandbox.records import Payment
 from sandbox.world import World
-
-if TYPE_CHECKING:
-    from sandbox.faces.payment_news import Told
 
 HOOK_SECRET = "sandbox-tink-hooks"  # noqa: S105 - opens nothing but this sandbox
 _TOLD = ("AUTHENTICATION_ERROR", "SESSION_EXPIRED", "PERMANENT_ERROR")

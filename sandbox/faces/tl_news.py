@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import datetime
-from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 from uuid import NAMESPACE_URL, uuid5
 
@@ -13,12 +12,10 @@ from sandbox.banks import BY_ID
 from sandbox.faces.gateway_calls import Prepared
 from sandbox.faces.tl_signature import sign_call
 from sandbox.faces.tl_wire import ROOT
+from sandbox.faces.told import Told
 from sandbox.payments import status_at
 from sandbox.records import Payment
 from sandbox.world import World
-
-if TYPE_CHECKING:
-    from sandbox.faces.payment_news import Told
 
 KEYS = f"{ROOT}/webhooks/.well-known/jwks"
 TIME = "X-Tl-Webhook-Timestamp"
