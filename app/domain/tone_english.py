@@ -1,8 +1,8 @@
 """What no text may say, in English. How a phrase is written: app/domain/tone_words.py.
 
 12 CFR 1006.14(b) to (h) and 1006.22(b), (c) name most of these (threats of arrest, of seizing, of
-telling others; obscene and shaming words); FCA CONC 7.3.14, 7.9 and 7.11 say it for the United
-Kingdom.
+telling others; obscene and shaming words). For the United Kingdom FCA CONC 7.3 (pressure, threats
+of court), 7.9 (embarrassment, third parties) and 7.11 (a false legal position) say it.
 """
 
 from __future__ import annotations
