@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 
 from sandbox.banks import Bank, LimitWord
@@ -11,6 +11,7 @@ from sandbox.payments import Payments
 from sandbox.town import Account, Town
 
 _FROZEN_DAYS = 9
+_BOOKS_CLOSE = 18
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,7 +46,22 @@ def said_by_bank(town: Town, payments: Payments, account: Account, now: datetime
     if Mode.LIMIT_UNSTATED in settings.modes:
         credit = limit or 200_000
         return [Said("interimAvailable", available + credit), Said("interimBooked", booked)]
-    return _usual(bank, account, now, available, booked, limit)
+    usual = _usual(bank, account, now, available, booked, limit)
+    return _dated_ahead(usual, bank, now) if Mode.DATED_AHEAD in settings.modes else usual
+
+
+def _dated_ahead(said: list[Said], bank: Bank, now: datetime) -> list[Said]:
+    """Under the date of the day whose books the bank has open."""
+    here = now.astimezone(bank.zone)
+    day = here.date()
+    if day.weekday() < 5 and here.hour < _BOOKS_CLOSE:
+        return said
+    day += timedelta(days=1)
+    while day.weekday() >= 5:
+        day += timedelta(days=1)
+    return [
+        replace(one, reference_on=day) if one.kind.startswith("interim") else one for one in said
+    ]
 
 
 def _usual(

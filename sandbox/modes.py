@@ -30,6 +30,7 @@ class Mode(StrEnum):
     BALANCE_ERROR_500 = "balance_error_500"
     ACCOUNT_BLOCKED = "account_blocked"
     FROZEN_OLD_DATE = "frozen_old_date"
+    DATED_AHEAD = "dated_ahead"
     AUTHORISATION_STUCK = "authorisation_stuck"
     CONSENT_ANSWER_LOST = "consent_answer_lost"
     PAYMENT_ANSWER_LOST = "payment_answer_lost"
@@ -90,6 +91,7 @@ MEANING: dict[Mode, str] = {
     Mode.BALANCE_ERROR_500: "the balance endpoint answers 500",
     Mode.ACCOUNT_BLOCKED: "the account is blocked: 400 RESOURCE_BLOCKED",
     Mode.FROZEN_OLD_DATE: "the same figure on and on, with an old referenceDate",
+    Mode.DATED_AHEAD: "from 18:00 and at weekends, figures of now bear the next weekday's date",
     Mode.AUTHORISATION_STUCK: "the person says yes, the consent stays received for ever",
     Mode.CONSENT_ANSWER_LOST: "the consent is made, the answer is lost",
     Mode.PAYMENT_ANSWER_LOST: "the payment is made, the answer is lost (value: how often)",

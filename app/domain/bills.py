@@ -26,7 +26,10 @@ from typing import Any
 from app.domain.rhythm import DaysOff, is_working
 
 HISTORY_DAYS = 90
-"""So much of the past is looked at: what banks show without further ado (RTS art. 10a)."""
+"""So much of the past is looked at, today with it: what banks show without further ado (RTS art.
+10a). Some count today and refuse a day more.
+"""
+
 
 NO_DAYS_OFF: DaysOff = frozenset()
 _ONE_DAY = timedelta(days=1)
@@ -44,6 +47,11 @@ _MONTH_DAYS = 30
 # Without a known income bills of so many days count; with one never more than this.
 _WITHOUT_INCOME = timedelta(days=7)
 _FURTHEST = timedelta(days=35)
+
+
+def looked_at_since(today: date) -> date:
+    """The first of the days that are looked at."""
+    return today - timedelta(days=HISTORY_DAYS - 1)
 
 
 class Every(StrEnum):

@@ -85,7 +85,7 @@ def _since(asked: Mapping[str, str], today: date) -> date:
         since = date.fromisoformat(asked.get("dateFrom", ""))
     except ValueError:
         raise Refusal(400, "FORMAT_ERROR", "dateFrom: a day as YYYY-MM-DD") from None
-    if since < today - timedelta(days=_LONGEST_DAYS):
+    if since <= today - timedelta(days=_LONGEST_DAYS):  # today is one of them
         raise Refusal(400, "PERIOD_INVALID", f"not more than {_LONGEST_DAYS} days")
     return since
 

@@ -71,6 +71,7 @@ ERRORS = {
     "WRONG_AUTHORIZATION_CODE": (422, "Wrong authorization code provided"),
     "WRONG_REQUEST_PARAMETERS": (422, "Wrong request parameters provided"),
     "WRONG_SESSION_STATUS": (422, "Wrong session status"),
+    "WRONG_TRANSACTIONS_PERIOD": (422, "Wrong transactions period requested"),
 }
 
 

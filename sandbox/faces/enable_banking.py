@@ -45,6 +45,8 @@ from sandbox.world import World
 Handler = Callable[[Request], Awaitable[Response]]
 
 _NEEDED = ("psu-ip-address", "psu-user-agent")
+# So much of the past a bank shows, today with it.
+_LONGEST_DAYS = 90
 _KINDS = ("CACC", "CASH", "CARD", "LOAN", "SVGS")
 _PAGE = 100
 _CODE_LASTS = timedelta(hours=8)
@@ -295,6 +297,8 @@ class EnableBanking:
             begin = int(request.query_params.get("continuation_key", "0"))
         except ValueError:
             raise No("WRONG_REQUEST_PARAMETERS") from None
+        if since <= now.astimezone(zone).date() - timedelta(days=_LONGEST_DAYS):
+            raise No("WRONG_TRANSACTIONS_PERIOD")
         midnight = datetime.combine(since, time(0), zone) - timedelta(microseconds=1)
         all_of_them = moved(account.life, midnight, now)
         listed = [

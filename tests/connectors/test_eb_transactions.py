@@ -37,7 +37,7 @@ async def moved_since(
     port = rig.aggregation
     assert isinstance(port, TransactionsPort)
     try:
-        return await port.transactions(grant, ref, rig.watch.now().date() - 90 * DAY, HERE)
+        return await port.transactions(grant, ref, rig.watch.now().date() - 89 * DAY, HERE)
     except ProviderError as error:
         return error
 

@@ -87,7 +87,7 @@ async def walk(rig: BankRig) -> None:
 async def look(rig: BankRig, person: Person) -> None:
     """Transactions over several pages, with and without the right to them."""
     assert isinstance(rig.aggregation, TransactionsPort)
-    since = rig.watch.now().date() - timedelta(days=90)
+    since = rig.watch.now().date() - timedelta(days=89)
     for ticked in (True, False):
         begun = await rig.begin(transactions=ticked)
         rig.allow(begun, person)

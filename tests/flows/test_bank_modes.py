@@ -191,6 +191,31 @@ async def test_an_old_date_on_the_same_figure_is_stale(hood: Neighbourhood) -> N
     assert {row.verdict for row in latest} == {"stale"}
 
 
+async def test_a_limit_that_nobody_speaks_of_is_no_money(hood: Neighbourhood) -> None:
+    """100.00 of his own and 12,000.00 of credit, and the bank calls all of it available."""
+    person = await monitored(hood, opening_minor=10_000, limit_minor=1_200_000)
+    hood.world.set_mode(person.id, Mode.LIMIT_UNSTATED)
+    await hours_pass(hood, 48)
+    readings = await hood.rows("SELECT DISTINCT verdict FROM readings")
+    assert {row.verdict for row in readings} == {"below_threshold"}
+    assert int(await hood.value("SELECT count(*) FROM funds_signals")) == 0
+
+
+async def test_a_bank_that_dates_ahead_is_read_at_the_weekend_too(hood: Neighbourhood) -> None:
+    # It has no balances but those of the moment.
+    person = await monitored(hood, bank_id="wisla", opening_minor=5_000_000)
+    hood.world.set_mode(person.id, Mode.DATED_AHEAD)
+    hood.advance(hours=(6 - hood.now.weekday()) * 24)
+    assert hood.now.weekday() == 6
+    seen = "SELECT verdict FROM readings WHERE read_at >= :since"
+    since = hood.now
+    await hours_pass(hood, 24)
+    found = {row.verdict for row in await hood.rows(seen, since=since)}
+    assert found
+    assert found.isdisjoint({"unusable", "credit_not_excluded"}), found
+    assert "balance_unreadable" not in await open_tasks(hood)
+
+
 LIMITS = (
     Mode.LIMIT_ROLLING,
     Mode.LIMIT_CALENDAR,

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import UTC, datetime, timedelta
+from datetime import UTC, date, datetime, timedelta
 
 import httpx
 import pytest
@@ -272,6 +272,28 @@ async def test_a_frozen_figure_keeps_its_old_date(town: Town) -> None:
     answer = await town.balances(ana, consent_id)
     assert set(amounts(answer).values()) == {"100.00"}
     assert {one["referenceDate"] for one in answer.json()["balances"]} == {"2026-02-21"}
+
+
+async def test_figures_of_now_may_bear_the_date_of_the_next_weekday(town: Town) -> None:
+    ana = town.world.add_person("Ana", opening_minor=10_000)
+    consent_id = await town.consent(ana)
+    town.world.set_mode(ana.id, Mode.DATED_AHEAD)
+    dates = {}
+    for _ in range(7):
+        here = town.clock.at.astimezone(town.world.town.accounts[ana.iban].bank.zone)
+        listed = (await town.balances(ana, consent_id)).json()["balances"]
+        of_now = {one["referenceDate"] for one in listed if one["balanceType"] != "closingBooked"}
+        (stated,) = of_now
+        dates[here.weekday()] = (date.fromisoformat(stated) - here.date()).days
+        town.clock.forward(days=1)
+    assert dates == {0: 0, 1: 0, 2: 0, 3: 0, 4: 0, 5: 2, 6: 1}
+    town.clock.forward(hours=12)
+    (evening,) = {
+        one["referenceDate"]
+        for one in (await town.balances(ana, consent_id)).json()["balances"]
+        if one["balanceType"] != "closingBooked"
+    }
+    assert date.fromisoformat(evening) > town.clock.at.date()
 
 
 async def test_one_of_two_accounts_fails(town: Town) -> None:

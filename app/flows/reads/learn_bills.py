@@ -8,7 +8,7 @@ transactions by themselves. Where the provider has a copy no bank is asked, with
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Iterable, Sequence
-from datetime import date, datetime, timedelta
+from datetime import date, datetime
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
@@ -16,7 +16,7 @@ import structlog
 from sqlalchemy import Row, insert, select, update
 
 from app.domain.balance import SEVERAL
-from app.domain.bills import HISTORY_DAYS, Debit
+from app.domain.bills import Debit, looked_at_since
 from app.domain.bills import learn_bills as bills_of
 from app.domain.consent import ConsentState, Purpose
 from app.domain.errors import ProviderError, TryLater
@@ -95,7 +95,7 @@ async def learn_bills(
     begun = await _begin(house, now, lender_id, consent_id, found, presence)
     if begun is None:
         return Looked()
-    since = begun.today - timedelta(days=HISTORY_DAYS)
+    since = looked_at_since(begun.today)
     learned, unready = 0, False
     for ask in begun.asks:
         try:
@@ -176,7 +176,7 @@ async def _record(
     moved: Sequence[Moved],
 ) -> bool:
     account, today = ask.account, begun.today
-    since = today - timedelta(days=HISTORY_DAYS)
+    since = looked_at_since(today)
     own = [one for one in moved if one.amount.currency == account.currency]
     bills = bills_of(_debits(own, today), since, today)
     income = _income_of(own, since, local_minute(now, begun.zone))
