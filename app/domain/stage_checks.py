@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import timedelta
+from itertools import pairwise
 from typing import TypeAlias
 
 from app.domain.contact_policy import ContactPurpose
@@ -43,12 +44,18 @@ def validate(
     packs: Iterable[Pack],
     templates: TemplateLookup,
     known_values: Iterable[str],
+    begins_on: int = 0,
 ) -> tuple[Finding, ...]:
-    """Every finding, in the order of the body. None that `blocks`: it may be published."""
+    """Every finding, in the order of the body. None that `blocks`: it may be published.
+
+    `begins_on` is the day past due on which this lender's cases open.
+    """
     placed = tuple(_placed(body))
     return (
         *_stages(body),
+        *_before_it_begins(body, begins_on),
         *_misplaced(body),
+        *_cut_short(body),
         *_twice(placed),
         *_template_faults(placed, templates, frozenset(known_values)),
         *_end(body),
@@ -80,6 +87,40 @@ def _stages(body: StrategyBody) -> Iterator[Finding]:
             )
             yield Finding(f"stages[{number}].from_day", words)
         before = stage
+
+
+def _before_it_begins(body: StrategyBody, begins_on: int) -> Iterator[Finding]:
+    """Stages that are over when a case opens, and messages that others have overtaken by then."""
+    for number, (stage, after) in enumerate(pairwise(body.stages)):
+        if stage.from_day < after.from_day <= begins_on:
+            words = (
+                f"A case begins on day {begins_on} (case_after_days), and {after.name} on day "
+                f"{after.from_day}: {stage.name} would never be reached."
+            )
+            yield Finding(f"stages[{number}].from_day", words)
+    ripe = [one.day for stage in body.stages for one in stage.notices if one.day <= begins_on]
+    newest = max(ripe, default=0)
+    for number, stage in enumerate(body.stages):
+        for at, notice in enumerate(stage.notices):
+            required = notice.purpose is ContactPurpose.REQUIRED_NOTICE
+            if notice.day < newest and not required:
+                words = f"Day {notice.day} is before day {begins_on}, on which a case begins."
+                field = f"stages[{number}].notices[{at}].day"
+                yield Finding(field, f"{words} It never leaves.", blocks=False)
+
+
+def _cut_short(body: StrategyBody) -> Iterator[Finding]:
+    """Calls that the next stage leaves no day for."""
+    for number, (stage, after) in enumerate(pairwise(body.stages)):
+        if stage.calls is None or after.from_day <= stage.from_day:
+            continue
+        fit = (after.from_day - 1 - stage.from_day) // stage.calls.gap_days + 1
+        if fit < stage.calls.attempts:
+            words = (
+                f"{after.name} begins on day {after.from_day}: {fit} of the "
+                f"{stage.calls.attempts} calls fit before it at most."
+            )
+            yield Finding(f"stages[{number}].calls", words, blocks=False)
 
 
 def _misplaced(body: StrategyBody) -> Iterator[Finding]:

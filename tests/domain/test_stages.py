@@ -227,6 +227,44 @@ def test_a_notice_that_the_law_demands_is_outside_the_caps() -> None:
     assert fields(wanted, pack((SMS,), Cap(1, Scope.PERSON, timedelta(days=7)))) == []
 
 
+@pytest.mark.parametrize(
+    ("begins_on", "expected"),
+    [
+        (0, []),
+        (4, []),
+        (11, [("stages[0].notices[0].day", False)]),
+        (12, [("stages[0].from_day", True), ("stages[0].notices[0].day", False)]),
+    ],
+)
+def test_what_is_over_when_a_case_begins_is_found(
+    begins_on: int, expected: list[tuple[str, bool]]
+) -> None:
+    """A case that opens on day 12 never stands in a stage that lasts until day 11."""
+    notices = (Notice(3, SMS, "legal"), Notice(9, SMS, "legal"))
+    stages = (Stage("grace", 1, notices), Stage("calls", 12, calls=Calls(3)))
+    found = validate(
+        replace(body(), remind=(), stages=stages),
+        packs=(),
+        templates=lambda name, channel: TEMPLATES.get((name, channel)),
+        known_values=KNOWN,
+        begins_on=begins_on,
+    )
+    assert [(one.field, one.blocks) for one in found] == expected
+
+
+@pytest.mark.parametrize(
+    ("attempts", "gap", "late", "fit"),
+    [(3, 1, 27, None), (3, 1, 26, 2), (3, 7, 31, 1), (1, 60, 25, None)],
+)
+def test_calls_that_the_next_stage_cuts_short_are_told(
+    attempts: int, gap: int, late: int, fit: int | None
+) -> None:
+    stages = (Stage("calls", 24, calls=Calls(attempts, gap)), Stage("late", late))
+    found = findings(replace(body(), remind=(), stages=stages))
+    said = [(one.field, one.blocks, f"{fit} of the {attempts} calls" in one.words) for one in found]
+    assert said == ([] if fit is None else [("stages[0].calls", False, True)])
+
+
 def test_one_channel_a_week_is_told_and_does_not_block() -> None:
     found = findings(body(), pack((SMS, EMAIL), ChannelVariety(1, timedelta(days=7))))
     assert [(one.field, one.blocks) for one in found] == [("stages[0].notices[0].day", False)]

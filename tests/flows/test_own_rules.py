@@ -6,15 +6,18 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import text
 
 from app.domain.contact_policy import Verdict
 from app.domain.errors import Conflict, Invalid, NotAllowed, NotFound
 from app.domain.message import Channel
 from app.domain.pack_edition import read_edition
 from app.domain.roles import Role
+from app.domain.stages import End, EndAct, Notice, Stage, StrategyBody
 from app.flows.approvals.decide_approval import Word
 from app.flows.lenders.manage_users import change_role
 from app.flows.messages.ask_gate import ask_gate
+from app.flows.strategies.check_strategy import findings_of
 from app.flows.strategies.preview_rules import preview_rules
 from app.flows.strategies.write_pack_edition import propose_pack_edition, write_pack_edition
 from app.store.contacts import note_contact
@@ -185,3 +188,30 @@ async def test_another_lenders_rules_are_his_alone(street: Street, desk: Desk) -
     assert (await verdict(street, who)).allowed
     with pytest.raises(NotFound):
         await proposed(street, desk, theirs)
+
+
+async def test_a_strategy_is_checked_against_the_lenders_own_rules_too(
+    street: Street, desk: Desk
+) -> None:
+    """Else it passes, and the gate puts its messages off for ever."""
+    await street.neighbour()
+    notices = (Notice(1, Channel.EMAIL, "first_missed"), Notice(3, Channel.SMS, "first_missed"))
+    body = StrategyBody("ours", (Stage("grace", 1, notices),), end=End(EndAct.HAND_TO_PERSON))
+
+    async def said() -> list[str]:
+        async with street.store.unit(street.lender_id) as unit:
+            return [one.words for one in await findings_of(unit, street.house, body) if one.blocks]
+
+    assert await said() == []
+    await published(street, desk, await written(street, contacts_per_week=1))
+    (words,) = await said()
+    assert "own.contacts_per_week: The lender's own rules, edition 1." in words
+
+
+async def test_a_strategy_is_checked_against_the_day_on_which_a_case_begins(street: Street) -> None:
+    async with street.store.engine_unit() as unit:
+        await unit.conn.execute(text("UPDATE lenders SET case_after_days = 10"))
+    body = StrategyBody("ours", (Stage("grace", 1), Stage("late", 8)))
+    async with street.store.unit(street.lender_id) as unit:
+        found = await findings_of(unit, street.house, body)
+    assert any(one.blocks and "grace would never be reached" in one.words for one in found)

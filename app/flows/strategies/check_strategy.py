@@ -11,10 +11,12 @@ from sqlalchemy import select
 from app.domain.edition import EditionState
 from app.domain.jurisdiction import Pack
 from app.domain.message import Channel
+from app.domain.pack_edition import read_edition, with_edition
 from app.domain.stage_checks import Finding, validate
 from app.domain.stages import StrategyBody
 from app.domain.template import FALLBACK_LANGUAGE, GIVEN, Cause, Template
 from app.flows.house import House
+from app.store.pack_editions import published_editions
 from app.store.tables import borrowers, lenders, templates
 from app.store.template_editions import template_of
 from app.store.unit import Unit
@@ -96,7 +98,9 @@ async def _spoken(unit: Unit) -> tuple[str, ...]:
 
 
 async def packs_of_book(unit: Unit, house: House) -> tuple[Pack, ...]:
-    """The packs of the lender's own country and of every country its borrowers live in."""
+    """The packs of the lender's own country and of every country its borrowers live in, with the
+    lender's own rules beside theirs: the gate asks both.
+    """
     own = await unit.conn.scalar(
         select(lenders.c.jurisdiction).where(lenders.c.id == unit.lender_id)
     )
@@ -107,17 +111,24 @@ async def packs_of_book(unit: Unit, house: House) -> tuple[Pack, ...]:
         .limit(_MOST_COUNTRIES)
     )
     packs = {house.packs.of(country).country: house.packs.of(country) for country in (own, *rows)}
+    for country, row in (await published_editions(unit)).items():
+        if country in packs:
+            packs[country] = with_edition(packs[country], read_edition(row.body), row.number)
     return tuple(packs[country] for country in sorted(packs))
 
 
 async def findings_of(unit: Unit, house: House, body: StrategyBody) -> tuple[Finding, ...]:
     """Every finding about a body for the unit's lender. One that `blocks` keeps it from use."""
     texts = await texts_of(unit, house)
+    begins_on = await unit.conn.scalar(
+        select(lenders.c.case_after_days).where(lenders.c.id == unit.lender_id)
+    )
     found = validate(
         body,
         packs=await packs_of_book(unit, house),
         templates=texts.places,
         known_values=texts.given(Cause.NOTICE),
+        begins_on=int(begins_on or 0),
     )
     return (*found, *_too_early(body, texts), *_unspoken(body, texts))
 
