@@ -23,7 +23,6 @@ from sqlalchemy import (
     true,
 )
 
-from app.domain.case import CaseState
 from app.domain.money import Money
 from app.domain.payment import PaymentState
 from app.domain.task import TaskReason, TaskState
@@ -31,6 +30,7 @@ from app.reports.alerts import count_live
 from app.reports.texts import last_words
 from app.store.arrays import among
 from app.store.dues import last_due_day
+from app.store.shown_case import shown_case
 from app.store.tables import (
     borrowers,
     cases,
@@ -194,15 +194,6 @@ def _task_lines(now: datetime) -> Select[Any]:
         )
         .lateral("due")
     )
-    # A task about the person shows his oldest open case.
-    older = cases.alias("older")
-    first_case = (
-        select(older.c.id)
-        .where(older.c.borrower_id == tasks.c.borrower_id, older.c.state != CaseState.CLOSED.value)
-        .order_by(older.c.opened_at, older.c.id)
-        .limit(1)
-        .scalar_subquery()
-    )
     seen = (
         select(funds_signals.c.covers, funds_signals.c.raised_at)
         .where(
@@ -228,7 +219,7 @@ def _task_lines(now: datetime) -> Select[Any]:
         )
         .join(borrowers, borrowers.c.id == tasks.c.borrower_id)
         .join(lenders, lenders.c.id == tasks.c.lender_id)
-        .outerjoin(cases, cases.c.id == func.coalesce(tasks.c.case_id, first_case))
+        .outerjoin(cases, cases.c.id == shown_case())
         .outerjoin(loans, loans.c.id == cases.c.loan_id)
         .outerjoin(due, true())
         .outerjoin(seen, true())

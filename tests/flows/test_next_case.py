@@ -17,6 +17,7 @@ from app.domain.task import TaskReason
 from app.flows.work.hand_over import come_back, hand_over
 from app.flows.work.keep_reminders import drop_reminder, raise_reminders, set_reminder
 from app.flows.work.next_case import Served, next_case
+from app.flows.work.open_task import open_task
 from app.flows.work.work_task import give_back_tasks, release_task, take_task
 from app.store.keys import new_id
 from tests.flows.street import Neighbour, Street
@@ -67,6 +68,24 @@ async def test_the_most_urgent_first_and_what_is_in_hand_before_it(street: Stree
     assert not first.in_hand
     again = await serve(street, eva)
     assert again == Served(first.task_id, first.case_id, in_hand=True)
+
+
+async def test_a_task_about_the_person_is_served_on_a_case_of_his(street: Street) -> None:
+    """Else whoever takes the next one stands before the board, and has to look for it there."""
+    who = await street.neighbour(dues=(7_000, 5_000))
+    async with street.store.unit(street.lender_id) as unit:
+        await open_task(
+            unit,
+            street.now,
+            borrower_id=who.id,
+            reason=TaskReason.BORROWER_DISPUTES,
+            cause=new_id(),
+        )
+    eva = await collector(street, "eva")
+    served = await serve(street, eva)
+    assert served is not None
+    assert served.case_id == who.cases[0]
+    assert await serve(street, eva) == Served(served.task_id, who.cases[0], in_hand=True)
 
 
 async def test_of_equals_the_one_with_money_in_sight(street: Street) -> None:

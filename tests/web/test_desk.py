@@ -66,6 +66,7 @@ async def test_a_task_says_why_and_is_taken_given_back_and_finished(
         assert words in page.text, words
     page = await desk.send(page, "take")
     assert "The task is yours" in page.text
+    assert page.has("finish"), "it opens where the outcome is said, and the number to call stands"
     assert await street.value("SELECT state FROM tasks") == "taken"
     page = await desk.open("/?pile=mine")
     page = await desk.send(page, "release")

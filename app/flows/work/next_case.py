@@ -30,6 +30,7 @@ from app.flows.house import House
 from app.flows.work.call_window import call_window, purpose_of, wished_for
 from app.flows.work.work_task import LEASE, lock_task, write_task_line
 from app.store.moves import move
+from app.store.shown_case import shown_case
 from app.store.tables import funds_signals, tasks
 from app.store.unit import Unit
 
@@ -40,7 +41,10 @@ _OTHER_TRIES: Final = 5
 
 @dataclass(frozen=True, slots=True)
 class Served:
-    """A task that is his now. `in_hand`: he had it before, and has to end it first."""
+    """A task that is his now, and the case to look at it on; None where the person has none open.
+
+    `in_hand`: he had it before, and has to end it first.
+    """
 
     task_id: UUID
     case_id: UUID | None
@@ -69,7 +73,7 @@ async def next_case(
 
 async def _in_hand(unit: Unit, user_id: UserId) -> Served | None:
     rows = await unit.conn.execute(
-        select(tasks.c.id, tasks.c.case_id)
+        select(tasks.c.id, shown_case().label("case_id"))
         # Written out: the index of what is taken serves it.
         .where(text("tasks.state = 'taken'"), tasks.c.taken_by == user_id)
         .order_by(tasks.c.priority, tasks.c.created_at)
@@ -161,7 +165,8 @@ async def _try(
         until = house.real_now() + LEASE
         await move(unit, tasks, task_id, TASK, "take", taken_by=user_id, leased_until=until)
         await write_task_line(unit, now, task, TaskState.TAKEN, actor)
-        return Served(task_id, task.case_id, in_hand=False)
+        case_id = await unit.conn.scalar(select(shown_case()).where(tasks.c.id == task_id))
+        return Served(task_id, case_id, in_hand=False)
 
 
 async def _may_dial(unit: Unit, house: House, now: datetime, task: Row[Any]) -> bool:
