@@ -15,6 +15,7 @@ from app.flows.work.set_hold import set_hold
 from app.reports.checkup import check_confirmations
 from app.reports.status import status_of
 from tests.flows.collector import answer
+from tests.flows.mailbox import give_address
 from tests.flows.street import Neighbour, Street
 
 pytestmark = pytest.mark.anyio
@@ -224,11 +225,30 @@ async def test_a_notice_is_not_sent_to_a_person_who_stopped_them(street: Street)
 
 
 async def test_the_amount_in_a_notice_is_read_again_when_it_leaves(street: Street) -> None:
-    who, _ = await queued_notice(street)
-    before = await street.value("SELECT body_enc FROM messages")
+    """Sealed anew, a body differs always: what it says is what counts."""
+    who, due = await fresh(street)
+    await give_address(street, who)
+    assert (await on_day(street, due, 1)).notices == 1
+    await street.repaid(who, "R1", minor=4_550)
     await street.tick()
-    assert street.texts_to(who) == 1
-    assert await street.value("SELECT body_enc FROM messages") != before
+    (mail,) = street.post.taken
+    assert "74,50" in mail.body
+    assert "120,00" not in mail.body
+
+
+async def test_what_is_left_after_a_part_payment_is_spoken_of_on_the_next_day_too(
+    street: Street,
+) -> None:
+    """Elsewhere a partly paid invoice was skipped from then on."""
+    who, due = await fresh(street)
+    await give_address(street, who)
+    await on_day(street, due, 1)
+    await street.tick()
+    await street.repaid(who, "R1", minor=4_550)
+    assert (await on_day(street, due, 8)).notices == 1
+    await street.tick()
+    assert ["120,00" in mail.body for mail in street.post.taken] == [True, False]
+    assert "74,50" in street.post.taken[-1].body
 
 
 async def test_a_notice_waits_for_the_lenders_word_on_an_old_amount(street: Street) -> None:
