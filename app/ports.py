@@ -128,12 +128,14 @@ class FoundAccount:
 
     ref: Secret
     number: BankAccount | None
-    """What it is known by. Without, the provider's `ref` has to do, which a renewal may change."""
+    """What it is known by. Without, `lasting` has to do, or `ref`, which a renewal may change."""
     currency: str
     name: str = field(default="", repr=False)
     usable: bool = True
     """False for closed, blocked, card and credit accounts: never read, never triggers."""
     why_unusable: str = ""
+    lasting: Secret | None = None
+    """The provider's own word for the account that outlives a renewal, for one without a number."""
 
 
 @dataclass(frozen=True, slots=True)

@@ -97,6 +97,14 @@ def british_account(sort_code: Any, number: Any) -> UkAccount | None:
         return None
 
 
+def british_text(both: Any) -> UkAccount | None:
+    """A British account whose sort code and number stand in one text, else None."""
+    try:
+        return UkAccount.read(both, field="account") if isinstance(both, str) else None
+    except Invalid:
+        return None
+
+
 def page_address(url: str) -> str | None:
     """An absolute address a browser may be sent to: https, or http to this machine's sandbox."""
     try:

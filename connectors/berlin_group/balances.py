@@ -23,11 +23,13 @@ from connectors._kinds import kind_of
 from connectors._stated import (
     MOST_ACCOUNTS,
     account_currency,
+    british_text,
     broken,
     iban_of,
     stated_at,
     unreadable_answer,
 )
+from connectors._told_apart import told_apart
 
 _CLOSED, _BLOCKED = "the bank has closed it", "the bank has blocked it"
 # The standard knows the first two; British banks say "Disabled", others what stands in their books.
@@ -40,6 +42,7 @@ _NOT_OPEN = {
     "suspended": _BLOCKED,
     "frozen": _BLOCKED,
 }
+_LONGEST_BBAN = 35
 _BALANCES_LINK = re.compile(r"/accounts/([^/?#]+)/balances/?\Z")
 
 
@@ -179,7 +182,7 @@ def found_accounts(document: Any, own_types: Collection[str] = ()) -> tuple[Foun
     if not isinstance(listed, list):
         raise Unreadable("the answer lists no accounts")
     kept = [item for item in listed[:MOST_ACCOUNTS] if isinstance(item, dict)]
-    return tuple(_account(item, own_types) for item in kept)
+    return told_apart([_account(item, own_types) for item in kept])
 
 
 def _account(item: dict[str, Any], own_types: Collection[str]) -> FoundAccount:
@@ -188,12 +191,19 @@ def _account(item: dict[str, Any], own_types: Collection[str]) -> FoundAccount:
     why = why_unusable(item, own_types) if ref else "the bank gives no way to read it"
     return FoundAccount(
         ref=Secret(ref),
-        number=iban_of(item.get("iban")),
+        number=iban_of(item.get("iban")) or british_text(item.get("scan")),
         currency=stated_currency(item.get("currency")),
         name=name[:70],
+        lasting=_lasting(item.get("bban")),
         usable=not why,
         why_unusable=why,
     )
+
+
+def _lasting(bban: Any) -> Secret | None:
+    """The country's own number of an account; a bank's id may be another under the next consent."""
+    plain = "".join(filter(str.isalnum, bban)) if isinstance(bban, str) else ""
+    return Secret(f"bban {plain}") if 0 < len(plain) <= _LONGEST_BBAN else None
 
 
 def _reference(item: dict[str, Any]) -> str:

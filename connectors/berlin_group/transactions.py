@@ -10,7 +10,7 @@ from typing import Any
 from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.side_ports import Moved
-from connectors._amounts import money_of
+from connectors._amounts import money_of, signed
 from connectors._moved import TransactionsPage, day_of, moves_in
 
 _PAYEE = ("creditorName", "creditorAccount", "creditorId")
@@ -33,10 +33,13 @@ def transactions_page(document: Any) -> TransactionsPage:
 def _moved(item: dict[str, Any]) -> Moved | None:
     """One transaction; None where its day or its direction cannot be told.
 
-    Below zero is money that left. Some banks state what left without a sign, so that an amount
-    above zero with somebody named who receives it could be either.
+    Below zero is money that left, and so is what is marked as a debit. Some banks state what left
+    without a sign or a mark, so that an amount above zero with somebody named who receives it could
+    be either.
     """
     amount = money_of(item.get("transactionAmount"))
+    if isinstance(amount, Money):
+        amount = signed(amount, item.get("creditDebitIndicator"))
     on = day_of(item.get("bookingDate")) or day_of(item.get("valueDate"))
     if not isinstance(amount, Money) or on is None:
         return None

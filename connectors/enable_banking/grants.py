@@ -29,12 +29,14 @@ from connectors._stated import (
     instant_of,
     last_whole_day,
 )
+from connectors._told_apart import told_apart
 from connectors._words import alarm
 from connectors.enable_banking.balances import CARD_NUMBER, is_card, why_unusable
 from connectors.enable_banking.settings import NAME, BankRoute
 
 log = structlog.get_logger(NAME)
 
+_LONGEST_HASH = 200
 IDS = Ids(NAME, re.compile(r"[A-Za-z0-9-]{1,64}"))
 # The vendor's words (SessionStatus).
 _PENDING = ("PENDING_AUTHORIZATION", "RETURNED_FROM_BANK")
@@ -102,6 +104,7 @@ def _kept(item: dict[str, Any]) -> dict[str, Any]:
     return {
         "uid": uid if IDS.fits(uid) else "",
         "iban": iban.reveal() if iban else "",
+        "lasting": _lasting(item.get("identification_hash")),
         "currency": account_currency(item) or "",
         "name": name[:70],
         "cash_account_type": kind[:35] if isinstance(kind, str) else "",
@@ -109,6 +112,11 @@ def _kept(item: dict[str, Any]) -> dict[str, Any]:
         if isinstance(limit, Money)
         else None,
     }
+
+
+def _lasting(stated: Any) -> str:
+    """The vendor's hash of what identifies the account: its id is another in every session."""
+    return stated if isinstance(stated, str) and 0 < len(stated) <= _LONGEST_HASH else ""
 
 
 def found_accounts(
@@ -131,7 +139,7 @@ def found_accounts(
         for uid in offered
         if uid not in have
     ]
-    return (*known, *bare)
+    return told_apart((*known, *bare))
 
 
 def _found(account: dict[str, Any], offered: list[str], own_types: Collection[str]) -> FoundAccount:
@@ -146,6 +154,7 @@ def _found(account: dict[str, Any], offered: list[str], own_types: Collection[st
         number=iban_of(account["iban"]),
         currency=account["currency"],
         name=account["name"],
+        lasting=Secret(account["lasting"]) if account.get("lasting") else None,
         usable=not why,
         why_unusable=why,
     )

@@ -26,6 +26,7 @@ from app.ports import (
 from app.side_ports import Moved
 from connectors._exchange import Call, read_json, unreadable
 from connectors._moved import page_in
+from connectors._told_apart import told_apart
 from connectors.berlin_group.balances import parse_balances
 from connectors.berlin_group.transactions import transactions_page
 from connectors.gocardless.desk import IDS, Desk, declined
@@ -178,7 +179,7 @@ class Aggregation:
             if _FAILING in troubles:
                 raise TryLater("the accounts fail", after=FAILING_WAIT, **_where(operation))
             raise ConsentDoubtful("the accesses have ended", **_where(operation))
-        return tuple(found)
+        return told_apart(found)
 
     async def balances(
         self,

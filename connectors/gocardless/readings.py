@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Collection
+from dataclasses import replace
 from datetime import UTC, date, datetime, timedelta
 from itertools import islice
 from typing import Any
@@ -87,7 +88,5 @@ def listed(
         known = {**known, "status": "blocked"}
     (found,) = found_accounts({"accounts": [{**known, "resourceId": account_id}]}, own_types)
     if why:
-        return FoundAccount(
-            found.ref, found.number, found.currency, found.name, usable=False, why_unusable=why
-        )
+        return replace(found, usable=False, why_unusable=why)
     return found

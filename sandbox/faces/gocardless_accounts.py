@@ -28,6 +28,7 @@ from sandbox.faces.bg_reads import (
     usable_consent,
 )
 from sandbox.faces.gocardless_errors import Fault, answer_json, field_fault, limit_headers
+from sandbox.faces.numbers import numbers_of
 from sandbox.modes import Mode
 from sandbox.money_life import moved
 from sandbox.records import Consent, ConsentStatus
@@ -84,7 +85,7 @@ class Accounts:
             "id": account_id,
             "created": consent.created_at.isoformat(),
             "last_accessed": None,
-            "iban": iban,
+            "iban": numbers_of(world, iban).iban or None,
             "status": status,
             "institution_id": institution_id(BY_ID[consent.bank_id]),
             "owner_name": person.name,
@@ -105,6 +106,11 @@ class Accounts:
             raise self._translated(refusal, "details", consent, modes) from None
         shown = listed_account(world.town.accounts[iban], account_id, "", modes, world)
         shown.pop("_links")
+        numbers = numbers_of(world, iban)
+        if numbers.sort_code:
+            shown["scan"] = f"{numbers.sort_code}{numbers.number}"
+        if not numbers.iban:
+            shown.pop("iban")
         shown["resourceId"] = f"{bank.id}-{account_id[:8]}"  # the bank's own id, not the API's
         return slowed(answer_json({"account": shown}, headers=limit_headers()), modes)
 

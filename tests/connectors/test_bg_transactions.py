@@ -63,6 +63,10 @@ def port_over(tmp_path: Path, *answers: tuple[int, Any]) -> tuple[TransactionsPo
         # Without a sign, and somebody named who receives it: it could be either.
         (entry("256.67", creditorName="John Miles"), None),
         (entry("256.67", creditorAccount={"iban": "DE67100100101306118605"}), None),
+        # Unless the bank marks it.
+        (entry("256.67", creditorName="John Miles", creditDebitIndicator="DBIT"), -25_667),
+        (entry("256.67", creditDebitIndicator="Debit"), -25_667),
+        (entry("1500.00", creditDebitIndicator="CRDT"), 150_000),
         (entry("1,500.00"), None),
         (entry("nan"), None),
         ({**entry("-1.00"), "bookingDate": "yesterday"}, None),

@@ -17,6 +17,7 @@ from app.__main__ import cli
 from app.domain.account import UkAccount, as_uk_account
 from app.domain.ids import Iban
 from app.ports import FoundAccount
+from connectors.berlin_group.balances import found_accounts as gocardless_accounts
 from connectors.plaid.grants import found_accounts as plaid_accounts
 from connectors.tink.grants import found_account as tink_account
 from connectors.truelayer.grants import found_accounts as truelayer_accounts
@@ -29,7 +30,7 @@ pytestmark = pytest.mark.anyio
 
 BRITISH = UkAccount("200000", "55779911")
 LONDON = "GB29NWBK60161331926819"  # the example of the IBAN registry
-AGGREGATORS = ("plaid", "tink", "truelayer")
+AGGREGATORS = ("gocardless", "plaid", "tink", "truelayer")
 
 
 @pytest.fixture(params=AGGREGATORS)
@@ -47,7 +48,8 @@ def listed(rig: BankRig) -> bytes:
     return next(
         one.answer.content
         for one in reversed(rig.seen)
-        if one.answer is not None and b"sort" in one.answer.content
+        if one.answer is not None
+        and (b"sort" in one.answer.content or b"scan" in one.answer.content)
     )
 
 
@@ -112,7 +114,15 @@ def as_truelayer(iban: Any, code: Any, number: Any) -> FoundAccount:
     return found
 
 
-@pytest.mark.parametrize("read", [as_plaid, as_tink, as_truelayer])
+def as_gocardless(iban: Any, code: Any, number: Any) -> FoundAccount:
+    both = f"{code}{number}" if isinstance(code, str) else code
+    (found,) = gocardless_accounts(
+        {"accounts": [{"resourceId": "a", "iban": iban, "scan": both, "currency": "GBP"}]}
+    )
+    return found
+
+
+@pytest.mark.parametrize("read", [as_gocardless, as_plaid, as_tink, as_truelayer])
 @pytest.mark.parametrize(
     ("stated", "number"),
     [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import UTC, date, datetime, time
 from itertools import count
 
@@ -104,14 +104,7 @@ class AccountBank:
         self.list_calls.append(presence)
         token = grant.token.reveal()
         return tuple(
-            FoundAccount(
-                Secret(f"{token}/{account.ref.reveal()}"),
-                account.number,
-                account.currency,
-                account.name,
-                account.usable,
-                account.why_unusable,
-            )
+            replace(account, ref=Secret(f"{token}/{account.ref.reveal()}"))
             for account in self.found
         )
 

@@ -160,3 +160,48 @@ async def test_one_that_had_no_number_until_now_gets_it(lane: Lane) -> None:
         assert seen is not None
         assert (seen.id, seen.iban_masked) == (first.id, canonical(LONDON).masked)
         assert await known_account(unit, consent, FoundAccount(Secret("x"), None, "GBP")) is None
+
+
+# ------------------------------------------------------------------ a provider's lasting word
+
+
+def named(ref: str, word: str | None, number: Iban | None = None) -> FoundAccount:
+    return FoundAccount(Secret(ref), number, "GBP", lasting=Secret(word) if word else None)
+
+
+async def test_a_provider_may_have_a_lasting_word_for_an_account_without_a_number(
+    lane: Lane,
+) -> None:
+    """Enable Banking gives another id in every session, and a hash that stays."""
+    ana = await newcomer(lane)
+    lane.bank.found = [named("u1", "hash")]
+    await lane.agree(ana, MONITORING)
+    first = await only_row(lane)
+    lane.bank.found = [named("u2", "hash")]
+    await lane.agree(ana, MONITORING)
+    second = await only_row(lane)
+    assert second.id == first.id
+    assert second.ref_enc != first.ref_enc
+    # The day it comes with a number it is the same one, and stays it.
+    lane.bank.found = [named("u3", "hash", LONDON)]
+    await lane.agree(ana, MONITORING)
+    lane.bank.found = [named("u4", None, LONDON)]
+    await lane.agree(ana, MONITORING)
+    assert (await only_row(lane)).id == first.id
+    lane.bank.found = [named("u5", "another")]
+    await lane.agree(ana, MONITORING)
+    assert await lane.street.value(f"SELECT count(*) {NOT_OLD}") == 2
+
+
+async def test_a_row_that_was_known_by_the_id_alone_gets_the_lasting_word(lane: Lane) -> None:
+    ana = await newcomer(lane)
+    lane.bank.found = [named("a1", None)]
+    done = await lane.agree(ana, MONITORING)
+    first = await only_row(lane)
+    async with lane.street.store.unit(lane.street.lender_id) as unit:
+        query = select(consents).where(consents.c.id == done.consent_id)
+        consent = (await unit.conn.execute(query)).one()
+        for ref in ("consent-1/a1", "consent-2/a1"):
+            found = [named(ref, "hash")]
+            rows = await link_accounts(unit, lane.now, consent, found, take_over=True)
+            assert rows == [first.id]

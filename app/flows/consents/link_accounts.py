@@ -71,25 +71,30 @@ async def _known(unit: Unit, consent: Row[Any]) -> _Known:
 async def _recognised(
     unit: Unit, consent: Row[Any], account: FoundAccount, known: _Known
 ) -> UUID | None:
-    """Which row it is. One that had only the bank's id for a name, until now, gets its number."""
-    name, currency = _name_in(unit.vault, consent, account)
-    if (name, currency) not in known:
-        before = _ref_hash(unit.vault, consent, account)
-        if (before, currency) in known:
+    """Which row it is. One that had only a provider's word for a name gets its number now."""
+    (name, *earlier), currency = _names(unit.vault, consent, account), _currency(account)
+    for before in earlier:
+        if (name, currency) not in known and (before, currency) in known:
             await rename(unit, before, name)
             known[name, currency] = known.pop((before, currency))
     return known.get((name, currency))
 
 
 def _name_in(vault: Vault, consent: Row[Any], account: FoundAccount) -> tuple[bytes, str]:
-    """What makes it the same account next time: its number; only without one, the bank's id."""
-    number = account.number
-    name = _ref_hash(vault, consent, account) if number is None else name_hash(vault, number)
-    return name, account.currency or SEVERAL
+    """What makes it the same account next time, the best of it."""
+    return _names(vault, consent, account)[0], _currency(account)
 
 
-def _ref_hash(vault: Vault, consent: Row[Any], account: FoundAccount) -> bytes:
-    return vault.digest(_REF_HASH, f"{consent.connector}|{consent.bank_id}|{account.ref.reveal()}")
+def _names(vault: Vault, consent: Row[Any], account: FoundAccount) -> list[bytes]:
+    """Its number, the provider's lasting word for it, and the provider's id; best first."""
+    words = [account.ref] if account.lasting is None else [account.lasting, account.ref]
+    place = f"{consent.connector}|{consent.bank_id}"
+    names = [vault.digest(_REF_HASH, f"{place}|{word.reveal()}") for word in words]
+    return names if account.number is None else [name_hash(vault, account.number), *names]
+
+
+def _currency(account: FoundAccount) -> str:
+    return account.currency or SEVERAL
 
 
 async def _insert(unit: Unit, now: datetime, consent: Row[Any], account: FoundAccount) -> UUID:
