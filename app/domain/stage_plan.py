@@ -147,6 +147,19 @@ class CallMade:
     outcome: TaskOutcome
 
 
+def with_outside_calls(
+    calls: Iterable[CallMade], outside: Iterable[CallMade]
+) -> tuple[CallMade, ...]:
+    """Calls of the board, and those that were made elsewhere on days without one.
+
+    Once a local day is an attempt, however often somebody noted it.
+    """
+    every = {call.on: call for call in reversed(list(outside))}
+    ours = tuple(calls)
+    more = (call for on, call in sorted(every.items()) if on not in {one.on for one in ours})
+    return (*ours, *more)
+
+
 @dataclass(frozen=True, slots=True)
 class CaseFacts:
     """Everything the plan for one case depends on. Days are the borrower's own.

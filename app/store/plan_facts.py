@@ -18,7 +18,15 @@ from app.domain.experiment import Withheld
 from app.domain.his_clock import HisClock, clock_of
 from app.domain.hold import PRESSURE
 from app.domain.payment import IN_FLIGHT_STATES
-from app.domain.stage_plan import CALLING, ENDS, CallMade, CaseFacts, StepKind
+from app.domain.stage_plan import (
+    CALLING,
+    COUNTED,
+    ENDS,
+    CallMade,
+    CaseFacts,
+    StepKind,
+    with_outside_calls,
+)
 from app.domain.stages import StrategyBody
 from app.domain.strategy import PERSON_FIRST
 from app.domain.task import OVER_EVERY_CASE, TaskOutcome
@@ -68,7 +76,16 @@ _FACTS: Final = """
             (SELECT max(t.ended_at) FROM tasks t WHERE t.case_id = c.id
                 AND t.reason = 'review_case'),
             (SELECT max(s.made_at) FROM strategy_steps s WHERE s.case_id = c.id
-                AND s.kind = ANY(%(ends)b::text[])))
+                AND s.kind = ANY(%(ends)b::text[]))),
+        -- Calls of ours that were made elsewhere, and noted with what came of them.
+        (SELECT coalesce(array_agg(k.made_at ORDER BY k.made_at, k.id), '{}') FROM contacts k
+            WHERE k.borrower_id = b.id AND k.source = 'outside' AND k.channel = 'call'
+                AND k.direction = 'outbound' AND k.outcome = ANY(%(counted)b::text[])
+                AND k.made_at > %(since)b),
+        (SELECT coalesce(array_agg(k.outcome ORDER BY k.made_at, k.id), '{}') FROM contacts k
+            WHERE k.borrower_id = b.id AND k.source = 'outside' AND k.channel = 'call'
+                AND k.direction = 'outbound' AND k.outcome = ANY(%(counted)b::text[])
+                AND k.made_at > %(since)b)
     FROM cases c
     JOIN loans l ON l.id = c.loan_id
     JOIN borrowers b ON b.id = c.borrower_id
@@ -133,6 +150,7 @@ async def _read(
         "calling": [reason.value for reason in CALLING],
         "everywhere": [reason.value for reason in OVER_EVERY_CASE],
         "in_flight": [state.value for state in IN_FLIGHT_STATES],
+        "counted": [outcome.value for outcome in COUNTED],
         "ends": [*(kind.value for kind in ENDS), StepKind.REVIEW.value],
     }
     rows = await driver.rows(unit, statement, params)
@@ -161,6 +179,15 @@ async def _read(
     return found
 
 
+def _calls(
+    clock: HisClock, moments: Iterable[datetime], outcomes: Iterable[str]
+) -> tuple[CallMade, ...]:
+    return tuple(
+        CallMade(clock.day_of(at), TaskOutcome(outcome))
+        for at, outcome in zip(moments, outcomes, strict=True)
+    )
+
+
 def _facts(
     row: tuple[Any, ...],
     now: datetime,
@@ -173,15 +200,14 @@ def _facts(
     country, region = row[5:7]
     closes_failed, made_at, oldest = row[9:12]
     in_flight, link_live, locked, all_tasks, own_tasks, called_at, outcomes = row[12:19]
-    promised, broken_at, approval_waiting, ended_at = row[19:23]
+    promised, broken_at, approval_waiting, ended_at, outside_at, outside = row[19:25]
     return CaseFacts(
         today=clock.today(now),
         oldest_due_on=oldest,
         watched_from=clock.day_of(made_at),
         taken=taken,
-        calls=tuple(
-            CallMade(clock.day_of(at), TaskOutcome(outcome))
-            for at, outcome in zip(called_at, outcomes, strict=True)
+        calls=with_outside_calls(
+            _calls(clock, called_at, outcomes), _calls(clock, outside_at, outside)
         ),
         promised=promised,
         promise_ended_on=None if broken_at is None else clock.day_of(broken_at),

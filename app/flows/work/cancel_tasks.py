@@ -27,16 +27,19 @@ async def cancel_tasks(
     case_id: UUID | None = None,
     payment_id: UUID | None = None,
     hold_id: UUID | None = None,
+    free_since: datetime | None = None,
 ) -> int:
     """Cancel the borrower's waiting tasks of these reasons (`case_id`: only of this case, or of
-    no case; `payment_id`, `hold_id`: only about this one). `why` is a word for the timeline.
-    Returns how many.
+    no case; `payment_id`, `hold_id`: only about this one; `free_since`: only those that stood on
+    the board then and that nobody has in hand). `why` is a word for the timeline. Returns how many.
     """
     query = select(tasks.c.id, tasks.c.case_id, tasks.c.lender_id).where(
         tasks.c.borrower_id == borrower_id,
         tasks.c.reason.in_([reason.value for reason in reasons]),
         tasks.c.state.in_((TaskState.OPEN.value, TaskState.TAKEN.value)),
     )
+    if free_since is not None:
+        query = query.where(tasks.c.state == TaskState.OPEN.value, tasks.c.created_at <= free_since)
     if case_id is not None:
         query = query.where((tasks.c.case_id == case_id) | tasks.c.case_id.is_(None))
     if payment_id is not None:

@@ -13,10 +13,12 @@ from app.domain.contact_exemption import counts_in_caps
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import LenderId, UserId
 from app.domain.message import Channel
-from app.domain.task import TaskOutcome
+from app.domain.stage_plan import COUNTED
+from app.domain.task import TaskOutcome, TaskReason
 from app.flows.cases.agency_window import agency_window
 from app.flows.house import House
 from app.flows.work.call_window import CallWindow, call_window
+from app.flows.work.cancel_tasks import cancel_tasks
 from app.flows.work.follow_outcome import SPOKE, Contacted, Heard, follow_outcome
 from app.store import timeline
 from app.store.contacts import LOOK_BACK, known_contact, note_contact
@@ -102,7 +104,21 @@ async def record_contact(
         if made.outcome is not None:
             about = Contacted(case.borrower_id, case_id, contact_id, actor, user_id)
             await follow_outcome(unit, house, now, about, Heard(made.outcome, made.note))
+        if placed is None and _was_a_try(made):
+            # The strategy counts it: nobody is sent to make the same call once more today.
+            await cancel_tasks(
+                unit,
+                now,
+                borrower_id=case.borrower_id,
+                reasons=(TaskReason.CALL_BORROWER, TaskReason.PROMISE_BROKEN),
+                why="called_outside",
+                free_since=made.made_at,
+            )
         return contact_id
+
+
+def _was_a_try(made: ContactMade) -> bool:
+    return made.outbound and made.channel is Channel.CALL and made.outcome in COUNTED
 
 
 def _check(made: ContactMade, now: datetime) -> None:
