@@ -43,6 +43,7 @@ _NOT_OPEN = {
     "frozen": _BLOCKED,
 }
 _LONGEST_BBAN = 35
+_MASKED = re.compile(r"[*•#…]|xx|\.\.", re.IGNORECASE)
 _BALANCES_LINK = re.compile(r"/accounts/([^/?#]+)/balances/?\Z")
 
 
@@ -201,8 +202,13 @@ def _account(item: dict[str, Any], own_types: Collection[str]) -> FoundAccount:
 
 
 def _lasting(bban: Any) -> Secret | None:
-    """The country's own number of an account; a bank's id may be another under the next consent."""
-    plain = "".join(filter(str.isalnum, bban)) if isinstance(bban, str) else ""
+    """The country's own number of an account; a bank's id may be another under the next consent.
+
+    One that is masked names every account that ends like it, a word without digits names any.
+    """
+    if not isinstance(bban, str) or _MASKED.search(bban) or not re.search(r"\d", bban):
+        return None
+    plain = "".join(filter(str.isalnum, bban))
     return Secret(f"bban {plain}") if 0 < len(plain) <= _LONGEST_BBAN else None
 
 
