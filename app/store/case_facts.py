@@ -6,10 +6,13 @@ from collections.abc import Iterable
 from datetime import datetime, timedelta
 from typing import Final
 from uuid import UUID
+from zoneinfo import ZoneInfo
 
 from app.domain.case_facts import Care, RuleFacts, funds_band, reach_band
+from app.domain.day_count import DayCount, frozen_days
 from app.domain.money import Money
 from app.store import driver
+from app.store.brakes import freezing_holds
 from app.store.unit import Unit
 
 YEAR: Final = timedelta(days=365)
@@ -20,13 +23,13 @@ _FACTS: Final = """
     SELECT c.id, d.today, l.currency, l.product,
         dues.minor, dues.oldest, dues.first_due,
         his.open_loans, his.past_cases, his.times_late, his.broken,
-        his.signals, his.ways, his.care
+        his.signals, his.ways, his.care, c.borrower_id, d.zone
     FROM cases c
     JOIN loans l ON l.id = c.loan_id
     JOIN borrowers b ON b.id = c.borrower_id
     JOIN LATERAL (
         SELECT timezone(n.time_zone, %(now)b::timestamptz)::date AS today,
-            n.case_after_days AS grace
+            n.case_after_days AS grace, n.time_zone AS zone
         FROM lenders n WHERE n.id = c.lender_id
     ) d ON true
     JOIN LATERAL (
@@ -67,14 +70,21 @@ _CARES: Final = frozenset(one.value for one in Care)
 
 
 async def facts_of(unit: Unit, case_ids: Iterable[UUID], now: datetime) -> dict[UUID, RuleFacts]:
-    """What rules may know about each of the cases at `now` (business time)."""
+    """What rules may know about each of the cases at `now` (business time).
+
+    Days past due leave out those on which a hold froze the count, as everywhere
+    (docs/monitoring.md).
+    """
     params = {"cases": list(case_ids), "now": now, "year_ago": now - YEAR}
     found: dict[UUID, RuleFacts] = {}
-    for row in await driver.rows(unit, _FACTS, params):
+    rows = await driver.rows(unit, _FACTS, params)
+    freezing = await freezing_holds(unit, {row[0]: row[-2] for row in rows}) if rows else {}
+    for row in rows:
         case_id, today, currency, product, minor, oldest, first_due, *his = row
-        open_loans, past_cases, times_late, broken, signals, ways, holds = his
+        open_loans, past_cases, times_late, broken, signals, ways, holds, _, zone = his
+        frozen = frozen_days(freezing.get(case_id, ()), ZoneInfo(zone), upto=today)
         found[case_id] = RuleFacts(
-            days_past_due=0 if oldest is None else max((today - oldest).days, 0),
+            days_past_due=0 if oldest is None else max(DayCount(oldest, frozen).number(today), 0),
             owed=Money(minor, currency),
             product=product,
             open_loans=open_loans,

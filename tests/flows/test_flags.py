@@ -9,12 +9,14 @@ import pytest
 from sqlalchemy import insert, text
 
 from app.domain.case_facts import Care, FundsHistory, Reach
+from app.domain.delinquency import Buckets
 from app.domain.hold import HoldKind
 from app.domain.segments import Segment, parse_segment
 from app.flows.cases.flag_cases import Flagged, flag_cases
 from app.flows.cases.open_cases import open_cases
 from app.flows.strategies.install_segments import install_segments, stored_conditions
 from app.flows.work.set_hold import set_hold
+from app.reports.delinquency import loan_standing
 from app.store.case_facts import facts_of
 from app.store.keys import new_id
 from app.store.tables import segments, strategies, strategy_versions
@@ -85,7 +87,8 @@ async def test_the_facts_of_a_case(street: Street) -> None:
         facts = await facts_of(unit, who.cases, street.now)
     first, second = facts[who.cases[0]], facts[who.cases[1]]
     assert str(first.owed) == "120.00 EUR"
-    assert first.days_past_due == 7
+    # The hold over the first one freezes the count from today on.
+    assert first.days_past_due == 6
     assert second.days_past_due == 6
     assert (first.product, first.open_loans, first.past_cases) == ("Loan", 2, 1)
     # The one that opened more than a year ago does not count.
@@ -95,6 +98,21 @@ async def test_the_facts_of_a_case(street: Street) -> None:
     assert first.reach is Reach.SEVERAL
     assert first.care == {Care.HARDSHIP}
     assert second.care == frozenset()
+
+
+async def test_rules_and_suggestions_count_days_as_the_case_page_does(street: Street) -> None:
+    """Else a rule about 31 days holds on a case whose page, stage and bucket say 21."""
+    who = await street.neighbour(days_late=30)
+    async with street.store.unit(street.lender_id) as unit:
+        await set_hold(
+            unit, street.now, borrower_id=who.id, case_id=None, kind=HoldKind.DISPUTE,
+            reason="says no", ends_at=None, set_by="eva",
+            starts_at=street.now - timedelta(days=9),
+        )  # fmt: skip
+        facts = (await facts_of(unit, who.cases, street.now))[who.cases[0]]
+        shown = await loan_standing(unit, who.loans[0], Buckets.parse("1-30, 31+"), street.now)
+    assert (facts.days_past_due, shown.lateness.days_since_due) == (21, 31)
+    assert facts.days_past_due == shown.lateness.days_past_due
 
 
 async def test_a_stopped_channel_is_no_way_to_reach_somebody(street: Street) -> None:
