@@ -24,7 +24,7 @@ from app.ports import Connector
 from connectors.enable_banking.aggregation import Aggregation
 from connectors.enable_banking.balances import parse_balances
 from connectors.enable_banking.payments import Payments
-from connectors.enable_banking.settings import NAME, Settings
+from connectors.enable_banking.settings import NAME, Settings, bank_readers
 from connectors.enable_banking.trial import try_out
 
 CONNECTOR = Connector(
@@ -33,6 +33,7 @@ CONNECTOR = Connector(
     aggregation=Aggregation,
     payments=Payments,
     parse_balances=parse_balances,
+    bank_readers=bank_readers,
     try_out=try_out,
     needs_licence=True,
 )

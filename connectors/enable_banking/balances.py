@@ -6,8 +6,9 @@ which is taken off (connectors/_credit.py).
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Callable, Collection
 from datetime import UTC, tzinfo
+from functools import partial
 from typing import Any
 
 from app.domain.balance import BalanceEntry
@@ -30,24 +31,31 @@ from connectors._stated import (
 CARD_NUMBER = "CPAN"
 
 
-def parse_balances(document: Any) -> tuple[BalanceAnswer, ...]:
-    """One answer per account of a decoded JSON document.
+def parse_balances(
+    document: Any,
+    zone: tzinfo = UTC,
+    *,
+    limits_excluded: bool = False,
+    own_types: Collection[str] = (),
+) -> tuple[BalanceAnswer, ...]:
+    """One answer per account of a decoded JSON document, as `answer_of` reads one.
 
     Understands the answer of `/accounts/{id}/balances`, the same with the account's own fields
     (`credit_limit`, `currency`, `cash_account_type`) beside it or under `account` or `details`,
     a list of `accounts` that hold their balances, a bare list of balances, and a list of all
     these. Raises Unreadable when it is none of them.
     """
+    read = partial(answer_of, zone=zone, limits_excluded=limits_excluded, own_types=own_types)
     if isinstance(document, list):
         if document and all(
             isinstance(item, dict) and "balance_amount" in item for item in document
         ):
-            return (answer_of(document, {}, UTC),)
-        return tuple(answer for item in document[:MOST_ACCOUNTS] for answer in _one(item))
-    return _one(document)
+            return (read(document, {}),)
+        return tuple(answer for item in document[:MOST_ACCOUNTS] for answer in _one(item, read))
+    return _one(document, read)
 
 
-def _one(document: Any) -> tuple[BalanceAnswer, ...]:
+def _one(document: Any, read: Callable[..., BalanceAnswer]) -> tuple[BalanceAnswer, ...]:
     if not isinstance(document, dict):
         raise Unreadable("the document holds no balances")
     listed = document.get("accounts")
@@ -57,15 +65,15 @@ def _one(document: Any) -> tuple[BalanceAnswer, ...]:
         ]
         if listed and not with_balances:
             raise Unreadable("the accounts are listed without balances")
-        return tuple(answer_of(item["balances"], item, UTC) for item in with_balances)
+        return tuple(read(item["balances"], item) for item in with_balances)
     inner = next(
         (document[key] for key in ("account", "details") if isinstance(document.get(key), dict)),
         document,
     )
     if "balances" in document:
-        return (answer_of(document["balances"], inner, UTC),)
+        return (read(document["balances"], inner),)
     if inner is not document and "balances" in inner:
-        return (answer_of(inner["balances"], inner, UTC),)
+        return (read(inner["balances"], inner),)
     raise Unreadable("the document holds no balances")
 
 

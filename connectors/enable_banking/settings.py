@@ -5,19 +5,20 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import ClassVar
+from typing import Any, ClassVar
 from zoneinfo import ZoneInfo
 
 from pydantic import Field
 from pydantic_settings import SettingsConfigDict
 
 from app.pay_ports import PayStatus
-from app.ports import Bank
+from app.ports import BalanceAnswer, Bank, BankReader
 from connectors._bank_list import TypedBank, banks_field, read_bank_list
 from connectors._currencies import DomesticBank
 from connectors._money_words import IsoBank, iso_words, yes_among
 from connectors._pages import PageSettings
 from connectors._settings import StayingSettings
+from connectors.enable_banking.balances import parse_balances
 
 NAME = "enable_banking"
 
@@ -56,6 +57,15 @@ class BankRoute:
             pays=profile.pays,
         )
         return cls(profile, bank, ZoneInfo(profile.time_zone), profile.pay_status())
+
+    def read(self, document: Any) -> tuple[BalanceAnswer, ...]:
+        """Balances as this bank means them. Raises Unreadable for what holds none."""
+        return parse_balances(
+            document,
+            self.zone,
+            limits_excluded=self.bank.limits_excluded,
+            own_types=self.profile.own_account_types,
+        )
 
 
 class Settings(StayingSettings, PageSettings):
@@ -102,3 +112,9 @@ def load_banks(path: Path | None) -> Mapping[str, BankRoute]:
     """The file's banks by id. Raises Misconfigured naming the bank and the field."""
     found = read_bank_list(path, BankProfile, "SALDO_ENABLE_BANKING_BANKS")
     return {bank_id: BankRoute.of(profile) for bank_id, profile in found.items()}
+
+
+def bank_readers(path: Path | None) -> dict[str, BankReader]:
+    """How each bank of a list, or of the one that is set up, is read. Raises Misconfigured."""
+    routes = load_banks(path or Settings().banks)
+    return {name: BankReader(route.bank, route.read) for name, route in routes.items()}

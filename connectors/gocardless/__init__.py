@@ -25,7 +25,7 @@ from __future__ import annotations
 from app.ports import Connector
 from connectors.berlin_group.balances import parse_balances
 from connectors.gocardless.aggregation import Aggregation
-from connectors.gocardless.settings import NAME, Settings
+from connectors.gocardless.settings import NAME, Settings, bank_readers
 from connectors.gocardless.trial import try_out
 
 CONNECTOR = Connector(
@@ -34,6 +34,7 @@ CONNECTOR = Connector(
     aggregation=Aggregation,
     # The aggregator hands the banks' balances on in the words of NextGenPSD2.
     parse_balances=parse_balances,
+    bank_readers=bank_readers,
     try_out=try_out,
     needs_licence=True,
 )

@@ -27,7 +27,6 @@ from app.side_ports import Moved
 from connectors._exchange import Call, read_json, unreadable
 from connectors._moved import page_in
 from connectors._told_apart import told_apart
-from connectors.berlin_group.balances import parse_balances
 from connectors.berlin_group.transactions import transactions_page
 from connectors.gocardless.desk import IDS, Desk, declined
 from connectors.gocardless.readings import (
@@ -200,7 +199,7 @@ class Aggregation:
         document = read_json(answer, call)
         if not isinstance(document, dict) or "balances" not in document:
             raise unreadable("the answer holds no balances", call, answer.content)
-        (found,) = parse_balances({"balances": document["balances"]}, ZoneInfo(bank.time_zone))
+        (found,) = bank.read({"balances": document["balances"]})
         return found
 
     async def transactions(

@@ -204,6 +204,55 @@ def test_an_answer_is_read_as_its_bank_is_read(
     assert parse(file, "--profile", str(banks))["unusable"] == "unknown_kind"
 
 
+MALMO = """
+[[bank]]
+id = "malmo"
+name = "Malmö"
+country = "SE"
+time_zone = "Europe/Stockholm"
+own_account_types = ["Allkortskonto"]
+"""
+OF_THE_CONNECTOR = {
+    "gocardless": 'institution_id = "MALMO_X"\nlimits_excluded = true\n',
+    "enable_banking": 'aspsp_name = "Malmö"\nmaximum_consent_validity = 7776000\n',
+}
+
+
+@pytest.mark.parametrize("connector", sorted(OF_THE_CONNECTOR))
+def test_at_an_aggregator_too(tmp_path: Path, connector: str) -> None:
+    """With the bank's own words for types, its zone, and what it says of limits."""
+    banks = tmp_path / "banks.toml"
+    banks.write_text(MALMO + OF_THE_CONNECTOR[connector], encoding="utf-8")
+    money = {"amount": "80.00", "currency": "SEK"}
+    answer = {
+        "gocardless": {
+            "account": {"cashAccountType": "Allkortskonto"},
+            "balances": [
+                {
+                    "balanceType": "interimAvailable",
+                    "balanceAmount": money,
+                    "referenceDate": "2026-07-01",
+                }
+            ],
+        },
+        "enable_banking": {
+            "account": {"cash_account_type": "Allkortskonto"},
+            "balances": [
+                {"balance_type": "ITBD", "balance_amount": money, "reference_date": "2026-07-01"}
+            ],
+        },
+    }[connector]
+    file = save(tmp_path, answer)
+    plain = ["connectors", "parse", connector, "balances", str(file)]
+    bare, found = (
+        json.loads(CliRunner().invoke(cli, [*plain, *more]).output)
+        for more in ([], ["--profile", str(banks)])
+    )
+    assert (bare["unusable"], found["unusable"]) == ("not_money", None)
+    assert (found["spendable"]["minor"], found["credit_excluded"]) == (8_000, True)
+    assert found["as_of"] == "2026-06-30T22:00:00Z"
+
+
 @pytest.mark.parametrize(
     ("connector", "more", "words"),
     [
