@@ -299,7 +299,10 @@ def _hold(title: str) -> Callable[[Details], Words]:
     def say(details: Details) -> Words:
         kind = details.get("kind", "")
         named = words.HOLD_KINDS[HoldKind(kind)] if _is(HoldKind, kind) else str(kind)
-        return Words(title, _sentence(named), "hold", "warn" if title.endswith("set") else "")
+        said = _sentence(named)
+        if details.get("reason"):
+            said = f"{said} “{details['reason']}”"
+        return Words(title, said, "hold", "warn" if title.endswith("set") else "")
 
     return say
 

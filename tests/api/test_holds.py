@@ -97,7 +97,12 @@ async def test_a_key_lifts_nothing_that_protects_and_asks_a_person(
     # Who may lift it does, and the task is done with.
     async with house.store.unit(sol.lender_id) as unit:
         await lift_hold(
-            unit, NOW, hold_id=UUID(shown["id"]), lifted_by="coral", role=Role.COMPLIANCE
+            unit,
+            NOW,
+            hold_id=UUID(shown["id"]),
+            lifted_by="coral",
+            role=Role.COMPLIANCE,
+            reason="over",
         )
     assert [row.state for row in await tasks_of(house, sol)] == ["cancelled"]
     assert (await sol.http.delete(where)).status_code == 409

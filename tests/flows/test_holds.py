@@ -49,7 +49,9 @@ async def book(street: Street, who: Neighbour) -> HoldBook:
 
 async def lifted(street: Street, hold_id: UUID, role: Role) -> None:
     async with street.store.unit(street.lender_id) as unit:
-        await lift_hold(unit, street.now, hold_id=hold_id, lifted_by="mara", role=role)
+        await lift_hold(
+            unit, street.now, hold_id=hold_id, lifted_by="mara", role=role, reason="over"
+        )
 
 
 async def held(street: Street, who: Neighbour) -> list[str]:

@@ -193,16 +193,22 @@ async def test_holds_are_checked_set_and_lifted(street: Street) -> None:
     async with street.store.unit(street.lender_id) as unit:
         hold_id = await set_hold(unit, street.now, **given)
     async with street.store.unit(street.lender_id) as unit:
-        await lift_hold(unit, street.now, hold_id=hold_id, lifted_by="mara", role=Role.SUPERVISOR)
+        lift: dict[str, Any] = {"hold_id": hold_id, "lifted_by": "mara", "role": Role.SUPERVISOR}
+        for nothing in ("", " \n", "x" * 501):
+            with pytest.raises(Invalid, match="Say what ended"):
+                await lift_hold(unit, street.now, reason=nothing, **lift)
+        await lift_hold(unit, street.now, reason="He was shown the contract.", **lift)
     async with street.store.unit(street.lender_id) as unit:
         with pytest.raises(Conflict):
-            await lift_hold(
-                unit, street.now, hold_id=hold_id, lifted_by="mara", role=Role.SUPERVISOR
-            )
+            await lift_hold(unit, street.now, reason="Again.", **lift)
     lines = await street.rows(
         "SELECT kind, actor FROM timeline WHERE kind LIKE 'hold%' ORDER BY id"
     )
     assert [tuple(line) for line in lines] == [("hold_set", "eva"), ("hold_lifted", "mara")]
+    assert (
+        await street.value("SELECT details ->> 'reason' FROM timeline WHERE kind = 'hold_lifted'")
+        == "He was shown the contract."
+    )
 
 
 async def test_the_stop_switch_for_payments(street: Street) -> None:

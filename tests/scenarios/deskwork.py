@@ -191,7 +191,7 @@ async def lifts_a_hold(town: Town, who: Dweller, view: View) -> None:
             await end_crisis(unit, town.now, treatment_ended_on=day, by="cora", **how)
         else:
             how["role"] = town.dice.choice(sorted(RULES[HoldKind(hold.kind)].lifted_by))
-            await lift_hold(unit, town.now, lifted_by="cora", **how)
+            await lift_hold(unit, town.now, lifted_by="cora", reason="over", **how)
     who.log.append(f"{town.now:%d.%m. %H:%M} lifts {hold.kind}")
 
 

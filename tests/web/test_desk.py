@@ -172,7 +172,7 @@ async def test_a_hold_rests_the_case_and_only_leads_lift_it(
     assert hold.set_by.startswith("collector@")
     lead: Browser = await sign_in_as(Role.COMPLIANCE)
     page = await lead.open(address)
-    page = await lead.send(page, "lift")
+    page = await lead.send(page, "lift", reason="Wages came")
     assert "The hold is lifted" in page.text
 
 
@@ -341,7 +341,7 @@ async def test_one_lenders_session_against_everything_of_another(
             (f"/tasks/{task_id}/release", {}),
             (f"/tasks/{task_id}/finish", {"outcome": "resolved"}),
             (f"/cases/{who.cases[0]}/hold", {"kind": "other", "reason": "theirs"}),
-            (f"/cases/{who.cases[0]}/holds/{hold_id}/lift", {}),
+            (f"/cases/{who.cases[0]}/holds/{hold_id}/lift", {"reason": "theirs"}),
             (f"/cases/{who.cases[0]}/stop-messages", {}),
             (f"/cases/{who.cases[0]}/promise", {"pay_on_1": "2026-03-06", "amount_1": "5"}),
             (f"/cases/{who.cases[0]}/promises/{promise_id}/cancel", {"reason": "theirs"}),

@@ -49,8 +49,11 @@ async def test_a_hold_since_last_week_shows_what_it_stops_and_what_came_too_earl
     assert not (await lead.open(f"/cases/{who.cases[0]}")).has("lift"), "only compliance ends it"
     compliance: Browser = await sign_in_as(Role.COMPLIANCE)
     page = await compliance.open(f"/cases/{who.cases[0]}")
-    page = await compliance.send(page, "lift")
+    page = await compliance.send(page, "lift", reason="")
+    assert compliance.status == 422
+    page = await compliance.send(page, "lift", reason="The sixty days are over.")
     assert "The hold is lifted" in page.text
+    assert "“The sixty days are over.”" in page.text
     assert "Past holds (1)" in page.text
 
 

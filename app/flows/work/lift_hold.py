@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, datetime
-from typing import Any
+from typing import Any, Final
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
@@ -21,19 +21,27 @@ from app.store.tables import borrowers, holds, lenders
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
+LONGEST_REASON: Final = 500
+
 
 async def lift_hold(
-    unit: Unit, now: datetime, *, hold_id: UUID, lifted_by: str, role: Role
+    unit: Unit, now: datetime, *, hold_id: UUID, lifted_by: str, role: Role, reason: str = ""
 ) -> None:
     """End a hold early; it stays in the book as what it was until now.
 
     Nothing is sent because of it: the next signal or step decides anew. Raises `NotFound`;
     `NotAllowed` for a kind that this role may not end (app/domain/hold.py); `Conflict` when it is
-    over already.
+    over already; `Invalid` for a person without a `reason`: whoever lets pressure go on again says
+    what has ended.
     """
     row = await lock_hold(unit, hold_id)
     _may_end(row, role)
     check_counts(row, now)
+    why = reason.strip()
+    if len(why) > LONGEST_REASON or not (why or role is Role.INTEGRATION):
+        raise Invalid(
+            "reason", f"has 1 to {LONGEST_REASON} characters.", mend="Say what ended the hold."
+        )
     await cancel_tasks(
         unit,
         now,
@@ -43,7 +51,7 @@ async def lift_hold(
         hold_id=hold_id,
     )
     await end_hold(unit, now, row, by=lifted_by)
-    await _write_line(unit, now, row, lifted_by, {})
+    await _write_line(unit, now, row, lifted_by, {"reason": why} if why else {})
 
 
 async def end_crisis(

@@ -14,7 +14,7 @@ from app.domain.errors import Invalid
 from app.domain.hold import read_kind
 from app.domain.roles import Act
 from app.flows.lenders.note_refusal import refusals_noted
-from app.flows.work.lift_hold import end_crisis, lift_hold
+from app.flows.work.lift_hold import LONGEST_REASON, end_crisis, lift_hold
 from app.flows.work.set_hold import FURTHEST_BACK, set_hold
 from app.reports.case_file import borrower_of_case
 from app.web.desk import back_to, zone_of_seat
@@ -91,10 +91,18 @@ async def lift(
 ) -> Response:
     """End a hold early."""
     site = site_of(request)
-    async with _noted(site, seat, hold_id), site.house.store.unit(seat.lender_id) as unit:
-        await lift_hold(
-            unit, site.now(), hold_id=read_uuid(hold_id), lifted_by=seat.actor, role=seat.role
-        )
+    try:
+        async with _noted(site, seat, hold_id), site.house.store.unit(seat.lender_id) as unit:
+            await lift_hold(
+                unit,
+                site.now(),
+                hold_id=read_uuid(hold_id),
+                lifted_by=seat.actor,
+                role=seat.role,
+                reason=seat.posted.text("reason", longest=LONGEST_REASON),
+            )
+    except Invalid as error:
+        return await case_page(request, case_id, seat, error.message, 422)
     return back_to(f"/cases/{read_uuid(case_id)}", "lifted")
 
 
