@@ -174,8 +174,15 @@ async def test_whether_he_may_be_called_is_asked_before_anybody_dials(
     assert (shown["allowed"], shown["because"], shown["opens_at"]) == (True, "", None)
     assert shown["time_zone"] == "Atlantic/Canary", "one of the zones that may be his"
     assert shown["used"].startswith("0 of at most 7 ")
+    # Whoever dials can say which rule let him, and where it stands.
+    asked = {one["rule"]: one for one in shown["rules"]}
+    assert {"stop_switch", "opt_out", "hold", "es.hours", "es.holidays"} <= set(asked)
+    assert all(one["passed"] and one["words"] and one["source"] for one in shown["rules"])
+    assert asked["es.hours"]["strength"] == "practice"
+    assert shown["pack"].startswith("ES 2026-")
     at_work = (await sol.http.get(where, params={"at_work": "true"})).json()
     assert not at_work["allowed"]
+    assert [one["rule"] for one in at_work["rules"] if not one["passed"]] == ["es.not_at_work"]
     assert "place of work" in at_work["because"]
     # A call that never connected counts in nothing; one that rang does.
     call = {"channel": "call", "direction": "outbound", "conversation": False}

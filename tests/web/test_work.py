@@ -51,6 +51,8 @@ async def test_next_case_serves_one_and_every_outcome_has_its_key(
     assert "This is the next case" in page.text
     assert who.phone in page.text
     assert "You may call now, until" in page.text
+    assert "Rules checked" in page.text
+    assert "after the hours for commercial calls; no Spanish statute sets hours" in page.text
     # Why now, with how much of what the rules allow is used.
     assert "Just came in. 0 of at most 7 " in page.text
     assert page.problems == []

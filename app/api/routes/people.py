@@ -21,6 +21,7 @@ from app.api.schemas.people import (
     PartShown,
     PromiseGiven,
     PromiseShown,
+    RuleAsked,
 )
 from app.api.schemas.work import TaskShown
 from app.api.wire import money_of
@@ -169,6 +170,8 @@ async def get_call_window(
         until=window.until,
         time_zone=window.zone,
         used=window.used,
+        rules=[RuleAsked.model_validate(one) for one in window.checks],
+        pack=window.pack,
     )
 
 

@@ -13,7 +13,7 @@ from app.api.routes.approvals import get_approval
 from app.api.routes.people import contact_made
 from app.api.routes.shared import CONFLICT, NOT_FOUND, IdInPath, OfBorrower
 from app.api.schemas.approvals import ApprovalShown
-from app.api.schemas.people import ContactGiven, ContactShown
+from app.api.schemas.people import ContactGiven, ContactShown, RuleAsked
 from app.api.schemas.placements import (
     AgencyShown,
     PlacementGiven,
@@ -150,6 +150,8 @@ async def get_window(
         opens_at=found.opens_at,
         until=found.until,
         zone=found.zone,
+        rules=[RuleAsked.model_validate(one) for one in found.checks],
+        pack=found.pack,
     )
 
 

@@ -136,6 +136,16 @@ class ContactGiven(Given):
     )
 
 
+class RuleAsked(Shown):
+    """One rule that the contact gate asked."""
+
+    rule: Annotated[str, Field(description="Its name, such as es.hours.")]
+    passed: bool
+    words: Annotated[str, Field(description="What it says now.")]
+    source: Annotated[str, Field(description="Who demands it: the paragraph, or whose policy.")]
+    strength: Annotated[str, Field(description="law, practice or policy.")]
+
+
 class CallWindowShown(Shown):
     """Whether a borrower may be called now. The answer is the contact gate's, at this moment."""
 
@@ -148,6 +158,8 @@ class CallWindowShown(Shown):
     until: Annotated[Instant | None, Field(description="When a yes ends by the clock.")]
     time_zone: Annotated[str, Field(description="Where the borrower's clock is.")]
     used: Annotated[str, Field(description="How much of the tightest limit is used, in words.")]
+    rules: Annotated[list[RuleAsked], Field(description="Every rule that was asked.")]
+    pack: Annotated[str, Field(description="Whose rules, and of which version.")]
 
 
 class ContactShown(Shown):

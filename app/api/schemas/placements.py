@@ -7,6 +7,7 @@ from uuid import UUID
 
 from pydantic import ConfigDict, Field
 
+from app.api.schemas.people import RuleAsked
 from app.api.wire import Given, Id, Instant, Line, MoneyShown, Shown
 from app.domain.forbearance import LONGEST_WHY, Forbearance
 from app.domain.placement import PlacementState
@@ -92,3 +93,5 @@ class WindowShown(Shown):
     ]
     until: Annotated[Instant | None, Field(description="When a yes ends.")]
     zone: Annotated[str, Field(description="Where the borrower's clock is.")]
+    rules: Annotated[list[RuleAsked], Field(description="Every rule that was asked.")]
+    pack: Annotated[str, Field(description="Whose rules, and of which version.")]

@@ -4,14 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from dataclasses import dataclass
-from datetime import datetime
-from typing import TypeAlias
+from datetime import UTC, datetime
+from typing import Final, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import select
 
 from app.domain.contact_exemption import asked_for as is_asked_for
-from app.domain.contact_policy import ContactPurpose
+from app.domain.contact_policy import Check, ContactPurpose
 from app.domain.errors import NotFound
 from app.domain.message import Channel
 from app.domain.task import ANSWERING, TaskReason
@@ -24,6 +24,8 @@ from app.store.unit import Unit
 About: TypeAlias = tuple[UUID, UUID | None]
 """A borrower, and one of his cases; None for the case asks about the person alone."""
 
+_NEVER: Final = datetime.max.replace(tzinfo=UTC)
+
 
 @dataclass(frozen=True, slots=True)
 class CallWindow:
@@ -32,6 +34,7 @@ class CallWindow:
     `until` is when a yes ends, `opens_at` when a no may become a yes (None: waiting does not
     help). `zone` is where the borrower's clock is; `because` the sentences of the rules that
     refused, `used` the one that says how much of the tightest cap on calls is used (empty: none).
+    `checks` are all rules that were asked, each with its source, `pack` names their version.
     """
 
     allowed: bool
@@ -40,6 +43,8 @@ class CallWindow:
     until: datetime | None
     zone: str
     used: str = ""
+    checks: tuple[Check, ...] = ()
+    pack: str = ""
 
 
 async def call_window(
@@ -70,8 +75,12 @@ async def call_window(
     )
     if not found:
         raise NotFound("There is no such borrower.")
-    # Spoken about several cases at once, the strictest answer counts.
-    return min(found.values(), key=lambda one: (one.allowed, one.opens_at is not None))
+    # Spoken about several cases at once, the strictest answer counts: a no before a yes, and of
+    # several the one that lasts longest.
+    refused = [one for one in found.values() if not one.allowed]
+    if not refused:
+        return next(iter(found.values()))
+    return max(refused, key=lambda one: one.opens_at or _NEVER)
 
 
 async def call_windows(
@@ -122,6 +131,8 @@ def window_of(asked: Asked) -> CallWindow:
         verdict.valid_until,
         asked.zone,
         verdict.tightest,
+        verdict.checks,
+        verdict.pack,
     )
 
 
