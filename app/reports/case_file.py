@@ -23,7 +23,7 @@ from app.domain.read_planner import UNATTENDED_WINDOW, allowance
 from app.reports.board import TaskLine, tasks_of_case
 from app.reports.case_entries import Entry, entries_of
 from app.reports.texts import BorrowerText, texts_of
-from app.store.brakes import HoldInForce, holds_of, silenced
+from app.store.brakes import HoldInForce, holds_of, silenced, stopped_channels
 from app.store.dues import dues_of
 from app.store.tables import (
     accounts,
@@ -59,6 +59,7 @@ class Person:
     phone: Phone | None
     email: EmailAddress | None
     wants_no_texts: bool
+    stopped: frozenset[Channel]
     wants_no_emails: bool
     checks_locked: bool
     number_doubted_at: datetime | None
@@ -230,6 +231,7 @@ async def _person(unit: Unit, borrower_id: UUID) -> Person:
         phone=phone,
         email=email,
         wants_no_texts=bool(await silenced(unit, (row.id,), Channel.SMS)),
+        stopped=await stopped_channels(unit, row.id),
         wants_no_emails=bool(await silenced(unit, (row.id,), Channel.EMAIL)),
         checks_locked=row.checks_locked_at is not None,
         number_doubted_at=row.phone_doubted_at,

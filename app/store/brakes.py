@@ -153,6 +153,16 @@ async def opted_out(unit: Unit, borrower_ids: Iterable[UUID], channel: Channel) 
     return {row.borrower_id for row in rows}
 
 
+async def stopped_channels(unit: Unit, borrower_id: UUID) -> frozenset[Channel]:
+    """Every channel that he stopped and did not start again."""
+    rows = await unit.conn.scalars(
+        select(opt_outs.c.channel).where(
+            opt_outs.c.borrower_id == borrower_id, opt_outs.c.stopped_at.is_not(None)
+        )
+    )
+    return frozenset(Channel(channel) for channel in rows)
+
+
 async def emails_stopped(unit: Unit, borrower_id: UUID) -> bool | None:
     """Has he stopped the e-mails? None: there is no address, and so nothing to stop."""
     address = await unit.conn.scalar(

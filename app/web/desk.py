@@ -88,7 +88,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "lifted": "The hold is lifted.",
     "ending": "The hold ends 30 days after the treatment.",
     "withdrawn": "The permission is withdrawn. Nothing is read any more.",
-    "stopped": "The borrower gets no more text messages.",
+    "stopped": "Noted: from now on the borrower is left alone that way.",
     "halted": "Halted. Nothing leaves through this switch any more.",
     "going": "Running again.",
     "observing": "Observe-only mode is on. Nothing is sent.",

@@ -12,6 +12,7 @@ from app.domain.message import Channel
 from app.flows.consents.end_consent import end_consent
 from app.flows.lenders.set_observe_only import set_observe_only
 from app.flows.lenders.stop_switch import set_switch
+from app.flows.messages.opt_out import opt_out
 from app.flows.money.confirm_owed import confirm_owed
 from app.flows.work.set_hold import set_hold
 from app.store.brakes import Brake
@@ -364,3 +365,13 @@ async def test_calls_that_people_made_count_in_the_caps(street: Street) -> None:
     assert street.carrier.taken == []
     # Seven contacts in seven days are the most; a week later there is room again.
     assert await street.value("SELECT next_look_at FROM messages") == street.now + timedelta(days=7)
+
+
+async def test_who_wants_no_calls_gets_the_text_that_waits(street: Street) -> None:
+    """It was called off as if he had stopped the texts, and a task said that calls are allowed."""
+    who = await queued(street)
+    async with street.store.unit(street.lender_id) as unit:
+        await opt_out(unit, street.now, borrower_id=who.id, channel=Channel.CALL, source="api")
+    await street.tick()
+    assert street.texts_to(who) == 1
+    assert await street.tasks(who) == []

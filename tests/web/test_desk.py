@@ -182,8 +182,16 @@ async def test_texts_are_stopped_and_consents_withdrawn_because_he_asked(
     who = await street.neighbour()
     desk: Browser = await sign_in_as(Role.COLLECTOR)
     page = await desk.open(f"/cases/{who.cases[0]}")
-    page = await desk.send(page, "stop")
-    assert "gets no more text messages" in page.text
+    page = await desk.send(page, "stop", channel="sms")
+    assert "left alone that way" in page.text
+    # Calls and e-mails are stopped as well when he asks for it, and who heard it is told.
+    page = await desk.send(await desk.open(f"/cases/{who.cases[0]}"), "stop", channel="call")
+    page = await desk.open(f"/cases/{who.cases[0]}")
+    assert "The borrower does not want calls." in page.text
+    rows = await street.rows("SELECT channel FROM opt_outs ORDER BY channel")
+    assert [row.channel for row in rows] == ["call", "sms"]
+    heard = await street.rows("SELECT DISTINCT actor FROM timeline WHERE kind = 'opt_out'")
+    assert [row.actor.partition("@")[0] for row in heard] == ["collector"]
     page = await desk.open("/consents")
     assert "In force" in page.text
     page = await desk.send(page, "withdraw")
@@ -342,7 +350,7 @@ async def test_one_lenders_session_against_everything_of_another(
             (f"/tasks/{task_id}/finish", {"outcome": "resolved"}),
             (f"/cases/{who.cases[0]}/hold", {"kind": "other", "reason": "theirs"}),
             (f"/cases/{who.cases[0]}/holds/{hold_id}/lift", {"reason": "theirs"}),
-            (f"/cases/{who.cases[0]}/stop-messages", {}),
+            (f"/cases/{who.cases[0]}/stop-messages", {"channel": "sms"}),
             (f"/cases/{who.cases[0]}/promise", {"pay_on_1": "2026-03-06", "amount_1": "5"}),
             (f"/cases/{who.cases[0]}/promises/{promise_id}/cancel", {"reason": "theirs"}),
             (

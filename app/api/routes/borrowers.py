@@ -190,7 +190,14 @@ async def put_opt_out(
     """Stop all automatic messages on a channel, from this moment. Twice is harmless."""
     async with caller.house.store.unit(caller.lender_id) as unit:
         borrower_id = await book.borrower_id_of(unit, external_ref)
-        await opt_out(unit, caller.now, borrower_id=borrower_id, channel=channel, source="api")
+        await opt_out(
+            unit,
+            caller.now,
+            borrower_id=borrower_id,
+            channel=channel,
+            source="api",
+            actor=caller.actor,
+        )
         stopped = {row.channel: row for row in await book.opt_outs_of(unit, borrower_id)}
         return OptOutShown.model_validate(stopped[channel.value])
 
@@ -205,7 +212,14 @@ async def delete_opt_out(external_ref: RefInPath, channel: ChannelInPath, caller
     """Allow messages again, because he asked for it. Never stopped: nothing changes."""
     async with caller.house.store.unit(caller.lender_id) as unit:
         borrower_id = await book.borrower_id_of(unit, external_ref)
-        await opt_in(unit, caller.now, borrower_id=borrower_id, channel=channel, source="api")
+        await opt_in(
+            unit,
+            caller.now,
+            borrower_id=borrower_id,
+            channel=channel,
+            source="api",
+            actor=caller.actor,
+        )
 
 
 # ------------------------------------------------------------------ shapes

@@ -25,11 +25,17 @@ from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
 # Ways beside the texts: without them the texts go on, and nobody has to take over.
-_BESIDES: Final = (Channel.EMAIL, Channel.PUSH)
+_BESIDES: Final = (Channel.EMAIL, Channel.PUSH, Channel.CALL)
 
 
 async def opt_out(
-    unit: Unit, now: datetime, *, borrower_id: UUID, channel: Channel | str, source: str
+    unit: Unit,
+    now: datetime,
+    *,
+    borrower_id: UUID,
+    channel: Channel | str,
+    source: str,
+    actor: str = ROBOT,
 ) -> bool:
     """Stop all automatic messages on `channel`; False when they were stopped already.
 
@@ -59,7 +65,7 @@ async def opt_out(
     await timeline.write(
         unit,
         now,
-        [Line(borrower_id, Kind.OPT_OUT, ROBOT, details, lender_id=person.lender_id)],
+        [Line(borrower_id, Kind.OPT_OUT, actor, details, lender_id=person.lender_id)],
     )
     await tell_lender(
         unit,
@@ -123,9 +129,18 @@ async def note_opt_out(
 
 
 async def opt_in(
-    unit: Unit, now: datetime, *, borrower_id: UUID, channel: Channel | str, source: str
+    unit: Unit,
+    now: datetime,
+    *,
+    borrower_id: UUID,
+    channel: Channel | str,
+    source: str,
+    actor: str = ROBOT,
 ) -> bool:
-    """Allow messages on `channel` again; False when they were never stopped."""
+    """Allow messages on `channel` again; False when they were never stopped.
+
+    `actor` is who says that he wants them: a key that passes it on is named in the timeline.
+    """
     started = Channel(channel)
     person = await lock_borrower(unit, borrower_id)
     if borrower_id not in await opted_out(unit, (borrower_id,), started):
@@ -135,7 +150,7 @@ async def opt_in(
     await timeline.write(
         unit,
         now,
-        [Line(borrower_id, Kind.OPT_OUT, ROBOT, details, lender_id=person.lender_id)],
+        [Line(borrower_id, Kind.OPT_OUT, actor, details, lender_id=person.lender_id)],
     )
     return True
 

@@ -44,7 +44,7 @@ from app.web.site import site_of
 from app.web.story import Told
 from app.web.story_repeats import tell_all
 from app.web.treatment_words import suggestion_shown
-from app.web.typed import PARTS
+from app.web.typed import PARTS, one_of
 
 router = APIRouter()
 
@@ -172,11 +172,17 @@ def by_day(story: Sequence[Told], zone: ZoneInfo) -> list[tuple[date, list[Told]
 async def stop_messages(
     request: Request, case_id: str, seat: Annotated[Seat, Depends(needs(Act.SET_HOLD))]
 ) -> Response:
-    """The borrower asked on the phone for no more texts: the same opt-out as his own."""
+    """The borrower asked on the phone to be left alone on a channel: an opt-out like his own."""
     site, wanted = site_of(request), read_uuid(case_id)
+    channel = one_of(seat.posted, "channel", set(Channel), mend="Choose what to stop.")
     async with site.house.store.unit(seat.lender_id) as unit:
         file = await case_file(unit, site.now(), wanted, margin=timedelta(0))
         await opt_out(
-            unit, site.now(), borrower_id=file.person.id, channel=Channel.SMS, source="desk"
+            unit,
+            site.now(),
+            borrower_id=file.person.id,
+            channel=channel,
+            source="desk",
+            actor=seat.actor,
         )
     return back_to(f"/cases/{wanted}", "stopped")
