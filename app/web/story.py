@@ -315,9 +315,10 @@ def _book_loaded(details: Details) -> Words:
 
 
 def _opt_out(details: Details) -> Words:
+    what = "calls" if details.get("channel") == Channel.CALL.value else "messages"
     if details.get("stopped") is False:
-        return Words("Borrower wants messages again", "", "text")
-    return Words("Borrower wants no more messages", "", "stop", "warn")
+        return Words(f"Borrower wants {what} again", "", "text")
+    return Words(f"Borrower wants no more {what}", "", "stop", "warn")
 
 
 def _stop_switch(details: Details) -> Words:

@@ -188,6 +188,7 @@ async def test_texts_are_stopped_and_consents_withdrawn_because_he_asked(
     page = await desk.send(await desk.open(f"/cases/{who.cases[0]}"), "stop", channel="call")
     page = await desk.open(f"/cases/{who.cases[0]}")
     assert "The borrower does not want calls." in page.text
+    assert "Borrower wants no more calls" in page.text
     rows = await street.rows("SELECT channel FROM opt_outs ORDER BY channel")
     assert [row.channel for row in rows] == ["call", "sms"]
     heard = await street.rows("SELECT DISTINCT actor FROM timeline WHERE kind = 'opt_out'")
