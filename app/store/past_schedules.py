@@ -21,7 +21,7 @@ async def keep_past(
     """Keep what is due on a loan before `schedule` is written, under the lock on the loan.
 
     `until` is when the new one was the ledger's. Nothing is kept where only money moved, and
-    nothing that no end of a day had seen: the second change of a lender's day finds the first.
+    nothing that no end of a day had seen: what is corrected on the day it was stated was never so.
     """
     rows = await unit.conn.execute(
         select(
@@ -34,7 +34,7 @@ async def keep_past(
         .order_by(instalments.c.number)
     )
     old = [Scheduled(*row) for row in rows]
-    if not old or _terms(old) == _terms(schedule) or await _kept_that_day(unit, loan.id, until):
+    if not old or _terms(old) == _terms(schedule) or await _no_day_saw_it(unit, loan, until):
         return
     await unit.conn.execute(
         insert(past_schedules).values(
@@ -55,17 +55,21 @@ def _terms(schedule: Sequence[Scheduled]) -> set[tuple[Any, ...]]:
     return {(one.number, one.due_on, one.amount_minor) for one in schedule if one.amount_minor > 0}
 
 
-async def _kept_that_day(unit: Unit, loan_id: UUID, until: datetime) -> bool:
+async def _no_day_saw_it(unit: Unit, loan: Row[Any], until: datetime) -> bool:
+    """Was it stated, or its predecessor replaced, on the day on which it is replaced itself?"""
+
     def day(moment: Any) -> Any:
         return cast(func.timezone(lenders.c.time_zone, moment), Date)
 
-    found = await unit.conn.scalar(
-        select(past_schedules.c.id)
-        .join(lenders, lenders.c.id == past_schedules.c.lender_id)
-        .where(past_schedules.c.loan_id == loan_id, day(past_schedules.c.until) == day(until))
-        .limit(1)
+    kept = select(past_schedules.c.id).where(
+        past_schedules.c.loan_id == loan.id, day(past_schedules.c.until) == day(until)
     )
-    return found is not None
+    found = await unit.conn.scalar(
+        select((day(loan.created_at) >= day(until)) | kept.exists()).where(
+            lenders.c.id == loan.lender_id
+        )
+    )
+    return bool(found)
 
 
 async def schedule_before(unit: Unit, loan_id: UUID, edge: datetime) -> Row[Any] | None:

@@ -223,12 +223,17 @@ async def test_a_loan_that_the_ledger_closed_was_late_before(street: Street) -> 
 async def test_schedules_are_kept_only_where_the_end_of_a_day_saw_them(street: Street) -> None:
     loan = await registered(street, Scheduled(1, days(street, -40), 5_000))
     kept = "SELECT count(*) FROM past_schedules WHERE loan_id = :id"
-    for minor, paid, count in ((5_000, 3_000, 0), (6_000, 3_000, 1), (7_000, 3_000, 1)):
+    # Corrected on its first day: it was never so.
+    street.hands.go_on(seconds=60)
+    await say_owed(street, Scheduled(1, days(street, -40), 5_500))
+    assert await street.value(kept, id=loan.id) == 0
+    street.hands.go_on(days=1)
+    for minor, paid, count in ((5_500, 3_000, 0), (6_000, 3_000, 1), (7_000, 3_000, 1)):
         street.hands.go_on(seconds=60)
-        await say_owed(street, Scheduled(1, days(street, -40), minor, paid))
+        await say_owed(street, Scheduled(1, days(street, -41), minor, paid))
         assert await street.value(kept, id=loan.id) == count
     street.hands.go_on(days=1)
-    await say_owed(street, Scheduled(1, days(street, -41), 8_000, 3_000))
+    await say_owed(street, Scheduled(1, days(street, -42), 8_000, 3_000))
     assert await street.value(kept, id=loan.id) == 2
 
 
