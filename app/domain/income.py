@@ -21,8 +21,9 @@ from dataclasses import asdict, dataclass, fields
 from datetime import date
 from typing import Any
 
+from app.domain.income_hours import Bracket, brackets_of, lay_out
 from app.domain.income_pool import MONTH_DAYS
-from app.domain.read_hours import SLOTS, share_passed
+from app.domain.read_hours import SLOTS, best_times, share_passed, shares_of
 from app.domain.rhythm import GUESSES, RHYTHMS, SIZES
 
 DAY = 24 * 60
@@ -45,13 +46,14 @@ class Tuning:
     """Within the reach of a spread income has just come: what is left of the hazard."""
     main_share: float = 0.3
     """A rise of this share of the usual income counts as income; less is small money."""
-    prior_hours: float = 4.0
+    prior_hours: float = 1.0
     """How many incomes the hours of all accounts weigh."""
     month_days: tuple[float, ...] = MONTH_DAYS
     """How much likelier than on an average day income is on a day of the month, of all accounts."""
 
 
 TUNING = Tuning()
+_BRACKETS = "brackets"
 ONE_IN_DAYS = 20.0
 """Of an account that nobody has read, income is expected once in so many days."""
 _ALL = sum(guess.first for guess in GUESSES)
@@ -78,9 +80,12 @@ class IncomeProfile:
     """All that is kept of an account's income. `mass` and `seen` are counts per rhythm and phase.
 
     `usual_minor` is the usual size of an income. `small` and `small_minor` count and sum rises too
-    small to be one, `spent_minor` what left, all over `days`. `hours` counts incomes by local
-    hour. `ahead` are the hazards of the days from `ahead_from` on, which is the first day not
-    wholly seen; of that day it is the hazard of the whole day.
+    small to be one, `spent_minor` what left, all over `days`. `brackets` are the hours between
+    which the last incomes came (`app.domain.income_hours`), `half_hours` these incomes by local
+    half hour. `times` are the best times with one read a day, with two and so on, `waits` the mean
+    waits in days with as many (`read_hours.best_times`). `ahead` are the hazards of the days from
+    `ahead_from` on, which is the first day not wholly seen; of that day it is the hazard of the
+    whole day.
     """
 
     weights: tuple[float, ...] = _FIRST
@@ -94,7 +99,8 @@ class IncomeProfile:
     small_minor: int = 0
     spent_minor: int = 0
     half_hours: tuple[float, ...] = (0.0,) * SLOTS
-    times: tuple[int, ...] = ()
+    brackets: tuple[Bracket, ...] = ()
+    times: tuple[tuple[int, ...], ...] = ()
     waits: tuple[float, ...] = ()
     ahead_from: date = date.min
     ahead: tuple[float, ...] = ()
@@ -108,13 +114,18 @@ class IncomeProfile:
 
     @classmethod
     def from_json(cls, text: str) -> IncomeProfile:
-        """Raises `ValueError` for what is no profile, or one of other rhythms."""
+        """Raises `ValueError` for what is no profile, or one of other rhythms.
+
+        A text from before brackets were kept is a profile as well.
+        """
         values: dict[str, Any] = json.loads(text)
+        if _BRACKETS not in values and "half_hours" in values:
+            values |= _hours_of_before(values["half_hours"])
         if set(values) != {one.name for one in fields(cls)}:
             raise ValueError("these are not the fields of a profile")
-        for name in ("weights", "half_hours", "times", "waits", "ahead"):
+        for name in ("weights", "half_hours", "waits", "ahead"):
             values[name] = tuple(values[name])
-        for name in ("mass", "seen"):
+        for name in ("mass", "seen", "times", _BRACKETS):
             values[name] = tuple(tuple(counts) for counts in values[name])
         shapes = [tuple(map(len, values[name])) for name in ("mass", "seen")]
         if len(values["weights"]) != len(GUESSES) or any(
@@ -134,6 +145,14 @@ class IncomeProfile:
     def spent_per_day(self) -> float:
         """How fast money leaves, in minor units a day."""
         return self.spent_minor / max(self.days, ONE_IN_DAYS)
+
+
+def _hours_of_before(counts: list[float]) -> dict[str, Any]:
+    """What a profile says of hours, from the counts that were all it said of them before."""
+    brackets = brackets_of(counts)
+    half_hours = lay_out(brackets)
+    times, waits = best_times(shares_of(half_hours, TUNING.prior_hours))
+    return {_BRACKETS: brackets, "half_hours": half_hours, "times": times, "waits": waits}
 
 
 def minute_of(day: date, minute: int = 0) -> int:

@@ -24,7 +24,8 @@ from app.domain.income import (
     day_of,
     minute_of,
 )
-from app.domain.read_hours import SLOT_MINUTES, best_times, share_by, shares_of
+from app.domain.income_hours import Bracket, kept_with, lay_out
+from app.domain.read_hours import best_times, share_by, shares_of
 from app.domain.rhythm import (
     BY_MONTH,
     CIRCULAR,
@@ -42,6 +43,8 @@ NO_DAYS_OFF: DaysOff = frozenset()
 
 _CERTAIN = 0.97
 _HARDLY = 1e-6
+# A day so much less likely than another is not one on which the hour of an income is looked for.
+_HARDLY_THAT_DAY = 0.1
 _ANY_MONTH_DAY = (1.0,) * SIZES[Rhythm.MONTH_DAY]
 # So few incomes say little about their usual size.
 _FEW = 3
@@ -108,6 +111,7 @@ class Learner:
         self._small, self._small_minor = profile.small, profile.small_minor
         self._spent = profile.spent_minor
         self._half_hours = list(profile.half_hours)
+        self._brackets = profile.brackets
         self._clock = shares_of(profile.half_hours, tuning.prior_hours)
         self._tables: list[tuple[list[float], list[float]]] = []
         self._stale = 0
@@ -128,6 +132,7 @@ class Learner:
             small_minor=self._small_minor,
             spent_minor=self._spent,
             half_hours=tuple(round(count, 4) for count in self._half_hours),
+            brackets=self._brackets,
             times=times,
             waits=waits,
             ahead_from=ahead_from,
@@ -225,20 +230,12 @@ class Learner:
             seen[phase] = memory
 
     def _count_hours(self, days: Sequence[tuple[date, float]], on: list[float], one: Seen) -> None:
-        """Lay the income on half hours, by what is known of them; a whole day tells nothing."""
-        if one.came_at is not None:
-            self._half_hours[one.came_at % DAY // SLOT_MINUTES] += 1
-        else:
-            for (day, within), odds in zip(days, on, strict=True):
-                start = max(one.since - minute_of(day), 0)
-                end = min(one.until - minute_of(day), DAY)
-                if end - start == DAY or within <= 0:
-                    continue
-                for slot in range(start // SLOT_MINUTES, -(-end // SLOT_MINUTES)):
-                    low = max(start, slot * SLOT_MINUTES)
-                    part = min(end, (slot + 1) * SLOT_MINUTES) - low
-                    share = self._clock[slot] * part / SLOT_MINUTES / within
-                    self._half_hours[slot] += odds * share
+        """Keep the hours between which income came, and lay all of them out anew."""
+        bracket = _bracket(days, on, one)
+        if bracket is None:
+            return
+        self._brackets = kept_with(self._brackets, bracket)
+        self._half_hours = lay_out(self._brackets)
         self._clock = shares_of(self._half_hours, self._tuning.prior_hours)
 
     def _ahead(self, first: date) -> Iterator[float]:
@@ -304,6 +301,21 @@ class Learner:
             ]
             left = self._tuning.refractory
             self._tables.append((waiting, [left * one for one in likely]))
+
+
+def _bracket(days: Sequence[tuple[date, float]], on: Sequence[float], one: Seen) -> Bracket | None:
+    """Between which minutes of a day income came, as far as days on which it hardly did can go."""
+    if one.came_at is not None:
+        return one.came_at % DAY, 1
+    # As if all hours were alike: what is believed of them must not confirm itself.
+    parts = []
+    for (day, share), odds in zip(days, on, strict=True):
+        start, end = max(one.since, minute_of(day)), min(one.until, minute_of(day) + DAY)
+        parts.append((start, end, odds * (end - start) / max(share, _HARDLY)))
+    least = _HARDLY_THAT_DAY * max(odds for _, _, odds in parts)
+    likely = [(start, end) for start, end, odds in parts if odds >= least]
+    since, until = likely[0][0], likely[-1][1]
+    return (since % DAY, until - since) if until - since < DAY else None
 
 
 def _smooth(counts: list[float], weights: Sequence[float], *, circular: bool) -> list[float]:

@@ -12,7 +12,7 @@ Deterministic. What a plan costs from a stored profile says `benchmarks/read_pla
 from __future__ import annotations
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import UTC, date, datetime, time, timedelta
 from functools import lru_cache
 from typing import NamedTuple
@@ -23,6 +23,7 @@ from app.domain.open_hours import zone_of
 from app.domain.read_choice import (
     HORIZON_DAYS,
     cheapest_day,
+    keenness,
     lifting_hazards,
     reads_worth,
     stay_of,
@@ -39,8 +40,8 @@ from app.domain.read_planner import (
 
 SPREAD = timedelta(minutes=30)
 """Over so much time after its own best time an account may be read, by its id."""
-HOURS_KNOWN = 2.0
-"""So many incomes of known hours bind an account to its own times."""
+HOURS_KNOWN = 0.5
+"""So much of a day, ruled out by what was seen of incomes, binds an account to its own times."""
 UNKNOWN = timedelta(hours=4)
 """So much before and after the best time of all accounts one is read whose hours are not known."""
 
@@ -50,6 +51,8 @@ _LOOK_BACK = timedelta(days=14)
 # A time that the allowance puts off by no more than this is kept; else the next one is taken.
 _SLIP = timedelta(hours=1)
 _SEARCH_DAYS = 14
+# A day is read to its end for its hour where income is likelier than of an account that is new.
+_STANDS_OUT = 1 / ONE_IN_DAYS
 # The place among days comes from other bits of the id's hash than the place in the hours.
 _PLACES = 2**16
 
@@ -116,7 +119,9 @@ def next_learned_read(
     `reading_now` counts an attempt at `question.now` beside those of the question. The profile
     looks ahead from a day that is not after `awaited.blind_since` (`income_learning.look_ahead`).
     """
-    attempts = (*question.attempts, question.now) if reading_now else question.attempts
+    if reading_now:
+        question = replace(question, attempts=(*question.attempts, question.now))
+    attempts = question.attempts
     earliest, brake = _brake(question, attempts)
     limit = max(min(question.reads_per_day, UNATTENDED_PER_24H) - rules.reserve, 1)
     free_at = question.now
@@ -182,6 +187,7 @@ def _choose(
     hazards = lifting_hazards(profile, skip, awaited.needed_minor, awaited.balance_minor, age)
     if len(hazards) < HORIZON_DAYS:
         hazards += [1 / ONE_IN_DAYS] * (HORIZON_DAYS - len(hazards))
+    keen, whole = keenness(profile.brackets), hazards[0]
     if first == seen.date():
         hazards[0] *= 1 - profile.passed(seen.hour * 60 + seen.minute)
     earliest = max((today - first).days, 0)
@@ -191,7 +197,14 @@ def _choose(
     # Accounts of which nothing has been seen part here; later each keeps to its own days.
     place = None if profile.days else _place_of_day(question)
     found = cheapest_day(hazards, stay_of(profile), awaited.price_days, latest, earliest, place)
-    worth = reads_worth(hazards[found.days], profile.waits[:limit], awaited.price_days)
+    price, waits = awaited.price_days / keen, profile.waits[:limit]
+    if keen > 1 and first == today and not earliest and whole > _STANDS_OUT:
+        # A day on which reads close in on an unknown hour keeps all that it was found worth.
+        worth = reads_worth(whole, waits, price)
+        made = sum(at.astimezone(start.tzinfo).date() == today for at in question.attempts)
+        if 0 < made < worth:
+            return _Choice(today, hazards[0], worth, forced=False)
+    worth = reads_worth(hazards[found.days], waits, price)
     day = first + found.days * _ONE_DAY
     # Another read today was found worth it: whichever of the day's times is still to come.
     reads = limit if day == today and seen.date() == today else worth
@@ -226,7 +239,7 @@ def _times_on(
     if known < 1:
         late = lag * known + (2 * (lag / SPREAD) - 1) * (1 - known) * UNKNOWN
     found = []
-    for minute in profile.times[:reads] or (DAY // 2,):
+    for minute in profile.times[reads - 1] if profile.times else (DAY // 2,):
         at = _within_hours(zone, day, begin, end, minute) + late
         # Thrown back by the ends of the hours: at them all of the bank's would meet.
         at = min(at, closes - (at - closes))
@@ -242,7 +255,7 @@ def _last_on(
     """The last of `_times_on`, without those before it where it needs none of them."""
     if sum(profile.half_hours) < HOURS_KNOWN:
         return _times_on(question, profile, day, reads, lag)[-1]
-    minute = max(profile.times[:reads], default=DAY // 2)
+    minute = profile.times[reads - 1][-1] if profile.times else DAY // 2
     zone, begin, end = question.zone, question.booking_from, question.booking_until
     return _within_hours(zone, day, begin, end, minute) + lag
 

@@ -19,6 +19,7 @@ from operator import mul
 from typing import NamedTuple
 
 from app.domain.income import IncomeProfile
+from app.domain.income_hours import Bracket, sharpness
 
 HORIZON_DAYS = 21
 """So far ahead the sequence is worked out."""
@@ -40,6 +41,10 @@ _AS_GOOD = 0.25
 _NEARBY = 3
 # Beyond the days to choose from only days so much likelier than the mean are read, and the grid.
 _PEAK = 2.0
+# So many later paydays profit from what is learned of the hour on one, and so many sharp answers
+# are enough.
+_LESSONS = 10
+_LEARNED = 3.0
 # So unlikely to be waited for that what follows decides nothing.
 _HARDLY = 1e-9
 _WEEK = 7
@@ -226,6 +231,16 @@ def _vain(
         own = lain[day] - _MISSED_DAYS * left - stays * before
         lines.append((day, missed, own, stays - kept[day]))
     return vain
+
+
+@lru_cache(maxsize=65536)
+def keenness(brackets: tuple[Bracket, ...]) -> float:
+    """How much more a read within a day is worth for what it teaches of the hour; 1 where known.
+
+    What is learned of the hour on one payday shortens the wait on all that follow. Every sharp
+    answer leaves less to be learned, until there is nothing: what a read costs then decides alone.
+    """
+    return 1 + _LESSONS * max(1 - sharpness(brackets) / _LEARNED, 0.0)
 
 
 def reads_worth(hazard: float, waits: Sequence[float], price: float) -> int:

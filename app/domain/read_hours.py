@@ -7,15 +7,18 @@ wait most, so that fewer reads are always a part of more.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Callable, Iterator, Sequence
 from functools import lru_cache
 from itertools import accumulate
+from operator import mul
 
 from app.domain.income_pool import HALF_HOURS
 
 SLOTS = 48
 SLOT_MINUTES = 30
 MOST_READS = 4
+# Times are moved for no gain below this many half hours.
+_SAME = 1e-9
 _POOLED = (*accumulate(HALF_HOURS, initial=0.0),)
 
 
@@ -42,32 +45,46 @@ def share_passed(counts: Sequence[float], prior: float, minute: int) -> float:
 
 
 @lru_cache(maxsize=1024)
-def best_times(shares: tuple[float, ...]) -> tuple[tuple[int, ...], tuple[float, ...]]:
-    """Up to four times in the order of their use, and the mean wait with as many of them.
+def best_times(shares: tuple[float, ...]) -> tuple[tuple[tuple[int, ...], ...], tuple[float, ...]]:
+    """The best times with one read a day, with two, up to four, and the mean wait with as many.
 
-    Times are minutes of the day, waits are days. The wait of income within its half hour counts
-    from the middle.
+    Times are minutes of the day in order, waits are days. The wait of income within its half hour
+    counts from the middle. From the best with one read fewer and the best place for another each
+    is moved in turn to where it is better, until none is.
     """
-    chosen: list[int] = []
-    waits: list[float] = []
+    passed = (*accumulate(shares, initial=0.0),)
+    weighed = (*accumulate(map(mul, shares, range(SLOTS)), initial=0.0),)
+
+    def wait(reads: Sequence[int]) -> float:
+        total, before = 0.0, 0
+        for read in (*reads, reads[0] + SLOTS):
+            end = min(read, SLOTS)
+            total += (read - 0.5) * (passed[end] - passed[before])
+            total -= weighed[end] - weighed[before]
+            before = end
+        return total
+
+    chosen: tuple[int, ...] = ()
+    found, waits = [], []
     for _ in range(MOST_READS):
-        found = [
-            (_wait(shares, sorted({*chosen, slot})), slot)
-            for slot in range(1, SLOTS + 1)
-            if slot not in chosen
-        ]
-        wait, slot = min(found)
-        chosen.append(slot)
-        waits.append(round(wait / SLOTS, 5))
-    return tuple(slot * SLOT_MINUTES for slot in chosen), tuple(waits)
+        least, chosen = min(_one_more(chosen, wait))
+        moved = True
+        while moved:
+            moved = False
+            for place in range(len(chosen)):
+                cost, better = min(_one_more(chosen[:place] + chosen[place + 1 :], wait))
+                if cost < least - _SAME:
+                    least, chosen, moved = cost, better, True
+        found.append(tuple(slot * SLOT_MINUTES for slot in chosen))
+        waits.append(round(least / SLOTS, 5))
+    return tuple(found), tuple(waits)
 
 
-def _wait(shares: Sequence[float], reads: Sequence[int]) -> float:
-    """The mean wait, in half hours, from income to the next read, round the clock."""
-    total, following = 0.0, 0
-    for slot, share in enumerate(shares):
-        while following < len(reads) and reads[following] <= slot:
-            following += 1
-        until = reads[following] if following < len(reads) else reads[0] + SLOTS
-        total += share * (until - slot - 0.5)
-    return total
+def _one_more(
+    reads: tuple[int, ...], wait: Callable[[Sequence[int]], float]
+) -> Iterator[tuple[float, tuple[int, ...]]]:
+    """What each further read would come to, and all reads with it."""
+    for slot in range(1, SLOTS + 1):
+        if slot not in reads:
+            every = (*sorted((*reads, slot)),)
+            yield wait(every), every

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import random
 from calendar import monthrange
 from collections.abc import Callable
@@ -165,7 +166,7 @@ def test_rows_are_cut_into_days_and_keep_the_hour_of_the_largest() -> None:
 
 def test_hours_are_learned_exactly_and_from_readings_between() -> None:
     exact = lived(lambda day: day.day == 12, 200, at=7 * 60 + 10)
-    assert exact.times[0] == 7 * 60 + 30
+    assert exact.times[0] == (7 * 60 + 30,)
     assert exact.passed(7 * 60 + 30) - exact.passed(7 * 60) > 0.5
     # Two readings a day, at six and at nine: between them it comes.
     seen = []
@@ -178,18 +179,24 @@ def test_hours_are_learned_exactly_and_from_readings_between() -> None:
         ]
     told = learn(IncomeProfile(), seen)
     assert told.passed(9 * 60) - told.passed(6 * 60) > 0.5
-    assert told.times[0] == 9 * 60
+    assert told.times[0] == (9 * 60,)
 
 
-def test_times_of_a_day_shorten_the_wait_one_by_one() -> None:
+def test_times_of_a_day_are_the_best_for_their_number() -> None:
     counts = [0.0] * SLOTS
     counts[14], counts[31] = 5.0, 3.0
     shares = shares_of(counts, 1.0)
     times, waits = best_times(shares)
-    assert set(times[:2]) == {15 * 30, 32 * 30}
+    assert times[1] == (15 * 30, 32 * 30)
+    assert [len(one) for one in times] == [1, 2, 3, 4]
     assert list(waits) == sorted(waits, reverse=True)
     for minute in (0, 15, 440, 1439, 1440):
         assert share_passed(counts, 1.0, minute) == pytest.approx(share_by(shares, minute))
+    # Six hours of a morning: three reads cut it about into thirds, no two and one more would.
+    morning = tuple(1 / 12 if 12 <= slot < 24 else 0.0 for slot in range(SLOTS))
+    first, second, last = best_times(morning)[0][2]
+    assert max(first - 6 * 60, second - first, last - second) <= 150
+    assert last == 12 * 60
 
 
 stretches = st.lists(
@@ -219,3 +226,28 @@ def test_a_text_that_is_no_profile_is_refused() -> None:
     for text in ("{}", IncomeProfile().to_json().replace('"weights":[', '"weights":[1,')):
         with pytest.raises(ValueError, match="profile"):
             IncomeProfile.from_json(text)
+
+
+def as_before_brackets(profile: IncomeProfile, half_hours: list[float]) -> str:
+    """The profile in the words of the version that counted half hours and kept no brackets."""
+    values = json.loads(profile.to_json())
+    del values["brackets"]
+    return json.dumps({**values, "half_hours": half_hours, "times": [450, 960, 30, 1200]})
+
+
+def test_a_profile_from_before_brackets_keeps_what_it_was_sure_of() -> None:
+    now = lived(lambda day: day.day == 12, 200, at=7 * 60 + 10)
+    counts = [0.0] * SLOTS
+    counts[14] = 7.0
+    before = IncomeProfile.from_json(as_before_brackets(now, counts))
+    assert before.times[0] == (7 * 60 + 30,)
+    assert before.brackets == ((7 * 60, 30),) * 7
+    assert replace(before, brackets=(), half_hours=(), times=(), waits=()) == replace(
+        now, brackets=(), half_hours=(), times=(), waits=()
+    )
+    assert IncomeProfile.from_json(before.to_json()) == before
+    # What had been spread over all hours was never known, and is looked for anew.
+    spread = IncomeProfile.from_json(as_before_brackets(now, [0.3] * SLOTS))
+    assert spread.brackets == ()
+    assert sum(spread.half_hours) == 0
+    assert IncomeProfile.from_json(as_before_brackets(now, [0.0] * SLOTS)).brackets == ()

@@ -166,6 +166,7 @@ async def test_a_figure_that_nobody_can_read_costs_the_others_nothing(learning: 
 
 
 async def test_another_amount_needs_another_plan(learning: Lane) -> None:
+    set_so(learning, read_costs="EUR 1.00")  # so dear that nothing is read on the next day
     who = await learning.street.neighbour(dues=(120_000,))
     learning.bank.holds(POOR)
     await learning.read(who)
