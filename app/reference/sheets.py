@@ -2,8 +2,8 @@
 
 A workbook is a zip of XML files. Before anything parses it, every part is unpacked here under a
 bound, so that a small file cannot become a large one, and packed again without compression; and
-the far corner of each sheet is looked up, because one cell at XFD1048576 makes readers set aside
-room for seventeen thousand million others.
+what it would take in memory is looked up, because one cell at XFD1048576 makes readers set aside
+room for seventeen thousand million others (workbook_parts.py).
 """
 
 from __future__ import annotations
@@ -22,6 +22,7 @@ from typing import Final
 from python_calamine import CalamineError, CalamineWorkbook, SheetVisibleEnum
 
 from app.domain.errors import Invalid
+from app.reference.workbook_parts import Parts
 
 LARGEST_FILE: Final = 20 * 1024 * 1024
 """Bytes of one file as it is uploaded."""
@@ -31,18 +32,12 @@ MOST_COLUMNS: Final = 60
 LONGEST_CELL: Final = 2_000
 
 _LARGEST_UNPACKED: Final = 200 * 1024 * 1024
+# Of all cells of one workbook, once they are laid out.
+_MOST_CHARACTERS: Final = _LARGEST_UNPACKED
+_MOST_CELLS: Final = MOST_ROWS * MOST_COLUMNS
+_MOST_SHEETS: Final = 50
 _MOST_PARTS: Final = 500
 _CHUNK: Final = 256 * 1024
-_CORNER: Final = re.compile(rb"""<(?:\w+:)?(?:c|row)\s[^>]*?\br\s*=\s*["']([A-Z]*)(\d+)["']""")
-_ERROR_CELL: Final = re.compile(rb"""<(?:\w+:)?c\s[^>]*?\bt\s*=\s*["']e["']""")
-# A formula whose result was never stored, as programs write it that do not calculate. An empty
-# text is a result too, and has its own type.
-_NO_RESULT: Final = re.compile(
-    rb"""<(?:\w+:)?c\s(?P<of>[^>]*)>\s*<(?:\w+:)?f\b(?:[^>]*/>|[^>]*>[^<]*</(?:\w+:)?f>)\s*"""
-    rb"""(?P<empty><(?:\w+:)?v\s*/>|<(?:\w+:)?v>\s*</(?:\w+:)?v>)?\s*</(?:\w+:)?c>"""
-)
-_PLACE: Final = re.compile(rb"""\br\s*=\s*["']([A-Z]+\d+)["']""")
-_TEXT_RESULT: Final = re.compile(rb"""\bt\s*=\s*["']str["']""")
 # Spreadsheet programs write and understand this line, and do not show it.
 _DELIMITER_LINE: Final = re.compile(r"sep=([,;\t])\r?\n", re.IGNORECASE)
 
@@ -129,11 +124,13 @@ def _workbook(file_name: str, content: bytes) -> Iterator[Sheet]:
         with CalamineWorkbook.from_filelike(io.BytesIO(safe)) as book:
             shown = [one for one in book.sheets_metadata if one.visible == SheetVisibleEnum.Visible]
             seen = {one.name for one in shown}
+            room = _Room(file_name, len(book.sheet_names))
             for name in book.sheet_names:
                 read = book.get_sheet_by_name(name)
+                room.take_cells(read.height * read.width)
                 offset = 0 if read.start is None else read.start[0]
                 rows = (
-                    (number, tuple(_text(cell) for cell in row))
+                    (number, room.take_text(tuple(_text(cell) for cell in row)))
                     for number, row in enumerate(read.to_python(), start=offset + 1)
                 )
                 for table in _sheet(f"{file_name}, sheet {name}", name, rows):
@@ -144,16 +141,45 @@ def _workbook(file_name: str, content: bytes) -> Iterator[Sheet]:
         ) from None
 
 
+class _Room:
+    """How much all sheets of one workbook may hold; several may show the same part of it."""
+
+    def __init__(self, file_name: str, sheets: int) -> None:
+        self._file_name = file_name
+        self._cells, self._characters = _MOST_CELLS, _MOST_CHARACTERS
+        if sheets > _MOST_SHEETS:
+            raise Invalid(
+                file_name,
+                f"has more than {_MOST_SHEETS} sheets.",
+                mend="Copy the tables into a new workbook.",
+            )
+
+    def take_cells(self, cells: int) -> None:
+        self._cells -= cells
+        self._refuse(self._cells)
+
+    def take_text(self, row: tuple[str, ...]) -> tuple[str, ...]:
+        self._characters -= sum(map(len, row))
+        self._refuse(self._characters)
+        return row
+
+    def _refuse(self, left: int) -> None:
+        if left < 0:
+            raise Invalid(self._file_name, "holds too much for a table.", mend="Split it.")
+
+
 def _repacked(file_name: str, content: bytes) -> bytes:
     """The same workbook, uncompressed: what is unpacked here is all that anybody unpacks."""
     left = _LARGEST_UNPACKED
     packed = io.BytesIO()
+    walked = Parts(file_name, rows=MOST_ROWS, columns=MOST_COLUMNS, characters=_MOST_CHARACTERS)
     try:
         with (
             zipfile.ZipFile(io.BytesIO(content)) as given,
             zipfile.ZipFile(packed, "w", zipfile.ZIP_STORED) as made,
         ):
-            parts = given.infolist()
+            # What cells point to is known before they are.
+            parts = sorted(given.infolist(), key=lambda part: not _is_shared(part.filename))
             if len(parts) > _MOST_PARTS:
                 raise Invalid(
                     file_name,
@@ -166,12 +192,15 @@ def _repacked(file_name: str, content: bytes) -> bytes:
                     continue
                 body = _unpacked(file_name, given, part, left)
                 left -= len(body)
-                if part.filename.startswith("xl/worksheets/"):
-                    _check_sheet(file_name, body)
+                walked.walk(body)
                 made.writestr(part.filename, body)
     except (zipfile.BadZipFile, zlib.error, OSError, RuntimeError, ValueError):
         raise Invalid(file_name, "is broken or locked.", mend="Save it again as .xlsx.") from None
     return packed.getvalue()
+
+
+def _is_shared(part_name: str) -> bool:
+    return part_name.lower().endswith("sharedstrings.xml")
 
 
 def _unpacked(file_name: str, given: zipfile.ZipFile, part: zipfile.ZipInfo, left: int) -> bytes:
@@ -189,46 +218,6 @@ def _unpacked(file_name: str, given: zipfile.ZipFile, part: zipfile.ZipInfo, lef
     return b"".join(pieces)
 
 
-def _check_sheet(file_name: str, body: bytes) -> None:
-    """Raises `Invalid` for cells further out than any table of ours, and for cells in error."""
-    if b"<!DOCTYPE" in body[:_CHUNK] or b"\x00" in body[:200]:
-        raise Invalid(file_name, "is not written as workbooks are.", mend="Save it anew as XLSX.")
-    if _ERROR_CELL.search(body):
-        raise Invalid(file_name, "has a cell in error, such as #N/A.", mend="Mend its formula.")
-    _check_results(file_name, body)
-    for found in _CORNER.finditer(body):
-        letters, digits = found.groups()
-        if len(digits) > 7 or int(digits) > MOST_ROWS + 1:
-            raise Invalid(file_name, f"has more than {MOST_ROWS} rows.", mend="Split it.")
-        if _column(letters) > MOST_COLUMNS:
-            raise Invalid(
-                file_name,
-                f"has more than {MOST_COLUMNS} columns.",
-                mend="Keep the columns that the format names.",
-            )
-
-
-def _check_results(file_name: str, body: bytes) -> None:
-    """Raises `Invalid` for a formula without a result: it would be taken for an empty cell."""
-    for found in _NO_RESULT.finditer(body):
-        if found["empty"] and _TEXT_RESULT.search(found["of"]):
-            continue
-        place = _PLACE.search(found["of"])
-        where = f" in {place[1].decode()}" if place else ""
-        raise Invalid(
-            file_name,
-            f"has a formula without a result{where}.",
-            mend="Open it in a spreadsheet program, and save it there.",
-        )
-
-
-def _column(letters: bytes) -> int:
-    number = 0
-    for letter in letters:
-        number = number * 26 + letter - 64
-    return number
-
-
 def _text(cell: object) -> str:
     """A cell as a person would type it into a CSV file."""
     if isinstance(cell, bool):
@@ -237,7 +226,7 @@ def _text(cell: object) -> str:
         # The shortest digits that mean this number: what the workbook shows for a typed one. A
         # computed one keeps its noise (0.30000000000000004) and is refused as an amount.
         exact = Decimal(repr(cell))
-        return format(exact.quantize(Decimal(1)) if exact == exact.to_integral() else exact, "f")
+        return format(exact.to_integral() if exact == exact.to_integral() else exact, "f")
     if isinstance(cell, datetime):
         return cell.isoformat() if cell.time() != time() else cell.date().isoformat()
     if isinstance(cell, date | time):
