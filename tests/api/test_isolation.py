@@ -20,7 +20,7 @@ from app.store.columns import metadata
 from app.store.provider_setups import AccessData, add_setup, fresh_name
 from tests.api.conftest import BORROWER, LOAN, System
 from tests.api.description import DESCRIPTION
-from tests.api.planting import Garden, plant
+from tests.api.planting import Garden, crossings, plant
 
 pytestmark = pytest.mark.anyio
 
@@ -147,6 +147,7 @@ async def test_what_belongs_to_another_is_not_there(
             assert answer.json() == {"items": [], "next_cursor": None}, name
         assert not [value for value in own if len(value) > 8 and value in answer.text], name
     assert await everything(house, sol) == before
+    assert await crossings(house.store) == []
 
 
 async def test_its_owner_finds_it(sol: System, house: House) -> None:
