@@ -132,6 +132,8 @@ async def proposal_of(unit: Unit, row: Row[Any]) -> Proposal:
         weight = Money(row.amount_minor, row.currency)
         if kind is ApprovalKind.FORGIVENESS:
             forgives = weight
+        if kind in (ApprovalKind.FORGIVENESS, ApprovalKind.WRITE_OFF):
+            # The last slice is a slice too, whatever it is called.
             weight += await forgiven_so_far(unit, row.loan_id, row.currency)
     return Proposal(
         kind=kind,

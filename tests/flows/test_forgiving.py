@@ -126,6 +126,19 @@ async def test_slices_count_together(street: Street, desk: Desk) -> None:
     assert await unpaid(street, who) == 50_000
 
 
+async def test_a_write_off_of_the_rest_is_one_more_slice(street: Street, desk: Desk) -> None:
+    """What was forgiven before counts: 900 euros given up are no matter for two supervisors."""
+    who = await street.neighbour(dues=(90_000,))
+    part = await desk.propose(ApprovalKind.FORGIVENESS, who.loans[0], amount=Money(40_000, "EUR"))
+    await desk.says(Word.APPROVE, part.id, by="tom", role=Role.SUPERVISOR)
+    rest = await desk.propose(ApprovalKind.WRITE_OFF, who.loans[0])
+    with pytest.raises(NotAllowed) as refused:
+        await desk.says(Word.APPROVE, rest.id, by="tom", role=Role.SUPERVISOR)
+    assert refused.value.code == "AmountTooLarge"
+    await desk.says(Word.APPROVE, rest.id)
+    assert (await loan_of(street, who)).state == "written_off"
+
+
 async def monthly(street: Street, minor: int) -> None:
     tiers = {"EUR": {"small_minor": 50_000, "single_minor": 100_000, "monthly_minor": minor}}
     async with street.store.unit(street.lender_id) as unit:
