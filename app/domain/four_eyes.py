@@ -185,8 +185,9 @@ class Proposal:
 
     `proposer` is None when a machine proposed; `endorser` is the person who put his name to it.
     `weight` is the amount with what was forgiven on the loan before, so that nobody gets below a
-    bound by slicing, with a write-off as the last slice either; None where no amount is at stake. `considered` says whether forbearance is on
-    record. `forgives` is the amount of a forgiveness by itself; None for everything else.
+    bound by slicing, nor with a write-off as the last slice; None where no amount is at stake.
+    `considered` says whether forbearance is on record. `forgives` is the amount of a forgiveness by
+    itself; None for everything else.
     """
 
     kind: ApprovalKind

@@ -24,7 +24,7 @@ _BY_WHOM: Final = ("add_user", "change_role")
 class UserAccess:
     """One user. `last_used` is real time, None for never; `granted_at` and `granted_by` say who
     gave him the role he has; `unconfirmed` that compliance has not said yes to an admin's hand on
-    it yet.
+    it yet, `given_password` that an admin knows the password.
     """
 
     id: UUID
@@ -38,6 +38,7 @@ class UserAccess:
     granted_at: datetime | None
     granted_by: str
     unconfirmed: bool
+    given_password: bool
     idle: bool
 
 
@@ -109,6 +110,7 @@ def _user(row: Row[Any], real_now: datetime) -> UserAccess:
         granted_at=row.granted_at,
         granted_by=row.granted_by or "",
         unconfirmed=row.unconfirmed_since is not None,
+        given_password=row.given_password,
         idle=row.disabled_at is None
         and row.seen_at is not None
         and real_now - row.seen_at > IDLE_AFTER,

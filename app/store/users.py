@@ -42,10 +42,14 @@ class Person:
 
 @dataclass(frozen=True, slots=True)
 class Credentials:
-    """What sign-in compares. The hash never leaves this record's two callers."""
+    """What sign-in compares. The hash never leaves this record's two callers.
+
+    `given`: an admin chose the password, and its owner has not chosen another one since.
+    """
 
     person: Person
     password_hash: str
+    given: bool = False
 
     def __repr__(self) -> str:
         return f"Credentials({self.person.id})"
@@ -81,7 +85,9 @@ def person_of(row: Row[Any]) -> Person:
 async def by_email(unit: Unit, email: str) -> Credentials | None:
     """Look one user up before the lender is known: an engine unit. Disabled ones are found too."""
     row = (await unit.conn.execute(select(users).where(users.c.email == email))).first()
-    return None if row is None else Credentials(person_of(row), row.password_hash)
+    return (
+        None if row is None else Credentials(person_of(row), row.password_hash, row.given_password)
+    )
 
 
 async def by_id(unit: Unit, user_id: UUID) -> Credentials:
@@ -89,7 +95,7 @@ async def by_id(unit: Unit, user_id: UUID) -> Credentials:
     row = (await unit.conn.execute(select(users).where(users.c.id == user_id))).first()
     if row is None:
         raise NotFound("There is no such user.")
-    return Credentials(person_of(row), row.password_hash)
+    return Credentials(person_of(row), row.password_hash, row.given_password)
 
 
 async def everybody(unit: Unit) -> tuple[Person, ...]:
@@ -110,6 +116,7 @@ async def add(
     role: Role,
     password_hash: str,
     unconfirmed_since: datetime | None = None,
+    given_password: bool = False,
 ) -> UserId:
     """Insert one user. Raises `Conflict` when the address is taken, by whichever lender."""
     user_id = new_id()
@@ -125,6 +132,7 @@ async def add(
                     password_hash=password_hash,
                     created_at=now,
                     unconfirmed_since=unconfirmed_since,
+                    given_password=given_password,
                 )
             )
     except IntegrityError:

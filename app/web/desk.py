@@ -137,7 +137,8 @@ class Banner:
 
 _UNCONFIRMED: Final = Banner(
     "An admin changed your access. Until compliance confirms it you decide nothing, and let "
-    "nothing go on that somebody stopped.",
+    "nothing go on that somebody stopped. If he gave you a password, choose one of your own first, "
+    "under Account.",
     "note",
     "lock",
 )

@@ -47,7 +47,11 @@ _EARLY: tuple[tuple[str, str, dict[str, Any]], ...] = (
     ("2026_11_21_recovery_loop", "holds", {"kind": "dispute"}),
     ("2026_11_21_recovery_loop", "messages", {"channel": "sms", "state": "sent", "connector": "x"}),
     ("2026_11_28_owed_words", "contacts", {"channel": "call", "counts": False}),
-)
+    (
+        "2026_12_12_past_schedules", "users",
+        {"role": "approver", "unconfirmed_since": "2026-03-02T08:00:00Z"},
+    ),
+)  # fmt: skip
 _MADE_UP = """
     SELECT column_name, data_type FROM information_schema.columns
     WHERE table_name = %s AND is_nullable = 'NO' AND column_default IS NULL
@@ -92,6 +96,7 @@ def test_rows_that_are_there_are_changed_with_the_tables(db: DatabaseUrls) -> No
         assert one("SELECT recorded_at = starts_at FROM holds") == (True,)
         assert one("SELECT asked_for, counts FROM contacts") == (True, True)
         assert one("SELECT bound FROM messages") == (True,)
+        assert one("SELECT given_password FROM users") == (True,)
         assert one("SELECT count(*) FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity"
                    ) == (0,)  # fmt: skip
         connection.execute("UPDATE messages SET state = 'cancelled', cancel_reason = 'unpayable'")

@@ -13,14 +13,14 @@ from app.domain.roles import Role
 from app.flows.approvals.decide_approval import Word
 from app.flows.lenders.confirm_access import confirm_access
 from app.flows.lenders.make_key import make_key, revoke_key
-from app.flows.lenders.manage_users import add_user, change_role, disable_user
+from app.flows.lenders.manage_users import add_user, change_role, disable_user, set_password
 from app.flows.lenders.set_observe_only import set_observe_only
 from app.reports.audit_list import AT_MOST, GROUPS, changes_of
 from app.web.pages.audit import GROUP_NAMES
 from tests.flows.desk_people import Desk as People
 from tests.flows.street import Street
 from tests.rig import make_lender
-from tests.web.conftest import PASSWORD, Desk, OpenBrowser, desk_of, hashed_password
+from tests.web.conftest import PASSWORD, Browser, Desk, OpenBrowser, desk_of, hashed_password
 
 pytestmark = pytest.mark.anyio
 
@@ -134,6 +134,46 @@ async def test_the_review_points_out_what_is_not_used(street: Street, sign_in_as
     assert kept.token not in page.text
 
 
+async def email_of(street: Street, user_id: Any) -> str:
+    return str(await street.value("SELECT email FROM users WHERE id = :id", id=user_id))
+
+
+async def chooses_a_password(who: Browser, email: str = "") -> None:
+    """Signs in with the one that an admin gave, unless he is there, and chooses his own."""
+    if email:
+        await who.send(await who.open("/sign-in"), "sign-in", email=email, password=PASSWORD)
+    page = await who.open("/account")
+    page = await who.send(page, "password", old=PASSWORD, new=PASSWORD, again=PASSWORD)
+    assert "Choose another one" in page.text
+    own = "words of his own in a row"
+    await who.send(page, "password", old=PASSWORD, new=own, again=own)
+
+
+async def test_whom_an_admin_lets_in_again_compliance_confirms(
+    street: Street, sign_in_as: Desk
+) -> None:
+    """Somebody who left is no second pair of eyes because an admin says so."""
+    who = await street.neighbour()
+    desk = People(street)
+    robot = await desk.robot_proposes(who.loans[0])
+    await desk.endorses(robot.id)
+    gone = await desk.person("april")
+    admin, coral = await sign_in_as(Role.ADMIN), await sign_in_as(Role.COMPLIANCE)
+    token = {"csrf": (await admin.open("/account")).forms[0].fields["csrf"]}
+    # Of somebody who was never out nothing changes.
+    await admin.http.post(f"/team/{gone}/enable", data=token)
+    assert (
+        await street.value("SELECT count(*) FROM users WHERE unconfirmed_since > '1970-1-1'") == 0
+    )
+    for act in ("disable", "enable"):
+        await admin.http.post(f"/team/{gone}/{act}", data=token)
+    with pytest.raises(NotAllowed) as refused:
+        await desk.says(Word.APPROVE, robot.id, by="april")
+    assert refused.value.code == "NotConfirmed"
+    await coral.send(await coral.open("/audit/access"), "confirm")
+    await desk.says(Word.APPROVE, robot.id, by="april")
+
+
 async def test_an_admin_makes_himself_no_second_pair_of_eyes(
     street: Street, sign_in_as: Desk, browser: OpenBrowser
 ) -> None:
@@ -171,9 +211,14 @@ async def test_an_admin_makes_himself_no_second_pair_of_eyes(
     page = await coral.open("/audit/access")
     assert page.problems == []
     assert page.text.count("Waits for compliance") == 2
-    answer = await coral.http.post(
-        f"/audit/access/{real}/confirm", data={"csrf": page.form("confirm").fields["csrf"]}
-    )
+    # The admin knows the password: confirmed with it, he would decide at her desk.
+    assert not page.has("confirm")
+    token = {"csrf": (await coral.open("/account")).forms[0].fields["csrf"]}
+    answer = await coral.http.post(f"/audit/access/{real}/confirm", data=token)
+    assert answer.status_code == 409
+    await chooses_a_password(browser(), (await email_of(street, real)))
+    page = await coral.open("/audit/access")
+    answer = await coral.http.post(page.form("confirm").action, data=token)
     assert answer.status_code == 303
     await desk.says(Word.APPROVE, robot.id, by="april")
     assert await street.value("SELECT state FROM approvals") == "approved"
@@ -207,6 +252,7 @@ async def test_an_admins_straw_man_lets_nothing_loose(
     stands = await street.rows("SELECT observe_only, floor_minor FROM lenders")
     assert tuple(stands[0]) == (True, None)
     assert await street.value("SELECT bool_and(halted) FROM stop_switches") is True
+    await chooses_a_password(straw)
     await coral.send(await coral.open("/audit/access"), "confirm")
     page = await straw.send(await straw.open("/controls"), "send", reason="We have looked.")
     assert await street.value("SELECT observe_only FROM lenders") is False
@@ -230,6 +276,8 @@ async def test_an_unconfirmed_compliance_confirms_nobody(street: Street, sign_in
         with pytest.raises(NotAllowed) as refused:
             await confirm_access(house, street.now, user_id=whom, by_id=by, **common)
         assert refused.value.code == code
+    for user_id in made:
+        await set_password(house, street.now, user_id=user_id, password_hash="own", **common)
     await confirm_access(house, street.now, user_id=made[0], by_id=made[2], **common)
     await confirm_access(house, street.now, user_id=made[1], by_id=made[0], **common)
     with pytest.raises(Conflict):

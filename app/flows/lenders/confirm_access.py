@@ -3,7 +3,8 @@
 An admin hands out roles and passwords. Without this he could give himself a second pair of eyes: a
 new user in a role that decides, or a new password for one. Until it is confirmed, such a user
 decides nothing and lets nothing go on that somebody stopped (app/domain/roles.py); everything else
-of his work goes on.
+of his work goes on. He chooses a password of his own first: the admin knows the one that he gave
+him, and would sit at the confirmed person's desk with it.
 """
 
 from __future__ import annotations
@@ -30,7 +31,8 @@ async def confirm_access(
     actor: str,
 ) -> None:
     """Confirm one user. Raises `NotFound`; `NotAllowed` (recorded) for one's own access, without
-    the compliance role, or while one's own is not confirmed; `Conflict` when nothing waits.
+    the compliance role, or while one's own is not confirmed; `Conflict` when nothing waits, or
+    the password is still the one that an admin gave.
     """
     noted = refusals_noted(
         house,
@@ -45,13 +47,19 @@ async def confirm_access(
 
 
 async def _confirm(unit: Unit, now: datetime, user_id: UserId, by_id: UserId, actor: str) -> None:
-    person = (await users.by_id(unit, user_id)).person
+    found = await users.by_id(unit, user_id)
     by = await hand_of(unit, by_id)
     if by_id == user_id:
         raise NotAllowed("Somebody else confirms your access.", code="OwnProposal")
     check_right(by.role, Act.CONFIRM_ACCESS, confirmed=by.confirmed)
     if (await hand_of(unit, user_id)).confirmed:
         raise Conflict("Nothing waits to be confirmed here.", code="ConfirmedAlready")
+    if found.given:
+        raise Conflict(
+            f"{found.person.name} still has the password that an admin gave, and knows. A new one "
+            "is chosen first, under Account.",
+            code="PasswordGiven",
+        )
     await users.change(unit, user_id, unconfirmed_since=None)
     await audit.record(
         unit,
@@ -59,5 +67,5 @@ async def _confirm(unit: Unit, now: datetime, user_id: UserId, by_id: UserId, ac
         actor=actor,
         act="confirm_access",
         subject=str(user_id),
-        after={"role": person.role.value},
+        after={"role": found.person.role.value},
     )

@@ -45,6 +45,7 @@ async def add_user(
             role=role,
             password_hash=password_hash,
             unconfirmed_since=_unconfirmed(role, now, confirmed),
+            given_password=not confirmed,
         )
         await audit.record(
             unit,
@@ -107,11 +108,21 @@ async def disable_user(
 
 
 async def enable_user(
-    house: House, now: datetime, *, lender_id: LenderId, user_id: UserId, actor: str
+    house: House,
+    now: datetime,
+    *,
+    lender_id: LenderId,
+    user_id: UserId,
+    actor: str,
+    confirmed: bool = True,
 ) -> None:
-    """Let a disabled user sign in again."""
+    """Let a disabled user sign in again. `confirmed` as in `add_user`: who left is not here."""
     async with house.store.unit(lender_id) as unit:
-        await users.change(unit, user_id, disabled_at=None)
+        person = (await users.by_id(unit, user_id)).person
+        values: dict[str, Any] = {"disabled_at": None}
+        if person.disabled_at is not None and not confirmed and needs_confirming(person.role):
+            values["unconfirmed_since"] = now
+        await users.change(unit, user_id, **values)
         await audit.record(unit, now, actor=actor, act="enable_user", subject=str(user_id))
 
 
@@ -133,7 +144,10 @@ async def set_password(
     """
     kept = house.store.vault.digest(SESSION_HASH, keep_value) if keep_value else None
     async with house.store.unit(lender_id) as unit:
-        values: dict[str, Any] = {"password_hash": password_hash}
+        values: dict[str, Any] = {
+            "password_hash": password_hash,
+            "given_password": confirmed is False,
+        }
         if confirmed is not None:
             role = (await users.by_id(unit, user_id)).person.role
             values["unconfirmed_since"] = _unconfirmed(role, now, confirmed)

@@ -127,6 +127,8 @@ users = tenant_table(
     Column("away_until", Date, nullable=True),  # on leave: gets no work until then
     # An admin gave him a role that decides, or a password; NULL: compliance knows (or need not).
     moment("unconfirmed_since", optional=True),
+    # An admin chose his password and knows it: he has not chosen another one since.
+    flag("given_password"),
 )
 
 # All times of a session are real time.

@@ -150,6 +150,8 @@ async def new_password(
         stored = (await users.by_id(unit, seat.user_id)).password_hash
     if not await site.passwords.right(stored, form.password("old")):
         return await _account(request, seat, "The present password is not right.")
+    if form.password("new") == form.password("old"):
+        return await _account(request, seat, "This is the present password. Choose another one.")
     if form.password("new") != form.password("again"):
         return await _account(request, seat, "The two new passwords differ.")
     try:

@@ -133,6 +133,7 @@ async def enable(
         lender_id=seat.lender_id,
         user_id=UserId(read_uuid(user_id)),
         actor=seat.actor,
+        confirmed=False,
     )
     return back_to("/team", "enabled")
 
