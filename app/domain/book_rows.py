@@ -22,6 +22,7 @@ from app.domain.book import (
 )
 from app.domain.errors import Invalid
 from app.domain.hold import HoldKind, read_kind
+from app.domain.ids import check_not_ours
 from app.domain.message import Channel
 from app.domain.money import Money, currency_digits
 from app.domain.promise import PromiseState
@@ -168,9 +169,11 @@ def read_instalment(cells: Cells, currency: str) -> InstalmentRow:
 
 def read_repayment(cells: Cells, currency: str, zone: ZoneInfo, now: datetime) -> RepaymentRow:
     """Raises `Invalid` naming the column."""
+    external_ref = read_ref(cells, "external_ref")
+    check_not_ours(external_ref)
     return RepaymentRow(
         read_ref(cells, "loan_ref"),
-        read_ref(cells, "external_ref"),
+        external_ref,
         read_amount(cells, "amount", currency),
         read_moment(cells, "paid_at", zone, now),
     )

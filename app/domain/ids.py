@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 from dataclasses import dataclass
-from typing import NewType
+from typing import Final, NewType
 from uuid import UUID, uuid5
 
 from app.domain.errors import Invalid
@@ -36,6 +36,23 @@ def derive_key(cause: UUID | str, step: str, ordinal: int = 0) -> UUID:
     be queued twice, and a retry after a crash carries the same key to the provider.
     """
     return uuid5(_KEY_SPACE, f"{cause}|{step}|{ordinal}")
+
+
+OURS: Final = "saldo:"
+"""What references of our own entries of money begin with, and no lender's reference does."""
+
+
+def check_not_ours(external_ref: str, field: str = "external_ref") -> None:
+    """Raises `Invalid` for a reference that could be that of an entry of ours.
+
+    Money that comes later would be taken for money that was booked, or for a contradiction.
+    """
+    if external_ref.startswith(OURS):
+        raise Invalid(
+            field,
+            f'begins with "{OURS}", as our own entries do.',
+            mend="Give your own reference.",
+        )
 
 
 @dataclass(frozen=True, slots=True, repr=False)

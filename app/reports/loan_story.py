@@ -11,6 +11,7 @@ from sqlalchemy import select
 
 from app.domain.delinquency import Buckets
 from app.domain.errors import NotFound
+from app.domain.ids import OURS
 from app.domain.money import Money
 from app.reports.delinquency import LoanStanding, loan_standing
 from app.store.tables import adjustments, cases, loans, repayments
@@ -78,7 +79,7 @@ async def _money(unit: Unit, loan_id: UUID) -> list[BookedLine]:
             at=row.paid_at,
             kind=row.source,
             amount=Money(row.amount_minor, row.currency),
-            reference=row.external_ref.removeprefix("saldo:"),
+            reference=row.external_ref.removeprefix(OURS),
             left_over=_left_over(row),
             counted=row.counted,
             reversed_at=row.reversed_at,

@@ -21,7 +21,13 @@ from app.domain.book import (
     read_moment,
     read_number,
 )
-from app.domain.book_rows import read_hold, read_instalment, read_opt_out, read_promise
+from app.domain.book_rows import (
+    read_hold,
+    read_instalment,
+    read_opt_out,
+    read_promise,
+    read_repayment,
+)
 from app.domain.errors import Invalid
 from app.domain.message import Channel
 from app.domain.money import Money
@@ -161,6 +167,13 @@ def test_small_cells() -> None:
         read_channels({"channel": "all"})
     with pytest.raises(Invalid, match="Use: sms"):
         read_channels({"channel": "pigeon"}, several=True)
+
+
+def test_money_is_not_named_as_our_own_entries_are() -> None:
+    cells = {"loan_ref": "L-1", "amount": "1.00", "paid_at": "2026-03-02"}
+    assert read_repayment({**cells, "external_ref": "S-1"}, "EUR", MADRID, NOW).ref == "S-1"
+    with pytest.raises(Invalid, match="begins with"):
+        read_repayment({**cells, "external_ref": "saldo:S-1"}, "EUR", MADRID, NOW)
 
 
 def test_an_instalment_cannot_be_paid_beyond_its_amount() -> None:

@@ -81,6 +81,20 @@ async def test_both_report_the_same_money(street: Street, *, lender_first: bool)
     assert await street.value("SELECT count(*) FROM repayments WHERE counted") == 1
 
 
+async def test_no_report_takes_the_name_of_our_own_entry(street: Street) -> None:
+    """With another amount our payment could not be booked any more, however often we tried."""
+    ana = await at_the_page(street)
+    await ana.taps()
+    ana.says_yes_everywhere()
+    await street.minutes_pass(1)
+    ref = await street.value("SELECT end_to_end_ref FROM payments")
+    with pytest.raises(Invalid, match="begins with"):
+        await street.repaid(ana.who, f"saldo:{ref}", minor=1)
+    await settle(street)
+    assert await ana.payments() == ["settled"]
+    assert await street.due(ana.who) == 0
+
+
 async def test_two_workers_book_the_same_settlement_once(street: Street) -> None:
     ana = await at_the_page(street)
     await ana.taps()

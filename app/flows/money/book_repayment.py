@@ -10,6 +10,7 @@ from uuid import UUID
 from sqlalchemy import Row, func, insert, select
 
 from app.domain.errors import Conflict, Invalid
+from app.domain.ids import OURS
 from app.domain.money import Money
 from app.flows.money.apply_money import apply_money
 from app.store import timeline
@@ -21,10 +22,6 @@ from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
 Source = Literal["lender", "saldo"]
-
-# Our own rows live in a name space of their own, so that a lender may use our end-to-end
-# reference as his.
-_OURS = "saldo:"
 
 
 @dataclass(frozen=True, slots=True)
@@ -70,7 +67,9 @@ async def book_repayment(
         )
     if amount.minor <= 0:
         raise Invalid("amount", "must be above zero.")
-    stored_ref = external_ref if source == "lender" else _OURS + external_ref
+    # Our own rows live in a name space of their own, so that a lender may use our end-to-end
+    # reference as his.
+    stored_ref = external_ref if source == "lender" else OURS + external_ref
     nothing = Money.zero(amount.currency)
     if await _known(unit, loan_id, stored_ref, amount):
         return Booked(False, nothing, await _remaining(unit, loan, now))

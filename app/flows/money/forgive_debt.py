@@ -11,6 +11,7 @@ from app.domain.approval import ApprovalKind
 from app.domain.case import CaseClose
 from app.domain.errors import Conflict
 from app.domain.four_eyes import gives_up, proposing_act
+from app.domain.ids import OURS
 from app.domain.money import Money
 from app.domain.roles import Role, may
 from app.flows.cases.refresh_loan import refresh_loan
@@ -50,7 +51,7 @@ async def forgive_debt(unit: Unit, now: datetime, approval: Row[Any], *, actor: 
             lender_id=loan.lender_id,
             loan_id=loan.id,
             # In the name space of our own rows, where no lender's reference can be.
-            external_ref=f"saldo:forgiven:{approval.id}",
+            external_ref=f"{OURS}forgiven:{approval.id}",
             source=SOURCE,
             amount_minor=amount.minor,
             applied_minor=applied.minor,

@@ -11,7 +11,7 @@ from sqlalchemy import select
 
 from app.domain.case import CaseClose
 from app.domain.errors import Invalid
-from app.domain.ids import LenderId, LoanId
+from app.domain.ids import LenderId, LoanId, check_not_ours
 from app.domain.money import Money
 from app.flows.books.register_borrower import check_ref
 from app.flows.cases.refresh_loan import refresh_loan
@@ -66,6 +66,7 @@ async def report_repayment(
     `external_ref` with another amount.
     """
     check_ref(wanted.external_ref)
+    check_not_ours(wanted.external_ref)
     if wanted.paid_at.tzinfo is None or wanted.paid_at > now + _SKEW:
         raise Invalid("paid_at", "must be a moment in the past, with its time zone.")
     async with house.store.unit(lender_id) as unit:
