@@ -7,7 +7,6 @@ so that it is followed with the contract that it was begun with, whatever is set
 from __future__ import annotations
 
 import re
-from collections.abc import Collection
 from enum import StrEnum
 from typing import Final
 
@@ -23,17 +22,18 @@ class Slot(StrEnum):
     EMAILS = "emails"
 
 
-# Whoever changes these changes where money goes, or through whom: never one person alone.
-_BY_TWO: Final = frozenset({Slot.PAYMENTS})
+# Through whom money goes: taking the lender's own away changes that, too.
+_TAKEN_AWAY_BY_TWO: Final = frozenset({Slot.PAYMENTS})
 
 
-def needs_second(slot: Slot, leads_to: Collection[str] = ()) -> bool:
-    """Whether a second person has to agree. `leads_to`: hosts that the operator does not use.
+def removal_needs_second(slot: Slot) -> bool:
+    """Whether a second person has to agree that the installation's does this job again.
 
-    Borrowers are sent to such a host from the lender's own page, or their numbers and the links
-    that they pay by are: whoever names one alone could have anybody robbed.
+    To a set-up somebody always has to, whatever it does and wherever it leads: an account of one's
+    own with the same vendor shows whoever holds it the number and the link of everybody who is
+    written to, or the accounts of everybody who agrees.
     """
-    return slot in _BY_TWO or bool(leads_to)
+    return slot in _TAKEN_AWAY_BY_TWO
 
 
 class SetupState(StrEnum):

@@ -112,7 +112,6 @@ NOTICES: Final[Mapping[str, str]] = {
     "tiers": "The amounts are changed.",
     "agency": "Written down.",
     "recalled": "The case is back. The strategy looks at it anew.",
-    "provider": "It works, and is in use from now on.",
     "provider_waits": "It works and is kept. It is used once a second person agrees.",
     "provider_gone": "Taken away. What is open with it is still followed with it.",
     "provider_going": "Proposed. It is taken away once a second person agrees.",

@@ -11,6 +11,7 @@ from app.domain.errors import Invalid, Misconfigured
 from app.domain.ids import UserId
 from app.domain.provider_setup import Slot
 from app.domain.roles import Role
+from app.flows.approvals.decide_approval import Word
 from app.flows.providers.port_book import MadePorts, PortBook
 from app.flows.providers.set_up_provider import (
     ProviderSetUp,
@@ -127,6 +128,17 @@ async def sets_up(
         user_id=by or await admin_of(street),
         actor="ada",
     )
+
+
+async def brings(street: Street, slot: Slot, account: str, **more: Any) -> ProviderSetUp:
+    """The same, and a second person agrees: it is in force."""
+    made = await sets_up(street, slot, account, **more)
+    april = f"april-{street.lender_id.hex[-6:]}"
+    known = "SELECT id FROM users WHERE role = 'approver' AND lender_id = :id"
+    found = await street.value(known, id=street.lender_id)
+    desk = Desk(street) if found is None else Desk(street, {april: UserId(found)})
+    await desk.says(Word.APPROVE, made.proposal_id, by=april)
+    return made
 
 
 async def takes_away(street: Street, setup_id: UUID, *, by: UserId) -> UUID | None:

@@ -12,6 +12,7 @@ from app.domain.errors import Invalid
 from app.domain.ids import UserId
 from app.domain.provider_setup import Slot
 from app.domain.roles import Role
+from app.flows.approvals.decide_approval import Word, decide_approval
 from app.flows.cases.open_cases import open_cases
 from app.flows.consents.finish_bank_consent import Back
 from app.flows.consents.withdraw_consent import withdraw_all
@@ -49,9 +50,18 @@ async def sets_up(
     hood: Neighbourhood, admin: UserId, slot: Slot, connector: str, **values: str
 ) -> ProviderSetUp:
     wanted = WantedSetup(slot, connector, AccessData(values), reason="Ours.")
-    return await set_up_provider(
+    made = await set_up_provider(
         hood.house, hood.now, wanted, lender_id=hood.lender_id, user_id=admin, actor="ada"
     )
+    april = await add_user(
+        hood.house, hood.now, lender_id=hood.lender_id, email=f"april@{slot.value}.example",
+        name="April", role=Role.APPROVER, password_hash="", actor="test",
+    )  # fmt: skip
+    await decide_approval(
+        hood.house, hood.now, lender_id=hood.lender_id, approval_id=made.proposal_id,
+        user_id=april, actor="april", word=Word.APPROVE,
+    )  # fmt: skip
+    return made
 
 
 async def test_a_day_with_a_contract_of_ones_own(hood: Neighbourhood) -> None:

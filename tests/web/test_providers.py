@@ -12,7 +12,7 @@ from app.store.unit import Store
 from tests.flows.contracts import SECRET, Fakes, with_contracts
 from tests.flows.outside import Carrier, PayBank
 from tests.flows.street import Street, make_street
-from tests.web.conftest import Desk
+from tests.web.conftest import Browser, Desk
 
 pytestmark = pytest.mark.anyio
 
@@ -32,6 +32,12 @@ def shop_of(street: Street) -> Fakes:
     return cast("Fakes", street.house.book.workshop)
 
 
+async def agreed(street: Street, who: Browser) -> None:
+    """A second person says yes to what waits."""
+    waits = await street.value("SELECT id FROM approvals WHERE state = 'proposed'")
+    await who.send(await who.open(f"/approvals/{waits}"), "approve")
+
+
 async def test_set_up_tried_changed_and_taken_away(street: Street, sign_in_as: Desk) -> None:
     admin = await sign_in_as(Role.ADMIN)
     page = await admin.open("/providers")
@@ -47,7 +53,11 @@ async def test_set_up_tried_changed_and_taken_away(street: Street, sign_in_as: D
     assert (form.fields["f_account"], "Ours." in wrong.text) == ("sol", True)
     assert form.fields["f_secret"] == ""
     page = await admin.send(wrong, "set-up", f_secret=SECRET, **typed)
-    assert "It works, and is in use from now on." in page.text
+    assert "It is used once a second person agrees." in page.text
+    assert await street.value("SELECT state FROM provider_setups") == "proposed"
+    coral = await sign_in_as(Role.COMPLIANCE)
+    await agreed(street, coral)
+    page = await admin.open("/providers/messages")
     assert "Set, changed" in page.text
     name = await street.value("SELECT name FROM provider_setups WHERE state = 'in_force'")
     assert f"/hooks/{name}" in page.text
@@ -69,6 +79,7 @@ async def test_set_up_tried_changed_and_taken_away(street: Street, sign_in_as: D
     )
     assert (answer.status_code, "256" in answer.text or "larger" in answer.text) == (422, True)
 
+    await agreed(street, coral)
     page = await admin.open("/providers/messages")
     without = await admin.send(page, "remove", reason="")
     assert (admin.status, "reason" in without.text.casefold()) == (422, True)
@@ -84,7 +95,7 @@ async def test_an_address_of_ones_own_waits_for_a_second_person_who_is_told_wher
 ) -> None:
     admin = await sign_in_as(Role.ADMIN)
     page = await admin.open(NEW.format("messages"))
-    assert "With an address of your own it is used once somebody of compliance" in page.text
+    assert "It is used once somebody of compliance, or an approver, agrees" in page.text
     typed = {"f_account": "sol", "f_secret": SECRET, "f_base_url": "pages.evil.example"}
     page = await admin.send(page, "set-up", reason="Faster for us.", **typed)
     assert "It is used once a second person agrees." in page.text

@@ -1,8 +1,8 @@
 """Set up a lender's own provider, with other access data or anew, and take it away again.
 
 Access data is tried out at the provider before it is kept, with no transaction open. It is sealed
-at once and never read back by a page. Payments change hands only when a second person agrees, and
-so does whatever leads to a host of the lender's own naming.
+at once and never read back by a page. Nothing is used before a second person agrees; the proposal
+names every host of the lender's own naming.
 """
 
 from __future__ import annotations
@@ -18,11 +18,11 @@ from app.domain.approval import ApprovalKind
 from app.domain.errors import Conflict, Invalid
 from app.domain.four_eyes import check_proposer
 from app.domain.ids import Iban, LenderId, UserId
-from app.domain.provider_setup import SetupState, Slot, needs_second
+from app.domain.provider_setup import SetupState, Slot, removal_needs_second
 from app.flows.approvals.propose_approval import propose
 from app.flows.house import House
 from app.flows.lenders.note_refusal import refusals_noted
-from app.flows.providers.change_provider import REMOVE, described, put_in_force, retire
+from app.flows.providers.change_provider import REMOVE, described, retire
 from app.side_ports import FieldKind, Offer, OwnField
 from app.store import audit
 from app.store.approvals import hand_of
@@ -58,11 +58,11 @@ class WantedSetup:
 
 @dataclass(frozen=True, slots=True)
 class ProviderSetUp:
-    """`proposal_id`: it waits for a second person; None: it is in force."""
+    """What was kept, and the proposal under which it waits for a second person."""
 
     id: UUID
     name: str
-    proposal_id: UUID | None
+    proposal_id: UUID
 
 
 async def set_up_provider(
@@ -74,7 +74,7 @@ async def set_up_provider(
     user_id: UserId,
     actor: str,
 ) -> ProviderSetUp:
-    """Try it out, keep it sealed, and have it used.
+    """Try it out, keep it sealed, and propose that it is used.
 
     Raises `NotAllowed` (also in the audit), `Invalid` naming the setting or `provider` when the
     provider does not take it, and `Conflict` when another one waits, or took its place meanwhile.
@@ -125,9 +125,6 @@ async def set_up_provider(
             after=described(await lock_setup(unit, setup_id)),
             reason=wanted.reason,
         )
-        if not needs_second(slot, leads_to):
-            await put_in_force(unit, now, setup_id, actor=actor, reason=wanted.reason)
-            return ProviderSetUp(setup_id, name, None)
         proposal_id = await _propose(
             unit, now, setup_id, wanted.reason, user_id, actor, leads_to=leads_to
         )
@@ -162,7 +159,7 @@ async def remove_provider(
             raise Invalid("reason", "is empty.", mend="Say why, for the history.")
         if row.state != SetupState.IN_FORCE.value:
             raise Conflict("This provider is not in force.", code="NotInForce")
-        if needs_second(Slot(row.slot)):
+        if removal_needs_second(Slot(row.slot)):
             return await _propose(unit, now, setup_id, why, user_id, actor, remove=True)
         await retire(unit, now, setup_id, actor=actor, reason=why)
     return None

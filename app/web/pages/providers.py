@@ -9,7 +9,7 @@ from fastapi import APIRouter, Depends, Request
 from starlette.responses import Response
 
 from app.domain.errors import Conflict, Invalid, NotFound
-from app.domain.provider_setup import SetupState, Slot, needs_second
+from app.domain.provider_setup import SetupState, Slot, removal_needs_second
 from app.domain.roles import Act
 from app.flows.providers.set_up_provider import (
     WantedSetup,
@@ -140,7 +140,7 @@ async def _one(
         fields=[]
         if offer is None
         else shown_fields(offer, current if same else None, typed or {}, said),
-        by_two=needs_second(slot),
+        taken_by_two=removal_needs_second(slot),
         label_of=label_of,
         provider_name=provider_name,
         calls={one.connector: one.takes_calls for one in offers},
@@ -167,14 +167,14 @@ async def set_up(
     job: str,
     seat: Annotated[Seat, Depends(needs(Act.SET_UP_PROVIDER, with_files=True))],
 ) -> Response:
-    """Try the access data at the provider; keep it, and have it used, only when it works."""
+    """Try the access data at the provider; keep it, and propose its use, only when it works."""
     site, form, slot = site_of(request), seat.posted, _slot(job)
     connector, same = form.text("connector", longest=40), form.ticked("same")
     offer = _offer(site, slot, connector)
     typed, reason = AccessData(), form.text("reason", longest=1000)
     try:
         typed = read_fields(form, offer)
-        made = await set_up_provider(
+        await set_up_provider(
             site.house,
             site.now(),
             WantedSetup(slot, connector, typed, same, reason),
@@ -193,8 +193,7 @@ async def set_up(
             wrong=error if isinstance(error, Invalid) else None,
             trouble="" if isinstance(error, Invalid) else error.message,
         )
-    done = "provider" if made.proposal_id is None else "provider_waits"
-    return back_to(f"{HERE}/{slot.value}", done)
+    return back_to(f"{HERE}/{slot.value}", "provider_waits")
 
 
 def _offer(site: Site, slot: Slot, connector: str) -> Offer:
