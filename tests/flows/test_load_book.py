@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
+
 import pytest
 
 from app.domain.book_totals import Expected
 from app.domain.errors import Conflict, Invalid
 from app.flows.books.load_book import GivenFile, load_book, try_book
 from app.flows.cases.open_cases import open_cases
+from app.reference.sheets import Sheet, read_sheets
 from tests.flows.book_kit import Book, load, verdicts
 from tests.flows.street import Street
 from tests.reference.workbooks import workbook
@@ -66,6 +70,29 @@ async def test_a_try_keeps_nothing(street: Street) -> None:
     assert checked.file_id is None
     assert checked.totals["differences"] == [["borrowers", "9", "1"]]
     assert await street.value("SELECT count(*) FROM bulk_files") == 0
+
+
+async def test_books_are_read_one_at_a_time(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Each takes many times its size in memory: whoever sends ten at once waits for his turn."""
+    reading, most = [0], [0]
+
+    def read(name: str, content: bytes) -> list[Sheet]:
+        reading[0] += 1
+        most[0] = max(most[0], reading[0])
+        time.sleep(0.02)
+        reading[0] -= 1
+        return read_sheets(name, content)
+
+    monkeypatch.setattr("app.flows.books.load_book.read_sheets", read)
+    files = Book().person("C-1").files()
+    every = [
+        try_book(street.house, street.now, street.lender_id, files, Expected()) for _ in range(4)
+    ]
+    done = await asyncio.gather(*every)
+    assert [one.totals["rows"] for one in done] == [3] * 4
+    assert most == [1]
 
 
 async def test_a_person_is_taken_over_whole_or_not_at_all(street: Street) -> None:
