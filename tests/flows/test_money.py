@@ -189,6 +189,15 @@ async def test_an_older_ledger_is_refused_and_the_same_one_confirms(street: Stre
     assert await street.value("SELECT owed_as_of FROM loans") == street.now
 
 
+@pytest.mark.parametrize(("minor", "words"), [(0, "above zero"), (10**14, "larger than any loan")])
+async def test_an_amount_that_cannot_be_meant_is_told_as_what_it_is(
+    street: Street, minor: int, words: str
+) -> None:
+    ana = await street.neighbour()
+    with pytest.raises(Invalid, match=words):
+        await confirm(street, ana, street.now, minor)
+
+
 async def test_a_payment_returned_after_the_ledger_is_owed_again(street: Street) -> None:
     ana = await street.neighbour(dues=(12_000,))
     payment_id = await payment_of(street, ana.id, 4_000)

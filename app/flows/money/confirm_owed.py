@@ -159,8 +159,14 @@ def check_schedule(schedule: Sequence[Scheduled], as_of: datetime, now: datetime
         field = f"instalments[{one.number}]"
         if one.number < 1:
             raise Invalid(field, "has a number below 1.", mend="Count instalments from 1.")
-        if not 0 < one.amount_minor <= _LARGEST_MINOR:
+        if one.amount_minor <= 0:
             raise Invalid(field, "has no amount above zero.", mend="Leave out what was never owed.")
+        if one.amount_minor > _LARGEST_MINOR:
+            raise Invalid(
+                field,
+                "has an amount larger than any loan.",
+                mend="Check its unit: amounts are in whole units of the currency.",
+            )
         if not 0 <= one.paid_minor <= one.amount_minor:
             raise Invalid(
                 field,
