@@ -61,6 +61,18 @@ MEANINGS: Final[Mapping[LenderEvent, tuple[str, str]]] = {
         "A borrower stopped a channel.",
         "borrower_id, external_ref, channel, source, at",
     ),
+    LenderEvent.CONTACT_ENTERED: (
+        (
+            "Your people entered a new number or e-mail address of a borrower at the desk. It is "
+            "masked here and stands in full on the case page. Take it over once you are sure of "
+            "it: `POST /v1/borrowers` with it confirms it."
+        ),
+        "borrower_id, external_ref, detail (phone, email), shown (masked), at",
+    ),
+    LenderEvent.CONTACT_CONFIRMED: (
+        "The borrower himself answered a call to a number that your people had entered.",
+        "borrower_id, external_ref, detail (phone), shown (masked), at",
+    ),
     LenderEvent.HOLD_SET: (
         (
             "A borrower is left in peace. Stop what `blocks` names on your side too: debit, fees, "

@@ -43,6 +43,7 @@ class Act(StrEnum):
     OWN_ACCOUNT = "own_account"
     TAKE_PROMISE = "take_promise"
     NOTE_CONTACT = "note_contact"
+    ENTER_CONTACT = "enter_contact"
     HAND_OVER = "hand_over"
     GIVE_WORK = "give_work"
     SEE_STRATEGIES = "see_strategies"
@@ -95,6 +96,7 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.WORK_TASK: _WORKERS,
     Act.TAKE_PROMISE: _WORKERS,
     Act.NOTE_CONTACT: _WORKERS,
+    Act.ENTER_CONTACT: _WORKERS,
     Act.HAND_OVER: _WORKERS,
     Act.GIVE_WORK: frozenset({Role.COLLECTION_MANAGER, Role.SUPERVISOR}),
     # Slowing down is everybody's right; letting pressure go on is not.
@@ -240,6 +242,8 @@ def acts_of(role: Role) -> frozenset[Act]:
 def needs_confirming(role: Role) -> bool:
     """Whether compliance confirms an admin's hand on such a user before his word counts.
 
-    Whoever only looks, proposes and does ordinary work needs no confirming.
+    Whoever only looks, proposes and does ordinary work needs no confirming. A number that a
+    collector enters is such work: it shows him nothing that he does not see, and nothing is
+    written to it before somebody has reached the borrower there.
     """
-    return not acts_of(role) <= UNCONFIRMED_MAY
+    return not acts_of(role) <= UNCONFIRMED_MAY | {Act.ENTER_CONTACT}

@@ -11,6 +11,7 @@ from app.domain.task import CALLS, TaskOutcome
 from app.flows.work.call_window import CallWindow, call_window
 from app.reference import formats
 from app.reports.case_file import CaseFile
+from app.reports.new_contacts import NewContacts, new_contacts
 from app.reports.promise_book import CasePromises, promises_of_case
 from app.reports.reminder_list import ReminderLine, reminders_of_case
 from app.store.unit import Unit
@@ -42,7 +43,8 @@ OF_CONTACTS: Final = tuple(
 class CaseWork:
     """`may_call` is the sentence above the number; `call_at` what a call back begins from.
 
-    `at_work`: the sentence is about a call to his place of work.
+    `at_work`: the sentence is about a call to his place of work. `new` is what the desk entered and
+    nobody has confirmed.
     """
 
     window: CallWindow
@@ -50,6 +52,7 @@ class CaseWork:
     promises: CasePromises
     reminders: tuple[ReminderLine, ...]
     call_at: datetime
+    new: NewContacts
     at_work: bool = False
 
 
@@ -84,6 +87,7 @@ async def work_of_case(
         reminders=await reminders_of_case(unit, file.id, seat.user_id),
         call_at=tomorrow_morning(now, zone),
         at_work=at_work,
+        new=await new_contacts(unit, file.person.id),
     )
 
 

@@ -78,6 +78,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "nothing_to_do": "Nothing can be done right now. What waits for its time is under Later.",
     "promised": "The promise is written down. Calls and messages stop until its day.",
     "unpromised": "The promise is cancelled.",
+    "entered": "Entered. What is new is not written to before it is confirmed.",
     "noted": "Noted. It counts in the contact limits.",
     "unheard": "Noted. The call was not connected, so it counts in no contact limit.",
     "reminding": "You will be reminded.",

@@ -18,6 +18,7 @@ from app.reports.case_entries import Entry
 from app.store.timeline import Kind
 from app.web import approval_words, words
 from app.web.inputs import inputs_of
+from app.web.story_details import detail_changed, detail_confirmed, detail_entered
 from app.web.story_reading import reading
 from app.web.story_work import (
     case_placed,
@@ -372,6 +373,9 @@ _WORDS: Final[Mapping[Kind, Callable[[Details], Words]]] = {
     Kind.PROMISE_MADE: promise_made,
     Kind.PROMISE_CHANGED: promise_changed,
     Kind.CONTACT_NOTED: contact_noted,
+    Kind.DETAIL_ENTERED: detail_entered,
+    Kind.DETAIL_CONFIRMED: detail_confirmed,
+    Kind.DETAIL_CHANGED: detail_changed,
     Kind.STOP_SWITCH: _stop_switch,
     Kind.CASE_FLAGGED: _flagged,
     Kind.FLAG_ENDED: _plain("Flag ended", "flag", "", "Its rule no longer holds."),

@@ -41,7 +41,13 @@ ChannelInPath = Annotated[Channel, Path(description="sms, email, call or push.")
     responses={200: {"description": "Known before; changed.", "model": BorrowerShown}},
 )
 async def post_borrower(given: BorrowerGiven, caller: ByKey, response: Response) -> BorrowerShown:
-    """Create a borrower, or change the one you call `external_ref`. Safe to send again."""
+    """Create a borrower, or change the one you call `external_ref`. Safe to send again.
+
+    A number or address that your people entered at the desk is confirmed by sending it. What you
+    had sent before that changes nothing when it is sent again, and what was found to be somebody
+    else's, or dead, does not come back; any other is taken at once. The answer shows, masked,
+    what is in use.
+    """
     wanted = BorrowerWanted(
         external_ref=given.external_ref,
         name=given.name,

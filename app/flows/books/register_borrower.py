@@ -11,9 +11,11 @@ from uuid import UUID
 from sqlalchemy import select, update
 from sqlalchemy.dialects.postgresql import insert
 
+from app.domain.contact_detail import Detail
 from app.domain.errors import Invalid
 from app.domain.ids import BorrowerId, LenderId, Phone
 from app.domain.open_hours import zone_of
+from app.flows.books.heed_statement import heed_statement
 from app.flows.house import House
 from app.store.borrowers import birth_date_hash, document_hash, email_hash, phone_hash
 from app.store.keys import new_id
@@ -63,7 +65,8 @@ async def register_borrower(
     """Create or update the borrower whom the lender calls `external_ref`.
 
     Raises `Invalid` naming the field. Sending the same again changes nothing. A number that a
-    collector found to be somebody else's is not taken back: its hash alone is left in the row.
+    collector found to be somebody else's is not taken back, and neither is one that the desk put a
+    newer one in the place of; any other number or address is taken at once.
     """
     check_borrower(wanted, now)
     async with house.store.unit(lender_id) as unit:
@@ -87,13 +90,7 @@ async def put_borrower(
         return BorrowerRegistered(BorrowerId(made), created=True)
     known = (
         await unit.conn.execute(
-            select(
-                borrowers.c.id,
-                borrowers.c.phone_enc,
-                borrowers.c.phone_hash,
-                borrowers.c.email_enc,
-                borrowers.c.email_hash,
-            )
+            select(borrowers)
             .where(
                 borrowers.c.lender_id == unit.lender_id,
                 borrowers.c.external_ref == wanted.external_ref,
@@ -106,15 +103,12 @@ async def put_borrower(
     changes = _row(unit, known.id, wanted, now)
     for fixed in ("id", "lender_id", "external_ref", "created_at"):
         del changes[fixed]
-    if known.phone_enc is None and known.phone_hash == changes.get("phone_hash"):
-        # Somebody else answers there; the lender's system has not heard of it yet.
-        changes.pop("phone_enc", None)
-    elif known.phone_hash != changes.get("phone_hash", known.phone_hash):
-        # Another number: whoever answered on the old one does not count any more.
-        changes["phone_doubted_at"] = None
-    if known.email_enc is None and known.email_hash == changes.get("email_hash"):
-        # E-mails to this address came back; another one is taken at once.
-        changes.pop("email_enc", None)
+    stated: dict[Detail, str] = {}
+    if wanted.phone is not None:
+        stated[Detail.PHONE] = wanted.phone.reveal()
+    if wanted.email is not None:
+        stated[Detail.EMAIL] = wanted.email
+    await heed_statement(unit, now, known, changes, stated)
     await unit.conn.execute(update(borrowers).where(borrowers.c.id == known.id).values(changes))
     return BorrowerRegistered(BorrowerId(known.id), created=False)
 

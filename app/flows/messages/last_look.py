@@ -195,7 +195,7 @@ def _no_address(person: Person, channel: Channel) -> Never | None:
     if person.row.phone_enc is None:
         return Never(CancelReason.PHONE_MISSING, TaskReason.SMS_BLOCKED, "No telephone number.")
     if person.row.phone_doubted_at is not None and channel is Channel.SMS:
-        because = "Somebody else answered on this number."
+        because = "It is not sure that this number is his."
         return Never(CancelReason.PHONE_MISSING, TaskReason.SMS_BLOCKED, because)
     return None
 

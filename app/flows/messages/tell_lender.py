@@ -33,6 +33,8 @@ class LenderEvent(StrEnum):
     BALANCE_REQUESTED = "loan.balance_requested"
     OPTED_OUT = "borrower.opted_out"
     DISPUTES = "borrower.disputes"
+    CONTACT_ENTERED = "borrower.contact_entered"
+    CONTACT_CONFIRMED = "borrower.contact_confirmed"
     HOLD_SET = "hold.set"
     HOLD_CHANGED = "hold.changed"
     APPROVAL_DECIDED = "approval.decided"

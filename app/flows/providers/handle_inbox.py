@@ -173,13 +173,18 @@ async def _text(house: House, now: datetime, item: Waiting) -> str:
 
 
 async def _people(unit: Unit, item: Waiting) -> list[UUID]:
-    """Everybody with this number, in the order of their locks."""
+    """Everybody with this number, in the order of their locks.
+
+    A number that may be somebody else's stops texts and does not start them again.
+    """
     if item.event.sender is None:
         return []
     query = select(borrowers.c.id).where(
         borrowers.c.phone_hash == phone_hash(unit.vault, item.event.sender),
         borrowers.c.phone_enc.is_not(None),
     )
+    if item.event.stop is False:
+        query = query.where(borrowers.c.phone_doubted_at.is_(None))
     if is_own(item.source):
         query = query.where(borrowers.c.lender_id == await owner_of(unit, item.source))
     return list(await unit.conn.scalars(query.order_by(borrowers.c.id)))

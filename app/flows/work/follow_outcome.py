@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, select, update
+from sqlalchemy import Row, select
 
 from app.domain.case import CaseState
 from app.domain.contact_policy import ContactPurpose
@@ -27,6 +27,7 @@ from app.flows.messages.tell_lender import LenderEvent, tell_lender
 from app.flows.work.borrower_says import PAUSE
 from app.flows.work.call_window import call_window, wished_for
 from app.flows.work.cancel_tasks import cancel_tasks
+from app.flows.work.follow_number import give_up_number, he_answered, somebody_else_answered
 from app.flows.work.open_task import open_task
 from app.flows.work.set_hold import set_hold
 from app.flows.work.stop_pressure import stop_pressure
@@ -34,7 +35,7 @@ from app.flows.work.take_promise import write_promise
 from app.store.brakes import in_peace, may_be_asked
 from app.store.locks import lock_borrower
 from app.store.strategies import wake_cases
-from app.store.tables import borrowers, cases
+from app.store.tables import cases
 from app.store.unit import Unit
 
 LONGEST_NOTE: Final = 2000
@@ -57,12 +58,16 @@ SPOKE: Final = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Heard:
-    """What came of it. `parts` are what he promised, `call_at` when he wants to be called."""
+    """What came of it. `parts` are what he promised, `call_at` when he wants to be called.
+
+    `new_number`: it came of a call to the number that the desk entered and nobody has confirmed.
+    """
 
     outcome: TaskOutcome
     note: str = ""
     parts: Sequence[Part] = ()
     call_at: datetime | None = None
+    new_number: bool = False
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,8 +104,8 @@ async def follow_outcome(
     """Carry the consequence out. Raises `Invalid`, and what a promise's rules raise."""
     check_heard(heard, now)
     person = await lock_borrower(unit, about.borrower_id)
-    if heard.outcome in SPOKE and person.phone_doubted_at is not None:
-        await _doubt_number(unit, about.borrower_id, None)
+    if heard.outcome in SPOKE:
+        await he_answered(unit, now, person, about.actor, new_number=heard.new_number)
     match heard.outcome:
         case TaskOutcome.PROMISE:
             await _promise(unit, now, about, heard)
@@ -113,9 +118,9 @@ async def follow_outcome(
         case TaskOutcome.PAID_ALREADY:
             await _paid_already(unit, now, about, heard)
         case TaskOutcome.WRONG_NUMBER:
-            await _wrong_number(unit, now, person, about)
+            await _wrong_number(unit, now, person, about, heard)
         case TaskOutcome.THIRD_PARTY:
-            await _third_party(unit, now, about)
+            await _third_party(unit, now, person, about, heard)
         case TaskOutcome.REACHED | TaskOutcome.NO_ANSWER | TaskOutcome.REFUSES:
             # A try without a promise: the strategy counts it and plans the next one.
             pass
@@ -243,18 +248,16 @@ async def _paid_already(unit: Unit, now: datetime, about: Contacted, heard: Hear
         await _follow_up(unit, now, about, TaskReason.BORROWER_SAYS_PAID, heard)
 
 
-async def _wrong_number(unit: Unit, now: datetime, person: Row[Any], about: Contacted) -> None:
+async def _wrong_number(
+    unit: Unit, now: datetime, person: Row[Any], about: Contacted, heard: Heard
+) -> None:
     """Whoever answers there must not be written to again: wrong numbers block at once.
 
-    The lender's system brings the right number; the hash of the wrong one stays, so that the same
-    one is not taken back from its next delivery. While a hold leaves him in peace, and while
-    nothing is due, nobody looks for another way to him; later the strategy asks for one.
+    The desk or the lender's system brings the right number; the hash of the wrong one stays, so
+    that the same one is not taken back. While a hold leaves him in peace, and while nothing is
+    due, nobody looks for another way to him; later the strategy asks for one.
     """
-    await unit.conn.execute(
-        update(borrowers)
-        .where(borrowers.c.id == about.borrower_id)
-        .values(phone_enc=None, phone_doubted_at=None)
-    )
+    another = await give_up_number(unit, now, person, about.actor, new_number=heard.new_number)
     await stop_pressure(
         unit,
         now,
@@ -270,7 +273,7 @@ async def _wrong_number(unit: Unit, now: datetime, person: Row[Any], about: Cont
         if case_id is None
         else not await in_peace(unit, now, about.borrower_id, case_id)
     )
-    if person.email_enc is None and not person.has_app and wanted:
+    if not another and person.email_enc is None and not person.has_app and wanted:
         await open_task(
             unit,
             now,
@@ -282,12 +285,14 @@ async def _wrong_number(unit: Unit, now: datetime, person: Row[Any], about: Cont
         )
 
 
-async def _third_party(unit: Unit, now: datetime, about: Contacted) -> None:
+async def _third_party(
+    unit: Unit, now: datetime, person: Row[Any], about: Contacted, heard: Heard
+) -> None:
     """Nothing was disclosed; until he himself answers there, nothing is written to that number.
 
     12 CFR 1006.42(b) and FCA CONC 7.13: what is said about a debt reaches nobody else.
     """
-    await _doubt_number(unit, about.borrower_id, now)
+    await somebody_else_answered(unit, now, person, new_number=heard.new_number)
     await stop_pressure(
         unit,
         now,
@@ -295,12 +300,6 @@ async def _third_party(unit: Unit, now: datetime, about: Contacted) -> None:
         case_ids=None,
         why=CancelReason.PHONE_MISSING,
         end_signals=False,
-    )
-
-
-async def _doubt_number(unit: Unit, borrower_id: UUID, since: datetime | None) -> None:
-    await unit.conn.execute(
-        update(borrowers).where(borrowers.c.id == borrower_id).values(phone_doubted_at=since)
     )
 
 

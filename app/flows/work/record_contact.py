@@ -39,7 +39,8 @@ class ContactMade:
 
     `made_at` is business time, not ahead, and not so long ago that it counts nowhere. Of what we
     began: `asked_for`, he had asked for it himself in the seven days before; not `connected`, a
-    call that never reached the number (engaged, out of service); `at_work`, it reached him there.
+    call that never reached the number (engaged, out of service); `at_work`, it reached him there;
+    `new_number`, it was made to the number that the desk entered and nobody has confirmed.
     """
 
     channel: Channel
@@ -51,6 +52,7 @@ class ContactMade:
     asked_for: bool = False
     connected: bool = True
     at_work: bool = False
+    new_number: bool = False
 
 
 async def record_contact(
@@ -103,7 +105,9 @@ async def record_contact(
         await _write_line(unit, now, case, made, window, actor, agency)
         if made.outcome is not None:
             about = Contacted(case.borrower_id, case_id, contact_id, actor, user_id)
-            await follow_outcome(unit, house, now, about, Heard(made.outcome, made.note))
+            await follow_outcome(
+                unit, house, now, about, Heard(made.outcome, made.note, new_number=made.new_number)
+            )
         if placed is None and _was_a_try(made):
             # The strategy counts it: nobody is sent to make the same call once more today.
             await cancel_tasks(
@@ -153,6 +157,8 @@ def _check_call(made: ContactMade) -> None:
     dialled = made.outbound and made.channel is Channel.CALL
     if made.at_work and not dialled:
         raise Invalid("at_work", "is for calls that you made.", mend="Leave it out.")
+    if made.new_number and not dialled:
+        raise Invalid("new_number", "is for calls that you made.", mend="Leave it out.")
     if made.connected:
         return
     if not dialled:

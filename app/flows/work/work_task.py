@@ -94,8 +94,11 @@ async def finish_task(
     called: bool = False,
     parts: Sequence[Part] = (),
     call_at: datetime | None = None,
+    new_number: bool = False,
 ) -> None:
     """Say what came of a task. `called`: the borrower was rung, which counts in the caps.
+
+    `new_number`: he was rung on the number that the desk entered and nobody has confirmed yet.
 
     What follows from the outcome follows in the same transaction (follow_outcome). When nothing
     else stands in the way, machines may go on: money that is still there counts as new.
@@ -103,7 +106,7 @@ async def finish_task(
     `NotFound`, `NotAllowed` for somebody else's task, `Invalid` for what an outcome lacks,
     `IllegalTransition` when it is over.
     """
-    heard = Heard(outcome, note.strip(), parts, call_at)
+    heard = Heard(outcome, note.strip(), parts, call_at, new_number=called and new_number)
     check_heard(heard, now)
     async with house.store.unit(lender_id) as unit:
         task = await _lock_own(unit, task_id, user_id)

@@ -63,6 +63,7 @@ from app.store.tables.lending import (
 from app.store.tables.people import (
     api_keys,
     borrowers,
+    contact_details,
     data_keys,
     idempotency_keys,
     lenders,
@@ -93,6 +94,7 @@ __all__ = [
     "consent_choices",
     "consent_requests",
     "consents",
+    "contact_details",
     "contacts",
     "data_keys",
     "experiments",

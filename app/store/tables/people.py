@@ -16,6 +16,7 @@ from sqlalchemy import (
     text,
 )
 
+from app.domain.contact_detail import Detail
 from app.domain.message import Channel
 from app.domain.payee import AccountForm
 from app.domain.reading_way import ReadingWay
@@ -172,7 +173,7 @@ borrowers = tenant_table(
     sealed("name_enc"),
     sealed("phone_enc", optional=True),
     hashed("phone_hash", optional=True),
-    # Somebody else answered there; NULL again once the borrower himself did.
+    # Somebody else answered there, or the desk entered it; NULL again once it is known to be his.
     moment("phone_doubted_at", optional=True),
     sealed("email_enc", optional=True),
     hashed("email_hash", optional=True),
@@ -191,6 +192,25 @@ borrowers = tenant_table(
     UniqueConstraint("lender_id", "external_ref"),
     Index(None, "phone_hash"),
     Index(None, "email_hash"),
+)
+
+# Numbers and addresses that the desk entered, and numbers that it put others in the place of. The
+# one in use stands in the borrower's row. At most one row for each of a borrower's.
+contact_details = tenant_table(
+    "contact_details",
+    key(),
+    ref("borrower_id", "borrowers"),
+    words("detail"),
+    hashed("address_hash"),
+    # Kept for an address that waits, and for a good number that comes back if the new one is wrong.
+    sealed("address_enc", optional=True),
+    ref("entered_by", "users", optional=True),
+    moment("entered_at", optional=True),
+    moment("confirmed_at", optional=True),
+    moment("replaced_at", optional=True),
+    moment("given_up_at", optional=True),
+    UniqueConstraint("borrower_id", "detail", "address_hash"),
+    one_of("detail", Detail),
 )
 
 opt_outs = tenant_table(

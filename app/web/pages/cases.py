@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Annotated, Final
 from zoneinfo import ZoneInfo
@@ -51,6 +52,17 @@ router = APIRouter()
 _FURTHEST_HOLD: Final = timedelta(days=366)
 
 
+@dataclass(frozen=True, slots=True)
+class MissedEntry:
+    """A new number or address that was not taken: as typed, and what is wrong with which field."""
+
+    phone: str
+    email: str
+    source: str
+    field: str
+    said: str
+
+
 @router.get("/cases")
 async def cases(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_CASE))]) -> Response:
     """Open cases, oldest due first; or the person or loan that was searched for."""
@@ -84,7 +96,12 @@ async def case(
 
 
 async def case_page(
-    request: Request, case_id: str, seat: Seat, trouble: str = "", status: int = 200
+    request: Request,
+    case_id: str,
+    seat: Seat,
+    trouble: str = "",
+    status: int = 200,
+    missed: MissedEntry | None = None,
 ) -> Response:
     """The page of a case, also after a form on it that could not be carried out."""
     site = await site_of(request).of(seat.lender_id)
@@ -148,6 +165,7 @@ async def case_page(
         bank_name=lambda bank_id: bank_name(site.house, bank_id),
         link_code=link_code,
         trouble=trouble,
+        missed=missed,
         today=now.astimezone(zone).date(),
         latest=now.astimezone(zone).date() + _FURTHEST_HOLD,
         payment_amount=lambda row: Money(row.amount_minor, row.currency),

@@ -116,6 +116,7 @@ async def _finish(request: Request, task_id: str, seat: Seat, case_id: str) -> N
         called=form.ticked("called"),
         parts=parts,
         call_at=call_at,
+        new_number=form.ticked("new_number"),
     )
 
 

@@ -75,6 +75,7 @@ def _contact_made(seat: Seat) -> ContactMade:
         asked_for=form.ticked("asked_for"),
         connected=not form.ticked("not_connected"),
         at_work=form.ticked("at_work"),
+        new_number=form.ticked("new_number"),
     )
 
 
