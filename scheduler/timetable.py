@@ -26,6 +26,7 @@ from app.flows.reads.erase_figures import erase_figures
 from app.flows.reads.plan_reads import plan_reads
 from app.flows.signals.decide_signals import plan_signals
 from app.flows.signals.expire_signals import expire_signals
+from app.flows.stamp_history import stamp_history
 from app.flows.strategies.step_cases import plan_steps
 from app.flows.tidy import tidy
 from app.flows.work.keep_reminders import raise_reminders
@@ -64,5 +65,6 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("expire_signals", timedelta(minutes=5), expire_signals),
     Entry("give_back_tasks", timedelta(seconds=60), give_back_tasks),
     Entry("erase_figures", timedelta(minutes=10), erase_figures),
+    Entry("stamp_history", timedelta(minutes=1), stamp_history),
     Entry("tidy", timedelta(minutes=30), tidy),
 )

@@ -18,6 +18,7 @@ from app.reference.packs import load_packs
 from app.reports import checkup
 from app.reports.checkup import Place
 from app.reports.findings import Finding, Verdict, ok, wrong
+from app.reports.history_check import check_stamps
 from app.reports.own_rules_check import check_own_rules
 from app.settings import Settings
 from app.store import migrate
@@ -123,6 +124,8 @@ async def _inside(settings: Settings, url: str, vault: Vault | None) -> list[Fin
             found += await check_own_rules(unit, load_packs())
             found += await checkup.check_work(unit)
             found += await checkup.check_providers(unit)
+            if not settings.demo:  # where a minute of work may be a day of business
+                found += await check_stamps(unit, _business_now(settings))
         if vault is not None:
             found += await _check_keys(store)
             found += await check_own(settings, store)

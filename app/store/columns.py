@@ -12,6 +12,7 @@ from sqlalchemy import (
     Column,
     DateTime,
     ForeignKey,
+    Identity,
     LargeBinary,
     MetaData,
     SmallInteger,
@@ -100,6 +101,16 @@ def sealed(name: str, *, optional: bool = False) -> Column[Any]:
 def hashed(name: str, *, optional: bool = False) -> Column[Any]:
     """A keyed hash (HMAC-SHA256) for look-ups and comparison."""
     return Column(name, LargeBinary, nullable=optional)
+
+
+def digest(name: str) -> Column[Any]:
+    """A plain hash, or several in a row: it hides nothing, it only shows what is not as it was."""
+    return Column(name, LargeBinary, nullable=False)
+
+
+def place() -> Column[Any]:
+    """The order of writing, from a sequence: what stamps cover (see app/store/stamps.py)."""
+    return Column("place", BigInteger, Identity(always=True), nullable=False)
 
 
 def notes(name: str, *, optional: bool = False) -> Column[Any]:

@@ -26,11 +26,13 @@ _ENGINE_DELETES = {
     "sessions",
     "provider_hours",
 }
-_APPEND_ONLY = {"timeline", "audit", "adjustments"}
+_APPEND_ONLY = {"timeline", "audit", "adjustments", "stamps"}
 # Shared between lenders and read by the desk: how banks and providers answer.
 _APP_READS = {"provider_health", "provider_hours"}
 # The lender's own to write; the engine only looks up what its batches need.
 _ENGINE_READS = {"provider_setups"}
+# The engine's to append; whoever works for a lender only looks.
+_ENGINE_APPENDS = {"stamps"}
 
 
 def statements(table: Table) -> Iterator[str]:
@@ -46,7 +48,7 @@ def statements(table: Table) -> Iterator[str]:
             f"USING ({column} = {_BOUND}) WITH CHECK ({column} = {_BOUND})"
         )
         yield f"CREATE POLICY engine ON {name} TO {ENGINE_ROLE} USING (true) WITH CHECK (true)"
-        yield f"GRANT {rights} ON {name} TO {APP_ROLE}"
+        yield f"GRANT {'SELECT' if name in _ENGINE_APPENDS else rights} ON {name} TO {APP_ROLE}"
         engine_rights = "SELECT" if name in _ENGINE_READS else rights
         yield f"GRANT {engine_rights} ON {name} TO {ENGINE_ROLE}"
     elif table.info.get("engine"):

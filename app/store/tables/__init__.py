@@ -75,6 +75,7 @@ from app.store.tables.people import (
 )
 from app.store.tables.placing import agencies, placements
 from app.store.tables.providers import provider_setups
+from app.store.tables.stamping import stamps
 from app.store.tables.work import audit, holds, stop_switches, tasks, timeline
 
 __all__ = [
@@ -132,6 +133,7 @@ __all__ = [
     "sessions",
     "signal_cases",
     "slots",
+    "stamps",
     "stop_switches",
     "strategies",
     "strategy_choices",

@@ -17,6 +17,7 @@ from app.store.columns import (
     names,
     notes,
     one_of,
+    place,
     ref,
     small,
     state_of,
@@ -94,7 +95,9 @@ timeline = tenant_table(
     words("kind"),
     words("actor"),
     notes("details"),
+    place(),
     Index(None, "borrower_id", "at"),
+    UniqueConstraint("lender_id", "place"),
 )
 
 # Who changed which setting, switch or role. Append-only.
@@ -108,5 +111,7 @@ audit = tenant_table(
     notes("before"),
     notes("after"),
     words("reason", default=""),
+    place(),
     Index(None, "lender_id", "at"),
+    UniqueConstraint("lender_id", "place"),
 )
