@@ -7,6 +7,7 @@ at all, where that may be left out, stays readable.
 
 from __future__ import annotations
 
+import unicodedata
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
@@ -40,6 +41,31 @@ _OTHERS = {
     "MGLD": "it is a lending account",
     "ODFT": "it is an overdraft account",
 }
+
+# How banks name credit cards among their products, without accents and blanks. Some list them as
+# current accounts (CACC), with what is left of the limit as their balance.
+_CREDIT_CARDS = (
+    "creditcard",
+    "kreditkarte",
+    "kreditkort",
+    "kredittkort",
+    "kredietkaart",
+    "luottokortti",
+    "tarjetadecredito",
+    "tarjetacredito",
+    "cartedecredit",
+    "cartadicredito",
+    "cartaodecredito",
+    "kartakredytowa",
+)
+
+
+def is_credit_card(product: Any) -> bool:
+    """Whether the bank's name of its product begins with its word for a credit card."""
+    if not isinstance(product, str):
+        return False
+    plain = unicodedata.normalize("NFKD", product[:70]).casefold()
+    return "".join(filter(str.isalpha, plain)).startswith(_CREDIT_CARDS)
 
 
 def why_not_cash(kind: Any, own_types: Collection[str] = ()) -> str:

@@ -1,9 +1,9 @@
 """Amounts of money as providers write them: what can be read in one way only is read.
 
 Harmless spellings are accepted: zeros after the last digit of a currency, blanks around, a currency
-in small letters, a JSON number where a string is documented. What two people could read in two
-ways is not: decimal commas, thousands separators, exponents, other digits than 0 to 9. Nothing is
-raised: what cannot be read is a sentence that says why.
+in small letters, a JSON number where a string is documented, a string where a number is. What two
+people could read in two ways is not: decimal commas, thousands separators, exponents, other digits
+than 0 to 9. Nothing is raised: what cannot be read is a sentence that says why.
 """
 
 from __future__ import annotations
@@ -36,13 +36,18 @@ def money_of(stated: Any) -> Money | str:
     """An amount object (`amount` a decimal string, `currency`), or why it cannot be read."""
     if not isinstance(stated, dict):
         return "the balance has no amount"
-    amount, currency = stated.get("amount"), stated.get("currency")
+    currency = stated.get("currency")
     if not isinstance(currency, str):
         return "the currency is not a string"
-    return text_of(amount, currency) if isinstance(amount, str) else number_of(amount, currency)
+    return amount_of(stated.get("amount"), currency)
 
 
-def text_of(text: str, currency: str) -> Money | str:
+def amount_of(value: Any, currency: Any) -> Money | str:
+    """The money of a decimal string or a JSON number in major units, or why it cannot be read."""
+    return text_of(value, currency) if isinstance(value, str) else number_of(value, currency)
+
+
+def text_of(text: str, currency: Any) -> Money | str:
     """The money of a decimal string in major units, or why it cannot be read."""
     plain = text.strip()
     parts = _WITH_FRACTION.fullmatch(plain)

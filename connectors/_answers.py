@@ -10,6 +10,33 @@ from app.ports import BalanceAnswer
 from connectors._stated import MOST_ACCOUNTS
 
 
+def account_in(document: dict[str, Any]) -> dict[str, Any]:
+    """The account beside the balances of a document, which is the document itself if none is.
+
+    `details` is where it stands in what people save: the account, or the answer about it.
+    """
+    for name in ("account", "details"):
+        found = document.get(name)
+        if isinstance(found, dict):
+            inner = found.get("account")
+            return inner if isinstance(inner, dict) else found
+    return document
+
+
+def side_by_side(document: dict[str, Any]) -> dict[str, Any]:
+    """A document in which whole answers stand under their names, as one answer.
+
+    `{"details": {...}, "balances": {"balances": [...]}}`: what the balances say of the account
+    counts before what its details say.
+    """
+    answer = document.get("balances")
+    if not isinstance(answer, dict) or "balances" not in answer:
+        return document
+    beside = {} if account_in(document) is document else account_in(document)
+    named = {} if account_in(answer) is answer else account_in(answer)
+    return {"balances": answer["balances"], "account": {**beside, **named}}
+
+
 def answers_in(
     document: Any,
     answer_of: Callable[[dict[str, Any]], BalanceAnswer],

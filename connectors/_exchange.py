@@ -21,6 +21,7 @@ import orjson
 
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater, Unreadable
 from connectors._http import SETUP, HttpSetup
+from connectors._json import TwoValues, decoded, try_json
 
 _BASE_HEADERS = {
     "Accept": "application/json, application/problem+json",
@@ -32,6 +33,9 @@ _BASE_HEADERS = {
 # The read allowance is counted over 24 hours (RTS SCA art. 36(5)); a bank that names a longer or
 # a negative wait is misreporting, as has been seen (-1875538 seconds).
 LONGEST_WAIT = timedelta(hours=25)
+
+NOT_JSON = "the answer is not JSON"
+SAID_TWICE = "the answer states one thing twice, and not the same"
 
 _NOT_SENT = (httpx.ConnectError, httpx.ConnectTimeout, httpx.PoolTimeout, httpx.UnsupportedProtocol)
 
@@ -171,21 +175,10 @@ def read_json(answer: httpx.Response, call: Call) -> Any:
     """The decoded body. Raises Unreadable, or OutcomeUnknown for a write."""
     try:
         return decoded(answer.content)
+    except TwoValues:
+        raise unreadable(SAID_TWICE, call, answer.content) from None
     except ValueError:
-        raise unreadable("the answer is not JSON", call, answer.content) from None
-
-
-def decoded(body: bytes) -> Any:
-    """A JSON document in UTF-8, perhaps behind a byte order mark. Raises ValueError."""
-    return orjson.loads(body.removeprefix(b"\xef\xbb\xbf"))
-
-
-def try_json(body: bytes) -> Any:
-    """The decoded body, or None: for error answers, which may be anything."""
-    try:
-        return decoded(body)
-    except ValueError:
-        return None
+        raise unreadable(NOT_JSON, call, answer.content) from None
 
 
 # ---------------------------------------------------------------- waiting times

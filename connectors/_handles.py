@@ -9,7 +9,7 @@ from typing import Any
 import orjson
 
 from app.domain.ids import Secret
-from connectors._exchange import try_json
+from connectors._json import try_json
 
 
 def held_in(token: Secret) -> dict[str, Any] | None:

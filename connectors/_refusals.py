@@ -14,7 +14,8 @@ from typing import Any
 import httpx
 
 from app.domain.errors import AllowanceSpent, Declined, ProviderError, TryLater
-from connectors._exchange import Call, Verdict, retry_after, try_json, verdict, wait_in_words
+from connectors._exchange import Call, Verdict, retry_after, verdict, wait_in_words
+from connectors._json import try_json
 
 LONGEST_WORDS = 1000
 

@@ -37,6 +37,16 @@ def account_currency(account: dict[str, Any]) -> str | None:
     return currency if currency not in ("", SEVERAL) else None
 
 
+def said(value: Any) -> bool | None:
+    """True or false where a bank says so in either spelling; anything else is not said.
+
+    A 1 is a yes, as databases write it. A 0 may be a gap as well.
+    """
+    if isinstance(value, str):
+        return {"true": True, "1": True, "false": False}.get(value.lower())
+    return value if isinstance(value, bool) else (True if value == 1 else None)
+
+
 def stated_at(changed: Any, of_day: Any, zone: tzinfo) -> datetime | None:
     """The instant a balance is stated for, in UTC, from its last change and its day.
 

@@ -13,7 +13,8 @@ from typing import Any
 import httpx
 
 from app.domain.errors import Declined
-from connectors._exchange import Call, exchange, status_error, try_json, unreadable
+from connectors._exchange import Call, exchange, status_error, unreadable
+from connectors._json import try_json
 
 AT_THE_DOOR = (401, 403, 407)
 

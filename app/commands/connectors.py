@@ -168,7 +168,8 @@ def read_json(file: Path) -> Any:
     Raises `Invalid` for what is wrong with the file, `Unreadable` for what is no JSON.
     """
     from app.domain.errors import Unreadable
-    from connectors._exchange import decoded
+    from connectors._exchange import NOT_JSON, SAID_TWICE
+    from connectors._json import TwoValues, decoded
 
     try:
         if str(file) == "-":
@@ -190,8 +191,10 @@ def read_json(file: Path) -> Any:
         )
     try:
         return decoded(raw)
+    except TwoValues:
+        raise Unreadable(SAID_TWICE) from None
     except ValueError:
-        raise Unreadable("the answer is not JSON") from None
+        raise Unreadable(NOT_JSON) from None
 
 
 def judge(

@@ -17,8 +17,9 @@ from app.domain.balance import PRIORITY, BalanceEntry, Unusable
 from app.domain.errors import Unreadable
 from app.domain.ids import Secret
 from app.ports import BalanceAnswer, FoundAccount
-from connectors._account_types import CARD, barred, why_not_cash
+from connectors._account_types import CARD, barred, is_credit_card, why_not_cash
 from connectors._amounts import money_of, signed, stated_currency
+from connectors._answers import account_in, side_by_side
 from connectors._kinds import kind_of
 from connectors._stated import (
     MOST_ACCOUNTS,
@@ -26,6 +27,7 @@ from connectors._stated import (
     british_text,
     broken,
     iban_of,
+    said,
     stated_at,
     unreadable_answer,
 )
@@ -109,8 +111,8 @@ def _one(document: Any, bank: _Bank) -> tuple[BalanceAnswer, ...]:
                 for item in kept
             )
     card = isinstance(document.get("cardAccount"), dict)
-    inner = document.get("cardAccount" if card else "account")
-    account = inner if isinstance(inner, dict) else document
+    document = document if card else side_by_side(document)
+    account = document["cardAccount"] if card else account_in(document)
     if "balances" in document:
         return (_answer(document["balances"], account, bank, card=card),)
     if account is not document:
@@ -146,14 +148,7 @@ def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
         return broken(kind, amount)
     amount = signed(amount, item.get("creditDebitIndicator"))
     as_of = stated_at(item.get("lastChangeDateTime"), item.get("referenceDate"), zone)
-    return BalanceEntry(kind, amount, _said(item.get("creditLimitIncluded")), as_of)
-
-
-def _said(value: Any) -> bool | None:
-    """True or false where the bank says so in either spelling; anything else is not said."""
-    if isinstance(value, str):
-        return {"true": True, "false": False}.get(value.lower())
-    return value if isinstance(value, bool) else None
+    return BalanceEntry(kind, amount, said(item.get("creditLimitIncluded")), as_of)
 
 
 # ---------------------------------------------------------------- accounts
@@ -162,9 +157,10 @@ def _said(value: Any) -> bool | None:
 def why_unusable(account: dict[str, Any], own_types: Collection[str] = ()) -> str:
     """Why this account's balance is never money to pay with; empty when nothing speaks against."""
     why = why_not_open(account) or why_not_cash(account.get("cashAccountType"), own_types)
-    if not why and not account.get("iban") and (account.get("pan") or account.get("maskedPan")):
-        return CARD
-    return why
+    if why or is_credit_card(account.get("product")):
+        return why or CARD
+    card_number = account.get("pan") or account.get("maskedPan")
+    return CARD if card_number and not account.get("iban") else ""
 
 
 def why_not_open(account: dict[str, Any]) -> str:

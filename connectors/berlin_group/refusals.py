@@ -26,7 +26,8 @@ from app.domain.errors import (
     ProviderError,
     TryLater,
 )
-from connectors._exchange import Call, retry_after, status_error, try_json, wait_in_words
+from connectors._exchange import Call, retry_after, status_error, wait_in_words
+from connectors._json import try_json
 
 ACCESS_EXCEEDED = "ACCESS_EXCEEDED"
 CONSENT_ENDS = {

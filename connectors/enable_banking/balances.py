@@ -15,14 +15,16 @@ from app.domain.balance import BalanceEntry
 from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
-from connectors._account_types import CARD, barred, why_not_cash
+from connectors._account_types import CARD, barred, is_credit_card, why_not_cash
 from connectors._amounts import money_of, signed
+from connectors._answers import account_in, side_by_side
 from connectors._credit import Limit, without_limit
 from connectors._kinds import kind_of
 from connectors._stated import (
     MOST_ACCOUNTS,
     account_currency,
     broken,
+    said,
     stated_at,
     unreadable_answer,
 )
@@ -66,10 +68,8 @@ def _one(document: Any, read: Callable[..., BalanceAnswer]) -> tuple[BalanceAnsw
         if listed and not with_balances:
             raise Unreadable("the accounts are listed without balances")
         return tuple(read(item["balances"], item) for item in with_balances)
-    inner = next(
-        (document[key] for key in ("account", "details") if isinstance(document.get(key), dict)),
-        document,
-    )
+    document = side_by_side(document)
+    inner = account_in(document)
     if "balances" in document:
         return (read(document["balances"], inner),)
     if inner is not document and "balances" in inner:
@@ -119,7 +119,9 @@ def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
         return broken(kind, amount)
     amount = signed(amount, item.get("credit_debit_indicator"))
     as_of = stated_at(item.get("last_change_date_time"), item.get("reference_date"), zone)
-    return BalanceEntry(kind, amount, None, as_of)
+    # No word of the vendor's: where a bank's own comes through, only its warning is believed.
+    included = said(item.get("credit_limit_included")) or None
+    return BalanceEntry(kind, amount, included, as_of)
 
 
 # ---------------------------------------------------------------- accounts
@@ -127,7 +129,9 @@ def _entry(item: Any, zone: tzinfo) -> BalanceEntry:
 
 def why_unusable(account: dict[str, Any], own_types: Collection[str] = ()) -> str:
     """Why this account's balance is never money to pay with; empty when nothing speaks against."""
-    return CARD if is_card(account) else why_not_cash(account.get("cash_account_type"), own_types)
+    if is_card(account) or is_credit_card(account.get("product")):
+        return CARD
+    return why_not_cash(account.get("cash_account_type"), own_types)
 
 
 def is_card(account: dict[str, Any]) -> bool:

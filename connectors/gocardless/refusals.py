@@ -25,14 +25,8 @@ from app.domain.errors import (
     ProviderError,
     TryLater,
 )
-from connectors._exchange import (
-    Call,
-    retry_after,
-    sane_wait,
-    status_error,
-    try_json,
-    wait_in_words,
-)
+from connectors._exchange import Call, retry_after, sane_wait, status_error, wait_in_words
+from connectors._json import try_json
 from connectors._refusals import door_said_no
 
 _TYPE = re.compile(r"[A-Za-z]{1,40}")

@@ -25,10 +25,10 @@ from connectors._exchange import (
     retry_after,
     sane_wait,
     status_error,
-    try_json,
     unreadable,
 )
 from connectors._ids import Ids
+from connectors._json import try_json
 from connectors._tokens import REFUSED_WAIT
 from connectors.gocardless_pay.settings import NAME, Settings
 

@@ -15,7 +15,7 @@ from typing import Any
 from app.domain.errors import Misconfigured, NotAllowed, Unreadable
 from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
-from connectors._exchange import try_json
+from connectors._json import try_json
 from connectors._same import same
 from connectors._stated import instant_of
 from connectors.gocardless_pay.desk import IDS

@@ -28,16 +28,9 @@ from app.ports import (
     SendReceipt,
     Wire,
 )
-from connectors._exchange import (
-    Call,
-    exchange,
-    read_json,
-    retry_after,
-    status_error,
-    try_json,
-    unreadable,
-)
+from connectors._exchange import Call, exchange, read_json, retry_after, status_error, unreadable
 from connectors._hook_keys import check_key, fingerprint, with_key
+from connectors._json import try_json
 from connectors._replies import sender_of, stop_or_start
 from connectors.infobip.settings import Settings
 from connectors.infobip.window import delivery_options

@@ -16,7 +16,7 @@ from app.domain.balance import BalanceEntry
 from app.domain.money import Money
 from app.ports import BalanceAnswer
 from connectors._account_types import barred, why_not_money
-from connectors._amounts import number_of, stated_currency
+from connectors._amounts import amount_of, stated_currency
 from connectors._answers import answers_in
 from connectors._credit import Limit, without_limit
 from connectors._stated import broken, instant_of, unreadable_answer
@@ -70,9 +70,11 @@ def answer_of(account: dict[str, Any], *, limits_excluded: bool = False) -> Bala
     as_of = instant_of(stated.get("last_updated_datetime"), UTC)
     entries = [_entry(_KINDS[name], stated[name], currency, as_of) for name in present]
     if stated.get("limit") is not None and not limits_excluded:
-        limit = number_of(stated["limit"], currency)
+        limit = amount_of(stated["limit"], currency)
         if isinstance(limit, Money):
-            return BalanceAnswer(without_limit(entries, Limit(limit, current=True)), currency)
+            # Nobody says that nothing else is in it, so a booked balance bounds what is left, too.
+            known = Limit(limit, current="current" not in present)
+            return BalanceAnswer(without_limit(entries, known), currency)
         # There is an overdraft, and nobody can tell how much of it is in here.
         return BalanceAnswer(tuple(entries), currency)
     if len(entries) == 1:
@@ -88,7 +90,7 @@ def _believed(only: BalanceEntry) -> BalanceEntry:
 
 
 def _entry(kind: str, value: Any, currency: str | None, as_of: datetime | None) -> BalanceEntry:
-    amount = number_of(value, currency)
+    amount = amount_of(value, currency)
     if isinstance(amount, str):
         return broken(kind, amount)
     return BalanceEntry(kind, amount, None, as_of)

@@ -24,8 +24,9 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from app.domain.errors import Misconfigured, NotAllowed, ProviderError, TryLater, Unreadable
 from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
-from connectors._exchange import Call, exchange, read_json, status_error, try_json
+from connectors._exchange import Call, exchange, read_json, status_error
 from connectors._hook_age import check_age
+from connectors._json import try_json
 from connectors._jws import ES256, key_of, signed_by, unbase64
 from connectors._same import as_sent, same
 from connectors.plaid.settings import NAME, Settings

@@ -20,7 +20,8 @@ from app.domain.errors import (
     ProviderError,
     TryLater,
 )
-from connectors._exchange import Call, retry_after, status_error, try_json
+from connectors._exchange import Call, retry_after, status_error
+from connectors._json import try_json
 from connectors._refusals import (
     LONGEST_WORDS,
     Refusal,

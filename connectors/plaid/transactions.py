@@ -18,7 +18,7 @@ from app.domain.ids import Secret
 from app.domain.money import Money
 from app.ports import Grant
 from app.side_ports import Moved
-from connectors._amounts import number_of
+from connectors._amounts import amount_of
 from connectors._exchange import Call, read_json, unreadable
 from connectors._moved import MOST_PAGES, day_of
 from connectors.plaid.aggregation import Aggregation
@@ -143,7 +143,7 @@ def _id_in(item: dict[str, Any], name: str) -> str:
 def _moved(item: dict[str, Any]) -> Moved | None:
     """One transaction. At Plaid money that left is above zero."""
     on = day_of(item.get("date"))
-    amount = number_of(item.get("amount"), item.get("iso_currency_code"))
+    amount = amount_of(item.get("amount"), item.get("iso_currency_code"))
     if on is None or not isinstance(amount, Money):
         return None
     return Moved(on, Money(-amount.minor, amount.currency))

@@ -16,7 +16,8 @@ import structlog
 
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, TryLater
 from app.ports import NUMBER_INVALID
-from connectors._exchange import Call, Verdict, retry_after, status_error, try_json, verdict
+from connectors._exchange import Call, Verdict, retry_after, status_error, verdict
+from connectors._json import try_json
 
 USED_IDX = 53
 NO_VALID_NUMBER = 13

@@ -144,9 +144,8 @@ def money_of(stated: Any) -> Money | str:
     minor, scaled = amount.get("valueInMinorUnit"), _scaled(amount.get("value"), digits)
     if isinstance(scaled, str):
         return scaled
+    minor = scaled if minor is None else _integer(minor)
     if minor is None:
-        minor = scaled
-    if isinstance(minor, bool) or not isinstance(minor, int):
         return "the amount is not a whole number of minor units"
     if scaled not in (None, minor):
         return "the two forms of the amount differ"

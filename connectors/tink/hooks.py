@@ -19,8 +19,8 @@ from uuid import UUID
 from app.domain.errors import Misconfigured, NotAllowed, Unreadable
 from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
-from connectors._exchange import try_json
 from connectors._hook_age import check_age
+from connectors._json import try_json
 from connectors._same import same
 from connectors.tink.grants import IDS
 from connectors.tink.settings import NAME, Settings

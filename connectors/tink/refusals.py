@@ -13,7 +13,8 @@ from datetime import datetime
 import httpx
 
 from app.domain.errors import ProviderError
-from connectors._exchange import Call, status_error, try_json
+from connectors._exchange import Call, status_error
+from connectors._json import try_json
 from connectors._refusals import Refusal, allowance_spent, door_said_no, limited, refusal_in
 
 _CODE = re.compile(r"[A-Za-z][A-Za-z0-9_.]{1,60}")

@@ -15,7 +15,7 @@ from app.domain.errors import Unreadable
 from app.domain.money import Money
 from app.ports import BalanceAnswer
 from connectors._account_types import CARD, barred, why_not_money
-from connectors._amounts import number_of
+from connectors._amounts import amount_of
 from connectors._credit import Limit, without_limit
 from connectors._stated import (
     MOST_ACCOUNTS,
@@ -26,8 +26,17 @@ from connectors._stated import (
 )
 
 AVAILABLE, BOOKED = "interimAvailable", "interimBooked"
-# Fields that only the balances of cards have: what is left there is credit.
-_OF_CARDS = ("credit_limit", "last_statement_balance", "payment_due")
+# Fields that only cards and their balances have: what is left there is credit.
+_OF_CARDS = (
+    "credit_limit",
+    "last_statement_balance",
+    "last_statement_date",
+    "payment_due",
+    "payment_due_date",
+    "card_network",
+    "card_type",
+    "partial_card_number",
+)
 # TrueLayer's types of accounts (AccountType).
 _SPENDABLE = ("TRANSACTION", "SAVINGS", "BUSINESS_TRANSACTION", "BUSINESS_SAVINGS")
 
@@ -99,4 +108,4 @@ def _entry(kind: str, amount: Money | str, as_of: datetime | None) -> BalanceEnt
 
 def _money(item: dict[str, Any], name: str) -> Money | str:
     """An amount, or why it cannot be read."""
-    return number_of(item.get(name), item.get("currency"))
+    return amount_of(item.get(name), item.get("currency"))

@@ -18,8 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from app.domain.errors import NotAllowed, Unreadable
 from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
-from connectors._exchange import try_json
 from connectors._hook_age import check_age
+from connectors._json import try_json
 from connectors._jws import ES512, base64, signed_by, unbase64
 from connectors._same import as_sent
 from connectors.truelayer.hook_keys import HookKeys

@@ -28,15 +28,9 @@ from app.pay_ports import (
 )
 from app.ports import Bank, Wire
 from connectors._bank_list import listed
-from connectors._exchange import (
-    Call,
-    exchange,
-    read_json,
-    status_error,
-    try_json,
-    unreadable,
-)
+from connectors._exchange import Call, exchange, read_json, status_error, unreadable
 from connectors._ids import Ids
+from connectors._json import try_json
 from connectors._paying import stated, take_back, trouble_with, twice
 from connectors._tokens import is_token
 from connectors._words import pay_status

@@ -7,7 +7,7 @@ from typing import Any
 
 from app.domain.errors import Unreadable
 from app.side_ports import Moved
-from connectors._amounts import number_of
+from connectors._amounts import amount_of
 from connectors._moved import day_of, directed, moves_in
 from connectors._stated import instant_of
 
@@ -29,7 +29,7 @@ def _moved(item: dict[str, Any], zone: tzinfo) -> Moved | None:
     word = item.get("transaction_type")
     if word not in (_LEFT, _CAME):
         return None
-    amount = number_of(item.get("amount"), item.get("currency"))
+    amount = amount_of(item.get("amount"), item.get("currency"))
     return directed(_day(item.get("timestamp"), zone), amount, left=word == _LEFT)
 
 

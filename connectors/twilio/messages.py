@@ -40,10 +40,10 @@ from connectors._exchange import (
     read_json,
     retry_after,
     status_error,
-    try_json,
     unreadable,
     verdict,
 )
+from connectors._json import try_json
 from connectors._settings import ProviderSettings
 from connectors.twilio.hooks import Signer, event_of, verified_form
 

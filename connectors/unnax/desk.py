@@ -12,7 +12,8 @@ import orjson
 
 from app.domain.errors import ProviderError, TryLater
 from app.ports import Wire
-from connectors._exchange import Call, exchange, read_json, status_error, try_json, unreadable
+from connectors._exchange import Call, exchange, read_json, status_error, unreadable
+from connectors._json import try_json
 from connectors.unnax.sealing import merchant_signature
 from connectors.unnax.settings import NAME, Settings
 

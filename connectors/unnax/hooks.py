@@ -14,8 +14,8 @@ from uuid import UUID
 from app.domain.errors import NotAllowed, Unreadable
 from app.domain.ids import Secret
 from app.ports import InboundEvent, InboundHttp, InboundKind, Wire
-from connectors._exchange import try_json
 from connectors._hook_keys import check_key
+from connectors._json import try_json
 from connectors._same import same
 from connectors.unnax.reference import field_of, filled, load_reference
 from connectors.unnax.sealing import merchant_signature, opened

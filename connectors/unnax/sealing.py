@@ -7,10 +7,11 @@ from base64 import b64decode
 from binascii import Error as NotBase64
 from typing import Any
 
-import orjson
 from cryptography.hazmat.primitives.ciphers import Cipher
 from cryptography.hazmat.primitives.ciphers.algorithms import AES
 from cryptography.hazmat.primitives.ciphers.modes import CBC
+
+from connectors._json import decoded
 
 _BLOCK = 16
 _PAD = b"$"
@@ -36,8 +37,8 @@ def opened(data: str, api_id: str, api_code: str) -> Any:
     decryptor = Cipher(AES(_block_of(api_code)), CBC(_block_of(api_id))).decryptor()
     plain = decryptor.update(sealed) + decryptor.finalize()
     try:
-        return orjson.loads(plain.rstrip(_PAD))
-    except orjson.JSONDecodeError:
+        return decoded(plain.rstrip(_PAD))
+    except ValueError:
         message = "the content does not open with these credentials"
         raise ValueError(message) from None
 

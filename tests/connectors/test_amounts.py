@@ -101,5 +101,7 @@ def test_all_providers_are_read_by_one_rule(connector: str, currency: str) -> No
     assert read is not None
     (answer,) = read(said(connector, 110.94999999999999, currency))
     assert judged(answer).amount == Money(11_095, "EUR")
+    (answer,) = read(said(connector, "110.95", currency))
+    assert judged(answer).amount == Money(11_095, "EUR")
     (answer,) = read(said(connector, 110.945, currency))
     assert judged(answer).amount is None

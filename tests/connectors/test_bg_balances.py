@@ -213,8 +213,8 @@ def test_one_broken_entry_does_not_hide_the_others(broken: Any) -> None:
 
 @pytest.mark.parametrize(
     ("said", "meant"),
-    [(True, True), (False, False), ("true", True), ("FALSE", False), (None, None), (1, None),
-     ("maybe", None)],
+    [(True, True), (False, False), ("true", True), ("FALSE", False), (None, None), (1, True),
+     ("1", True), (0, None), ("0", None), ("maybe", None), ([], None)],
 )  # fmt: skip
 def test_what_is_said_about_the_limit(said: Any, meant: bool | None) -> None:
     (read,) = only({"balances": [entry(creditLimitIncluded=said)]}).entries

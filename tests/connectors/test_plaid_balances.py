@@ -40,6 +40,8 @@ def spendable(one: dict[str, Any]) -> Spendable:
         # Higher than what is booked and no limit stated: the booked money bounds it.
         (account(600.0, 110.0), 11_000, "interimAvailable", True),
         (account(600.0, 110.0, 500), 10_000, "interimAvailable", True),
+        # With the limit off there is still more than is booked.
+        (account(600.0, 60.0, 500), 6_000, "interimAvailable", True),
         (account(600.0, None, 500), 10_000, "interimAvailable", True),
         (account(-20.5, -20.5, 500), -2_050, "interimAvailable", True),
         (account(42.42, None, 0), 4_242, "interimAvailable", True),
@@ -66,7 +68,7 @@ def test_money_that_can_be_spent(one: Any, cents: int, kind: str, free: bool) ->
     [
         (account(), Unusable.NO_BALANCES),
         (account(100.125, None), Unusable.UNREADABLE_AMOUNT),
-        (account("100.00", None), Unusable.UNREADABLE_AMOUNT),
+        (account("100,00", None), Unusable.UNREADABLE_AMOUNT),
         (account(True, None), Unusable.UNREADABLE_AMOUNT),
         (account(json.loads("NaN"), None), Unusable.UNREADABLE_AMOUNT),
         (account(json.loads("1e400"), None), Unusable.UNREADABLE_AMOUNT),
@@ -87,7 +89,7 @@ def test_what_cannot_be_spent_says_why(one: Any, why: Unusable) -> None:
     assert (found.amount, found.unusable) == (None, why)
 
 
-@pytest.mark.parametrize("limit", ["500", json.loads("NaN"), True, [], {"amount": 500}, 10**20])
+@pytest.mark.parametrize("limit", ["500,00", json.loads("NaN"), True, [], {"amount": 500}, 10**20])
 def test_a_limit_that_cannot_be_read_is_not_taken_for_none(limit: Any) -> None:
     found = spendable(account(610, None, limit))
     assert found.amount is not None

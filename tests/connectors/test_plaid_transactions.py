@@ -81,7 +81,7 @@ def told(*pages: dict[str, Any]) -> list[int]:
         (entry(amount=-1500), 150_000),
         (entry(amount=109.94999999999999), -10_995),
         (entry(pending=True), -43_000),
-        (entry(amount="430.00"), None),
+        (entry(amount="430,00"), None),
         (entry(amount=True), None),
         (entry(amount=4.301), None),
         (entry(amount=float("nan")), None),

@@ -58,6 +58,9 @@ OWN, WITH, BOOKED = (
         (answer(**{OWN: {"amount": {"currencyCode": "EUR",
                                     "value": {"scale": "-3", "unscaledValue": "19"}}}}),
          1_900_000, "interimAvailable", True),
+        # Each of the whole numbers may be a string.
+        (answer(**{OWN: {"amount": {"currencyCode": "EUR", "valueInMinorUnit": "-1050"}}}),
+         -1_050, "interimAvailable", True),
         # The list of accounts says nothing of credit.
         ({"accounts": [{"type": "CHECKING", "balances": {"available": money(700),
                                                          "booked": money(500)}}]},
@@ -82,7 +85,7 @@ def test_the_money_that_is_his_own(document: Any, cents: int, kind: str, free: b
         (answer(**{WITH: money(60_500)}), Unusable.CREDIT_INCLUDED),
         (answer(money(10, "USD"), **{WITH: money(60_500)}), Unusable.CREDIT_INCLUDED),
         (answer(**{OWN: money(10.5)}), Unusable.UNREADABLE_AMOUNT),
-        (answer(**{OWN: money("1050", valueInMinorUnit="1050")}), Unusable.UNREADABLE_AMOUNT),
+        (answer(**{OWN: money("1050", valueInMinorUnit="10.50")}), Unusable.UNREADABLE_AMOUNT),
         (answer(**{OWN: money(True)}), Unusable.UNREADABLE_AMOUNT),
         (answer(**{OWN: money(1_050, valueInMinorUnit=10_500)}), Unusable.UNREADABLE_AMOUNT),
         (answer(**{OWN: money(1_050, value={"scale": 3, "unscaledValue": 10_505})}),

@@ -94,7 +94,7 @@ def test_credit_is_no_money(document: Any, cents: int, free: bool) -> None:
         ({"results": []}, Unusable.NO_BALANCES),
         (stated(), Unusable.UNREADABLE_AMOUNT),
         (stated(available=None, current=None), Unusable.UNREADABLE_AMOUNT),
-        (stated(available="12.00"), Unusable.UNREADABLE_AMOUNT),
+        (stated(available="12,00"), Unusable.UNREADABLE_AMOUNT),
         (stated(available=True), Unusable.UNREADABLE_AMOUNT),
         (stated(available=float("nan")), Unusable.UNREADABLE_AMOUNT),
         (stated(available=float("inf")), Unusable.UNREADABLE_AMOUNT),

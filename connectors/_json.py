@@ -1,0 +1,56 @@
+"""JSON as providers write it: in UTF-8, and each thing stated once.
+
+A key that stands twice in one object, with two values, can be read in two ways: one reader takes
+the first, another the last. Such a document is none. orjson takes the last and tells nobody, so
+what it has read is written again and the colons are counted: where one is missing, or one may have
+stood behind an escape, a slower reader that sees every key reads the document, too.
+"""
+
+from __future__ import annotations
+
+import json
+from typing import Any
+
+import orjson
+
+_MARK = b"\xef\xbb\xbf"
+_ESCAPED_COLON = b"\\u003"
+
+
+class TwoValues(ValueError):
+    """An object states one key twice, with two values."""
+
+
+def decoded(body: bytes) -> Any:
+    """A JSON document in UTF-8, perhaps behind a byte order mark. Raises ValueError.
+
+    One that is nested deeper than orjson writes (254 levels) is none that any provider sends.
+    """
+    plain = body.removeprefix(_MARK)
+    document = orjson.loads(plain)
+    try:
+        again = orjson.dumps(document)
+    except TypeError:
+        message = "the document is nested too deeply"
+        raise ValueError(message) from None
+    if again.count(b":") != plain.count(b":") or _ESCAPED_COLON in plain:
+        json.loads(plain, object_pairs_hook=_each_once)
+    return document
+
+
+def try_json(body: bytes) -> Any:
+    """The decoded body, or None: for error answers, which may be anything."""
+    try:
+        return decoded(body)
+    except ValueError:
+        return None
+
+
+def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+    found: dict[str, Any] = {}
+    for key, value in pairs:
+        if key in found and repr(found[key]) != repr(value):
+            message = "the document states one key twice, with two values"
+            raise TwoValues(message)
+        found[key] = value
+    return found
