@@ -86,24 +86,37 @@ def total_of(parts: Sequence[Part]) -> Money:
     return sum((part.amount for part in parts), Money.zero(parts[0].amount.currency))
 
 
-def refuse_after_broken(
-    last: PromiseState | None, source: PromiseSource, note: str, *, field: str = "note"
+def has_to_be_vouched_for(ended: Sequence[PromiseState]) -> bool:
+    """Whether a person has to say why another promise will hold.
+
+    `ended` is how the promises of the case ended, newest first, cancelled ones left out. After a
+    broken one he has to; after one that was kept in part not yet, but after two in a row, else a
+    cent before each deadline would put calls off for ever.
+    """
+    part = PromiseState.PART
+    return list(ended[:1]) == [PromiseState.BROKEN] or list(ended[:2]) == [part, part]
+
+
+def refuse_after_unkept(
+    ended: Sequence[PromiseState], source: PromiseSource, note: str, *, field: str = "note"
 ) -> None:
     """A broken promise blocks an automatic second one; a collector may take one, and says why.
 
-    `last` is how the latest promise of the case ended (cancelled ones left out). Raises
-    `NotAllowed` for a machine and `Invalid` for a collector without a note.
+    `ended` as in `has_to_be_vouched_for`. Raises `NotAllowed` for a machine and `Invalid` for a
+    collector without a note.
     """
-    if last is not PromiseState.BROKEN or source is PromiseSource.IMPORT:
+    if source is PromiseSource.IMPORT or not has_to_be_vouched_for(ended):
         return
     if source is not PromiseSource.DESK:
         raise NotAllowed(
-            "The last promise was not kept. A person has to agree to another one.",
+            "What was promised before did not come. A person has to agree to another promise.",
             code="PromiseBroken",
         )
     if not note.strip():
         raise Invalid(
-            field, "is empty, and the last promise was broken.", mend="Say why this one will hold."
+            field,
+            "is empty, and what was promised before did not come.",
+            mend="Say why this one will hold.",
         )
 
 

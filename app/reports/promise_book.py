@@ -18,11 +18,19 @@ from app.domain.income_forecast import payday
 from app.domain.income_learning import look_ahead
 from app.domain.money import Money
 from app.domain.promise import PromiseState
-from app.domain.promise_terms import Known, Part, Suggestion, reminder_days, suggest, total_of
+from app.domain.promise_terms import (
+    Known,
+    Part,
+    Suggestion,
+    has_to_be_vouched_for,
+    reminder_days,
+    suggest,
+    total_of,
+)
 from app.domain.stages import PromiseTerms
 from app.reports.slices import one
 from app.store.dues import local_day
-from app.store.promises import last_ended_state, money_since, parts_of, promise_terms_of
+from app.store.promises import how_the_last_ended, money_since, parts_of, promise_terms_of
 from app.store.tables import (
     accounts,
     borrowers,
@@ -108,7 +116,7 @@ class PromiseBoard:
 class CasePromises:
     """What the case page needs to take a promise. `suggestion` is None when nothing is due.
 
-    `needs_note`: the last one was broken, so that the collector has to say why this one holds.
+    `needs_note`: `has_to_be_vouched_for`, so that the collector has to say why this one holds.
     """
 
     standing: PromiseLine | None
@@ -135,13 +143,12 @@ async def promises_of_case(
     if due is not None:
         known = await _known(unit, now, case_id, due, zone)
         suggestion = suggest(known, now.astimezone(zone).date(), terms)
-    last = await last_ended_state(unit, case_id)
     return CasePromises(
         standing=standing,
         past=tuple(line for line in lines if line is not standing),
         terms=terms,
         suggestion=suggestion,
-        needs_note=last is PromiseState.BROKEN,
+        needs_note=has_to_be_vouched_for(await how_the_last_ended(unit, case_id)),
     )
 
 

@@ -116,9 +116,9 @@ async def money_since(unit: Unit, promise: Row[Any], zone: ZoneInfo) -> tuple[Pa
     return (*reported, *seen)
 
 
-async def last_ended_state(unit: Unit, case_id: UUID) -> PromiseState | None:
-    """How the latest promise of the case ended, cancelled ones left out; None: there was none."""
-    found = await unit.conn.scalar(
+async def how_the_last_ended(unit: Unit, case_id: UUID) -> list[PromiseState]:
+    """How the latest two promises of the case ended, newest first, cancelled ones left out."""
+    found = await unit.conn.scalars(
         select(promises.c.state)
         .where(
             promises.c.case_id == case_id,
@@ -127,9 +127,9 @@ async def last_ended_state(unit: Unit, case_id: UUID) -> PromiseState | None:
             ),
         )
         .order_by(promises.c.made_at.desc(), promises.c.id.desc())
-        .limit(1)
+        .limit(2)
     )
-    return None if found is None else PromiseState(found)
+    return [PromiseState(one) for one in found]
 
 
 async def promise_terms_of(unit: Unit, case_id: UUID) -> PromiseTerms:

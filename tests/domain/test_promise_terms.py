@@ -20,7 +20,7 @@ from app.domain.promise_terms import (
     check_parts,
     judge,
     recurring_day,
-    refuse_after_broken,
+    refuse_after_unkept,
     reminder_days,
     suggest,
     tolerance_for,
@@ -29,6 +29,7 @@ from app.domain.promise_terms import (
 from app.domain.stages import PromiseTerms
 
 MON = date(2026, 3, 2)
+KEPT, PART, BROKEN = PromiseState.KEPT, PromiseState.PART, PromiseState.BROKEN
 DUE = Money(12_000, "EUR")
 TERMS = PromiseTerms(max_days_ahead=31, max_parts=4, tolerance_basis_points=100)
 
@@ -94,18 +95,25 @@ def test_a_strategy_may_want_a_share_of_the_debt() -> None:
 
 
 def test_a_broken_promise_blocks_machines_and_asks_collectors_why() -> None:
-    broken = PromiseState.BROKEN
-    for source in (PromiseSource.PAGE, PromiseSource.API):
-        with pytest.raises(NotAllowed) as refusal:
-            refuse_after_broken(broken, source, "he swears")
-        assert refusal.value.code == "PromiseBroken"
-    with pytest.raises(Invalid):
-        refuse_after_broken(broken, PromiseSource.DESK, "  ")
-    refuse_after_broken(broken, PromiseSource.DESK, "his wages were late, seen the letter")
-    refuse_after_broken(broken, PromiseSource.IMPORT, "")
-    for last in (None, PromiseState.KEPT, PromiseState.PART):
-        for source in PromiseSource:
-            refuse_after_broken(last, source, "")
+    for ended in ([BROKEN], [BROKEN, KEPT], [BROKEN, PART], [PART, PART]):
+        for source in (PromiseSource.PAGE, PromiseSource.API):
+            with pytest.raises(NotAllowed) as refusal:
+                refuse_after_unkept(ended, source, "he swears")
+            assert refusal.value.code == "PromiseBroken"
+        with pytest.raises(Invalid):
+            refuse_after_unkept(ended, PromiseSource.DESK, "  ")
+        refuse_after_unkept(ended, PromiseSource.DESK, "his wages were late, seen the letter")
+        refuse_after_unkept(ended, PromiseSource.IMPORT, "")
+
+
+@pytest.mark.parametrize(
+    "ended", [[], [KEPT], [PART], [KEPT, BROKEN], [PART, KEPT], [PART, BROKEN], [KEPT, PART]]
+)
+def test_who_kept_his_word_once_is_trusted_and_a_part_is_forgiven_once(
+    ended: list[PromiseState],
+) -> None:
+    for source in PromiseSource:
+        refuse_after_unkept(ended, source, "")
 
 
 # ------------------------------------------------------------------ the verdict

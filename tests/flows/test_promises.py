@@ -190,6 +190,22 @@ async def test_a_broken_one_blocks_an_automatic_second(street: Street) -> None:
     await promise(street, who, (1, 5_000), source=PromiseSource.API)
 
 
+async def test_a_cent_before_each_deadline_puts_calls_off_once_and_no_longer(
+    street: Street,
+) -> None:
+    """A promise calls off the calls of its case: who pays a cent of each would never be called."""
+    who = await street.neighbour()
+    for number in (1, 2):
+        made = await promise(street, who, (1, 5_000), source=PromiseSource.PAGE)
+        await street.repaid(who, f"R{number}", minor=1)
+        await to_day(street, 2)
+        assert await state_of(street, made) == "part"
+        assert await street.tasks(who) == ["promise_broken"]
+    with pytest.raises(NotAllowed, match="A person has to agree"):
+        await promise(street, who, (1, 5_000), source=PromiseSource.PAGE)
+    assert await street.tasks(who) == ["promise_broken"]
+
+
 async def test_what_cannot_be_promised(street: Street) -> None:
     who = await street.neighbour()
     with pytest.raises(NotFound):

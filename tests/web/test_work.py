@@ -183,7 +183,7 @@ async def test_a_broken_promise_is_on_top_and_the_next_one_needs_a_word(
     assert "Missing" in page.text
     page = await desk.send(page, "finish", outcome="promise", pay_on_1=day(street, 2), note="")
     assert desk.status == 422
-    assert "the last promise was broken" in page.text
+    assert "what was promised before did not come" in page.text
     page = await desk.send(
         page, "finish", outcome="promise", pay_on_1=day(street, 2), note="wages were late"
     )

@@ -183,7 +183,10 @@ async def get_call_window(
     responses={
         **NOT_FOUND,
         **CONFLICT,
-        403: {"description": "The last promise was broken: a person has to agree to another."},
+        403: {
+            "description": "The last promise was broken, or the last two kept only in part: "
+            "a person has to agree to another."
+        },
     },
 )
 async def post_promise(
@@ -191,7 +194,8 @@ async def post_promise(
 ) -> PromiseShown:
     """Write down what the borrower promised; calls and queued messages stop.
 
-    Within the limits of the case's strategy, and not after a promise that was broken.
+    Within the limits of the case's strategy, and not after a promise that was broken, or two that
+    were kept only in part.
     """
     promise_id = await take_promise(
         caller.house,

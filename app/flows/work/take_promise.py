@@ -17,7 +17,7 @@ from app.domain.promise_terms import (
     Part,
     PromiseSource,
     check_parts,
-    refuse_after_broken,
+    refuse_after_unkept,
     tolerance_for,
 )
 from app.domain.stages import PromiseTerms
@@ -32,7 +32,7 @@ from app.store.dues import due_of_loan
 from app.store.keys import new_id
 from app.store.loans import lock_loan
 from app.store.promises import (
-    last_ended_state,
+    how_the_last_ended,
     open_promise_of,
     promise_terms_of,
     zone_of_lender,
@@ -76,7 +76,7 @@ async def write_promise(
 
     Raises `NotFound`; `Conflict` when the case is over, nothing is due, a payment is on its way,
     or a promise stands already; `Invalid` for terms outside the limits; and what
-    `refuse_after_broken` raises.
+    `refuse_after_unkept` raises.
     """
     if len(note) > LONGEST_NOTE:
         raise Invalid("note", f"has more than {LONGEST_NOTE} characters.", mend="Shorten it.")
@@ -91,7 +91,7 @@ async def write_promise(
             "A promise stands on this case already. Cancel it first, and say why.",
             code="PromiseStands",
         )
-    refuse_after_broken(await last_ended_state(unit, case_id), source, note)
+    refuse_after_unkept(await how_the_last_ended(unit, case_id), source, note)
     zone = await zone_of_lender(unit, loan.lender_id)
     today = now.astimezone(zone).date()
     terms = await promise_terms_of(unit, case_id)
