@@ -108,6 +108,7 @@ bench: setup-dev ## Measure; figures go to benchmarks/results/latest.json
 	@$(PY) -m benchmarks.gate
 	@$(PY) -m benchmarks.lateness
 	@$(PY) -m benchmarks.stamps
+	@$(PY) -m benchmarks.reports
 	@$(PY) -m benchmarks.read_plan
 	@$(PY) -m benchmarks.paydays
 

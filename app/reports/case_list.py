@@ -8,7 +8,7 @@ from datetime import date, datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, and_, func, or_, select, true, tuple_
+from sqlalchemy import Row, Select, TextualSelect, and_, func, or_, select, true, tuple_
 
 from app.domain.case import CaseState
 from app.domain.errors import Invalid
@@ -89,14 +89,36 @@ async def find_cases(
     if wanted:
         people, names_cut = await _people(unit, wanted)
         query = query.where(or_(loans.c.external_ref == wanted, cases.c.borrower_id.in_(people)))
+    return await _listed(unit, _older(query, after), names_cut)
+
+
+async def cases_among(
+    unit: Unit, now: datetime, ids: TextualSelect, *, after: str | None = None
+) -> CaseList:
+    """The cases whose ids a report's query gives, open and closed ones, newest first."""
+    # Chosen first: what a line says of a case is looked up for one page of them alone.
+    page = (await unit.conn.scalars(page_of(ids, after))).all()
+    return await _listed(unit, _lines(now).where(cases.c.id.in_(page)))
+
+
+def page_of(ids: TextualSelect, after: str | None = None) -> Select[Any]:
+    """The ids of one page of them, and one more where others follow."""
+    return _page(_older(select(cases.c.id).where(cases.c.id.in_(ids)), after))
+
+
+def _older(query: Select[Any], after: str | None) -> Select[Any]:
     key = _read_key(after or "")
-    if key is not None:
-        query = query.where(tuple_(cases.c.opened_at, cases.c.id) < tuple_(*key))
-    rows = (
-        await unit.conn.execute(
-            query.order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(AT_MOST + 1)
-        )
-    ).all()
+    if key is None:
+        return query
+    return query.where(tuple_(cases.c.opened_at, cases.c.id) < tuple_(*key))
+
+
+def _page(query: Select[Any]) -> Select[Any]:
+    return query.order_by(cases.c.opened_at.desc(), cases.c.id.desc()).limit(AT_MOST + 1)
+
+
+async def _listed(unit: Unit, query: Select[Any], names_cut: bool = False) -> CaseList:
+    rows = (await unit.conn.execute(_page(query))).all()
     shown = rows[:AT_MOST]
     follows = ""
     if len(rows) > AT_MOST:

@@ -34,6 +34,8 @@ class SegmentLine:
     made_by: str
     published_by: str
     live: int
+    published_at: datetime | None
+    retired_at: datetime | None
 
 
 @dataclass(frozen=True, slots=True)
@@ -75,6 +77,8 @@ def _line(row: Row[Any], live: int) -> SegmentLine:
         row.made_by,
         row.published_by or "",
         live,
+        row.published_at,
+        row.retired_at,
     )
 
 

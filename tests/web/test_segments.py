@@ -232,3 +232,55 @@ async def test_a_rule_of_another_lender_is_not_there(
     assert answer.status_code == 404
     page = await stranger.open("/segments")
     assert "Several loans" not in page.text
+
+
+async def test_the_page_says_how_well_rules_flag_and_leads_to_the_cases(
+    street: Street, rules: None, sign_in_as: Desk, browser: OpenBrowser
+) -> None:
+    many = await street.neighbour(dues=(1_000, 1_000, 1_000))
+    await street.neighbour()
+    await flag_cases(street.house, street.now)
+    await street.repaid(many, "R-1")
+    street.hands.go_on(days=60)
+    desk: Browser = await sign_in_as(Role.AUDITOR)
+    page = await desk.open("/segments")
+    assert page.problems == []
+    for words in ("Edition 1, since", "2 not paid1 paid", "2 of 3",
+                  "2 found, half within 0 days; 1 missed", "3 of 4", "Too few to tell",
+                  "All rules together"):  # fmt: skip
+        assert words in page.text, (words, page.text)
+    several = await segment(street, "several_loans")
+    for which, refs in (("bad", ["B1-L1", "B1-L2"]), ("paid", ["B1-L0"]), ("missed", ["B2-L0"])):
+        page = await desk.open(f"/segments/{several}/cases?which={which}&horizon=60")
+        assert page.problems == []
+        for ref in ("B1-L0", "B1-L1", "B1-L2", "B2-L0"):
+            assert (ref in page.text) == (ref in refs), (which, ref)
+    page = await desk.open("/segments/all/cases?which=bad&horizon=nonsense")
+    assert "B1-L1" in page.text
+    # Younger than 90 days.
+    page = await desk.open("/segments?horizon=90")
+    assert "3 too young" in page.text
+    other = await make_lender(street.store, street.now)
+    stranger = await desk_of(street, browser, Role.SUPERVISOR, lender_id=other)
+    assert "Too few" in (await stranger.open("/segments")).text
+    assert "B1-L1" not in (await stranger.open("/segments/all/cases?which=bad")).text
+    await stranger.open(f"/segments/{several}/cases")
+    assert stranger.status == 404
+    collector: Browser = await sign_in_as(Role.COLLECTOR)
+    await collector.open("/segments/all/cases")
+    assert collector.status == 403
+
+
+async def test_from_thirty_on_a_share_has_its_interval(
+    street: Street, rules: None, sign_in_as: Desk
+) -> None:
+    people = await street.neighbours(10, dues=(1_000, 1_000, 1_000))
+    await flag_cases(street.house, street.now)
+    for number, who in enumerate(people):
+        await street.repaid(who, f"R-{number}")
+    street.hands.go_on(days=60)
+    desk: Browser = await sign_in_as(Role.SUPERVISOR)
+    page = await desk.open("/segments")
+    # By hand: (20 + 1.92) / (30 + 3.84) = 0.6477, and 1.96 / 33.84 * sqrt(6.67 + 0.96) = 0.16.
+    for words in ("66.7%", "48.8% to 80.8%", "20 of 30"):
+        assert words in page.text, words

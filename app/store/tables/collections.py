@@ -291,6 +291,7 @@ case_flags = tenant_table(
     Index("uq_case_flags_live", "case_id", "flag", unique=True,
           postgresql_where=text("ended_at IS NULL")),
     Index(None, "borrower_id"),
+    Index("ix_case_flags_first", "segment_id", "case_id", "raised_at"),
 )  # fmt: skip
 
 experiments = tenant_table(

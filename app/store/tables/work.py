@@ -98,7 +98,10 @@ timeline = tenant_table(
     place(),
     Index(None, "borrower_id", "at"),
     UniqueConstraint("lender_id", "place"),
-)
+    # How a case stood on a past day (app/reports/flag_results.py).
+    Index("ix_timeline_case_ends", "case_id", "at",
+          postgresql_where=text("kind IN ('case_closed', 'case_reopened')")),
+)  # fmt: skip
 
 # Who changed which setting, switch or role. Append-only.
 audit = tenant_table(

@@ -17,6 +17,7 @@ from app.reports.delinquency import BookOnDay, loan_list, portfolio
 from app.web import words
 from app.web.desk import brakes_in_force, desk_page, zone_of_seat
 from app.web.seats import Seat, needs
+from app.web.shares import percent
 from app.web.site import Site, site_of
 
 router = APIRouter()
@@ -116,13 +117,6 @@ def _days(request: Request, site: Site, seat: Seat) -> tuple[date, date, date, s
 def _day(request: Request, name: str, usual: date) -> date:
     text = request.query_params.get(name, "")
     return date.fromisoformat(text) if text else usual
-
-
-def percent(share: float) -> str:
-    """A share of one in words; what is there is never shown as nothing."""
-    if 0 < share < 0.0005:
-        return "<0.1%"
-    return f"{share * 100:.1f}%"
 
 
 def _bars(book: BookOnDay) -> list[Bar]:

@@ -12,12 +12,16 @@ from app.domain.case_facts import FIELDS
 from app.domain.conditions import OP_WORDS
 from app.domain.edition import EditionState
 from app.domain.errors import Invalid, NotFound
+from app.domain.flag_results import HORIZONS
 from app.domain.roles import Act
 from app.domain.segments import Segment
 from app.flows.strategies.publish_segment import propose_segment
+from app.reports.case_list import cases_among
+from app.reports.flag_results import Which, cases_behind, flag_results
 from app.reports.segments import SegmentLine, book_coverage, segment_lines
 from app.reports.strategies import strategy_lines
-from app.web.desk import back_to, brakes_in_force, desk_page
+from app.web.desk import back_to, brakes_in_force, desk_page, zone_of_seat
+from app.web.flag_words import BEHIND, TOGETHER, read_horizon, rules_shown
 from app.web.forms import read_uuid
 from app.web.pages.strategies import HERE
 from app.web.seats import Seat, needs
@@ -48,6 +52,7 @@ async def listed(
             unit, states=(EditionState.PROPOSED, EditionState.DRAFT, EditionState.RETIRED)
         )
         found, cut = await book_coverage(unit, site.now())
+        results = await flag_results(unit, site.now(), read_horizon(request))
     titles = {line.segment.name: line.segment.title for line in lines}
     return desk_page(
         site,
@@ -61,6 +66,9 @@ async def listed(
         found=found,
         cut=cut,
         titles=titles,
+        results=rules_shown(results, (*lines, *others), zone_of_seat(seat)),
+        horizon=results.horizon_days,
+        horizons=HORIZONS,
     )
 
 
@@ -81,6 +89,37 @@ async def one(
     """One rule in words, and the form to change it for whoever may."""
     line = await _line(request, seat, read_uuid(segment_id))
     return await _form(request, seat, line, typed_segment(line.segment))
+
+
+@router.get("/segments/{segment_id}/cases")
+async def behind(
+    request: Request,
+    segment_id: str,
+    seat: Annotated[Seat, Depends(needs(Act.SEE_STRATEGIES))],
+) -> Response:
+    """The cases behind one of the numbers that say how well a rule does, or all together."""
+    site, days = site_of(request), read_horizon(request)
+    asked = request.query_params.get("which", "")
+    which = Which(asked) if asked in set(Which) else Which.BAD
+    line = None if segment_id == TOGETHER else await _line(request, seat, read_uuid(segment_id))
+    ids = cases_behind(which, line.id if line else None, site.now(), days)
+    async with site.house.store.unit(seat.lender_id) as unit:
+        banners = await brakes_in_force(unit)
+        found = await cases_among(unit, site.now(), ids, after=request.query_params.get("after"))
+    return desk_page(
+        site,
+        request,
+        seat,
+        "desk/cases_behind.html",
+        banners=banners,
+        here=HERE,
+        found=found,
+        title=BEHIND[which].format(days=days),
+        about=f"{line.segment.title}, edition {line.number}" if line else "All rules together",
+        way=(("/strategies", "Strategies"), ("/segments", "Segments")),
+        back=f"/segments?horizon={days}#results",
+        more={"which": which.value, "horizon": days},
+    )
 
 
 async def _line(request: Request, seat: Seat, segment_id: UUID) -> SegmentLine:

@@ -1,0 +1,37 @@
+"""The pages that tell how well rules and people do, in a real browser: they fit and lead on."""
+
+from __future__ import annotations
+
+import pytest
+from playwright.async_api import expect
+
+from app.domain.roles import Role
+from app.flows.cases.flag_cases import flag_cases
+from app.flows.strategies.install_segments import install_segments
+from tests.browser.conftest import Site
+from tests.browser.test_pages import look_over
+
+pytestmark = [pytest.mark.anyio, pytest.mark.browser]
+
+
+async def test_the_results_of_rules_fit_and_lead_to_the_cases(site: Site) -> None:
+    street = site.street
+    async with street.store.unit(street.lender_id) as unit:
+        await install_segments(unit, street.now, street.lender_id)
+    people = await street.neighbours(11, dues=(1_000, 2_000, 3_000))
+    await flag_cases(street.house, street.now)
+    for number, who in enumerate(people):
+        await street.repaid(who, f"R-{number}")
+    street.hands.go_on(days=60)
+    page = await site.signed_in(Role.SUPERVISOR)
+    await page.goto(f"{site.url}/segments?horizon=60")
+    await page.get_by_text("What these figures mean").click()
+    await look_over(page, (1280, 390, 320))
+    results = page.get_by_role("region", name="How well the rules flag")
+    rule = results.get_by_role("row", name="Several loans at once")
+    await rule.get_by_role("link", name="22", exact=True).first.click()
+    await expect(page.get_by_role("heading", name="Flagged, and not paid 60 days")).to_be_visible()
+    await expect(page.locator("tbody tr")).to_have_count(22)
+    await look_over(page)
+    assert site.complaints == []
+    assert site.strangers == set()
