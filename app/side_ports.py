@@ -95,7 +95,7 @@ class CopiedTransactionsPort(Protocol):
 
 @runtime_checkable
 class FindingPort(Protocol):
-    """Beside `PaymentPort`, where an order is known again by its key.
+    """Beside `PaymentPort`, where an order is known again by its key or its reference.
 
     For orders whose answer was lost, or whose process died: what became of them can be known.
     """
@@ -104,7 +104,7 @@ class FindingPort(Protocol):
         """The payment that this order has made. Nobody must be sent to its page.
 
         One that never arrived may be made by this; it can then be taken back. TryLater and
-        OutcomeUnknown mean that it is not known yet; Declined, that there is none.
+        OutcomeUnknown mean that it is not known yet; Declined, that there is none so far.
         """
         ...
 

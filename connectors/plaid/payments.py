@@ -2,7 +2,7 @@
 
 An open payment cannot be taken back; its page ends when we said so. The page's address stands in
 one answer alone, so that an order whose answer was lost, at whichever step, is one that nobody can
-pay.
+pay. The payment it has made is found by its reference in Plaid's list.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ from app.pay_ports import (
     PaymentHandle,
     PaymentNow,
     PaymentOrder,
+    PaymentWithoutPage,
     PayStatus,
 )
 from app.ports import Bank, Wire
@@ -47,6 +48,9 @@ _LONGEST_NAME = 70
 # For somebody who is at his bank when the page ends.
 _TIME_TO_FINISH = timedelta(minutes=15)
 _MOST_RECIPIENTS = 100
+# Of the list, newest first: as many at a time as Plaid gives, and so many times.
+_LISTED_AT_ONCE = 200
+_MOST_LISTS = 25
 _STATUS = {
     f"{WORD}INPUT_NEEDED": PayStatus.OPEN,
     f"{WORD}AUTHORISING": PayStatus.OPEN,
@@ -63,7 +67,7 @@ log = structlog.get_logger(NAME)
 
 
 class Payments:
-    """`PaymentPort` and `StayingPort` over payment initiation."""
+    """`PaymentPort`, `FindingPort` and `StayingPort` over payment initiation."""
 
     def __init__(self, settings: Settings, wire: Wire) -> None:
         """Raises Misconfigured when credentials or the list of banks are missing."""
@@ -92,7 +96,8 @@ class Payments:
 
     async def create_payment(self, order: PaymentOrder) -> PaymentBegun:
         """Make the payment and its page. There is no key for a repetition, so what is lost is
-        OutcomeUnknown: a payment may be left behind whose page is known to nobody.
+        OutcomeUnknown: a payment may be left behind whose page is known to nobody. Once the
+        payment is made, whatever keeps us from its page is PaymentWithoutPage.
         """
         operation = "create_payment"
         bank = self._bank(order.bank_id, operation)
@@ -111,9 +116,30 @@ class Payments:
         if order.instant:
             content["options"] = {"scheme": "SEPA_CREDIT_TRANSFER_INSTANT"}
         ref = await self._made(operation, f"{_ROOT}/payment/create", content, "payment_id")
-        page = await self._page(order, bank, ref, operation)
         handle = PaymentHandle(bank.id, Secret(ref), order.instant)
+        try:
+            page = await self._page(order, bank, ref, operation)
+        except ProviderError as error:
+            log.warning("payment_without_page", error=type(error).__name__)
+            where = {"connector": NAME, "operation": operation}
+            raise PaymentWithoutPage(error.detail, handle=handle, **where) from None
         return PaymentBegun(handle, page, PaymentNow(PayStatus.OPEN, "INPUT_NEEDED"))
+
+    async def find_payment(self, order: PaymentOrder) -> PaymentHandle:
+        """The payment that carries this order's reference, in Plaid's list. Declined: none does."""
+        operation = "find_payment"
+        bank = self._bank(order.bank_id, operation)
+        where = {"connector": NAME, "operation": operation}
+        content: dict[str, Any] = {"count": _LISTED_AT_ONCE}
+        for _ in range(_MOST_LISTS):
+            listed, before = await self._listed(operation, content)
+            for one in listed:
+                if one.get("reference") == order.end_to_end_ref and _IDS.fits(one["payment_id"]):
+                    return PaymentHandle(bank.id, Secret(one["payment_id"]), order.instant)
+            if before is None:
+                raise Declined("no payment carries the reference", reason="NO_PAYMENT", **where)
+            content["cursor"] = before
+        raise TryLater("too many payments are younger than this one", after=None, **where)
 
     async def payment_now(self, handle: PaymentHandle) -> PaymentNow:
         """The payment's status. One Plaid does not know (yet) is TryLater, not failed."""
@@ -129,6 +155,21 @@ class Payments:
         """There is no call for it."""
         self._bank(handle.bank_id, "cancel_payment")
         return CancelResult.IMPOSSIBLE
+
+    async def _listed(
+        self, operation: str, content: Mapping[str, Any]
+    ) -> tuple[list[dict[str, Any]], str | None]:
+        """Payments, the newest first, and where the older ones begin; None: there are none."""
+        answer, call = await self._desk.ask(operation, f"{_ROOT}/payment/list", content)
+        if not answer.is_success:
+            raise not_known_yet(self._refused(answer, call), call)
+        document = read_json(answer, call)
+        stated = document.get("payments") if isinstance(document, dict) else None
+        if not isinstance(stated, list):
+            raise unreadable("the answer lists no payments", call, answer.content)
+        older = document.get("next_cursor")
+        named = [one for one in stated if isinstance(one, dict) and "payment_id" in one]
+        return named, older if isinstance(older, str) and older else None
 
     # ------------------------------------------------------------ the steps of an order
 
@@ -165,8 +206,6 @@ class Payments:
         }
         answer, call = await self._desk.ask(operation, "/link/token/create", content, writes=True)
         if not answer.is_success:
-            # The payment stands there, and nobody can be sent to it.
-            log.warning("payment_without_page", error=type(self._refused(answer, call)).__name__)
             raise self._refused(answer, call)
         made = read_json(answer, call)
         url = made.get("hosted_link_url") if isinstance(made, dict) else None

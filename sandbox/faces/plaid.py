@@ -67,6 +67,7 @@ class Plaid:
             ("/payment_initiation/recipient/create", self._pay.recipient),
             ("/payment_initiation/payment/create", self._pay.create),
             ("/payment_initiation/payment/get", self._pay.get),
+            ("/payment_initiation/payment/list", self._pay.listed),
         )
         return [
             *(Route(ROOT + path, guarded(do), methods=["POST"]) for path, do in table),

@@ -31,6 +31,7 @@ WORD = "PAYMENT_STATUS_"
 INITIATED_IS_LAST = ("foerde",)
 """Banks that never tell that money has moved."""
 _LONGEST_REFERENCE = 18
+_MOST_LISTED = 200
 _PRODUCTS = {
     "SEPA_CREDIT_TRANSFER": "sepa-credit-transfers",
     "SEPA_CREDIT_TRANSFER_INSTANT": "instant-sepa-credit-transfers",
@@ -191,24 +192,46 @@ class PlaidPay:
         found = self._payments.get(str(content.get("payment_id")))
         if found is None:
             raise No(400, "INVALID_INPUT", "INVALID_PAYMENT_ID")
+        return said(**self._told(found))
+
+    async def listed(self, content: dict[str, Any], _: Request) -> Response:
+        """/payment_initiation/payment/list: the newest first, before the cursor if there is one."""
+        count, cursor = content.get("count") or 10, content.get("cursor")
+        if isinstance(count, bool) or not isinstance(count, int) or not 1 <= count <= _MOST_LISTED:
+            raise No(400, "INVALID_REQUEST", "INVALID_FIELD")
+        try:
+            before = datetime.fromisoformat(cursor) if cursor is not None else None
+        except (TypeError, ValueError):
+            raise No(400, "INVALID_REQUEST", "INVALID_FIELD") from None
+        newest = sorted(self._payments.values(), key=lambda one: one.created_at, reverse=True)
+        older = [one for one in newest if before is None or one.created_at < before]
+        shown = older[:count]
+        # Only what was made before the cursor comes next, so it stands just behind that.
+        more = older[count].created_at + timedelta(microseconds=1) if older[count:] else None
+        return said(
+            payments=[self._told(one) for one in shown],
+            next_cursor=None if more is None else more.isoformat(),
+        )
+
+    def _told(self, found: PlaidPayment) -> dict[str, Any]:
         payment = self._world.payments.get(found.bank_id, found.at_bank)
         word = word_of(payment, self._world.now()) if payment else "INPUT_NEEDED"
-        return said(
-            payment_id=found.id,
-            amount={"currency": found.currency, "value": found.amount_minor / 100},
-            status=f"{WORD}{word}",
-            recipient_id=found.recipient_id,
-            reference=found.reference,
-            adjusted_reference=None,
-            last_status_update=iso(found.created_at),
-            bacs=None,
-            iban=None,
-            refund_ids=None,
-            wallet_id=None,
-            consent_id=None,
-            transaction_id=None,
-            end_to_end_id=None,
-        )
+        return {
+            "payment_id": found.id,
+            "amount": {"currency": found.currency, "value": found.amount_minor / 100},
+            "status": f"{WORD}{word}",
+            "recipient_id": found.recipient_id,
+            "reference": found.reference,
+            "adjusted_reference": None,
+            "last_status_update": iso(found.created_at),
+            "bacs": None,
+            "iban": None,
+            "refund_ids": None,
+            "wallet_id": None,
+            "consent_id": None,
+            "transaction_id": None,
+            "end_to_end_id": None,
+        }
 
     def _keep(self, payment: PlaidPayment) -> None:
         self._world.store.put(KIND, payment.id, payment)

@@ -27,16 +27,25 @@ from plaid.model.payment_initiation_payment_create_request import (
     PaymentInitiationPaymentCreateRequest,
 )
 from plaid.model.payment_initiation_payment_get_request import PaymentInitiationPaymentGetRequest
+from plaid.model.payment_initiation_payment_list_request import PaymentInitiationPaymentListRequest
 from plaid.model.payment_initiation_recipient_create_request import (
     PaymentInitiationRecipientCreateRequest,
 )
 from plaid.model.products import Products
 from plaid.model.user_create_request import UserCreateRequest
 
-from app.domain.errors import Declined, Misconfigured, OutcomeUnknown, ProviderError, TryLater
+from app.domain.errors import (
+    Declined,
+    Misconfigured,
+    OutcomeUnknown,
+    ProviderError,
+    TryLater,
+    Unreadable,
+)
 from app.domain.ids import Secret
 from app.domain.money import Money
-from app.pay_ports import CancelResult, PaymentHandle, PayStatus
+from app.pay_ports import CancelResult, PaymentHandle, PaymentWithoutPage, PayStatus
+from app.side_ports import FindingPort
 from connectors._http import client
 from connectors.plaid.payments import status_of
 from connectors.plaid.settings import Institution
@@ -195,6 +204,69 @@ async def test_a_page_that_is_not_safe_is_never_given(rig: PlaidRig) -> None:
     assert isinstance(error, OutcomeUnknown)
 
 
+@pytest.mark.parametrize(
+    "page",
+    [
+        httpx.Response(429, json={"error_type": "RATE_LIMIT_EXCEEDED", "error_code": "X"}),
+        httpx.Response(400, json={"error_type": "INVALID_REQUEST", "error_code": "INVALID_FIELD"}),
+        httpx.Response(500),
+        httpx.Response(200, content=b"<html>"),
+        httpx.ConnectError("nobody is there"),
+        httpx.ReadError("it died"),
+    ],
+)
+async def test_a_payment_whose_page_was_not_made_is_not_made_again(
+    rig: PlaidRig, page: Any
+) -> None:
+    """It stands at Plaid whatever the page's answer is: to ask once more would make another."""
+
+    def say(request: httpx.Request) -> httpx.Response:
+        if not request.url.path.endswith("/link/token/create"):
+            ids = dict.fromkeys(("recipient_id", "user_id", "payment_id"), "x1")
+            return httpx.Response(200, json=ids)
+        if isinstance(page, httpx.Response):
+            return page
+        raise page
+
+    payments = rig.payments_over(httpx.MockTransport(say))
+    error = await refused(payments.create_payment(rig.order(rig.person())))
+    assert isinstance(error, PaymentWithoutPage)
+    assert error.handle == PaymentHandle("luz", Secret("x1"))
+
+
+async def test_an_order_is_found_by_its_reference(
+    rig: PlaidRig, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("connectors.plaid.payments._LISTED_AT_ONCE", 2)
+    person, found = rig.person(), rig.payments
+    assert isinstance(found, FindingPort)
+    begun = await rig.payments.create_payment(rig.order(person, end_to_end_ref="SALDO1"))
+    for later in range(2, 7):
+        # Two at a time, within one moment.
+        rig.watch.on(seconds=later % 2)
+        await rig.payments.create_payment(rig.order(person, end_to_end_ref=f"SALDO{later}"))
+    lists = len(rig.seen)
+    assert await found.find_payment(rig.order(person, end_to_end_ref="SALDO1")) == begun.handle
+    assert len(rig.seen) - lists == 3
+    none = await refused(found.find_payment(rig.order(person, end_to_end_ref="SALDO7")))
+    assert isinstance(none, Declined)
+    # Whoever has made more than can be looked through is not told that there is none.
+    monkeypatch.setattr("connectors.plaid.payments._MOST_LISTS", 2)
+    first = await refused(found.find_payment(rig.order(person, end_to_end_ref="SALDO1")))
+    assert isinstance(first, TryLater)
+
+
+@pytest.mark.parametrize("body", [{}, {"payments": None}, [], {"payments": {}}, b"<html>"])
+async def test_a_list_that_is_none_says_nothing_of_the_order(rig: PlaidRig, body: Any) -> None:
+    payments = rig.payments_over(answering(200, body))
+    assert isinstance(payments, FindingPort)
+    assert isinstance(await refused(payments.find_payment(rig.order(rig.person()))), Unreadable)
+    no = {"error_type": "INVALID_REQUEST", "error_code": "INVALID_FIELD"}
+    payments = rig.payments_over(answering(400, no))
+    assert isinstance(payments, FindingPort)
+    assert isinstance(await refused(payments.find_payment(rig.order(rig.person()))), TryLater)
+
+
 def test_settings_that_cannot_be(rig: PlaidRig) -> None:
     text = rig.bank_list.read_text(encoding="utf-8")
     wrong = text.replace("PAYMENT_STATUS_EXECUTED", "PAYMENT_STATUS_FAILED")
@@ -247,6 +319,10 @@ async def test_the_vendors_own_client_pays(rig: PlaidRig) -> None:
         now = await asyncio.to_thread(api.payment_initiation_payment_get, about)
         assert str(now.status) == "PAYMENT_STATUS_INITIATED"
         assert (now.reference, now.amount.value) == ("SALDO 1", 50.0)
+        few = PaymentInitiationPaymentListRequest(count=1)
+        listed = await asyncio.to_thread(api.payment_initiation_payment_list, few)
+        assert [one.reference for one in listed.payments] == ["SALDO 1"]
+        assert listed.next_cursor is None
         rig.watch.on(days=1)
         now = await asyncio.to_thread(api.payment_initiation_payment_get, about)
         assert str(now.status) == "PAYMENT_STATUS_EXECUTED"

@@ -13,7 +13,9 @@ import pytest
 
 import connectors
 from app.boundary import guard
+from app.domain.ids import LenderId
 from app.ports import Wire
+from app.store.payments import open_handle
 from connectors._http import client
 from sandbox import psu
 from sandbox.app import create
@@ -28,6 +30,7 @@ from sandbox.bank_list import (
 from sandbox.faces import eb_wire, plaid_wire, tink, tink_wire
 from sandbox.faces.gc_wire import ACCESS_TOKEN
 from sandbox.faces.gc_wire import ROOT as GOCARDLESS
+from sandbox.faces.plaid_pay import KIND, PlaidPayment
 from sandbox.faces.tl_signature import KEY_ID, customer_key
 from sandbox.faces.tl_wire import API, AUTH, CLIENT_ID, CLIENT_SECRET
 from sandbox.people import Person
@@ -39,6 +42,10 @@ from tests.flows.street import Street
 pytestmark = pytest.mark.anyio
 
 _TOKENS = ("/connect/token", "/oauth/token")
+
+
+class Killed(BaseException):
+    """What ends a process says nothing to anybody."""
 
 
 @dataclass
@@ -53,6 +60,10 @@ class Mortal(httpx.AsyncBaseTransport):
     at: int = 0
     passed: int = 0
     dead: bool = False
+    kills_at: str = ""
+    """The step of an order at which our own process is killed; empty: at none."""
+    taken: bool = False
+    """The step was carried out before."""
     alive: httpx.AsyncBaseTransport = field(init=False)
 
     def __post_init__(self) -> None:
@@ -69,8 +80,13 @@ class Mortal(httpx.AsyncBaseTransport):
 
     async def handle_async_request(self, request: httpx.Request) -> httpx.Response:
         self._point(request)
+        kills = bool(self.kills_at) and request.url.path.endswith(self.kills_at)
+        if kills and not self.taken:
+            raise Killed
         answer = await self.alive.handle_async_request(request)
         await answer.aread()
+        if kills:
+            raise Killed
         self._point(request)
         return answer
 
@@ -252,7 +268,6 @@ async def test_one_payment_wherever_the_provider_dies(
     [
         ("berlin_group", 2),
         ("enable_banking", 2),
-        pytest.param("plaid", 6, marks=pytest.mark.long),
         ("tink", 2),
     ],
 )
@@ -261,6 +276,60 @@ async def test_one_payment_wherever_a_provider_dies_that_takes_nothing_back(
 ) -> None:
     """What was given up cannot be found again, and nobody ever had its page."""
     await _paid_once(street, outside(street, tmp_path, name), points)
+
+
+async def test_one_payment_wherever_plaid_dies_and_the_others_are_known(
+    street: Street, tmp_path: Path
+) -> None:
+    """It takes nothing back and knows no key, but it lists what was made, by our references."""
+    out = outside(street, tmp_path, "plaid")
+    await _paid_once(street, out, 6)
+    # One was paid by each of seven people; the deaths at the order's answer, and before and at
+    # the page's, left three behind.
+    assert await _known(street) == _made_at_plaid(out)
+    assert len(_made_at_plaid(out)) == 7 + 3
+
+
+@pytest.mark.parametrize("step", ["/payment/create", "/link/token/create"])
+@pytest.mark.parametrize("taken", [True, False])
+async def test_our_own_process_is_killed_in_the_middle_of_an_order_at_plaid(
+    street: Street, tmp_path: Path, step: str, taken: bool
+) -> None:
+    out = outside(street, tmp_path, "plaid")
+    await street.without_webhooks()
+    ana = await at_the_page(street)
+    payer = out.provider.world.add_person(bank_id=out.bank, opening_minor=100_000)
+    out.provider.kills_at, out.provider.taken = step, taken
+    with pytest.raises(Killed):
+        await ana.taps()
+    out.provider.kills_at = ""
+    await street.minutes_pass(2, 2, 10)
+    assert await ana.payments() == ["abandoned"]
+    assert await _known(street) == _made_at_plaid(out)
+    waits = "SELECT count(*) FROM outbox WHERE kind = 'cancel_payment' AND state <> 'done'"
+    assert await street.value(waits) == 0
+    await ana.taps()
+    psu.pay(out.provider.world, await out.at_bank(ana.pages[0]), payer)
+    await street.minutes_pass(2, 60 * 24, 60 * 24)
+    assert await ana.payments() == ["abandoned", "settled"]
+    assert await street.tasks(ana.who) == []
+    assert await _known(street) == _made_at_plaid(out)
+
+
+def _made_at_plaid(out: Outside) -> set[str]:
+    return {one.id for one in out.provider.world.store.all_of(KIND, PlaidPayment)}
+
+
+async def _known(street: Street) -> set[str]:
+    """What the payments that we know at the provider are called there."""
+    ours = await street.rows("SELECT * FROM payments WHERE handle_enc IS NOT NULL")
+    found = set()
+    for one in ours:
+        async with street.house.store.unit(LenderId(one.lender_id)) as unit:
+            handle = open_handle(unit, one)
+        assert handle is not None
+        found.add(handle.ref.reveal())
+    return found
 
 
 async def test_one_payment_wherever_a_bank_dies_that_wants_to_be_asked_for_its_page(

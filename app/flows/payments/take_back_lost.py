@@ -1,7 +1,7 @@
 """Find the payment of an order whose answer was lost, learn its true state, and take it back.
 
 We have given it up and nobody knows its page; but it may stand at the provider, which knows the
-order again by its key.
+order again by its key or its reference.
 """
 
 from __future__ import annotations
@@ -16,7 +16,7 @@ from app.domain.ids import LenderId
 from app.domain.payment import PaymentState
 from app.flows.house import House
 from app.flows.payments.cancel_payment import cancel_at_bank
-from app.flows.payments.create_initiation import order_of
+from app.flows.payments.create_initiation import STALE_AFTER, order_of
 from app.side_ports import FindingPort
 from app.store.payments import keep_handle, load_payment, lock_payment
 
@@ -40,9 +40,10 @@ async def take_back_lost(
         try:
             handle = await port.find_payment(order)
         except Declined as no:
-            # It refuses the very order: then it has not made it either.
-            log.info("lost_payment_refused", payment_id=str(payment_id), reason=no.reason)
-            return True
+            # Where it is only looked for, it may still be on its way there.
+            log.info("lost_payment_not_there", payment_id=str(payment_id), reason=no.reason)
+            may_still_come: bool = house.real_now() - payment.claimed_at <= STALE_AFTER
+            return not may_still_come
         async with house.store.unit(lender_id) as unit:
             await lock_payment(unit, payment_id)
             await keep_handle(unit, payment_id, payment.connector, handle)
