@@ -49,7 +49,7 @@ _LONGEST_DAY = timedelta(days=2)
 # How often the search for the earliest moment goes over all rules before it gives up.
 _ROUNDS = 200
 # Who demands what holds in every country.
-_SOURCES = {
+SOURCES = {
     "stop_switch": "The lender's own stop switch.",
     "opt_out": "The borrower's own choice.",
     "hold": "A hold set in Saldo.",
@@ -302,7 +302,7 @@ def _brakes(question: ContactQuestion, zones: tuple[str, ...]) -> Iterator[_Aske
 
 def _brake(rule: str, closed: bool, sentence: str, until: datetime | None = None) -> _Asked:
     blocked = (None if until is None else micros(until)) if closed else 0
-    return _Asked(rule, Strength.POLICY, _SOURCES[rule], _Permit(blocked), sentence)
+    return _Asked(rule, Strength.POLICY, SOURCES[rule], _Permit(blocked), sentence)
 
 
 def _rules(question: ContactQuestion, pack: Pack, zones: tuple[str, ...]) -> Iterator[_Asked]:

@@ -61,6 +61,7 @@ class Act(StrEnum):
     SET_TIERS = "set_tiers"
     SEE_REPORTS = "see_reports"
     SEE_AUDIT = "see_audit"
+    SEE_ATTEMPTS = "see_attempts"
     CONFIRM_ACCESS = "confirm_access"
     SEE_BOOK_FILES = "see_book_files"
     LOAD_BOOK = "load_book"
@@ -132,6 +133,8 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.SET_TIERS: frozenset({Role.COMPLIANCE}),
     Act.SEE_REPORTS: _LEADS | {Role.APPROVER, Role.AUDITOR},
     Act.SEE_AUDIT: frozenset({Role.COMPLIANCE, Role.AUDITOR, Role.ADMIN}),
+    # Whom we wrote to and why not: for those who answer for it, and those who look into it.
+    Act.SEE_ATTEMPTS: frozenset({Role.COMPLIANCE, Role.AUDITOR}),
     Act.SEE_BOOK_FILES: _LEADS | {Role.APPROVER, Role.AUDITOR, Role.ADMIN},
     # Whoever hands out roles and passwords does not say that it was right.
     Act.CONFIRM_ACCESS: frozenset({Role.COMPLIANCE}),

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import datetime, timedelta
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, and_, not_, or_, select
+from sqlalchemy import ColumnElement, and_, not_, null, or_, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.contact_policy import Contact
@@ -116,12 +116,14 @@ async def note_contact(
     said: str = "",
     counts: bool = True,
     asked_for: bool = False,
+    verdict: Mapping[str, Any] | None = None,
 ) -> UUID:
     """Count a contact that a person made, or that the borrower began. Returns its id.
 
     `said` are the borrower's own words; they are kept sealed, and cut after `LONGEST_SAID`
     characters. `counts` False: exempt from every cap; `asked_for`: from those that say so
-    (app/domain/contact_exemption.py). An engine unit has to have the lender's keys at hand.
+    (app/domain/contact_exemption.py). `verdict` is the gate's for that moment. An engine unit has
+    to have the lender's keys at hand.
     """
     row_id, kept = new_id(), said if len(said) <= LONGEST_SAID else said[: LONGEST_SAID - 1] + "…"
     await unit.conn.execute(
@@ -143,6 +145,7 @@ async def note_contact(
             note=note,
             counts=counts,
             asked_for=asked_for,
+            verdict=null() if verdict is None else dict(verdict),
         )
     )
     return row_id

@@ -26,7 +26,7 @@ _ENGINE_DELETES = {
     "sessions",
     "provider_hours",
 }
-_APPEND_ONLY = {"timeline", "audit", "adjustments", "stamps"}
+_APPEND_ONLY = {"timeline", "audit", "adjustments", "stamps", "blocked_contacts"}
 # Shared between lenders and read by the desk: how banks and providers answer.
 _APP_READS = {"provider_health", "provider_hours"}
 # The lender's own to write; the engine only looks up what its batches need.

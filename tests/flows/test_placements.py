@@ -209,7 +209,7 @@ async def test_the_gate_counts_both_and_asks_the_agency_too(street: Street, desk
     async def window(channel: Channel = Channel.CALL) -> Any:
         return await ask_for_agency(
             street.house, street.now, lender_id=street.lender_id, placement_id=placement,
-            channel=channel,
+            channel=channel, actor="api",
         )  # fmt: skip
 
     assert (await window()).allowed
@@ -247,7 +247,7 @@ async def test_a_dispute_told_to_the_agency_stops_the_agency(street: Street, des
     await by_agency(street, placement, who.cases[0], outcome=TaskOutcome.DISPUTE, conversation=True)
     answer = await ask_for_agency(
         street.house, street.now, lender_id=street.lender_id, placement_id=placement,
-        channel=Channel.EMAIL,
+        channel=Channel.EMAIL, actor="api",
     )  # fmt: skip
     assert not answer.allowed
     assert "dispute" in answer.because
@@ -359,7 +359,7 @@ async def test_another_lenders_agency_and_cases_are_not_there(street: Street, de
         with pytest.raises(NotFound):
             await ask_for_agency(
                 street.house, street.now, lender_id=luna, placement_id=placement,
-                channel=Channel.CALL,
+                channel=Channel.CALL, actor="api",
             )  # fmt: skip
     finally:
         street.lender_id = mine

@@ -42,6 +42,9 @@ def test_down_and_up_again_leaves_nothing_behind(db: DatabaseUrls) -> None:
     engine.dispose()
 
 
+_REFUSED = (
+    '{"channel": "sms", "cases": ["00000000-0000-7000-8000-000000000003"], "message_id": null}'
+)
 _OTHER = "00000000-0000-7000-8000-000000000002"
 # Revisions, the rows that are there then, and what of them cannot be made up by a column's type.
 _EARLY: tuple[tuple[str, str, dict[str, Any]], ...] = (
@@ -52,8 +55,13 @@ _EARLY: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "2026_12_12_past_schedules", "users",
         {"role": "approver", "unconfirmed_since": "2026-03-02T08:00:00Z"},
     ),
+    ("2026_12_14_contact_details", "lenders", {}),
+    ("2026_12_14_contact_details", "borrowers", {}),
     ("2026_12_14_contact_details", "timeline", {"at": "2026-03-02T09:00:00Z"}),
-    ("2026_12_14_contact_details", "timeline", {"at": "2026-03-02T07:00:00Z", "id": _OTHER}),
+    (
+        "2026_12_14_contact_details", "timeline",
+        {"at": "2026-03-02T07:00:00Z", "id": _OTHER, "kind": "gate", "details": _REFUSED},
+    ),
 )  # fmt: skip
 _MADE_UP = """
     SELECT column_name, data_type FROM information_schema.columns
@@ -102,6 +110,7 @@ def test_rows_that_are_there_are_changed_with_the_tables(db: DatabaseUrls) -> No
         assert one("SELECT given_password FROM users") == (True,)
         assert one("SELECT array_agg(extract(hour FROM at)::int ORDER BY place), max(place) "
                    "FROM timeline") == ([7, 9], 2)  # fmt: skip
+        assert one("SELECT why, cardinality(case_ids) FROM blocked_contacts") == ("gate_refused", 1)
         assert one("SELECT nextval('timeline_place_seq'), nextval('audit_place_seq')") == (3, 1)
         assert one("SELECT count(*) FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity"
                    ) == (0,)  # fmt: skip

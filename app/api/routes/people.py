@@ -27,12 +27,12 @@ from app.api.schemas.work import TaskShown
 from app.api.wire import money_of
 from app.domain.promise import PromiseState
 from app.domain.promise_terms import Part, PromiseSource
-from app.flows.work.call_window import call_window
+from app.flows.work.call_window import ask_to_call
 from app.flows.work.cancel_promise import cancel_promise
 from app.flows.work.record_contact import ContactMade, record_contact
 from app.flows.work.take_promise import take_promise
 from app.flows.work.work_task import finish_task
-from app.reports import activity, book, promise_records
+from app.reports import activity, promise_records
 from app.reports.slices import take
 from app.store.promises import parts_of
 from app.store.unit import Unit
@@ -151,18 +151,19 @@ async def get_call_window(
         bool, Query(description="The borrower asked for it in the last seven days.")
     ] = False,
 ) -> CallWindowShown:
-    """Hours, limits, holds and the place of work, before anybody dials. Nothing is counted."""
-    async with caller.house.store.unit(caller.lender_id) as unit:
-        case = await book.case_of(unit, case_id, caller.now)
-        window = await call_window(
-            unit,
-            caller.house.packs,
-            caller.now,
-            borrower_id=case.borrower_id,
-            case_ids=(case_id,),
-            at_work=at_work,
-            asked_for=asked_for,
-        )
+    """Hours, limits, holds and the place of work, before anybody dials. Nothing is counted.
+
+    A no is kept as an attempt for the compliance report, once an hour.
+    """
+    window = await ask_to_call(
+        caller.house,
+        caller.now,
+        lender_id=caller.lender_id,
+        case_id=case_id,
+        actor=caller.actor,
+        at_work=at_work,
+        asked_for=asked_for,
+    )
     return CallWindowShown(
         allowed=window.allowed,
         because=window.because,

@@ -136,13 +136,17 @@ async def get_window(
     caller: ByKey,
     channel: Annotated[Channel, Query(description="How it wants to be in touch.")] = Channel.CALL,
 ) -> WindowShown:
-    """Ask before every contact. Yours count for the agency, and the agency's for you."""
+    """Ask before every contact. Yours count for the agency, and the agency's for you.
+
+    A no is kept as an attempt for the compliance report, once an hour.
+    """
     found = await ask_for_agency(
         caller.house,
         caller.now,
         lender_id=caller.lender_id,
         placement_id=placement_id,
         channel=channel,
+        actor=caller.actor,
     )
     return WindowShown(
         allowed=found.allowed,

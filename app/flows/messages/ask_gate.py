@@ -170,14 +170,16 @@ def _hold(held: HeldBy) -> Hold:
     return Hold(named, held.ends_at, answers_too=HoldBlock.EVERY_CONTACT in held.blocks)
 
 
-def verdict_notes(verdict: Verdict) -> dict[str, Any]:
+def verdict_notes(asked: Asked) -> dict[str, Any]:
     """The verdict as plain JSON, with every rule asked: what an auditor reads years later."""
+    verdict = asked.verdict
     return {
         "allowed": verdict.allowed,
         "pack": verdict.pack,
         "because": verdict.because,
         "earliest_at": _iso(verdict.earliest_at),
         "valid_until": _iso(verdict.valid_until),
+        "zone": asked.zone,
         "checks": [{**asdict(check), "strength": check.strength.value} for check in verdict.checks],
     }
 

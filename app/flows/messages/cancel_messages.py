@@ -12,6 +12,7 @@ from sqlalchemy import Row, select
 from app.domain.message import MESSAGE, CancelReason, MessageState
 from app.domain.payment import LINK
 from app.flows.actors import ROBOT
+from app.flows.messages.ask_gate import Asked, verdict_notes
 from app.store import timeline
 from app.store.arrays import among
 from app.store.moves import move_all
@@ -21,9 +22,16 @@ from app.store.unit import Unit
 
 
 async def cancel_messages(
-    unit: Unit, now: datetime, message_ids: Sequence[UUID], why: CancelReason
+    unit: Unit,
+    now: datetime,
+    message_ids: Sequence[UUID],
+    why: CancelReason,
+    *,
+    refused: Asked | None = None,
 ) -> list[UUID]:
     """Cancel those that are still queued; returns which. The caller holds the borrower's lock.
+
+    `refused` is the gate's answer where that is why; it is kept in the place of the one before.
 
     The link of a message that never left is withdrawn: it would otherwise stand in the way of the
     next one as "with the borrower".
@@ -53,6 +61,7 @@ async def cancel_messages(
         cancel_reason=why.value,
         ended_at=now,
         next_look_at=None,
+        **({} if refused is None else {"verdict": verdict_notes(refused)}),
     )
     unseen = [row.link_id for row in found if row.link_id is not None and row.id in cancelled]
     await move_all(unit, payment_links, unseen, LINK, "withdraw", ended_at=now)

@@ -201,7 +201,7 @@ async def _take(unit: Unit, house: House, now: datetime, message_id: UUID) -> Le
 
 
 async def _cancel(unit: Unit, now: datetime, message: Row[Any], look: Never) -> None:
-    await cancel_messages(unit, now, [message.id], look.why)
+    await cancel_messages(unit, now, [message.id], look.why, refused=look.asked)
     await give_up_asking(
         unit, now, borrower_id=message.borrower_id, dues=look.unsure, message_id=message.id
     )

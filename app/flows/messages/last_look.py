@@ -73,13 +73,15 @@ class Later:
 class Never:
     """Its reason is gone. `task` is set where a person must go on.
 
-    `unsure` are the debts whose amount nobody confirmed: people have to find out.
+    `unsure` are the debts whose amount nobody confirmed: people have to find out. `asked` is set
+    where it was the gate that refused.
     """
 
     why: CancelReason
     task: TaskReason | None = None
     because: str = ""
     unsure: tuple[Due, ...] = ()
+    asked: Asked | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -99,7 +101,7 @@ async def last_look(unit: Unit, house: House, now: datetime, message: Row[Any]) 
     )
     if isinstance(look, Never) and not about_funds:
         # The strategy goes on by itself; nobody has to stand in for a notice.
-        return Never(look.why, unsure=look.unsure)
+        return Never(look.why, unsure=look.unsure, asked=look.asked)
     return look
 
 
@@ -327,11 +329,11 @@ async def _gate(
     if asked.look_again_at is None:
         by_mail = message.channel == Channel.EMAIL.value
         task = None if by_mail else TaskReason.SMS_BLOCKED
-        return Never(CancelReason.GATE_REFUSED, task, verdict.because)
+        return Never(CancelReason.GATE_REFUSED, task, verdict.because, asked=asked)
     by_the_clock = asked.look_again_at == verdict.earliest_at
     return Later(asked.look_again_at, verdict.because, by_the_clock=by_the_clock)
 
 
 def leaving_notes(leave: Leave) -> dict[str, Any]:
     """The verdict that it leaves with, kept on the message."""
-    return verdict_notes(leave.asked.verdict)
+    return verdict_notes(leave.asked)

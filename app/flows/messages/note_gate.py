@@ -25,13 +25,12 @@ async def note_gate(
     message_id: UUID | None,
 ) -> None:
     """Short when the verdict is stored with a message, whole when there is none."""
-    notes = verdict_notes(asked.verdict)
+    notes = verdict_notes(asked)
     if message_id is not None:
         del notes["checks"]
     details = {
         **notes,
         "channel": channel.value,
-        "zone": asked.zone,
         "message_id": str(message_id) if message_id else None,
         "cases": [str(case_id) for case_id in case_ids],
     }

@@ -32,6 +32,7 @@ from app.flows.messages.push_messages import THE_APP, reachable_in_app
 from app.flows.payments.ways_to_pay import moved_by, unpayable
 from app.flows.work.open_task import open_task
 from app.store import timeline
+from app.store.blocked_contacts import Blocked, note_blocked
 from app.store.brakes import silenced
 from app.store.keys import new_id
 from app.store.links import make_link
@@ -93,7 +94,7 @@ async def queue_notice(
         wanted = replace(wanted, channel=Channel.SMS)
     address = await _address(unit, house, person, wanted)
     if isinstance(address, Skip):
-        return NoticeQueued(skip=address)
+        return await _blocked(unit, now, person, wanted, address)
     observing = person.lender.observe_only
     asked = await ask_gate(
         unit,
@@ -111,10 +112,10 @@ async def queue_notice(
             unit, now, person.id, asked,
             channel=wanted.channel, case_ids=wanted.case_ids, message_id=None,
         )  # fmt: skip
-        return NoticeQueued(skip=Skip.GATE_REFUSED)
+        return await _blocked(unit, now, person, wanted, Skip.GATE_REFUSED, asked)
     ready = await _prepare(unit, house, now, person, wanted, asked, planned_at, address)
     if isinstance(ready, Skip):
-        return NoticeQueued(skip=ready)
+        return await _blocked(unit, now, person, wanted, ready, asked)
     message_id = await _insert(unit, now, person, wanted, ready)
     if observing:
         await move(
@@ -123,6 +124,31 @@ async def queue_notice(
         )  # fmt: skip
     await _say(unit, now, person, wanted, ready, message_id)
     return NoticeQueued(message_id, Skip.WITHHELD if observing else None)
+
+
+async def _blocked(
+    unit: Unit,
+    now: datetime,
+    person: Person,
+    wanted: Notice,
+    why: Skip,
+    asked: Asked | None = None,
+) -> NoticeQueued:
+    """It was wanted, and nothing will leave: kept with the rule, or with what was missing."""
+    blocked = Blocked(
+        wanted.key,
+        person.id,
+        wanted.channel,
+        wanted.subject.cause.value,
+        why,
+        wanted.purpose,
+        case_ids=wanted.case_ids,
+        loan_ids=[one.loan_id for one in wanted.subject.owed],
+        template=wanted.template,
+        verdict=None if asked is None else verdict_notes(asked),
+    )
+    await note_blocked(unit, now, blocked)
+    return NoticeQueued(skip=why)
 
 
 async def _address(unit: Unit, house: House, person: Person, wanted: Notice) -> str | Skip:
@@ -227,7 +253,7 @@ async def _insert(unit: Unit, now: datetime, person: Person, wanted: Notice, rea
             marker_enc=unit.seal("messages.marker_enc", message_id, ready.token),
             created_at=now,
             next_look_at=ready.planned_at,
-            verdict=verdict_notes(ready.asked.verdict),
+            verdict=verdict_notes(ready.asked),
         )
     )
     return message_id

@@ -16,8 +16,9 @@ from sqlalchemy import insert, select
 
 from app.domain.ids import derive_key
 from app.domain.message import MESSAGE, Channel, MessageState
+from app.domain.stage_plan import Skip
 from app.domain.task import TaskReason
-from app.domain.template import Rendered
+from app.domain.template import Cause, Rendered
 from app.flows.actors import ROBOT
 from app.flows.cases.look_at_person import Person
 from app.flows.house import House
@@ -28,6 +29,7 @@ from app.flows.messages.note_gate import note_gate
 from app.flows.messages.template_values import who_values
 from app.flows.work.open_task import open_task
 from app.store import timeline
+from app.store.blocked_contacts import Blocked, note_blocked
 from app.store.keys import new_id
 from app.store.links import make_link
 from app.store.moves import move
@@ -86,6 +88,7 @@ async def ask_to_pay(
         await note_gate(
             unit, now, person.id, asked, channel=Channel.SMS, case_ids=case_ids, message_id=None
         )
+        await _note_blocked(unit, now, person, asked, signal_id, case_ids)
         await _leave_to_people(unit, now, person, asked, signal_id)
         return Queued(None, None)
     made = await _insert(unit, house, now, person, asked, signal_id, case_ids, planned_at)
@@ -117,6 +120,27 @@ async def ask_to_pay(
     }
     await timeline.write(unit, now, [Line(person.id, Kind.MESSAGE_QUEUED, ROBOT, details)])
     return Queued(message_id, planned_at, withheld=observing)
+
+
+async def _note_blocked(
+    unit: Unit,
+    now: datetime,
+    person: Person,
+    asked: Asked,
+    signal_id: UUID,
+    case_ids: Sequence[UUID],
+) -> None:
+    blocked = Blocked(
+        derive_key(signal_id, "ask_to_pay"),
+        person.id,
+        Channel.SMS,
+        Cause.FUNDS.value,
+        Skip.GATE_REFUSED,
+        case_ids=case_ids,
+        template=CLICK_AND_PAY,
+        verdict=verdict_notes(asked),
+    )
+    await note_blocked(unit, now, blocked)
 
 
 async def _insert(
@@ -154,7 +178,7 @@ async def _insert(
             marker_enc=unit.seal("messages.marker_enc", message_id, token),
             created_at=now,
             next_look_at=planned_at,
-            verdict=verdict_notes(asked.verdict),
+            verdict=verdict_notes(asked),
         )
     )
     return _Made(message_id, text.wording)

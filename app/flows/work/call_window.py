@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from datetime import UTC, datetime
-from typing import Final, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 
 from sqlalchemy import select
@@ -13,12 +13,16 @@ from sqlalchemy import select
 from app.domain.contact_exemption import asked_for as is_asked_for
 from app.domain.contact_policy import Check, ContactPurpose
 from app.domain.errors import NotFound
+from app.domain.ids import LenderId
 from app.domain.message import Channel
+from app.domain.stage_plan import Skip
 from app.domain.task import ANSWERING, TaskReason
-from app.flows.messages.ask_gate import Asked, ask_gate
+from app.flows.house import House
+from app.flows.messages.ask_gate import Asked, ask_gate, verdict_notes
 from app.reference.packs import PackBook
 from app.store.arrays import among
-from app.store.tables import borrowers
+from app.store.blocked_contacts import Blocked, hourly_key, note_blocked
+from app.store.tables import borrowers, cases
 from app.store.unit import Unit
 
 About: TypeAlias = tuple[UUID, UUID | None]
@@ -34,7 +38,8 @@ class CallWindow:
     `until` is when a yes ends, `opens_at` when a no may become a yes (None: waiting does not
     help). `zone` is where the borrower's clock is; `because` the sentences of the rules that
     refused, `used` the one that says how much of the tightest cap on calls is used (empty: none).
-    `checks` are all rules that were asked, each with its source, `pack` names their version.
+    `checks` are all rules that were asked, each with its source, `pack` names their version;
+    `notes` is all of it as it is kept beside a contact.
     """
 
     allowed: bool
@@ -45,6 +50,7 @@ class CallWindow:
     used: str = ""
     checks: tuple[Check, ...] = ()
     pack: str = ""
+    notes: Mapping[str, Any] = field(default_factory=dict)
 
 
 async def call_window(
@@ -81,6 +87,51 @@ async def call_window(
     if not refused:
         return next(iter(found.values()))
     return max(refused, key=lambda one: one.opens_at or _NEVER)
+
+
+async def ask_to_call(
+    house: House,
+    now: datetime,
+    *,
+    lender_id: LenderId,
+    case_id: UUID,
+    actor: str,
+    asked_for: bool = False,
+    at_work: bool = False,
+) -> CallWindow:
+    """The gate's answer for the lender's own system, which is about to call about a case.
+
+    A no is kept as an attempt. Raises `NotFound`.
+    """
+    async with house.store.unit(lender_id) as unit:
+        borrower_id = await unit.conn.scalar(
+            select(cases.c.borrower_id).where(cases.c.id == case_id)
+        )
+        if borrower_id is None:
+            raise NotFound("There is no such case.")
+        window = await call_window(
+            unit,
+            house.packs,
+            now,
+            borrower_id=borrower_id,
+            case_ids=(case_id,),
+            asked_for=asked_for,
+            at_work=at_work,
+        )
+        if not window.allowed:
+            blocked = Blocked(
+                hourly_key(case_id, "api", now),
+                borrower_id,
+                Channel.CALL,
+                "call",
+                Skip.GATE_REFUSED,
+                source="api",
+                actor=actor,
+                case_ids=(case_id,),
+                verdict=window.notes,
+            )
+            await note_blocked(unit, now, blocked)
+        return window
 
 
 async def call_windows(
@@ -133,6 +184,7 @@ def window_of(asked: Asked) -> CallWindow:
         verdict.tightest,
         verdict.checks,
         verdict.pack,
+        verdict_notes(asked),
     )
 
 

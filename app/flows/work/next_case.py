@@ -25,10 +25,13 @@ from sqlalchemy import (
 )
 
 from app.domain.ids import LenderId, UserId
+from app.domain.message import Channel
+from app.domain.stage_plan import Skip
 from app.domain.task import CALLS, TASK, TaskReason, TaskState
 from app.flows.house import House
-from app.flows.work.call_window import call_window, purpose_of, wished_for
+from app.flows.work.call_window import CallWindow, call_window, purpose_of, wished_for
 from app.flows.work.work_task import LEASE, lock_task, write_task_line
+from app.store.blocked_contacts import Blocked, hourly_key, note_blocked
 from app.store.moves import move
 from app.store.shown_case import shown_case
 from app.store.tables import funds_signals, tasks
@@ -160,8 +163,11 @@ async def _try(
         )
         if free is None:
             return None
-        if TaskReason(task.reason) in CALLS and not await _may_dial(unit, house, now, task):
-            return None
+        if TaskReason(task.reason) in CALLS:
+            window = await _window_of(unit, house, now, task)
+            if not window.allowed:
+                await _put_off(unit, now, task, window, user_id, actor)
+                return None
         until = house.real_now() + LEASE
         await move(unit, tasks, task_id, TASK, "take", taken_by=user_id, leased_until=until)
         await write_task_line(unit, now, task, TaskState.TAKEN, actor)
@@ -169,9 +175,8 @@ async def _try(
         return Served(task_id, case_id, in_hand=False)
 
 
-async def _may_dial(unit: Unit, house: House, now: datetime, task: Row[Any]) -> bool:
-    """Ask the gate; on a no, put the task off to the moment it names."""
-    window = await call_window(
+async def _window_of(unit: Unit, house: House, now: datetime, task: Row[Any]) -> CallWindow:
+    return await call_window(
         unit,
         house.packs,
         now,
@@ -180,7 +185,27 @@ async def _may_dial(unit: Unit, house: House, now: datetime, task: Row[Any]) -> 
         purpose=purpose_of(task.reason),
         asked_for=wished_for(task.reason, task.created_at, now),
     )
-    if not window.allowed and window.opens_at is not None:
+
+
+async def _put_off(
+    unit: Unit, now: datetime, task: Row[Any], window: CallWindow, user_id: UserId, actor: str
+) -> None:
+    """Somebody wanted to work it and may not call: that is kept, and it waits for its moment."""
+    blocked = Blocked(
+        hourly_key(task.id, "desk", now),
+        task.borrower_id,
+        Channel.CALL,
+        task.reason,
+        Skip.GATE_REFUSED,
+        purpose_of(task.reason),
+        source="desk",
+        actor=actor,
+        case_ids=() if task.case_id is None else (task.case_id,),
+        user_id=user_id,
+        verdict=window.notes,
+    )
+    await note_blocked(unit, now, blocked)
+    if window.opens_at is not None:
         await unit.conn.execute(
             update(tasks)
             .where(tasks.c.id == task.id)
@@ -189,4 +214,3 @@ async def _may_dial(unit: Unit, house: House, now: datetime, task: Row[Any]) -> 
                 situation={**task.situation, "later_because": window.because},
             )
         )
-    return window.allowed

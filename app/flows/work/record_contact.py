@@ -100,6 +100,7 @@ async def record_contact(
             note=made.note.strip(),
             counts=counts_in_caps(connected=made.connected),
             asked_for=made.asked_for,
+            verdict=None if window is None else window.notes,
         )
         agency = "" if placed is None else placed.agency
         await _write_line(unit, now, case, made, window, actor, agency)

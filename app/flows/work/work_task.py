@@ -169,6 +169,7 @@ async def _count_call(
         user_id=user_id,
         outcome=heard.outcome.value,
         asked_for=asked_for,
+        verdict=window.notes,
     )
     if window.allowed:
         return

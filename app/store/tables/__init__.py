@@ -37,6 +37,7 @@ from app.store.tables.consent import (
     signal_cases,
 )
 from app.store.tables.contact import (
+    blocked_contacts,
     contacts,
     link_sessions,
     messages,
@@ -86,6 +87,7 @@ __all__ = [
     "api_keys",
     "approvals",
     "audit",
+    "blocked_contacts",
     "borrowers",
     "bulk_files",
     "bulk_rows",

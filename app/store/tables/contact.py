@@ -92,6 +92,7 @@ messages = tenant_table(
     one_of("channel", Channel),
     one_of("cancel_reason", CancelReason),
     Index(None, "lender_id", "id"),
+    Index(None, "lender_id", "created_at", "id"),
     Index(None, "borrower_id"),
     Index("ix_messages_due", "next_look_at", postgresql_where=text(
         "state IN ('queued', 'sending', 'sent', 'unknown', 'asked')")),
@@ -118,9 +119,37 @@ contacts = tenant_table(
     flag("counts", default=True),  # False: no attempt to reach him, exempt from every cap
     flag("asked_for", default=False),  # his own wish: exempt where a rule says so
     sealed("said_enc", optional=True),  # what the borrower wrote, in his own words
+    notes("verdict", optional=True),  # the gate's, at its moment; a message has its own
     UniqueConstraint("lender_id", "message_id"),
     one_of("channel", Channel),
     Index(None, "borrower_id", "made_at"),
+    Index("ix_contacts_attempts", "lender_id", "made_at", "id", postgresql_where=text(
+        "direction = 'outbound' AND message_id IS NULL")),
+)  # fmt: skip
+
+# Contacts that somebody wanted and did not make: a rule refused them before there was a message, or
+# they were not possible. Append-only. With `messages` and `contacts`: every attempt, once.
+blocked_contacts = tenant_table(
+    "blocked_contacts",
+    key(),
+    uid("key"),  # of its cause: the same attempt is written once
+    ref("borrower_id", "borrowers"),
+    uids("case_ids"),
+    uids("loan_ids"),
+    words("channel"),
+    words("purpose"),
+    words("cause"),  # of a message, or a task's reason
+    words("template", default=""),
+    moment("tried_at"),
+    words("source"),  # saldo | desk | api | agency
+    words("actor"),
+    ref("user_id", "users", optional=True),
+    ref("placement_id", "placements", optional=True),
+    words("why"),  # Skip of app/domain/stage_plan.py
+    notes("verdict", optional=True),  # where the gate was asked
+    UniqueConstraint("lender_id", "key"),
+    one_of("channel", Channel),
+    Index(None, "lender_id", "tried_at", "id"),
 )
 
 payments = tenant_table(
