@@ -257,8 +257,14 @@ def mask_body(body: bytes) -> str:
 
 
 def mask_text(text: str) -> str:
-    """Letters to `x`, digits to `9`; punctuation and spaces stay."""
-    return "".join("9" if c.isdigit() else "x" if c.isalpha() else c for c in text)
+    """Letters to `x`, digits to `9`; punctuation and spaces stay, what is not printed is `?`."""
+    return "".join(map(_masked_letter, text))
+
+
+def _masked_letter(char: str) -> str:
+    if char.isdigit():
+        return "9"
+    return "x" if char.isalpha() else char if char.isprintable() else "?"
 
 
 def _masked(value: Any, depth: int) -> Any:

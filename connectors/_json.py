@@ -1,9 +1,12 @@
-"""JSON as providers write it: in UTF-8, and each thing stated once.
+"""JSON as providers write it: in UTF-8, each thing stated once, and no text with a NUL in it.
 
 A key that stands twice in one object, with two values, can be read in two ways: one reader takes
 the first, another the last. Such a document is none. orjson takes the last and tells nobody, so
 what it has read is written again and the colons are counted: where one is missing, or one may have
 stood behind an escape, a slower reader that sees every key reads the document, too.
+
+Old systems fill fields of a fixed length with NULs. They are no part of the text, and the database
+takes none.
 """
 
 from __future__ import annotations
@@ -15,6 +18,7 @@ import orjson
 
 _MARK = b"\xef\xbb\xbf"
 _ESCAPED_COLON = b"\\u003"
+_ESCAPED_NUL = b"\\u0000"
 
 
 class TwoValues(ValueError):
@@ -35,7 +39,7 @@ def decoded(body: bytes) -> Any:
         raise ValueError(message) from None
     if again.count(b":") != plain.count(b":") or _ESCAPED_COLON in plain:
         json.loads(plain, object_pairs_hook=_each_once)
-    return document
+    return _without_nuls(document) if _ESCAPED_NUL in plain else document
 
 
 def try_json(body: bytes) -> Any:
@@ -44,6 +48,18 @@ def try_json(body: bytes) -> Any:
         return decoded(body)
     except ValueError:
         return None
+
+
+def _without_nuls(value: Any) -> Any:
+    match value:
+        case str():
+            return value.replace("\0", "")
+        case list():
+            return [_without_nuls(one) for one in value]
+        case dict():
+            return {_without_nuls(name): _without_nuls(one) for name, one in value.items()}
+        case _:
+            return value
 
 
 def _each_once(pairs: list[tuple[str, Any]]) -> dict[str, Any]:

@@ -234,18 +234,20 @@ def judge(
 def _day_of(answer: BalanceAnswer) -> datetime:
     """When a saved answer was given, by the latest figure in it that cannot be of the future.
 
-    A closing balance is often that of the day before. Without any such date it is of now.
+    A closing balance is often that of the day before. Without any such date it is of now; a year
+    that is not near (2099, 9999) tells of no day.
     """
     from app.domain.balance import CLOSING
 
+    now = datetime.now(UTC)
     dates = [
         entry.as_of + timedelta(days=entry.kind in CLOSING)
         for entry in answer.entries
         if entry.as_of is not None
-        and entry.as_of.year < MAXYEAR
+        and entry.as_of.year <= now.year + 1
         and entry.kind not in _MAY_BE_AHEAD
     ]
-    return max(dates, default=datetime.now(UTC))
+    return max(dates, default=now)
 
 
 def _answers(
@@ -314,7 +316,7 @@ def _instant(text: str) -> datetime | None:
     if not text:
         return None
     found = instant_of(text, UTC)
-    if found is None:
+    if found is None or found.year == MAXYEAR:
         raise Invalid("read_at", f"{text!r} is no instant.", mend="Write 2026-11-23T09:00Z.")
     return found
 

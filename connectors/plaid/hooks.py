@@ -147,9 +147,9 @@ def _events(call: InboundHttp, event_id: str) -> tuple[InboundEvent, ...]:
         return (event,) if known else ()
     if said["webhook_type"] != "ITEM" or said.get("webhook_code") not in _TROUBLE:
         return ()
-    query = parse_qsl(urlsplit(call.url).query, max_num_fields=20)
-    named = [value for name, value in query if name == CONSENT]
     try:
+        query = parse_qsl(urlsplit(call.url).query, max_num_fields=20)
+        named = [value for name, value in query if name == CONSENT]
         consent = UUID(named[0]) if len(named) == 1 else None
     except ValueError:
         consent = None

@@ -135,7 +135,7 @@ class SmsapiMessages:
         check_key(call, self._settings.hook_key.get_secret_value())
         said = parameters(call)
         own_id, number, words = (said.get(name, "") for name in self._settings.reply_fields)
-        if all(self._settings.reply_fields) and own_id and number:
+        if all(self._settings.reply_fields) and own_id and own_id.isprintable() and number:
             return InboundEvent(
                 f"reply:{own_id}"[:200],
                 InboundKind.INBOUND_TEXT,

@@ -260,6 +260,7 @@ def test_at_an_aggregator_too(tmp_path: Path, connector: str) -> None:
         ("berlin_group", [], "lisbon, madrid"),
         ("tink", ["--bank", "lisbon"], "all banks alike"),
         ("berlin_group", ["--bank", "lisbon", "--read-at", "yesterday"], "is no instant"),
+        ("berlin_group", ["--bank", "lisbon", "--read-at", "9999-12-31T23:00Z"], "is no instant"),
     ],
 )
 def test_a_bank_that_cannot_be_chosen_is_named(
@@ -287,8 +288,12 @@ def test_money_of_a_later_day_is_not_there_yet(tmp_path: Path) -> None:
         booked = balance("0.00", "closingBooked", referenceDate=day)
         found = parse(save(tmp_path, {"balances": [ahead, booked]}))
         assert found["spendable"]["minor"] == spendable
-    stated = balance("1.00", "interimBooked", lastChangeDateTime="9999-12-31T23:00:00Z")
-    assert parse(save(tmp_path, {"balances": [stated]}))["unusable"] == "not_yet"
+    for far in ("9999-12-31T23:00:00Z", "2099-01-01T00:00:00Z"):
+        stated = balance("1.00", "interimBooked", lastChangeDateTime=far)
+        assert parse(save(tmp_path, {"balances": [stated]}))["unusable"] == "not_yet"
+        booked = balance("0.50", "closingBooked", referenceDate="2026-11-27")
+        found = parse(save(tmp_path, {"balances": [stated, booked]}))
+        assert found["spendable"]["minor"] == 50
 
 
 def test_standard_input_can_be_read() -> None:

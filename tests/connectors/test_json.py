@@ -76,6 +76,11 @@ def test_what_is_none(body: bytes) -> None:
         read_json(httpx.Response(200, content=body), READ)
 
 
+def test_a_nul_is_no_part_of_a_text() -> None:
+    filled = rb'{"name\u0000": ["ANA\u0000\u0000", {"a": "\u0000"}, 1, null], "path": "c:\\u0000"}'
+    assert decoded(filled) == {"name": ["ANA", {"a": ""}, 1, None], "path": "c:\\u0000"}
+
+
 def test_a_mark_of_byte_order_is_no_part_of_it() -> None:
     assert decoded(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 

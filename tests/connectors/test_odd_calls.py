@@ -53,6 +53,22 @@ async def test_calls_about_texts(name: str) -> None:
                 rig.messages.read_webhook(odd)
 
 
+async def test_what_a_text_is_known_by_can_be_kept() -> None:
+    """SMSAPI's calls are not signed, only their address is secret: any word may stand in a form."""
+    rig = MESSAGE_RIGS["smsapi"]()
+    person = rig.person()
+    await rig.messages.send(rig.sms(person))
+    rig.text_back(person, "STOP")
+    rig.watch.on(minutes=1)
+    (call,) = [one for one in rig.webhooks() if "sms_text" in dict(one.form)]
+    for at, (name, value) in enumerate(call.form):
+        for odd in ("\0", HALF, "\n"):
+            form = (*call.form[:at], (name, f"{value}{odd}"), *call.form[at + 1 :])
+            with contextlib.suppress(NotAllowed, Unreadable):
+                event = rig.messages.read_webhook(replace(call, form=form))
+                assert f"{event.event_id}{event.message_ref}".isprintable()
+
+
 @pytest.mark.parametrize("name", TELLING)
 async def test_calls_about_payments(name: str, tmp_path: Path) -> None:
     rig: BankRig = BANK_RIGS[name](tmp_path)

@@ -100,6 +100,8 @@ async def test_what_a_call_may_be_about(rig: PlaidRig) -> None:
     assert await about({**trouble_of, "webhook_type": "PAYMENT_INITIATION"}) == 0
     for url in (PlaidRig.webhook_url, f"{PlaidRig.webhook_url}?consent=x", f"{URL}&consent=y"):
         assert await about(trouble_of, url) == 0
+    crowded = f"{URL}&{'&'.join(f'a{number}=1' for number in range(30))}"
+    assert await about(trouble_of, crowded) == 0
     odd: list[Any] = [[], {}, {"webhook_type": 7}]
     for broken in odd:
         with pytest.raises(Unreadable):
