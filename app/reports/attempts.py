@@ -119,7 +119,8 @@ def _where(source: _Source) -> str:
 
 def _slice(source: _Source) -> str:
     return f"""(SELECT '{source.table}' AS stands_in, t.{source.at} AS at, t.id, t.borrower_id,
-        t.case_ids, t.channel, {source.outcome} AS outcome, {source.columns}, {_VERDICT}
+        t.case_ids, t.version_ids, t.channel, {source.outcome} AS outcome, {source.columns},
+        {_VERDICT}
         FROM {source.table} t
         WHERE {_where(source)} AND (t.{source.at}, t.id) > (:at, :id)
         ORDER BY t.{source.at}, t.id LIMIT :limit)"""  # noqa: S608 - our own constants
@@ -190,7 +191,8 @@ class Around:
     """What the rows of a slice only name by id, by that id; of messages also their loans."""
 
     people: Mapping[UUID, Row[Any]]
-    cases: Mapping[UUID, Row[Any]]
+    loans_of_case: Mapping[UUID, str]
+    versions: Mapping[UUID, str]
     loans: Mapping[UUID, str]
     loans_of_message: Mapping[UUID, tuple[str, ...]]
     users: Mapping[UUID, str]
@@ -209,10 +211,13 @@ async def look_around(unit: Unit, rows: Sequence[Row[Any]]) -> Around:
     users = await those(_USERS, {row.user_id for row in rows if row.user_id})
     agencies = await those(_AGENCIES, {row.placement_id for row in rows if row.placement_id})
     loans = await those(_LOANS, {one for row in rows for one in row.loan_ids})
+    cases = await those(_CASES, {one for row in rows for one in row.case_ids})
+    versions = await those(_VERSIONS, {one for row in rows for one in row.version_ids})
     steps = await those(_STEPS, {row.id for row in rows if row.stands_in == "messages"})
     return Around(
         await those(_PEOPLE, {row.borrower_id for row in rows}),
-        await those(_CASES, {one for row in rows for one in row.case_ids}),
+        {key: row.loan for key, row in cases.items()},
+        {key: f"{row.name} {row.number}" for key, row in versions.items()},
         {key: row.external_ref for key, row in loans.items()},
         {key: tuple(row.refs) for key, row in steps.items()},
         {key: row.email for key, row in users.items()},
@@ -225,11 +230,12 @@ _PEOPLE: Final = """
     FROM borrowers b JOIN lenders n ON n.id = b.lender_id WHERE b.id = ANY(:ids)
 """
 _CASES: Final = """
-    SELECT c.id, l.external_ref AS loan, s.name AS strategy, v.number
-    FROM cases c JOIN loans l ON l.id = c.loan_id
-    LEFT JOIN strategy_versions v ON v.id = c.strategy_version_id
-    LEFT JOIN strategies s ON s.id = v.strategy_id
+    SELECT c.id, l.external_ref AS loan FROM cases c JOIN loans l ON l.id = c.loan_id
     WHERE c.id = ANY(:ids)
+"""
+_VERSIONS: Final = """
+    SELECT v.id, s.name, v.number FROM strategy_versions v JOIN strategies s ON s.id = v.strategy_id
+    WHERE v.id = ANY(:ids)
 """
 _LOANS: Final = "SELECT id, external_ref FROM loans WHERE id = ANY(:ids)"
 _STEPS: Final = """

@@ -121,7 +121,7 @@ def _utc(at: datetime | None) -> str:
 
 def _loans(row: Row[Any], around: Around) -> list[str]:
     """Of the cases it was about; before anything is due there is a loan and no case."""
-    of_cases = (around.cases[one].loan for one in row.case_ids if one in around.cases)
+    of_cases = (around.loans_of_case[one] for one in row.case_ids if one in around.loans_of_case)
     named = (around.loans[one] for one in row.loan_ids if one in around.loans)
     return sorted({*of_cases, *named, *around.loans_of_message.get(row.id, ())})
 
@@ -148,12 +148,8 @@ def _who(row: Row[Any], around: Around) -> str:
 
 
 def _strategy(row: Row[Any], around: Around) -> str:
-    """Name and version that its cases follow."""
-    found = {
-        f"{case.strategy} {case.number}"
-        for case in (around.cases.get(one) for one in row.case_ids)
-        if case is not None and case.strategy
-    }
+    """Name and version that its cases followed then."""
+    found = (around.versions[one] for one in row.version_ids if one in around.versions)
     return ", ".join(sorted(found))
 
 

@@ -16,6 +16,7 @@ from app.domain.ids import derive_key
 from app.domain.message import Channel
 from app.domain.stage_plan import Skip
 from app.store.keys import new_id
+from app.store.strategies import followed_by
 from app.store.tables import blocked_contacts
 from app.store.unit import Unit
 
@@ -53,6 +54,7 @@ async def note_blocked(unit: Unit, now: datetime, blocked: Blocked) -> None:
             borrower_id=blocked.borrower_id,
             case_ids=list(blocked.case_ids),
             loan_ids=list(blocked.loan_ids),
+            version_ids=followed_by(blocked.case_ids),
             channel=blocked.channel.value,
             purpose=blocked.purpose.value,
             cause=blocked.cause,

@@ -14,6 +14,7 @@ from app.domain.contact_policy import Contact
 from app.domain.ids import CaseId
 from app.domain.message import Channel, MessageState
 from app.store.keys import new_id
+from app.store.strategies import followed_by
 from app.store.tables import contacts, messages
 from app.store.unit import Unit
 
@@ -137,6 +138,7 @@ async def note_contact(
             conversation=conversation,
             made_at=made_at,
             case_ids=list(case_ids),
+            version_ids=followed_by(case_ids),
             task_id=task_id,
             user_id=user_id,
             placement_id=placement_id,

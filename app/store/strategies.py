@@ -5,10 +5,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
-from typing import Final
+from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import and_, select, text, update
+from sqlalchemy import ColumnElement, and_, func, select, text, update
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.case import CaseState
@@ -53,6 +53,16 @@ class Doing:
     message_id: UUID | None = None
     task_id: UUID | None = None
     result: str | None = None
+
+
+def followed_by(case_ids: Iterable[UUID]) -> ColumnElement[Any]:
+    """As a value to be stored: the versions that these cases follow now, in this statement."""
+    followed = (
+        select(cases.c.strategy_version_id)
+        .where(among(cases.c.id, set(case_ids)), cases.c.strategy_version_id.is_not(None))
+        .distinct()
+    )
+    return func.array(followed.scalar_subquery())
 
 
 async def chosen_versions(unit: Unit, loan_ids: Iterable[UUID]) -> dict[UUID, UUID]:

@@ -21,12 +21,15 @@ from sqlalchemy import text
 from app.domain.errors import Declined, OutcomeUnknown, ProviderError, Refused, TryLater
 from app.domain.message import Channel
 from app.domain.money import Money
+from app.domain.stamp import History
 from app.flows.consents.check_person import check_person
 from app.flows.messages.opt_out import opt_in, opt_out
 from app.flows.payments.cancel_payment import give_up_payment
 from app.flows.payments.start_payment import Tap, start_payment
+from app.flows.stamp_history import stamp_history
 from app.flows.work.borrower_says import Says, borrower_says
 from app.pay_ports import CancelResult, PayStatus
+from app.reports.history_check import check_history
 from app.store import invariants
 from tests.flows.killing import Killer, killed, killing
 from tests.flows.outside import raising
@@ -194,6 +197,10 @@ class Storm:
                 text("UPDATE holds SET lifted_at = :now"), {"now": self.street.now}
             )
 
+    async def history_is_stamped(self) -> None:
+        """Among all the others' transactions, and like them it may die on the way."""
+        await stamp_history(self.street.house, self.street.now, patience_s=0.1)
+
     # -------------------------------------------------- one step
 
     async def step(self) -> None:
@@ -219,7 +226,8 @@ class Storm:
         self.log.append(f"{[act.__name__ for act in chosen]} death at {point}")
         with killing(killer, self.street.store, self.street.bank, self.street.carrier):
             results = await asyncio.gather(
-                *(self._alone(act) for act in chosen), return_exceptions=True
+                *(self._alone(act) for act in (*chosen, self.history_is_stamped)),
+                return_exceptions=True,
             )
         for result in results:
             if isinstance(result, BaseException) and not killed(result):
@@ -286,8 +294,19 @@ async def look_round(storm: Storm) -> None:
     )
     assert hanging == []
     await money_adds_up(storm)
+    await history_holds(street)
     async with street.store.engine_unit() as unit:
         assert await invariants.broken(unit, street.now) == []
+
+
+async def history_holds(street: Street) -> None:
+    """Every line of it is under a stamp, none is missed, and nobody is suspected."""
+    await stamp_history(street.house, street.now)
+    for history in History:
+        told = [one async for one in check_history(street.store, street.lender_id, history)]
+        found = told[-1]
+        lines = await street.value(f"SELECT count(*) FROM {history}")
+        assert (found.faults, found.unstamped, found.lines) == ([], 0, lines)
 
 
 async def money_adds_up(storm: Storm) -> None:

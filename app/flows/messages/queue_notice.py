@@ -38,6 +38,7 @@ from app.store.keys import new_id
 from app.store.links import make_link
 from app.store.moves import move
 from app.store.provider_setups import has_own
+from app.store.strategies import followed_by
 from app.store.tables import messages
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -247,6 +248,7 @@ async def _insert(unit: Unit, now: datetime, person: Person, wanted: Notice, rea
             language=ready.words.language,
             link_id=ready.link_id,
             case_ids=list(wanted.case_ids),
+            version_ids=followed_by(wanted.case_ids),
             to_enc=unit.seal("messages.to_enc", message_id, ready.address),
             subject_enc=unit.seal("messages.subject_enc", message_id, subject) if subject else None,
             body_enc=unit.seal("messages.body_enc", message_id, ready.words.body),

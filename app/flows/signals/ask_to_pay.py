@@ -33,6 +33,7 @@ from app.store.blocked_contacts import Blocked, note_blocked
 from app.store.keys import new_id
 from app.store.links import make_link
 from app.store.moves import move
+from app.store.strategies import followed_by
 from app.store.tables import messages
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
@@ -173,6 +174,7 @@ async def _insert(
             signal_id=signal_id,
             link_id=link_id,
             case_ids=list(case_ids),
+            version_ids=followed_by(case_ids),
             to_enc=unit.seal("messages.to_enc", message_id, phone),
             body_enc=unit.seal("messages.body_enc", message_id, text.body),
             marker_enc=unit.seal("messages.marker_enc", message_id, token),

@@ -83,6 +83,7 @@ messages = tenant_table(
     words("connector", optional=True),
     flag("bound"),  # to its connector: an attempt there may have left
     count("missed"),  # attempts that surely left nothing
+    uids("version_ids"),  # the strategy versions that its cases followed when it was queued
     words("provider_ref", optional=True),
     words("error_code", default=""),
     words("cancel_reason", optional=True),
@@ -120,6 +121,7 @@ contacts = tenant_table(
     flag("asked_for", default=False),  # his own wish: exempt where a rule says so
     sealed("said_enc", optional=True),  # what the borrower wrote, in his own words
     notes("verdict", optional=True),  # the gate's, at its moment; a message has its own
+    uids("version_ids"),  # the strategy versions that its cases followed when it was noted
     UniqueConstraint("lender_id", "message_id"),
     one_of("channel", Channel),
     Index(None, "borrower_id", "made_at"),
@@ -136,6 +138,7 @@ blocked_contacts = tenant_table(
     ref("borrower_id", "borrowers"),
     uids("case_ids"),
     uids("loan_ids"),
+    uids("version_ids"),  # the strategy versions that its cases followed then
     words("channel"),
     words("purpose"),
     words("cause"),  # of a message, or a task's reason
