@@ -14,13 +14,18 @@ import sys
 import time
 from collections.abc import Awaitable, Callable
 from typing import Any
+from zoneinfo import ZoneInfo
 
 import psycopg
 from sqlalchemy import text
 
 from app.domain.ids import LenderId
+from app.domain.performance import LONGEST_PERIOD
 from app.reports.case_list import AT_MOST, page_of
 from app.reports.flag_results import Which, cases_behind, flag_results
+from app.reports.recovery import Period, cohorts, days_overdue
+from app.reports.recovery import Which as Short
+from app.reports.recovery import cases_behind as cohort_cases
 from app.store.unit import Store, Unit
 from benchmarks import bench, book
 
@@ -29,10 +34,19 @@ ROUNDS = 5
 AIM_S = 2.0
 
 # A year and more of cases; two in three were closed, mostly as paid; one in fifty opened again.
-# Twenty rules of two editions each flag every second case, some twice.
+# Three payments on each loan, early or late. Twenty rules of two editions each flag every second
+# case, some twice.
 _BOOK = (
     """UPDATE cases SET opened_at = %(now)s::timestamptz
-           - interval '1 hour' * (abs(hashtext(id::text)) %% (24 * 450)), segmented_at = %(now)s""",
+           - interval '1 hour' * (abs(hashtext(id::text)) %% (24 * 450)), segmented_at = %(now)s,
+           entered_minor = 10000 + abs(hashtext(id::text || 'e')) %% 100000,
+           entered_days = abs(hashtext(id::text || 'd')) %% 120""",
+    """INSERT INTO repayments (id, lender_id, loan_id, external_ref, source, amount_minor,
+           applied_minor, currency, paid_at, recorded_at)
+       SELECT gen_random_uuid(), c.lender_id, c.loan_id, 'R' || n, 'lender', 5000, 5000, 'EUR',
+           c.opened_at + interval '1 hour' * (abs(hashtext(c.id::text || 'm' || n)) %% 4000),
+           c.opened_at + interval '1 hour' * (abs(hashtext(c.id::text || 'm' || n)) %% 4000)
+       FROM cases c, generate_series(1, 3) n""",
     """UPDATE cases SET state = 'closed', closed_at = least(opened_at
                + interval '1 hour' * (abs(hashtext(id::text || 'c')) %% (24 * 120)), %(now)s),
            close_reason = (ARRAY['paid_elsewhere', 'paid_through_saldo', 'not_due', 'failed'])
@@ -93,9 +107,31 @@ async def _missed(unit: Unit) -> bool:
     return len((await unit.conn.scalars(page_of(ids))).all()) > AT_MOST
 
 
+async def _recovery(unit: Unit) -> bool:
+    found = await cohorts(unit, _period())
+    return len(found.lines) > 3 and found.lines[-1].after[90].recovered > 0
+
+
+async def _days_overdue(unit: Unit) -> bool:
+    return bool(await days_overdue(unit, bench.NOW.date()))
+
+
+async def _short(unit: Unit) -> bool:
+    ids = cohort_cases(Short.SHORT, _period(), currency="EUR", month=None, days=30)
+    return len((await unit.conn.scalars(page_of(ids))).all()) > AT_MOST
+
+
+def _period() -> Period:
+    today = bench.NOW.date()
+    return Period(today - LONGEST_PERIOD, today, today, ZoneInfo("Europe/Madrid"), bench.NOW)
+
+
 QUESTIONS: dict[str, Callable[[Unit], Awaitable[Any]]] = {
     "flags": _flags,
     "flags_missed_cases": _missed,
+    "recovery": _recovery,
+    "recovery_short_cases": _short,
+    "days_overdue": _days_overdue,
 }
 
 

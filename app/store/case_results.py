@@ -30,6 +30,17 @@ _RESULT: Final = """CASE
         ELSE 'paid' END"""
 
 
+# Closed by then, and not opened again since, as far as was known at `edge`: money that counts as
+# come must still be there.
+_CLOSED_FOR_GOOD: Final = """CASE WHEN c.closed_at <= {until} THEN c.close_reason
+        ELSE (SELECT CASE WHEN t.kind = 'case_closed' AND t.at <= {until}
+                THEN t.details->>'why' END
+            FROM timeline t
+            WHERE t.case_id = c.id AND t.kind IN ('case_closed', 'case_reopened')
+                AND t.at <= {edge}
+            ORDER BY t.at DESC, t.id DESC LIMIT 1) END"""
+
+
 def closed_as(until: str) -> str:
     """How the case `c` was closed at this moment (an expression); NULL: it was open."""
     return _CLOSED_AS.format(until=until)
@@ -38,3 +49,8 @@ def closed_as(until: str) -> str:
 def result_of(why: str, since: str, until: str) -> str:
     """What the case `c` had come to: expressions for `closed_as`, the look, and the end."""
     return _RESULT.format(why=why, since=since, until=until)
+
+
+def closed_for_good(until: str, edge: str) -> str:
+    """The same of a case that was not opened again until `edge` either."""
+    return _CLOSED_FOR_GOOD.format(until=until, edge=edge)

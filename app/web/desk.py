@@ -39,6 +39,7 @@ _ITEMS: Final = (
     _Item("Approvals", "/approvals", "scale", Act.SEE_APPROVALS),
     _Item("Agencies", "/agencies", "out", Act.SEE_AGENCIES),
     _Item("Portfolio", "/portfolio", "chart", Act.SEE_REPORTS),
+    _Item("Performance", "/performance", "gauge", Act.SEE_REPORTS),
     _Item("Consents", "/consents", "consent", Act.SEE_CONSENTS),
     _Item("Strategies", "/strategies", "strategy", Act.SEE_STRATEGIES),
     _Item("Texts", "/templates", "text", Act.SEE_STRATEGIES),

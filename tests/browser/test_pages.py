@@ -21,7 +21,16 @@ from tests.flows.test_post_out_and_in import hook, stop_from
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
 WINDOWS = (1360, 390, 320)
-DESK = ["/", "/cases", "/portfolio", "/consents", "/controls", "/observe", "/account"]
+DESK = [
+    "/",
+    "/cases",
+    "/portfolio",
+    "/performance",
+    "/consents",
+    "/controls",
+    "/observe",
+    "/account",
+]
 
 # Everything that can be pressed must be large enough (WCAG 2.2, 2.5.8: 24 by 24), except links
 # within a sentence; and must show when it has the focus (2.4.7).

@@ -35,3 +35,24 @@ async def test_the_results_of_rules_fit_and_lead_to_the_cases(site: Site) -> Non
     await look_over(page)
     assert site.complaints == []
     assert site.strangers == set()
+
+
+async def test_performance_fits_and_leads_to_the_cases(site: Site) -> None:
+    street = site.street
+    people = await street.neighbours(35, dues=(123_456,))
+    for number, who in enumerate(people[:12]):
+        await street.repaid(who, f"R-{number}")
+    street.hands.go_on(days=62)
+    page = await site.signed_in(Role.AUDITOR)
+    await page.get_by_role("link", name="Performance").click()
+    await page.get_by_text("What these figures mean").click()
+    await look_over(page, (1280, 390, 320))
+    await page.get_by_role("row", name="The whole period").get_by_role("link", name="35").click()
+    await expect(page.get_by_role("heading", name="Cases that opened")).to_be_visible()
+    await expect(page.locator("tbody tr")).to_have_count(35)
+    await page.go_back()
+    await page.get_by_role("row", name="March").get_by_role("link", name="all came").first.click()
+    await expect(page.locator("tbody tr")).to_have_count(12)
+    await look_over(page)
+    assert site.complaints == []
+    assert site.strangers == set()

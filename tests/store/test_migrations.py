@@ -55,12 +55,26 @@ _EARLY: tuple[tuple[str, str, dict[str, Any]], ...] = (
         "2026_12_12_past_schedules", "users",
         {"role": "approver", "unconfirmed_since": "2026-03-02T08:00:00Z"},
     ),
-    ("2026_12_14_contact_details", "lenders", {}),
+    ("2026_12_14_contact_details", "lenders", {"time_zone": "Europe/Madrid"}),
     ("2026_12_14_contact_details", "borrowers", {}),
     ("2026_12_14_contact_details", "timeline", {"at": "2026-03-02T09:00:00Z"}),
     (
         "2026_12_14_contact_details", "timeline",
         {"at": "2026-03-02T07:00:00Z", "id": _OTHER, "kind": "gate", "details": _REFUSED},
+    ),
+    # Three are due when the case opens, half of the first is paid then, and 70 come later.
+    ("2026_12_16_flag_results", "cases", {"opened_at": "2026-03-02T08:00:00Z"}),
+    *(
+        (
+            "2026_12_16_flag_results", "instalments",
+            {"id": f"{_OTHER[:-1]}{n}", "number": n, "due_on": due_on, "amount_minor": 100,
+             "paid_minor": 100 if n == 1 else 20 if n == 2 else 0},
+        )
+        for n, due_on in enumerate(("2026-01-15", "2026-02-01", "2026-03-02", "2026-03-03"), 1)
+    ),
+    (
+        "2026_12_16_flag_results", "repayments",
+        {"applied_minor": 70, "paid_at": "2026-03-02T09:00:00Z", "currency": "EUR"},
     ),
 )  # fmt: skip
 _MADE_UP = """
@@ -73,6 +87,7 @@ _BY_TYPE = {
     "text": "x",
     "character varying": "x",
     "boolean": False,
+    "date": "2026-03-02",
     "bigint": 1,
     "integer": 1,
     "bytea": b"x",
@@ -112,6 +127,7 @@ def test_rows_that_are_there_are_changed_with_the_tables(db: DatabaseUrls) -> No
                    "FROM timeline") == ([7, 9], 2)  # fmt: skip
         assert one("SELECT why, cardinality(case_ids) FROM blocked_contacts") == ("gate_refused", 1)
         assert one("SELECT nextval('timeline_place_seq'), nextval('audit_place_seq')") == (3, 1)
+        assert one("SELECT entered_minor, entered_days FROM cases") == (250, 46)
         assert one("SELECT count(*) FROM pg_class WHERE relrowsecurity AND NOT relforcerowsecurity"
                    ) == (0,)  # fmt: skip
         connection.execute("UPDATE messages SET state = 'cancelled', cancel_reason = 'unpayable'")

@@ -18,7 +18,7 @@ from tests.web.reading import Page
 pytestmark = pytest.mark.anyio
 
 PAGES = ["/", "/?pile=mine", "/?pile=later", "/?pile=others", "/promises", "/promises?state=broken",
-         "/hand-over", "/cases", "/cases?closed=1", "/consents",
+         "/hand-over", "/cases", "/cases?closed=1", "/consents", "/performance",
          "/controls", "/portfolio", "/observe", "/team", "/account", "/agencies", "/rules",
          "/rules/es"]  # fmt: skip
 

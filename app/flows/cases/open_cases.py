@@ -28,6 +28,7 @@ from app.store import timeline
 from app.store.accounts import rearm, schedule_reads, unread_borrowers
 from app.store.arrays import among
 from app.store.brakes import holds_of
+from app.store.case_entries import note_entries
 from app.store.dues import last_due_day
 from app.store.experiments import LeftAlone, left_alone
 from app.store.keys import new_id
@@ -218,6 +219,7 @@ async def _insert(
         )
         .values(case_id=cases.c.id)
     )
+    await note_entries(unit, now, opened.values())
     lines = [
         Line(
             loan.borrower_id,

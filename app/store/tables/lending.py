@@ -135,6 +135,10 @@ cases = tenant_table(
     moment("opened_at"),
     moment("closed_at", optional=True),
     words("close_reason", optional=True),
+    # What was due when it opened, and for how many days: what entered collections, whatever the
+    # loan's schedule becomes. NULL: nobody wrote it down.
+    minor("entered_minor", optional=True),
+    Column("entered_days", Integer, nullable=True),
     ref("strategy_version_id", "strategy_versions", optional=True),
     words("stage", default=""),
     # When the strategy has to look at this case again; NULL: not before something changes.

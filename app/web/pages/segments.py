@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Annotated, Any, Final
+from urllib.parse import urlencode
 from uuid import UUID
 
 from fastapi import APIRouter, Depends, Request
@@ -118,7 +119,7 @@ async def behind(
         about=f"{line.segment.title}, edition {line.number}" if line else "All rules together",
         way=(("/strategies", "Strategies"), ("/segments", "Segments")),
         back=f"/segments?horizon={days}#results",
-        more={"which": which.value, "horizon": days},
+        older=urlencode({"which": which.value, "horizon": days, "after": found.after}),
     )
 
 
