@@ -29,6 +29,7 @@ from app.flows.signals.expire_signals import expire_signals
 from app.flows.stamp_history import stamp_history
 from app.flows.strategies.step_cases import plan_steps
 from app.flows.tidy import tidy
+from app.flows.work.assign_tasks import assign_tasks
 from app.flows.work.keep_reminders import raise_reminders
 from app.flows.work.watch_promises import watch_promises
 from app.flows.work.work_task import give_back_tasks
@@ -64,6 +65,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("end_links", timedelta(seconds=30), end_links),
     Entry("expire_signals", timedelta(minutes=5), expire_signals),
     Entry("give_back_tasks", timedelta(seconds=60), give_back_tasks),
+    Entry("assign_tasks", timedelta(seconds=15), assign_tasks),
     Entry("erase_figures", timedelta(minutes=10), erase_figures),
     Entry("stamp_history", timedelta(minutes=1), stamp_history),
     Entry("tidy", timedelta(minutes=30), tidy),

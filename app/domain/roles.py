@@ -46,6 +46,8 @@ class Act(StrEnum):
     ENTER_CONTACT = "enter_contact"
     HAND_OVER = "hand_over"
     GIVE_WORK = "give_work"
+    SEE_ASSIGNMENT = "see_assignment"
+    SET_ASSIGNMENT = "set_assignment"
     SEE_STRATEGIES = "see_strategies"
     WRITE_STRATEGY = "write_strategy"
     WRITE_TEMPLATE = "write_template"
@@ -100,6 +102,11 @@ RIGHTS: Mapping[Act, frozenset[Role]] = {
     Act.ENTER_CONTACT: _WORKERS,
     Act.HAND_OVER: _WORKERS,
     Act.GIVE_WORK: frozenset({Role.COLLECTION_MANAGER, Role.SUPERVISOR}),
+    # Who can do what, and when he works: about the desk's people, never about a borrower.
+    Act.SEE_ASSIGNMENT: frozenset(
+        {Role.COLLECTION_MANAGER, Role.SUPERVISOR, Role.ADMIN, Role.AUDITOR}
+    ),
+    Act.SET_ASSIGNMENT: frozenset({Role.SUPERVISOR, Role.ADMIN}),
     # Slowing down is everybody's right; letting pressure go on is not.
     Act.SET_HOLD: _DESK,
     Act.LIFT_HOLD: _LEADS,
@@ -190,6 +197,7 @@ UNCONFIRMED_MAY: frozenset[Act] = frozenset(
         Act.NOTE_CONTACT,
         Act.HAND_OVER,
         Act.GIVE_WORK,
+        Act.SET_ASSIGNMENT,
         # He proposes; nothing comes of it without a person whose word counts.
         Act.WRITE_STRATEGY,
         Act.WRITE_TEMPLATE,

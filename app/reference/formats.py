@@ -53,6 +53,15 @@ def short_day(on: date, language: str) -> str:
     return str(format_date(on, "medium", locale=locale_of(language)))
 
 
+def language_name(code: str, language: str) -> str:
+    """What a language is called: "Polish"; the code itself where CLDR knows none."""
+    try:
+        name = Locale.parse(code).get_language_name(locale_of(language).language)
+    except (UnknownLocaleError, ValueError):
+        name = None
+    return code if name is None else str(name)
+
+
 def near_day(on: date, today: date, language: str) -> str:
     """A calendar day without its year while that is the present one: "3 Nov"."""
     form = "d MMM" if on.year == today.year else "d MMM y"

@@ -81,6 +81,9 @@ class TaskLine:
     """The task's own case; `case_id` is the one shown, also for a task about the person."""
     not_before: datetime | None
     kept_for_id: UUID | None
+    kept_for: str
+    because: Mapping[str, Any] | None
+    """Why the lender's rules gave it to him; None for whatever a person meant for him."""
     wrote: str = field(default="", repr=False)
     """His own words, when the task is about a text that he sent."""
 
@@ -194,6 +197,7 @@ def _task_lines(now: datetime) -> Select[Any]:
         )
         .lateral("due")
     )
+    keeper = users.alias("keeper")
     seen = (
         select(funds_signals.c.covers, funds_signals.c.raised_at)
         .where(
@@ -216,6 +220,7 @@ def _task_lines(now: datetime) -> Select[Any]:
             seen.c.covers,
             seen.c.raised_at,
             users.c.name.label("taken_by_name"),
+            keeper.c.name.label("kept_for_name"),
         )
         .join(borrowers, borrowers.c.id == tasks.c.borrower_id)
         .join(lenders, lenders.c.id == tasks.c.lender_id)
@@ -224,6 +229,7 @@ def _task_lines(now: datetime) -> Select[Any]:
         .outerjoin(due, true())
         .outerjoin(seen, true())
         .outerjoin(users, users.c.id == tasks.c.taken_by)
+        .outerjoin(keeper, keeper.c.id == tasks.c.given_to)
     )
 
 
@@ -248,6 +254,8 @@ def _line(unit: Unit, row: Row[Any], wrote: str) -> TaskLine:
         about_case=row.about_case,
         not_before=row.not_before,
         kept_for_id=row.given_to,
+        kept_for=row.kept_for_name or "",
+        because=row.assigned_because,
         wrote=wrote,
     )
 

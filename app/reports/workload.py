@@ -8,9 +8,9 @@ from uuid import UUID
 
 from sqlalchemy import Boolean, and_, func, literal_column, or_, select
 
-from app.domain.roles import RIGHTS, Act, Role
+from app.domain.roles import Role
 from app.domain.task import TaskState
-from app.store.dues import local_day
+from app.store.desk_team import away_until, works_tasks
 from app.store.tables import lenders, tasks, users
 from app.store.unit import Unit
 
@@ -42,17 +42,13 @@ async def workloads(unit: Unit, now: datetime) -> tuple[Workload, ...]:
             users.c.id,
             users.c.name,
             users.c.role,
-            users.c.away_until,
-            (users.c.away_until >= local_day(now)).label("away"),
+            away_until(now).label("away_until"),
             counts.c.taken,
             counts.c.kept,
         )
         .join(lenders, lenders.c.id == users.c.lender_id)
         .join(counts, literal_column("true", Boolean))
-        .where(
-            users.c.disabled_at.is_(None),
-            users.c.role.in_([role.value for role in RIGHTS[Act.WORK_TASK]]),
-        )
+        .where(works_tasks())
         .order_by(users.c.name, users.c.id)
     )
     return tuple(
@@ -62,7 +58,7 @@ async def workloads(unit: Unit, now: datetime) -> tuple[Workload, ...]:
             Role(row.role),
             int(row.taken),
             int(row.kept),
-            row.away_until if row.away else None,
+            row.away_until,
         )
         for row in rows
     )

@@ -147,6 +147,13 @@ async def change(unit: Unit, user_id: UUID, **values: Any) -> None:
         raise NotFound("There is no such user.")
 
 
+async def lock(unit: Unit, user_id: UUID) -> None:
+    """Lock one user until the unit ends, against whoever asks for the same lock."""
+    await unit.conn.execute(
+        select(users.c.id).where(users.c.id == user_id).with_for_update(key_share=True)
+    )
+
+
 async def lock_other_admins(unit: Unit, but: UUID) -> bool:
     """Lock the lender's admins until the unit ends; is there one who can sign in besides `but`?"""
     rows = await unit.conn.execute(

@@ -10,7 +10,7 @@ from zoneinfo import ZoneInfo
 from app.domain.money import Money
 from app.reference import formats
 
-_HIDDEN: Final = frozenset({"checks", "situation", "steps", "verdict", "cases"})
+_HIDDEN: Final = frozenset({"checks", "situation", "steps", "verdict", "cases", "because"})
 
 
 def inputs_of(details: Mapping[str, Any], zone: ZoneInfo) -> list[tuple[str, str]]:

@@ -17,6 +17,7 @@ from app.domain.task import TaskOutcome, TaskReason, TaskState
 from app.reports.case_entries import Entry
 from app.store.timeline import Kind
 from app.web import approval_words, words
+from app.web.assignment_words import task_changed_hands
 from app.web.inputs import inputs_of
 from app.web.story_details import detail_changed, detail_confirmed, detail_entered
 from app.web.story_reading import reading
@@ -283,6 +284,8 @@ def _task_opened(details: Details) -> Words:
 
 
 def _task_changed(details: Details) -> Words:
+    if (hands := task_changed_hands(details)) is not None:
+        return hands
     state = str(details.get("state", ""))
     titles = {
         TaskState.OPEN.value: "Task given back",

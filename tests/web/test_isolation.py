@@ -26,6 +26,7 @@ from app.store.keys import new_id
 from app.store.loans import Scheduled
 from app.store.provider_setups import AccessData, add_setup, fresh_name
 from app.store.tables import (
+    absences,
     adjustments,
     agent_reminders,
     bulk_files,
@@ -54,7 +55,7 @@ NAMED_AS = {
     "placement_id": ("placement",),
     "strategy_id": ("strategy", "under"),
     "edition_id": ("edition",),
-    "user_id": ("from", "to"),
+    "user_id": ("from", "to", "person"),
     "payment_id": ("payment",),
 }
 # Enough of every form that no route stops at an empty field before it looks for the row.
@@ -67,6 +68,8 @@ TYPED = {
     "arrived": "yes", "ended_on": "2026-03-02", "answer": "yes", "brake": "sms",
     "currency": "EUR", "amount": "1.00", "do": "strategy", "ask": "x", "title": "x", "rank": "1",
     "external_ref": "L-1", "find": REF, "share": "50", "days": "30",
+    "cap": "5", "time_zone": "Europe/Madrid", "hours_0": "09:00-17:00",
+    "starts_on": "2036-03-02", "until_on": "2036-03-03",
 }  # fmt: skip
 
 
@@ -99,7 +102,10 @@ async def everything_planted(street: Street, browser: OpenBrowser) -> dict[str, 
     ids["version_id"] = str(await street.value("SELECT id FROM strategy_versions LIMIT 1"))
     borrower_id = await street.value("SELECT id FROM borrowers")
     loan_id = await street.value("SELECT id FROM loans")
-    more = {name: new_id() for name in ("adjustment_id", "reminder_id", "edition_id", "rest_id")}
+    more = {
+        name: new_id()
+        for name in ("adjustment_id", "reminder_id", "edition_id", "rest_id", "absence_id")
+    }
     own = {"lender_id": street.lender_id}
     async with street.store.unit(street.lender_id) as unit:
 
@@ -127,6 +133,10 @@ async def everything_planted(street: Street, browser: OpenBrowser) -> dict[str, 
             maintenance_windows, id=more["rest_id"], connector="berlin_group", bank_id="caja",
             starts_at=NOW, ends_at=NOW + timedelta(days=900), reason="x", set_by="eva",
             set_at=NOW,
+        )  # fmt: skip
+        await add(
+            absences, id=more["absence_id"], user_id=ids["user_id"], starts_on=NOW.date(),
+            until_on=NOW.date() + timedelta(days=300), entered_by="eva", entered_at=NOW,
         )  # fmt: skip
         totals = {
             "rows": 1, "sheets": [], "verdicts": {}, "sums": {}, "left_out": 1, "expected": {},

@@ -15,11 +15,12 @@ from app.domain.contact_detail import Detail
 from app.domain.errors import Invalid
 from app.domain.ids import BorrowerId, LenderId, Phone
 from app.domain.open_hours import zone_of
+from app.domain.task import TaskState
 from app.flows.books.heed_statement import heed_statement
 from app.flows.house import House
 from app.store.borrowers import birth_date_hash, document_hash, email_hash, phone_hash
 from app.store.keys import new_id
-from app.store.tables import borrowers
+from app.store.tables import borrowers, tasks
 from app.store.unit import Unit
 
 LANGUAGES: Final = ("en", "es", "pl")
@@ -110,7 +111,19 @@ async def put_borrower(
         stated[Detail.EMAIL] = wanted.email
     await heed_statement(unit, now, known, changes, stated)
     await unit.conn.execute(update(borrowers).where(borrowers.c.id == known.id).values(changes))
+    if wanted.language != known.language:
+        await _speak_to_him_in(unit, known.id, wanted.language)
     return BorrowerRegistered(BorrowerId(known.id), created=False)
+
+
+async def _speak_to_him_in(unit: Unit, borrower_id: UUID, language: str) -> None:
+    """What waits for a person needs one who speaks his language as it is known now."""
+    waiting = tasks.c.state.in_((TaskState.OPEN.value, TaskState.TAKEN.value))
+    await unit.conn.execute(
+        update(tasks)
+        .where(tasks.c.borrower_id == borrower_id, waiting)
+        .values(about_language=language)
+    )
 
 
 def _row(unit: Unit, borrower_id: UUID, wanted: BorrowerWanted, now: datetime) -> dict[str, Any]:

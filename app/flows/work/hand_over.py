@@ -9,13 +9,16 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Row, Select, and_, func, or_, select, text, update
 
+from app.domain.assignment import REST
 from app.domain.errors import Conflict, Invalid
 from app.domain.ids import LenderId, UserId
 from app.domain.roles import Act, may
 from app.domain.task import TASK, TaskState
 from app.flows.house import House
+from app.flows.work.back_to_board import ON_THE_BOARD
 from app.flows.work.work_task import write_task_line
 from app.store import audit, users
+from app.store.desk_team import call_off_absences, gone_until
 from app.store.locks import lock_borrowers
 from app.store.moves import move
 from app.store.promises import zone_of_lender
@@ -46,11 +49,14 @@ async def hand_over(
     passed; `Conflict`, saying how many tasks stayed, when new ones come faster than they go over.
     """
     moved = 0
+    # Put on the board at the end of a shift, it is for everybody, and not given back to the giver
+    # by the rules. Whoever leaves for days gets nothing from them anyway.
+    rests_until = now + REST if to_id is None and away_until is None else None
     for batch in range(_MOST_BATCHES):
         async with house.store.unit(lender_id) as unit:
             if batch == 0:
                 await _begin(unit, now, from_id, to_id, away_until)
-            gone = await _hand(unit, now, from_id, to_id, actor)
+            gone = await _hand(unit, now, from_id, to_id, actor, rests_until)
             if batch == 0 or gone:
                 await _record(unit, now, from_id, to_id, gone, away_until, actor)
         if not gone:
@@ -72,7 +78,7 @@ async def _begin(
     today = now.astimezone(await zone_of_lender(unit, unit.lender_id)).date()
     await users.by_id(unit, from_id)
     if to_id is not None:
-        await _check_receiver(unit, from_id, to_id, today)
+        await _check_receiver(unit, now, from_id, to_id)
     if away_until is not None:
         if away_until < today:
             raise Invalid("away_until", "has passed.", mend="Leave it empty, or choose today.")
@@ -108,19 +114,19 @@ async def come_back(
     """End an absence early: he is there again."""
     async with house.store.unit(lender_id) as unit:
         await users.change(unit, user_id, away_until=None)
+        await call_off_absences(unit, now, user_id)
         await audit.record(unit, now, actor=actor, act="come_back", subject=str(user_id))
 
 
-async def _check_receiver(unit: Unit, from_id: UserId, to_id: UserId, today: date) -> None:
+async def _check_receiver(unit: Unit, now: datetime, from_id: UserId, to_id: UserId) -> None:
     if to_id == from_id:
         raise Invalid("to", "is the person who hands over.", mend="Choose somebody else.")
     person = (await users.by_id(unit, to_id)).person
     if person.disabled_at is not None or not may(person.role, Act.WORK_TASK):
         raise Invalid("to", "does not work tasks.", mend="Choose a collector, or the board.")
-    if person.away_until is not None and person.away_until >= today:
-        raise Invalid(
-            "to", f"is away until {person.away_until}.", mend="Choose somebody who is there."
-        )
+    away = await gone_until(unit, now, to_id)
+    if away is not None:
+        raise Invalid("to", f"is away until {away}.", mend="Choose somebody who is there.")
 
 
 def with_user(user_id: UUID) -> ColumnElement[bool]:
@@ -136,7 +142,12 @@ def _waiting(user_id: UUID) -> Select[Any]:
 
 
 async def _hand(
-    unit: Unit, now: datetime, from_id: UserId, to_id: UserId | None, actor: str
+    unit: Unit,
+    now: datetime,
+    from_id: UserId,
+    to_id: UserId | None,
+    actor: str,
+    rests_until: datetime | None,
 ) -> int:
     """Hand over what concerns the next people; returns how many tasks."""
     waiting = _waiting(from_id)
@@ -153,7 +164,11 @@ async def _hand(
     for task in found:
         if task.state == TaskState.TAKEN.value:
             await move(unit, tasks, task.id, TASK, "release", taken_by=None, leased_until=None)
-        await unit.conn.execute(update(tasks).where(tasks.c.id == task.id).values(given_to=to_id))
+        await unit.conn.execute(
+            update(tasks)
+            .where(tasks.c.id == task.id)
+            .values({**ON_THE_BOARD, "given_to": to_id, "assign_after": rests_until})
+        )
         to = str(to_id) if to_id else "board"
         await write_task_line(unit, now, task, TaskState.OPEN, actor, handed_to=to)
     return len(found)

@@ -21,9 +21,11 @@ from sqlalchemy import (
     or_,
     select,
     text,
+    true,
     update,
 )
 
+from app.domain.assignment import Skills
 from app.domain.ids import LenderId, UserId
 from app.domain.message import Channel
 from app.domain.stage_plan import Skip
@@ -32,9 +34,11 @@ from app.flows.house import House
 from app.flows.work.call_window import CallWindow, call_window, purpose_of, wished_for
 from app.flows.work.work_task import LEASE, lock_task, write_task_line
 from app.store.blocked_contacts import Blocked, hourly_key, note_blocked
+from app.store.desk_team import rules_in_force, team_of
 from app.store.moves import move
 from app.store.shown_case import shown_case
 from app.store.tables import funds_signals, tasks
+from app.store.task_needs import may_be_offered
 from app.store.unit import Unit
 
 # So many are tried before the collector is told that nothing can be done now.
@@ -59,7 +63,8 @@ async def next_case(
 ) -> Served | None:
     """The task he holds already, or the best one that may be worked now; None when there is none.
 
-    First by urgency, then his own, then where money is in sight, then the one that waits longest.
+    Where the lender's rules say who gets what, the board offers him what he can do. First by
+    urgency, then his own, then where money is in sight, then the one that waits longest.
     A call that the contact gate refuses is put off to the moment when it opens.
     """
     async with house.store.unit(lender_id) as unit:
@@ -97,6 +102,7 @@ async def _candidates(unit: Unit, now: datetime, user_id: UserId) -> list[UUID]:
         select(funds_signals.c.borrower_id).where(funds_signals.c.ended_at.is_(None))
     )
     kept = func.coalesce(tasks.c.given_to == user_id, false())
+    suits = or_(kept, await _suits(unit, now, user_id))
     query = (
         select(
             tasks.c.id,
@@ -107,7 +113,7 @@ async def _candidates(unit: Unit, now: datetime, user_id: UserId) -> list[UUID]:
         )
         # Written out: the partial index of the board serves it.
         .where(text("tasks.state IN ('open', 'taken')"))
-        .where(offered_to(now, user_id), ~_with_somebody_else(user_id))
+        .where(offered_to(now, user_id), ~_with_somebody_else(user_id), suits)
         .order_by(tasks.c.priority, tasks.c.created_at, tasks.c.id)
     )
     apart = (await unit.conn.execute(query.where(or_(kept, seen)).limit(_TRIES))).all()
@@ -122,6 +128,20 @@ async def _candidates(unit: Unit, now: datetime, user_id: UserId) -> list[UUID]:
     )
     listed = [row.id for row in (*best[:_TRIES], *no_calls)]
     return list(dict.fromkeys(listed))
+
+
+async def _suits(unit: Unit, now: datetime, user_id: UserId) -> ColumnElement[bool]:
+    """What he can do, and what nobody can who is there.
+
+    Everything, unless the lender's rules say who gets what.
+    """
+    rules = await rules_in_force(unit)
+    if rules is None:
+        return true()
+    team = [one.member for one in await team_of(unit, now)]
+    mine = next((one.skills for one in team if one.id == user_id), Skills())
+    there = (one.skills for one in team if not one.away)
+    return may_be_offered(rules, mine, there)
 
 
 def offered_to(now: datetime, user_id: UUID) -> ColumnElement[bool]:

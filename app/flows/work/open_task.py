@@ -7,7 +7,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import select
+from sqlalchemy import func, select
 from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.ids import derive_key
@@ -15,8 +15,9 @@ from app.domain.task import TaskReason, TaskState
 from app.flows.actors import ROBOT
 from app.flows.messages.tell_lender import LenderEvent, tell_lender
 from app.store import timeline
+from app.store.dues import last_due_day
 from app.store.keys import new_id
-from app.store.tables import borrowers, tasks
+from app.store.tables import borrowers, cases, instalments, lenders, loans, tasks
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -89,7 +90,7 @@ async def open_task(
     tokens, no numbers of telephones. `case_id=None` concerns the person and all his cases. Before
     `not_before` (business time) it does not stand on the board; `given_to` means it for one user.
     """
-    own_lender, external_ref = await _person(unit, borrower_id)
+    own_lender, external_ref, language = await _person(unit, borrower_id)
     lender = lender_id or own_lender
     if reason not in _EACH_BY_ITSELF and await _already_open(unit, borrower_id, case_id, reason):
         return None
@@ -108,6 +109,8 @@ async def open_task(
             created_at=now,
             not_before=not_before,
             given_to=given_to,
+            about_language=language,
+            **({} if case_id is None else _about_the_loan(case_id, now)),
         )
         .on_conflict_do_nothing(index_elements=["lender_id", "key"])
         .returning(tasks.c.id)
@@ -134,16 +137,42 @@ async def open_task(
     return task_id
 
 
-async def _person(unit: Unit, borrower_id: UUID) -> tuple[UUID, str]:
-    """His lender, and what that lender calls him."""
+def _about_the_loan(case_id: UUID, now: datetime) -> dict[str, Any]:
+    """What the rules of assignment ask about a case's loan: its product, and what it has due."""
+    loan = (
+        select(loans.c.id, loans.c.product, loans.c.currency, loans.c.lender_id)
+        .join(cases, cases.c.loan_id == loans.c.id)
+        .where(cases.c.id == case_id)
+        .subquery("loan")
+    )
+    due = (
+        select(func.sum(instalments.c.amount_minor - instalments.c.paid_minor))
+        .select_from(loan)
+        .join(lenders, lenders.c.id == loan.c.lender_id)
+        .join(instalments, instalments.c.loan_id == loan.c.id)
+        .where(
+            instalments.c.due_on <= last_due_day(now),
+            instalments.c.paid_minor < instalments.c.amount_minor,
+        )
+        .scalar_subquery()
+    )
+    return {
+        "about_product": select(loan.c.product).scalar_subquery(),
+        "about_minor": due,
+        "about_currency": select(loan.c.currency).scalar_subquery(),
+    }
+
+
+async def _person(unit: Unit, borrower_id: UUID) -> tuple[UUID, str, str]:
+    """His lender, what that lender calls him, and the language he is spoken to in."""
     row = (
         await unit.conn.execute(
-            select(borrowers.c.lender_id, borrowers.c.external_ref).where(
+            select(borrowers.c.lender_id, borrowers.c.external_ref, borrowers.c.language).where(
                 borrowers.c.id == borrower_id
             )
         )
     ).one()
-    return row.lender_id, row.external_ref
+    return row.lender_id, row.external_ref, row.language
 
 
 async def _already_open(

@@ -12,7 +12,7 @@ from datetime import datetime, timedelta
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import Row, exists, or_, select, text, update
+from sqlalchemy import Row, select, text, update
 
 from app.domain.errors import Conflict, NotAllowed, NotFound
 from app.domain.ids import LenderId, UserId
@@ -23,15 +23,15 @@ from app.domain.task import TASK, TaskOutcome, TaskReason, TaskState
 from app.flows.actors import ROBOT
 from app.flows.house import House
 from app.flows.signals.start_over import start_over
+from app.flows.work.back_to_board import ON_THE_BOARD, free_what_is_kept_for_the_absent
 from app.flows.work.call_window import call_window, purpose_of, wished_for
 from app.flows.work.follow_outcome import SPOKE, Contacted, Heard, check_heard, follow_outcome
 from app.store import timeline
 from app.store.contacts import note_contact
-from app.store.dues import local_day
 from app.store.locks import lock_borrower
 from app.store.moves import move
 from app.store.strategies import end_steps, wake_cases
-from app.store.tables import borrowers, lenders, tasks, users
+from app.store.tables import borrowers, tasks
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
@@ -67,7 +67,10 @@ async def take_task(
                 update(tasks).where(tasks.c.id == task_id).values(leased_until=until)
             )
             return
-        await move(unit, tasks, task_id, TASK, "take", taken_by=user_id, leased_until=until)
+        # What the rules gave to somebody else is his who takes it, and comes back to the board.
+        another = task.assigned_at is not None and task.given_to != user_id
+        more = ON_THE_BOARD if another else {}
+        await move(unit, tasks, task_id, TASK, "take", taken_by=user_id, leased_until=until, **more)
         await write_task_line(unit, now, task, TaskState.TAKEN, actor)
 
 
@@ -201,30 +204,8 @@ async def give_back_tasks(house: House, now: datetime) -> GivenBack:
             await move(unit, tasks, task.id, TASK, "release", taken_by=None, leased_until=None)
             await write_task_line(unit, now, task, TaskState.OPEN, ROBOT)
             given += 1
-        await _free_kept_for_the_absent(unit, now)
+        await free_what_is_kept_for_the_absent(unit, now)
     return GivenBack(given)
-
-
-async def _free_kept_for_the_absent(unit: Unit, now: datetime) -> None:
-    """What is kept for somebody who is away or gone is everybody's again."""
-    absent = (
-        select(users.c.id)
-        .join(lenders, lenders.c.id == users.c.lender_id)
-        .where(
-            users.c.id == tasks.c.given_to,
-            or_(users.c.disabled_at.is_not(None), users.c.away_until >= local_day(now)),
-        )
-    )
-    await unit.conn.execute(
-        update(tasks)
-        .where(
-            text("state IN ('open', 'taken')"),
-            tasks.c.state == TaskState.OPEN.value,
-            tasks.c.given_to.is_not(None),
-            exists(absent),
-        )
-        .values(given_to=None)
-    )
 
 
 async def _let_go_on(unit: Unit, now: datetime, task: Row[Any], outcome: TaskOutcome) -> None:

@@ -77,15 +77,26 @@ from app.store.tables.people import (
 from app.store.tables.placing import agencies, placements
 from app.store.tables.providers import provider_setups
 from app.store.tables.stamping import stamps
-from app.store.tables.work import audit, holds, stop_switches, tasks, timeline
+from app.store.tables.work import (
+    absences,
+    assignment_rules,
+    audit,
+    desk_profiles,
+    holds,
+    stop_switches,
+    tasks,
+    timeline,
+)
 
 __all__ = [
+    "absences",
     "accounts",
     "adjustments",
     "agencies",
     "agent_reminders",
     "api_keys",
     "approvals",
+    "assignment_rules",
     "audit",
     "blocked_contacts",
     "borrowers",
@@ -100,6 +111,7 @@ __all__ = [
     "contact_details",
     "contacts",
     "data_keys",
+    "desk_profiles",
     "experiments",
     "funds_signals",
     "holds",

@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 from sqlalchemy import (
+    CheckConstraint,
+    Column,
+    Date,
     Index,
     PrimaryKeyConstraint,
     UniqueConstraint,
@@ -11,8 +14,10 @@ from sqlalchemy import (
 
 from app.domain.task import TASK, TaskOutcome, TaskReason
 from app.store.columns import (
+    currency,
     flag,
     key,
+    minor,
     moment,
     names,
     notes,
@@ -42,6 +47,16 @@ tasks = tenant_table(
     # Business time before which it does not stand on the board; NULL: at once.
     moment("not_before", optional=True),
     ref("given_to", "users", optional=True),  # handed over or meant for one person
+    # What the rules of assignment ask about, as it was when the task came in.
+    words("about_language", default=""),
+    words("about_product", default=""),
+    minor("about_minor", optional=True),
+    currency("about_currency", optional=True),
+    # Set while it is with `given_to` by the lender's rules: since when, and why him.
+    moment("assigned_at", optional=True),
+    notes("assigned_because", optional=True),
+    # Business time before which the rules leave it on the board; NULL: looked at at once.
+    moment("assign_after", optional=True),
     moment("ended_at", optional=True),
     words("outcome", optional=True),
     words("note", default=""),
@@ -49,14 +64,63 @@ tasks = tenant_table(
     UniqueConstraint("lender_id", "key"),
     one_of("reason", TaskReason),
     one_of("outcome", TaskOutcome),
+    CheckConstraint("assigned_at IS NULL OR given_to IS NOT NULL", name="assigned"),
     Index(None, "lender_id", "id"),
     Index(None, "case_id"),
     Index(None, "borrower_id"),
     Index("ix_tasks_taken", "borrower_id", "taken_by",
           postgresql_where=text("state = 'taken'")),
+    Index("ix_tasks_in_hand", "lender_id", "taken_by",
+          postgresql_where=text("state = 'taken'")),
+    Index("ix_tasks_given", "lender_id", "given_to",
+          postgresql_where=text("state = 'open' AND given_to IS NOT NULL")),
     Index("ix_tasks_board", "lender_id", "priority", "created_at", postgresql_where=text(
         "state IN ('open', 'taken')")),
 )  # fmt: skip
+
+# Which work needs a skill, and whether tasks are given to people by themselves. One row a lender.
+assignment_rules = tenant_table(
+    "assignment_rules",
+    flag("active"),
+    names("languages"),
+    names("products"),
+    names("kinds"),
+    notes("large_from"),  # minor units by currency
+    moment("changed_at"),
+    words("changed_by"),
+    PrimaryKeyConstraint("lender_id"),
+)
+
+# What somebody who works tasks can do, when he works, and how much at most.
+desk_profiles = tenant_table(
+    "desk_profiles",
+    ref("user_id", "users"),
+    names("languages"),
+    names("products"),
+    names("kinds"),
+    flag("large"),
+    words("time_zone"),
+    names("hours"),  # Monday to Sunday, each like "09:00-13:00, 15:00-18:00"
+    small("cap", 30),
+    moment("changed_at"),
+    PrimaryKeyConstraint("user_id"),
+    CheckConstraint("cap > 0", name="cap"),
+    CheckConstraint("cardinality(hours) = 7", name="hours"),
+)
+
+# Days on which somebody does not work. Why is nobody's business here.
+absences = tenant_table(
+    "absences",
+    key(),
+    ref("user_id", "users"),
+    Column("starts_on", Date, nullable=False),
+    Column("until_on", Date, nullable=False),  # the last day, in the lender's zone
+    words("entered_by"),
+    moment("entered_at"),
+    moment("called_off_at", optional=True),
+    CheckConstraint("until_on >= starts_on", name="days"),
+    Index(None, "user_id", "until_on"),
+)
 
 holds = tenant_table(
     "holds",

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import AsyncIterator, Mapping
+from collections.abc import AsyncIterator, Iterable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
 from datetime import datetime
@@ -20,9 +20,11 @@ from app.domain.task import CALLS, TASK
 from app.flows.work.call_window import About, CallWindow, call_windows
 from app.reference import formats
 from app.reports.alerts import Alert, live_alerts
+from app.reports.assignment import Unassigned, why_unassigned
 from app.reports.board import Pile, TaskLine, board_of
 from app.web import words
 from app.web.alerts import Ended, Event, InSync, Raised
+from app.web.assignment_words import given_in_words, unassigned_in_words
 from app.web.banks import bank_name
 from app.web.case_work import dialling
 from app.web.desk import brakes_in_force, desk_page, zone_of_seat
@@ -54,6 +56,8 @@ class ShownTask:
     sentence: str
     situation: list[tuple[str, str]]
     why_now: str
+    given: str = ""
+    """Why the lender's rules gave it to whoever has it, or why they gave it to nobody."""
     not_yet: str = ""
     """Why it may not be dialled now, and when it may; empty when nothing stands against it."""
 
@@ -64,6 +68,7 @@ def shown_task(
     now: datetime,
     zone: ZoneInfo,
     windows: Mapping[About, CallWindow] | None = None,
+    unassigned: Mapping[UUID, Unassigned] | None = None,
 ) -> ShownTask:
     """Put a task into words. `windows` are the gate's answers for those that ask for a call."""
     situation = words.situation_lines(
@@ -73,7 +78,26 @@ def shown_task(
     window = (windows or {}).get((line.borrower_id, line.about_case))
     not_yet = dialling(window, now) if window is not None and not window.allowed else ""
     events = TASK.events(line.state)
-    return ShownTask(line, events, sentence, situation, why_now(line, now, window), not_yet)
+    return ShownTask(
+        line,
+        events,
+        sentence,
+        situation,
+        why_now(line, now, window),
+        _given(line, now, zone, unassigned or {}),
+        not_yet,
+    )
+
+
+def _given(
+    line: TaskLine, now: datetime, zone: ZoneInfo, unassigned: Mapping[UUID, Unassigned]
+) -> str:
+    if line.because is not None:
+        return given_in_words(line.because, now, zone)
+    found = unassigned.get(line.id)
+    if found is None or line.kept_for_id is not None or line.taken_by_id is not None:
+        return ""
+    return unassigned_in_words(found)
 
 
 def why_now(line: TaskLine, now: datetime, window: CallWindow | None = None) -> str:
@@ -105,6 +129,7 @@ async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BO
             (line.borrower_id, line.about_case) for line in found.tasks if line.reason in CALLS
         }
         windows = await call_windows(unit, site.house.packs, now, calls)
+        unassigned = await why_unassigned(unit, now, _on_the_board(pile, found.tasks))
     counts = {
         Pile.AVAILABLE: found.figures.available,
         Pile.MINE: found.figures.mine,
@@ -119,7 +144,7 @@ async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BO
         banners=banners,
         here="/",
         board=found,
-        tasks=[shown_task(site, line, now, zone, windows) for line in found.tasks],
+        tasks=[shown_task(site, line, now, zone, windows, unassigned) for line in found.tasks],
         more=counts[pile] > len(found.tasks),
         pile=pile,
         piles=list(Pile),
@@ -132,6 +157,11 @@ async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BO
         today=formats.weekday(now.astimezone(zone).date(), "en"),
         place=formats.place(zone, "en"),
     )
+
+
+def _on_the_board(pile: Pile, lines: Iterable[TaskLine]) -> list[UUID]:
+    """Those that nobody has."""
+    return [line.id for line in lines if pile is Pile.AVAILABLE and line.kept_for_id is None]
 
 
 def _pile_of(request: Request) -> Pile:
