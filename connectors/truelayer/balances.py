@@ -1,8 +1,9 @@
 """Balances as TrueLayer states them, mapped without choosing.
 
 An account's balance is one object with `available`, `current` and perhaps `overdraft`, all of them
-JSON numbers. Whether the overdraft is in the available figure differs from bank to bank and is
-stated nowhere, so a higher available figure has it taken off and the booked one still bounds it.
+JSON numbers. TrueLayer's help says that the overdraft is in the available figure, and shows figures
+in which it is not: below the booked one it could be in there only with more pending than the
+overdraft. So a higher available figure has it taken off, and the booked one still bounds it.
 """
 
 from __future__ import annotations
