@@ -53,7 +53,11 @@ def check_period(since: date, until: date, as_of: date) -> None:
     if until > as_of:
         raise Invalid("until", "lies after the day as of which it is told.", mend="Go back to it.")
     if until - since > LONGEST_PERIOD:
-        raise Invalid("since", f"is more than {LONGEST_PERIOD.days} days before the last day.")
+        raise Invalid(
+            "since",
+            f"is more than {LONGEST_PERIOD.days} days before the last day.",
+            mend="Ask for fewer days.",
+        )
 
 
 # ------------------------------------------------------------------ money of money
