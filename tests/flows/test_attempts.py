@@ -14,17 +14,16 @@ import pytest
 from app.domain.attempt import Outcome
 from app.domain.hold import HoldKind
 from app.domain.ids import LenderId
-from app.domain.message import CancelReason, Channel, MessageState
+from app.domain.message import Channel, MessageState
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome, TaskReason
 from app.domain.template import Cause
 from app.flows.cases.agency_window import ask_for_agency
 from app.flows.cases.look_at_person import look_at_person
-from app.flows.messages.ask_gate import ask_gate
-from app.flows.messages.cancel_messages import cancel_messages
 from app.flows.messages.notice_words import Owed, Subject
 from app.flows.messages.opt_out import opt_out
 from app.flows.messages.queue_notice import Notice, queue_notice
+from app.flows.signals.ask_to_pay import ask_to_pay
 from app.flows.work.call_window import ask_to_call
 from app.flows.work.next_case import next_case
 from app.flows.work.open_task import open_task
@@ -37,6 +36,7 @@ from tests.flows.collector import answer
 from tests.flows.desk_people import Desk
 from tests.flows.mailbox import give_address
 from tests.flows.street import Neighbour, Street, make_street
+from tests.flows.test_own_rules import written
 from tests.flows.test_stepping import fresh, on_day
 from tests.rig import make_lender
 
@@ -73,7 +73,10 @@ async def the_one(street: Street, **only: Any) -> dict[str, str]:
 
 
 async def notice(
-    street: Street, who: Neighbour, channel: Channel, template: str = "first_missed"
+    street: Street,
+    who: Neighbour,
+    channel: Channel,
+    template: str = "first_missed",
 ) -> UUID | None:
     """A robot wants to write; the message, or None where nothing will leave."""
     async with street.store.unit(street.lender_id) as unit:
@@ -198,6 +201,21 @@ async def test_the_gate_refuses_before_there_is_a_message(street: Street) -> Non
 
 async def test_the_gate_refuses_an_ask_to_pay(street: Street) -> None:
     who = await street.neighbour()
+    signal_id = await street.money_seen(who)
+    await hold(street, who)
+    async with street.store.unit(street.lender_id) as unit:
+        person = await look_at_person(unit, street.now, who.id)
+        queued = await ask_to_pay(
+            unit, street.house, street.now, person, signal_id=signal_id, case_ids=who.cases
+        )
+    assert queued.message_id is None
+    row = await the_one(street)
+    assert (row["outcome"], row["cause"], row["template"]) == ("refused", "funds", "click_and_pay")
+    assert row["rules"] == "hold"
+
+
+async def test_he_wants_no_texts(street: Street) -> None:
+    who = await street.neighbour()
     async with street.store.unit(street.lender_id) as unit:
         await opt_out(unit, street.now, borrower_id=who.id, channel=Channel.SMS, source="api")
     assert await notice(street, who, Channel.SMS) is None
@@ -209,22 +227,24 @@ async def test_the_gate_refuses_an_ask_to_pay(street: Street) -> None:
 async def test_the_gate_refuses_in_the_last_moment(street: Street) -> None:
     """What it said then stands in the place of what it said when the message was queued."""
     who = await street.neighbour()
-    message_id = await notice(street, who, Channel.SMS)
-    assert message_id is not None
-    at_night(street)
-    async with street.store.unit(street.lender_id) as unit:
-        person = await look_at_person(unit, street.now, who.id)
-        asked = await ask_gate(
-            unit, street.house.packs, street.now, person.row,
-            case_ids=who.cases, channel=Channel.SMS,
-        )  # fmt: skip
-        assert not asked.verdict.allowed
-        why = CancelReason.GATE_REFUSED
-        await cancel_messages(unit, street.now, [message_id], why, refused=asked)
+    await street.money_seen(who)
+    street.hands.go_on(hours=13)  # midnight in Madrid
+    await street.work_off()
+    assert await street.states("messages", who) == ["queued"]
+    edition = await written(street, hours={"es.hours": [["09:00-10:00"], *[[]] * 6]})
+    # The pack keeps Sundays closed: together they leave no hour.
+    await street.rows(
+        "UPDATE pack_editions SET state = 'published', "
+        "body = jsonb_set(body, '{hours,es.hours}', '[[],[],[],[],[],[],[\"09:00-10:00\"]]') "
+        "WHERE id = :id RETURNING 1",
+        id=edition,
+    )
+    await street.days_pass(0.5, minutes=60)
     row = await the_one(street)
     assert (row["outcome"], row["result"]) == ("refused", "gate_refused")
-    assert "outside the hours" in row["why"]
-    assert row["earliest_allowed_utc"] > f"{street.now:%Y-%m-%dT%H:%M:%SZ}"
+    assert "own.es.hours" in row["rules"].split()
+    assert "The lender's own rules, edition 1." in row["sources"]
+    assert row["earliest_allowed_utc"] == ""
 
 
 async def test_what_could_not_be_written(street: Street) -> None:
@@ -241,10 +261,10 @@ async def test_observe_only_would_have_written(street: Street) -> None:
     who = await observed.neighbour()
     await notice(observed, who, Channel.SMS)
     assert (await the_one(observed))["outcome"] == "withheld"
-    assert await exported(street) == ([], await _no_totals())
+    assert await exported(street) == ([], _no_totals())
 
 
-async def _no_totals() -> dict[str, int]:
+def _no_totals() -> dict[str, int]:
     return {
         **dict.fromkeys((one.value for one in Outcome), 0),
         "written here": 0,
