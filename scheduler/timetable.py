@@ -31,6 +31,7 @@ from app.flows.strategies.step_cases import plan_steps
 from app.flows.tidy import tidy
 from app.flows.work.assign_tasks import assign_tasks
 from app.flows.work.keep_reminders import raise_reminders
+from app.flows.work.tell_undone import tell_undone
 from app.flows.work.watch_promises import watch_promises
 from app.flows.work.work_task import give_back_tasks
 
@@ -66,6 +67,7 @@ TIMETABLE: tuple[Entry, ...] = (
     Entry("expire_signals", timedelta(minutes=5), expire_signals),
     Entry("give_back_tasks", timedelta(seconds=60), give_back_tasks),
     Entry("assign_tasks", timedelta(seconds=15), assign_tasks),
+    Entry("tell_undone", timedelta(minutes=5), tell_undone),
     Entry("erase_figures", timedelta(minutes=10), erase_figures),
     Entry("stamp_history", timedelta(minutes=1), stamp_history),
     Entry("tidy", timedelta(minutes=30), tidy),

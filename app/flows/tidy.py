@@ -19,6 +19,7 @@ from app.store.tables import (
     provider_hours,
     sessions,
     slots,
+    undone_acts,
 )
 
 # Real time. A lender's retry comes within hours; a week leaves room for a long weekend.
@@ -28,6 +29,7 @@ KEEP_WEBHOOKS = timedelta(days=30)
 KEEP_SLOTS = timedelta(days=30)
 # Business time. The page shows a day; a month is for whoever compares.
 KEEP_HOURS = timedelta(days=30)
+KEEP_UNDONE = timedelta(days=30)
 # Business time. As long somebody may still ask what became of a row; then the book itself knows.
 KEEP_CELLS = timedelta(days=90)
 
@@ -70,6 +72,9 @@ async def tidy(house: House, now: datetime) -> Tidied:
         taken = await unit.conn.execute(delete(slots).where(slots.c.taken_at < now - KEEP_SLOTS))
         await unit.conn.execute(
             delete(provider_hours).where(provider_hours.c.hour < now - KEEP_HOURS)
+        )
+        await unit.conn.execute(
+            delete(undone_acts).where(undone_acts.c.told_on < (now - KEEP_UNDONE).date())
         )
         loaded = select(bulk_files.c.id).where(bulk_files.c.ended_at < now - KEEP_CELLS)
         cells = await unit.conn.execute(

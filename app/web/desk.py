@@ -36,6 +36,7 @@ _ITEMS: Final = (
     _Item("Cases", "/cases", "cases", Act.SEE_CASE),
     _Item("Promises", "/promises", "heart", Act.SEE_CASE),
     _Item("Hand over", "/hand-over", "out", Act.HAND_OVER),
+    _Item("Not done", "/undone", "warn", Act.WORK_TASK),
     _Item("Who gets what", "/assignment", "task", Act.SEE_ASSIGNMENT),
     _Item("Approvals", "/approvals", "scale", Act.SEE_APPROVALS),
     _Item("Agencies", "/agencies", "out", Act.SEE_AGENCIES),

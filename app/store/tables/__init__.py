@@ -86,6 +86,7 @@ from app.store.tables.work import (
     stop_switches,
     tasks,
     timeline,
+    undone_acts,
 )
 
 __all__ = [
@@ -156,5 +157,6 @@ __all__ = [
     "tasks",
     "templates",
     "timeline",
+    "undone_acts",
     "users",
 ]

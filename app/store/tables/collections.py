@@ -105,6 +105,14 @@ strategy_steps = tenant_table(
     Index(
         "ix_strategy_steps_message", "message_id", postgresql_where=text("message_id IS NOT NULL")
     ),
+    Index(
+        "ix_strategy_steps_ordered",
+        "lender_id",
+        "on_day",
+        postgresql_where=text(
+            "kind IN ('notice', 'call', 'promise_reminder') AND case_id IS NOT NULL"
+        ),
+    ),
     Index("ix_strategy_steps_task", "task_id", postgresql_where=text("task_id IS NOT NULL")),
 )
 

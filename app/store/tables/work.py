@@ -13,6 +13,7 @@ from sqlalchemy import (
 )
 
 from app.domain.task import TASK, TaskOutcome, TaskReason
+from app.domain.undone import Ordered
 from app.store.columns import (
     currency,
     flag,
@@ -120,6 +121,21 @@ absences = tenant_table(
     moment("called_off_at", optional=True),
     CheckConstraint("until_on >= starts_on", name="days"),
     Index(None, "user_id", "until_on"),
+)
+
+# What a strategy ordered and nobody did, told to whoever has the case on the next working day.
+undone_acts = tenant_table(
+    "undone_acts",
+    uid("step_id"),  # told once
+    Column("told_on", Date, nullable=False),
+    ref("user_id", "users", optional=True),  # NULL: nobody has the case
+    ref("borrower_id", "borrowers"),
+    ref("case_id", "cases"),
+    words("act"),  # Ordered of app/domain/undone.py
+    words("why"),
+    PrimaryKeyConstraint("lender_id", "step_id"),
+    one_of("act", Ordered),
+    Index(None, "lender_id", "told_on", "user_id"),
 )
 
 holds = tenant_table(

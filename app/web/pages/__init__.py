@@ -43,6 +43,7 @@ from app.web.pages import (
     team,
     templates,
     unclear,
+    undone,
     working_life,
 )
 
@@ -79,6 +80,7 @@ ROUTERS: Final[tuple[APIRouter, ...]] = (
     team.router,
     templates.router,
     unclear.router,
+    undone.router,
     # Longer addresses first: /p/back/... and /p/.../stop before /p/{token}.
     stop.router,
     paid.router,

@@ -22,6 +22,7 @@ from app.reference import formats
 from app.reports.alerts import Alert, live_alerts
 from app.reports.assignment import Unassigned, why_unassigned
 from app.reports.board import Pile, TaskLine, board_of
+from app.reports.undone import undone_summaries
 from app.web import words
 from app.web.alerts import Ended, Event, InSync, Raised
 from app.web.assignment_words import given_in_words, unassigned_in_words
@@ -30,6 +31,7 @@ from app.web.case_work import dialling
 from app.web.desk import brakes_in_force, desk_page, zone_of_seat
 from app.web.seats import Seat, find_session, needs
 from app.web.site import Site, site_of
+from app.web.undone_words import ORDERS, why_in_words
 
 router = APIRouter()
 
@@ -129,6 +131,7 @@ async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BO
             (line.borrower_id, line.about_case) for line in found.tasks if line.reason in CALLS
         }
         windows = await call_windows(unit, site.house.packs, now, calls)
+        undone = await undone_summaries(unit, now, of=seat.user_id)
         unassigned = await why_unassigned(unit, now, _on_the_board(pile, found.tasks))
     counts = {
         Pile.AVAILABLE: found.figures.available,
@@ -151,6 +154,9 @@ async def board(request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_BO
         pile_names=PILE_NAMES,
         pile_counts=counts,
         empty=_EMPTY[pile],
+        undone=undone,
+        orders=ORDERS,
+        why_in_words=why_in_words,
         alerts=alerts,
         newest=max((alert.id for alert in alerts), default=None) or "",
         greeting=_greeting(now, zone, seat.session.person.name),

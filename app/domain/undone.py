@@ -1,0 +1,61 @@
+"""Acts that were ordered and not done: which ones are told, and of which days."""
+
+from __future__ import annotations
+
+from collections.abc import Collection
+from dataclasses import dataclass
+from datetime import date, timedelta
+from enum import StrEnum
+from typing import Final
+
+from app.domain.stage_plan import Skip
+
+
+class Ordered(StrEnum):
+    """What a strategy orders about a case: kinds of its steps (StepKind)."""
+
+    CALL = "call"
+    NOTICE = "notice"
+    PROMISE_REMINDER = "promise_reminder"
+
+
+class Waits(StrEnum):
+    """Why a call that was ordered was not made, while its task still waits."""
+
+    NOT_TAKEN = "not_taken"
+    IN_HAND = "in_hand"
+    TOO_EARLY = "too_early"
+
+
+FAILED: Final = "failed"
+"""A message that left and did not arrive, or could not be sent."""
+
+_LONGEST_REST: Final = timedelta(days=30)
+
+# The strategy's own choice, or nothing of it is missing.
+NO_NEWS: Final = frozenset({Skip.OVERTAKEN, Skip.BEFORE_OUR_TIME, Skip.WITHHELD, Skip.DONE})
+
+
+@dataclass(frozen=True, slots=True)
+class WorkingDays:
+    """A country's: `weekend` holds days of the week (Monday is 0), `holidays` dates."""
+
+    weekend: frozenset[int]
+    holidays: Collection[date]
+
+    def __contains__(self, day: date) -> bool:
+        return day.weekday() not in self.weekend and day not in self.holidays
+
+
+def days_to_tell(today: date, working: WorkingDays) -> tuple[date, date] | None:
+    """From the last working day to yesterday; None on a day on which nobody is told.
+
+    On a Monday that is Friday to Sunday: what was ordered for a weekend is told as well.
+    """
+    if today not in working:
+        return None
+    first = today - timedelta(days=1)
+    # Bounded: no country rests for a month.
+    while first not in working and today - first < _LONGEST_REST:
+        first -= timedelta(days=1)
+    return first, today - timedelta(days=1)
