@@ -17,6 +17,7 @@ from uuid import UUID
 
 from app.domain.money import Money
 from app.domain.open_hours import Weekly, micros, moment, next_open
+from app.domain.roles import Act, Role, may
 from app.domain.task import TaskReason
 
 REACH: Final = timedelta(hours=16)
@@ -47,8 +48,17 @@ KIND_OF: Final[Mapping[TaskReason, WorkKind]] = {
     TaskReason.PAYMENT_RETURNED: WorkKind.MONEY,
 }
 
-# Collectors may not end these (app/domain/roles.py): given to one, they would wait for nothing.
-LEADS_DECIDE: Final = frozenset({TaskReason.LIFT_ASKED, TaskReason.PAYMENT_UNCLEAR})
+# What ends these is no collector's right: given to one, they would wait for nothing.
+DECIDED_BY: Final[Mapping[TaskReason, Act]] = {
+    TaskReason.LIFT_ASKED: Act.LIFT_HOLD,
+    TaskReason.PAYMENT_UNCLEAR: Act.SETTLE_UNCLEAR,
+}
+LEADS_DECIDE: Final = frozenset(DECIDED_BY)
+
+
+def beyond(role: Role) -> frozenset[TaskReason]:
+    """Tasks that somebody in this role can look at and not end."""
+    return frozenset(reason for reason, act in DECIDED_BY.items() if not may(role, act))
 
 
 @dataclass(frozen=True, slots=True)

@@ -66,8 +66,13 @@ def may_be_offered(rules: Rules, mine: Skills, there: Iterable[Skills]) -> Colum
     if not lacking:
         return true()
     others = {one for one in there if one != mine}
-    somebody_can = or_(false(), *(not_(or_(false(), *_lacks(rules, one))) for one in others))
-    return or_(not_(or_(*lacking)), not_(somebody_can))
+    return or_(not_(or_(*lacking)), not_(somebody_can(rules, others)))
+
+
+def somebody_can(rules: Rules, people: Iterable[Skills]) -> ColumnElement[bool]:
+    """Whether one of these is `able` (app/domain/assignment.py), as a condition over `tasks`."""
+    each = (not_(or_(false(), *_lacks(rules, one))) for one in set(people))
+    return or_(false(), *each)
 
 
 def _lacks(rules: Rules, skills: Skills) -> list[ColumnElement[bool]]:

@@ -8,6 +8,7 @@ from typing import Any
 from uuid import UUID
 
 import pytest
+from sqlalchemy import insert
 
 from app.domain.assignment import (
     Rules,
@@ -17,16 +18,18 @@ from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import UserId
 from app.domain.money import Money
 from app.domain.roles import Role
-from app.domain.task import TaskReason
+from app.domain.task import TaskOutcome, TaskReason
 from app.flows.books.register_borrower import BorrowerWanted, register_borrower
 from app.flows.lenders.manage_users import change_role, disable_user
+from app.flows.work import assign_tasks
 from app.flows.work.assign_tasks import TasksAssigned
 from app.flows.work.hand_over import come_back, hand_over
 from app.flows.work.note_absence import call_off_absence
-from app.flows.work.work_task import give_back_tasks, release_task, take_task
+from app.flows.work.work_task import finish_task, give_back_tasks, release_task, take_task
 from app.reports.workload import workloads
 from app.store.desk_team import rules_in_force, team_of
 from app.store.keys import new_id
+from app.store.tables import assignment_rules
 from tests.flows.assigning import (
     AFTERNOON,
     OFFICE,
@@ -44,6 +47,7 @@ from tests.flows.assigning import (
 from tests.flows.street import Street
 from tests.flows.test_next_case import serve, some_task
 from tests.flows.test_tasks_and_brakes import collector
+from tests.rig import make_lender
 
 pytestmark = pytest.mark.anyio
 
@@ -83,7 +87,7 @@ async def test_it_goes_to_whoever_can_with_the_reason_beside_it(street: Street) 
     assert await street.value("SELECT taken_by FROM tasks WHERE id = :id", id=one) == eva
 
 
-async def test_nobody_fits_so_it_stays_and_is_tried_again(street: Street) -> None:
+async def test_nobody_fits_so_it_stays_until_somebody_does(street: Street) -> None:
     await rules(street, ONLY_POLISH)
     await hand(street, "eva", cap=1)
     first, second = await street.neighbour(), await street.neighbour(language="pl")
@@ -92,10 +96,49 @@ async def test_nobody_fits_so_it_stays_and_is_tried_again(street: Street) -> Non
     polish = await some_task(street, second)
     assert await look(street) == TasksAssigned(1, 0)
     assert sorted(map(bool, (await owners(street)).values())) == [False, False, True]
+    assert await look(street) == TasksAssigned(0, 0)
     leo = await hand(street, "leo", POLISH, cap=1)
-    assert await look(street) == TasksAssigned(0, 0), "not before it is looked at again"
-    assert await later(street) == TasksAssigned(1, 0)
+    assert await look(street) == TasksAssigned(1, 0)
     assert (await owners(street))[polish] == leo, "he was full with it"
+
+
+async def test_a_place_that_comes_free_goes_to_the_most_urgent_that_waited(street: Street) -> None:
+    await rules(street)
+    eva = await hand(street, "eva", cap=1)
+    first, second, last = [
+        await some_task(street, await street.neighbour(), reason=reason)
+        for reason in (TaskReason.OVERPAID, TaskReason.CALL_BORROWER, TaskReason.REVIEW_CASE)
+    ]
+    assert await look(street) == TasksAssigned(1, 0)
+    assert await owners(street) == {first: eva, second: None, last: None}
+    assert await serve(street, eva) is not None
+    await finish_task(
+        street.house,
+        street.now,
+        lender_id=street.lender_id,
+        task_id=first,
+        user_id=eva,
+        actor="eva",
+        outcome=TaskOutcome.RESOLVED,
+    )
+    assert await look(street) == TasksAssigned(1, 0)
+    assert await owners(street) == {first: eva, second: eva, last: None}
+
+
+async def test_what_nobody_can_do_keeps_nothing_behind_it_waiting(
+    street: Street, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """More of it than one look takes, and more urgent than all the rest."""
+    monkeypatch.setattr(assign_tasks, "_BATCH", 2)
+    await rules(street, ONLY_POLISH)
+    eva, full = await hand(street, "eva"), await hand(street, "leo", POLISH, cap=1)
+    for who in await street.neighbours(4, language="pl"):
+        await some_task(street, who, reason=TaskReason.PROMISE_BROKEN)
+    spanish = await some_task(street, await street.neighbour())
+    assert await look(street) == TasksAssigned(1, 0)
+    assert await look(street) == TasksAssigned(1, 0)
+    assert (await owners(street))[spanish] == eva
+    assert sorted(filter(None, (await owners(street)).values())) == sorted((eva, full))
 
 
 async def test_what_waits_for_its_time_or_was_meant_for_somebody_is_left_alone(
@@ -197,6 +240,20 @@ async def test_one_borrower_stays_with_one_person(street: Street) -> None:
     assert {found[task_id] for task_id in found} == set(people)
     because = await street.value("SELECT assigned_because FROM tasks WHERE id = :id", id=second)
     assert because["same_borrower"] is True
+
+
+async def test_a_lender_whose_look_fails_stops_nobody_elses(street: Street) -> None:
+    await rules(street)
+    eva = await hand(street, "eva")
+    task_id = await some_task(street, await street.neighbour())
+    for _ in range(4):
+        async with street.store.unit(await make_lender(street.store, street.now)) as unit:
+            values = {"lender_id": unit.lender_id, "changed_at": street.now, "changed_by": "ann"}
+            await unit.conn.execute(
+                insert(assignment_rules).values(active=True, large_from={"no money": 1}, **values)
+            )
+    assert await look(street) == TasksAssigned(1, 0)
+    assert await owners(street) == {task_id: eva}
 
 
 # ------------------------------------------------------------------ absence

@@ -10,10 +10,13 @@ from uuid import UUID
 import pytest
 from sqlalchemy import text
 
+from app.domain.assignment import LEADS_DECIDE
 from app.domain.errors import Conflict, Invalid, NotFound
 from app.domain.ids import UserId
 from app.domain.reminder import ReminderCondition
+from app.domain.roles import Role
 from app.domain.task import TaskReason
+from app.flows.lenders.manage_users import change_role
 from app.flows.work.hand_over import come_back, hand_over
 from app.flows.work.keep_reminders import drop_reminder, raise_reminders, set_reminder
 from app.flows.work.next_case import Served, next_case
@@ -68,6 +71,26 @@ async def test_the_most_urgent_first_and_what_is_in_hand_before_it(street: Stree
     assert not first.in_hand
     again = await serve(street, eva)
     assert again == Served(first.task_id, first.case_id, in_hand=True)
+
+
+@pytest.mark.parametrize("reason", sorted(LEADS_DECIDE))
+async def test_what_he_may_not_end_is_not_served(street: Street, reason: TaskReason) -> None:
+    """Given back, it would be the next one again, and nothing behind it ever."""
+    await some_task(street, await street.neighbour(), reason=reason, priority=1)
+    call = await some_task(street, await street.neighbour())
+    eva, sue = await collector(street, "eva"), await collector(street, "sue")
+    served = await serve(street, eva)
+    assert served is not None
+    assert served.task_id == call
+    await change_role(
+        street.house,
+        street.now,
+        lender_id=street.lender_id,
+        user_id=sue,
+        role=Role.SUPERVISOR,
+        actor="ann",
+    )
+    assert await reason_of(street, await serve(street, sue)) == reason
 
 
 async def test_a_task_about_the_person_is_served_on_a_case_of_his(street: Street) -> None:

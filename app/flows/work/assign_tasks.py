@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from datetime import datetime, timedelta
+from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
@@ -28,20 +28,19 @@ from app.domain.ids import LenderId
 from app.domain.task import TaskState
 from app.flows.actors import ROBOT
 from app.flows.house import House
+from app.flows.side_by_side import side_by_side
 from app.flows.work.back_to_board import ON_THE_BOARD, Back, back_line
 from app.store import timeline
 from app.store.arrays import among
 from app.store.desk_team import Teammate, rule_book, team_of
 from app.store.locks import lock_free_borrowers
 from app.store.tables import assignment_rules, desk_profiles, tasks
-from app.store.task_needs import Facts, needs_of
+from app.store.task_needs import Facts, needs_of, somebody_can
 from app.store.timeline import Kind, Line
 from app.store.unit import Unit
 
 _BATCH: Final = 200
 """Tasks of one lender in one tick."""
-_AGAIN: Final = timedelta(minutes=10)
-"""Business time after which a task that nobody fitted is looked at again."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,16 +61,22 @@ async def assign_tasks(house: House, now: datetime) -> TasksAssigned:
                 .order_by(assignment_rules.c.lender_id)
             )
         ).all()
-    given = taken_back = 0
-    for lender_id in wanting:
-        async with house.store.unit(LenderId(lender_id)) as unit:
-            book = await rule_book(unit, free_only=True)
-            if book is None or not book.active:
-                continue
-            team = await team_of(unit, now)
-            taken_back += await _take_back(unit, now, book.rules, team)
-            given += await _give(unit, now, book.rules, team)
-    return TasksAssigned(given, taken_back)
+
+    async def of_one(lender_id: UUID) -> TasksAssigned:
+        return await _assign(house, now, LenderId(lender_id))
+
+    done = await side_by_side(wanting, of_one, limit=1)
+    return TasksAssigned(sum(one.given for one in done), sum(one.taken_back for one in done))
+
+
+async def _assign(house: House, now: datetime, lender_id: LenderId) -> TasksAssigned:
+    async with house.store.unit(lender_id) as unit:
+        book = await rule_book(unit, free_only=True)
+        if book is None or not book.active:
+            return TasksAssigned(0, 0)
+        team = await team_of(unit, now)
+        taken_back = await _take_back(unit, now, book.rules, team)
+        return TasksAssigned(await _give(unit, now, book.rules, team), taken_back)
 
 
 # ------------------------------------------------------------------ what somebody may get
@@ -79,18 +84,22 @@ async def assign_tasks(house: House, now: datetime) -> TasksAssigned:
 
 async def _give(unit: Unit, now: datetime, rules: Rules, team: Sequence[Teammate]) -> int:
     people = [one.member for one in team]
-    if not any(one.on_shift_at is not None and one.load < one.cap for one in people):
+    free = {one.skills for one in people if one.on_shift_at is not None and one.load < one.cap}
+    if not free:
         return 0
+    # What nobody of them can do is not even read: however much of it there is, it keeps nothing
+    # behind it waiting, and whatever comes free goes to the most urgent one.
+    suits = and_(_may_be_given(now), somebody_can(rules, free))
     due = (
         await unit.conn.execute(
             select(tasks.c.id, tasks.c.borrower_id)
             # Written out: the partial index of the board serves it.
-            .where(text("tasks.state IN ('open', 'taken')"), _may_be_given(now))
+            .where(text("tasks.state IN ('open', 'taken')"), suits)
             .order_by(tasks.c.priority, tasks.c.created_at, tasks.c.id)
             .limit(_BATCH)
         )
     ).all()
-    found = await _locked(unit, due, _may_be_given(now))
+    found = await _locked(unit, due, suits)
     facts = await needs_of(unit, rules, found)
     held = await _holders(unit, {one.borrower_id for one in facts}, people)
     shared = share_out([_waiting(one, held) for one in facts], people, now)
@@ -101,10 +110,6 @@ async def _give(unit: Unit, now: datetime, rules: Rules, team: Sequence[Teammate
         await _hand(unit, now, one)
     await timeline.write(
         unit, now, [_given_line(about[one.task_id], one, names[one.to]) for one in given]
-    )
-    stay = [one.task_id for one in shared if not isinstance(one, Given)]
-    await unit.conn.execute(
-        update(tasks).where(among(tasks.c.id, stay)).values(assign_after=now + _AGAIN)
     )
     return len(given)
 

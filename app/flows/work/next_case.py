@@ -25,7 +25,7 @@ from sqlalchemy import (
     update,
 )
 
-from app.domain.assignment import Skills
+from app.domain.assignment import Skills, beyond
 from app.domain.ids import LenderId, UserId
 from app.domain.message import Channel
 from app.domain.stage_plan import Skip
@@ -33,6 +33,7 @@ from app.domain.task import CALLS, TASK, TaskReason, TaskState
 from app.flows.house import House
 from app.flows.work.call_window import CallWindow, call_window, purpose_of, wished_for
 from app.flows.work.work_task import LEASE, lock_task, write_task_line
+from app.store import users
 from app.store.blocked_contacts import Blocked, hourly_key, note_blocked
 from app.store.desk_team import rules_in_force, team_of
 from app.store.moves import move
@@ -114,6 +115,7 @@ async def _candidates(unit: Unit, now: datetime, user_id: UserId) -> list[UUID]:
         # Written out: the partial index of the board serves it.
         .where(text("tasks.state IN ('open', 'taken')"))
         .where(offered_to(now, user_id), ~_with_somebody_else(user_id), suits)
+        .where(await _his_to_end(unit, user_id))
         .order_by(tasks.c.priority, tasks.c.created_at, tasks.c.id)
     )
     apart = (await unit.conn.execute(query.where(or_(kept, seen)).limit(_TRIES))).all()
@@ -142,6 +144,12 @@ async def _suits(unit: Unit, now: datetime, user_id: UserId) -> ColumnElement[bo
     mine = next((one.skills for one in team if one.id == user_id), Skills())
     there = (one.skills for one in team if not one.away)
     return may_be_offered(rules, mine, there)
+
+
+async def _his_to_end(unit: Unit, user_id: UserId) -> ColumnElement[bool]:
+    """What his role may end. The rest would come back to him whenever he asked, before all else."""
+    role = (await users.by_id(unit, user_id)).person.role
+    return tasks.c.reason.not_in(sorted(reason.value for reason in beyond(role)))
 
 
 def offered_to(now: datetime, user_id: UUID) -> ColumnElement[bool]:
