@@ -87,11 +87,14 @@ class Which(StrEnum):
 
 # What came on a case is all of what entered where it was closed as paid, whether or not anybody
 # told us of each payment; else the money that is known, and never more than what entered. What was
-# known when it opened had lowered what entered; what was paid before and told later had not.
+# known when it opened had lowered what entered; what was paid before and told later had not. So
+# money belongs to the last case that had opened when it became known, and to no other.
 COHORT: Final = f"""
     WITH opened AS (
         SELECT c.id, c.loan_id, l.currency, c.entered_minor AS entered, c.opened_at AS since,
             c.closed_at, c.close_reason,
+            (SELECT min(n.opened_at) FROM cases n
+                WHERE n.loan_id = c.loan_id AND n.opened_at > c.opened_at) AS next_at,
             date_trunc('month', c.opened_at AT TIME ZONE CAST(:zone AS text))::date AS month
         FROM cases c JOIN loans l ON l.id = c.loan_id
         WHERE c.opened_at >= :begins AND c.opened_at < :ends AND c.opened_at < :edge
@@ -104,6 +107,7 @@ COHORT: Final = f"""
         SELECT c.id, c.days, sum(r.amount_minor)::bigint AS minor
         FROM grown c JOIN repayments r ON r.loan_id = c.loan_id
         WHERE r.recorded_at >= c.since AND r.recorded_at <= :edge AND r.paid_at <= c.until
+            AND (c.next_at IS NULL OR r.recorded_at < c.next_at)
             AND r.counted AND r.source <> 'forgiven'
             AND (r.reversed_at IS NULL OR r.reversed_at > :edge)
         GROUP BY c.id, c.days

@@ -98,6 +98,25 @@ async def test_money_that_was_sent_back_did_not_come(street: Street) -> None:
     assert figures(await whole(street, paid_on))[0] == (1, 10_000, 10_000)
 
 
+async def test_money_of_a_later_case_of_the_loan_is_not_counted_for_the_one_before(
+    street: Street,
+) -> None:
+    await registered(street, Scheduled(1, days(street, -9), 5_000))
+    await open_cases(street.house, street.now)
+    street.hands.go_on(days=5)
+    await report(street, "before", 300)
+    await registered(street, Scheduled(1, days(street, 15), 5_000, 300))
+    street.hands.go_on(days=20)
+    await open_cases(street.house, street.now)
+    closed, opened = await street.rows("SELECT * FROM cases ORDER BY opened_at")
+    assert (closed.close_reason, closed.entered_minor) == ("not_due", 5_000)
+    assert (opened.state, opened.entered_minor) == ("open", 4_700)
+    street.hands.go_on(days=3)
+    await report(street, "after", 4_000)
+    street.hands.go_on(days=32)
+    assert figures(await whole(street))[0] == (2, 9_700, 4_300)
+
+
 async def test_a_ledger_that_tells_no_payments_still_says_what_was_paid(street: Street) -> None:
     await registered(
         street, Scheduled(1, days(street, -9), 5_000), Scheduled(2, days(street, 300), 7_000)
