@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection
-from dataclasses import dataclass
+from collections.abc import Callable
 from datetime import date, timedelta
 from enum import StrEnum
 from typing import Final
@@ -36,26 +35,16 @@ _LONGEST_REST: Final = timedelta(days=30)
 NO_NEWS: Final = frozenset({Skip.OVERTAKEN, Skip.BEFORE_OUR_TIME, Skip.WITHHELD, Skip.DONE})
 
 
-@dataclass(frozen=True, slots=True)
-class WorkingDays:
-    """A country's: `weekend` holds days of the week (Monday is 0), `holidays` dates."""
-
-    weekend: frozenset[int]
-    holidays: Collection[date]
-
-    def __contains__(self, day: date) -> bool:
-        return day.weekday() not in self.weekend and day not in self.holidays
-
-
-def days_to_tell(today: date, working: WorkingDays) -> tuple[date, date] | None:
-    """From the last working day to yesterday; None on a day on which nobody is told.
+def days_to_tell(today: date, works: Callable[[date], bool]) -> tuple[date, date] | None:
+    """From the last working day to yesterday; None on a day on which nobody is told. `works` says
+    of a day whether people work then.
 
     On a Monday that is Friday to Sunday: what was ordered for a weekend is told as well.
     """
-    if today not in working:
+    if not works(today):
         return None
     first = today - timedelta(days=1)
     # Bounded: no country rests for a month.
-    while first not in working and today - first < _LONGEST_REST:
+    while not works(first) and today - first < _LONGEST_REST:
         first -= timedelta(days=1)
     return first, today - timedelta(days=1)

@@ -15,9 +15,9 @@ from zoneinfo import ZoneInfo
 from sqlalchemy import select, text
 from sqlalchemy.dialects.postgresql import insert
 
-from app.domain.undone import FAILED, NO_NEWS, Waits, WorkingDays, days_to_tell
+from app.domain.undone import FAILED, NO_NEWS, Waits, days_to_tell
 from app.flows.house import House
-from app.reference.places import holiday_dates, weekend_of
+from app.reference.places import working_days
 from app.store.tables import lenders, slots
 from app.store.unit import Unit
 
@@ -85,9 +85,8 @@ def _days(lender: Any, now: datetime) -> tuple[date, date, date] | None:
     here = now.astimezone(ZoneInfo(lender.time_zone))
     if here.time() < _FROM:
         return None
-    today, country = here.date(), lender.jurisdiction
-    holidays = holiday_dates(country, None, (today.year - 1, today.year))
-    told = days_to_tell(today, WorkingDays(weekend_of(country), holidays))
+    today = here.date()
+    told = days_to_tell(today, working_days(lender.jurisdiction, None))
     return None if told is None else (today, *told)
 
 
