@@ -64,6 +64,7 @@ NOTICES: Final[Mapping[str, str]] = {
     "compared": "The draft stands against the version in force now.",
     "chosen": "New cases follow this choice. Running cases stay where they are.",
     "moved": "The cases are moved. Each says so in its timeline.",
+    "moved_back": "Done. Whichever could not be moved back is named.",
     "text_saved": "Saved as a draft. Nothing changes before another person publishes it.",
     "text_proposed": "Proposed. Another person has to agree.",
     "text_approved": "Done. These are the words from now on.",

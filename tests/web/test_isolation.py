@@ -30,7 +30,9 @@ from app.store.tables import (
     adjustments,
     agent_reminders,
     bulk_files,
+    case_moves,
     maintenance_windows,
+    moved_cases,
     pack_editions,
     templates,
 )
@@ -104,7 +106,14 @@ async def everything_planted(street: Street, browser: OpenBrowser) -> dict[str, 
     loan_id = await street.value("SELECT id FROM loans")
     more = {
         name: new_id()
-        for name in ("adjustment_id", "reminder_id", "edition_id", "rest_id", "absence_id")
+        for name in (
+            "adjustment_id",
+            "reminder_id",
+            "edition_id",
+            "rest_id",
+            "absence_id",
+            "move_id",
+        )
     }
     own = {"lender_id": street.lender_id}
     async with street.store.unit(street.lender_id) as unit:
@@ -137,6 +146,14 @@ async def everything_planted(street: Street, browser: OpenBrowser) -> dict[str, 
         await add(
             absences, id=more["absence_id"], user_id=ids["user_id"], starts_on=NOW.date(),
             until_on=NOW.date() + timedelta(days=300), entered_by="eva", entered_at=NOW,
+        )  # fmt: skip
+        await add(
+            case_moves, id=more["move_id"], version_id=ids["version_id"], reason="x",
+            made_by="eva", made_at=NOW,
+        )  # fmt: skip
+        await add(
+            moved_cases, move_id=more["move_id"], case_id=garden.case_id,
+            before_id=ids["version_id"], moved_at=NOW,
         )  # fmt: skip
         totals = {
             "rows": 1, "sheets": [], "verdicts": {}, "sums": {}, "left_out": 1, "expected": {},

@@ -189,6 +189,41 @@ async def test_cases_of_a_running_challenger_stay_where_they_are(
     assert await street.value(under, id=who.cases[0]) == shipped
 
 
+async def test_a_move_is_taken_back_on_its_page_and_who_stays_is_named(
+    street: Street, shipped: UUID, sign_in_as: Desk
+) -> None:
+    here, paid = await street.neighbours(2)
+    writer: Browser = await sign_in_as(Role.SUPERVISOR)
+    await sign_in_as(Role.APPROVER)
+    page = await drafted(writer, shipped, **{"message-2-day": "4"})
+    await writer.send(page, "propose", reason="Later")
+    await decide(street, Role.APPROVER, Word.APPROVE)
+    street.hands.now += timedelta(minutes=1)
+    target = await version(street, 2)
+    page = await writer.open(f"/strategies/versions/{target}/move")
+    assert "Moved before" not in page.text
+    page = await writer.send(page, "move", reason="Everybody alike")
+    assert "Moved before" in page.text
+    link = next(one for one in page.links if one.startswith("/strategies/moves/"))
+    await street.repaid(paid, "R1")
+    street.hands.now += timedelta(minutes=1)
+    auditor: Browser = await sign_in_as(Role.AUDITOR)
+    assert not (await auditor.open(link)).has("back")
+    page = await writer.open(link)
+    assert "2 cases moved" in page.text
+    page = await writer.send(page, "back", reason="")
+    assert writer.status == 422
+    page = await writer.send(page, "back", reason="It was the wrong one")
+    assert "1 moved back, 1 stayed" in page.text
+    assert "It is closed" in page.text
+    assert f"/cases/{paid.cases[0]}" in page.links
+    assert page.problems == []
+    row = await street.value(
+        "SELECT strategy_version_id FROM cases WHERE id = :id", id=here.cases[0]
+    )
+    assert row == shipped
+
+
 async def test_no_case_is_moved_to_what_is_not_in_force(
     street: Street, shipped: UUID, sign_in_as: Desk
 ) -> None:
@@ -220,6 +255,7 @@ async def test_forms_need_their_token_and_their_right(
         f"/strategies/versions/{shipped}/compare": Act.WRITE_STRATEGY,
         f"/strategies/versions/{shipped}/propose": Act.WRITE_STRATEGY,
         f"/strategies/versions/{shipped}/move": Act.MOVE_CASES,
+        f"/strategies/moves/{shipped}/back": Act.MOVE_CASES,
         "/strategies/choose": Act.MOVE_CASES,
         "/segments/propose": Act.WRITE_STRATEGY,
         "/segments/try": Act.WRITE_STRATEGY,

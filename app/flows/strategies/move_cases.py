@@ -7,12 +7,14 @@ may stand in the strategy that he would leave.
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, and_, func, select
+from sqlalchemy.dialects.postgresql import insert
 
 from app.domain.case import CaseState
 from app.domain.edition import EditionState
@@ -21,11 +23,13 @@ from app.domain.ids import LenderId
 from app.flows.house import House
 from app.flows.strategies.put_under import Version, put_under
 from app.store import audit
+from app.store.arrays import among
 from app.store.case_facts import facts_of
 from app.store.experiments import compared
+from app.store.keys import new_id
 from app.store.locks import lock_borrowers
 from app.store.strategy_editions import version_of
-from app.store.tables import cases, loans, strategy_versions
+from app.store.tables import case_moves, cases, loans, moved_cases, strategy_versions
 from app.store.unit import Unit
 
 BATCH: Final = 200
@@ -106,6 +110,7 @@ async def move_cases(
             code="LookAgain",
         )
     moved = kept = measured = 0
+    move_id = new_id()
     after: UUID | None = None
     for _ in range(MOST_AT_ONCE // BATCH):
         async with house.store.unit(lender_id) as unit:
@@ -123,9 +128,13 @@ async def move_cases(
                 gentle = {one for one in ids if one not in facts or facts[one].care}
                 kept += len(gentle)
                 ids = [one for one in ids if one not in gentle]
+            before = await _followed(unit, ids)
             done = await put_under(unit, now, case_ids=ids, version=version, why=why, actor=actor)
             moved += len(done)
             if done:
+                await _keep(
+                    unit, now, move_id, version, {one: before[one] for one in done}, why, actor
+                )
                 await _record(unit, now, version, selection, len(done), why, actor)
     async with house.store.unit(lender_id) as unit:
         left = await _count(unit, selection, version_id, after)
@@ -152,6 +161,52 @@ async def _count(unit: Unit, selection: Selection, target_id: UUID, after: UUID 
     if after is not None:
         query = query.where(cases.c.id > after)
     return int(await unit.conn.scalar(query) or 0)
+
+
+async def _followed(unit: Unit, case_ids: Sequence[UUID]) -> dict[UUID, UUID | None]:
+    """Which version each of them follows."""
+    rows = await unit.conn.execute(
+        select(cases.c.id, cases.c.strategy_version_id).where(among(cases.c.id, case_ids))
+    )
+    return {row.id: row.strategy_version_id for row in rows}
+
+
+async def _keep(
+    unit: Unit,
+    now: datetime,
+    move_id: UUID,
+    version: Version,
+    before: Mapping[UUID, UUID | None],
+    why: str,
+    actor: str,
+) -> None:
+    """What it takes to move them back (take_back_move.py)."""
+    lender_id = unit.lender_id
+    await unit.conn.execute(
+        insert(case_moves)
+        .values(
+            id=move_id,
+            lender_id=lender_id,
+            version_id=version.id,
+            reason=why,
+            made_by=actor,
+            made_at=now,
+        )
+        .on_conflict_do_nothing(index_elements=["id"])
+    )
+    await unit.conn.execute(
+        insert(moved_cases),
+        [
+            {
+                "lender_id": lender_id,
+                "move_id": move_id,
+                "case_id": case_id,
+                "before_id": before_id,
+                "moved_at": now,
+            }
+            for case_id, before_id in before.items()
+        ],
+    )
 
 
 async def _record(

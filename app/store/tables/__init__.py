@@ -61,6 +61,7 @@ from app.store.tables.lending import (
     past_schedules,
     repayments,
 )
+from app.store.tables.moving import case_moves, moved_cases
 from app.store.tables.people import (
     api_keys,
     borrowers,
@@ -105,6 +106,7 @@ __all__ = [
     "bulk_rows",
     "case_arms",
     "case_flags",
+    "case_moves",
     "cases",
     "consent_choices",
     "consent_requests",
@@ -125,6 +127,7 @@ __all__ = [
     "loans",
     "maintenance_windows",
     "messages",
+    "moved_cases",
     "opt_outs",
     "outbox",
     "owed_words",

@@ -13,6 +13,7 @@ from app.domain.roles import Act
 from app.flows.strategies.move_cases import MOST_AT_ONCE, Selection, move_cases
 from app.flows.strategies.preview_strategy import MOST_CASES, preview_strategy
 from app.flows.strategies.publish_strategy import propose_version
+from app.reports.case_moves import moves_to
 from app.reports.strategies import products_of, strategy_lines
 from app.store.strategy_editions import version_of
 from app.web.desk import back_to, brakes_in_force, desk_page
@@ -65,6 +66,7 @@ async def _preview(
         row = await version_of(unit, version_id)
         lines = await strategy_lines(unit)
         products = await products_of(unit)
+        moves = await moves_to(unit, version_id) if moving else ()
     found = await preview_strategy(
         site.house,
         site.now(),
@@ -88,6 +90,7 @@ async def _preview(
         under=under,
         product=product,
         moving=moving,
+        moves=moves,
         later=bool(after),
         most=MOST_CASES,
         at_once=MOST_AT_ONCE,
