@@ -57,7 +57,10 @@ def _without_nuls(value: Any) -> Any:
         case list():
             return [_without_nuls(one) for one in value]
         case dict():
-            return {_without_nuls(name): _without_nuls(one) for name, one in value.items()}
+            # Without them two keys may be one.
+            return _each_once(
+                [(_without_nuls(name), _without_nuls(one)) for name, one in value.items()]
+            )
         case _:
             return value
 

@@ -81,6 +81,12 @@ def test_a_nul_is_no_part_of_a_text() -> None:
     assert decoded(filled) == {"name": ["ANA", {"a": ""}, 1, None], "path": "c:\\u0000"}
 
 
+def test_two_keys_that_are_one_without_their_nuls_state_one_thing_twice() -> None:
+    with pytest.raises(TwoValues):
+        decoded(rb'{"amount": "1.00", "amount\u0000": "9999.00"}')
+    assert decoded(rb'{"amount": "1.00", "amount\u0000": "1.00"}') == {"amount": "1.00"}
+
+
 def test_a_mark_of_byte_order_is_no_part_of_it() -> None:
     assert decoded(b'\xef\xbb\xbf{"a": 1}') == {"a": 1}
 

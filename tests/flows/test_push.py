@@ -24,6 +24,7 @@ from app.store.keys import new_id
 from app.store.tables import strategy_steps
 from tests.flows.outside import raising
 from tests.flows.street import Neighbour, Street
+from tests.flows.test_attempts import the_one
 from tests.rig import make_lender
 
 pytestmark = pytest.mark.anyio
@@ -107,7 +108,10 @@ async def test_a_confirmation_before_the_text_left_still_stops_it(street: Street
     street.hands.go_on(minutes=31)
     await follow_messages(street.house, street.now, [message_id])
     assert (await row_of(street, message_id)).state == "queued"
+    tried = await the_one(street)
+    assert (tried["channel"], tried["outcome"], tried["to"]) == ("sms", "waiting", "")
     assert await confirm(street, message_id) == "delivered"
+    assert (await the_one(street))["to"] == "the lender's app"
     await street.minutes_pass(5, 60)
     assert street.texts_to(who) == 0
     assert (await row_of(street, message_id)).channel == "push"
