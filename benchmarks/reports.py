@@ -23,6 +23,7 @@ from app.domain.ids import LenderId
 from app.domain.performance import LONGEST_PERIOD
 from app.reports.case_list import AT_MOST, page_of
 from app.reports.flag_results import Which, cases_behind, flag_results
+from app.reports.performers import Kind, performers
 from app.reports.recovery import Period, cohorts, days_overdue
 from app.reports.recovery import Which as Short
 from app.reports.recovery import cases_behind as cohort_cases
@@ -63,6 +64,37 @@ _BOOK = (
            opened_at + interval '5 days' * n, (ARRAY['case_closed', 'case_reopened'])[n], 'saldo',
            '{"why": "paid_elsewhere"}'
        FROM cases, generate_series(1, 2) n WHERE abs(hashtext(id::text || 'o')) %% 50 = 0""",
+    """INSERT INTO users (id, lender_id, email, name, role, password_hash, created_at)
+       SELECT ('0199eeee-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, c.lender_id,
+           'u' || n || '@bench.example', 'User ' || n, 'collector', '', %(now)s
+       FROM (SELECT lender_id FROM cases LIMIT 1) c, generate_series(0, 39) n""",
+    """INSERT INTO contacts (id, lender_id, borrower_id, channel, direction, conversation, made_at,
+           case_ids, user_id)
+       SELECT gen_random_uuid(), lender_id, borrower_id, 'call', 'outbound', n %% 3 = 0,
+           opened_at + interval '1 hour' * (abs(hashtext(id::text || 'k' || n)) %% 1000),
+           ARRAY[id], ('0199eeee-0000-7000-8000-' || lpad(to_hex(abs(hashtext(id::text || 'u' || n))
+               %% 40), 12, '0'))::uuid
+       FROM cases, generate_series(1, 5) n""",
+    """INSERT INTO promises (id, lender_id, borrower_id, case_id, loan_id, state, currency, source,
+           made_by, made_at, ended_at)
+       SELECT gen_random_uuid(), lender_id, borrower_id, id, loan_id,
+           (ARRAY['kept', 'broken', 'part'])[1 + abs(hashtext(id::text || 'p')) %% 3], 'EUR',
+           'desk',
+           'u' || abs(hashtext(id::text)) %% 40 || '@bench.example', opened_at,
+           opened_at + interval '8 days' FROM cases""",
+    """INSERT INTO promise_parts (lender_id, promise_id, number, due_on, amount_minor)
+       SELECT lender_id, id, 1, (made_at + interval '7 days')::date, 100 FROM promises""",
+    """INSERT INTO agencies (id, lender_id, name, contact, made_by, made_at)
+       SELECT ('0199dddd-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, c.lender_id,
+           'Agency ' || n, 'x', 'x', %(now)s
+       FROM (SELECT lender_id FROM cases LIMIT 1) c, generate_series(0, 4) n""",
+    """INSERT INTO placements (id, lender_id, agency_id, borrower_id, loan_id, case_id, approval_id,
+           hold_id, state, amount_minor, currency, placed_by, placed_at)
+       SELECT gen_random_uuid(), lender_id, ('0199dddd-0000-7000-8000-'
+               || lpad(to_hex(abs(hashtext(id::text || 'a')) %% 5), 12, '0'))::uuid,
+           borrower_id, loan_id, id, gen_random_uuid(), gen_random_uuid(), 'placed', 10000, 'EUR',
+           'x', opened_at + interval '20 days'
+       FROM cases WHERE abs(hashtext(id::text || 'l')) %% 10 = 0""",
     """INSERT INTO segments (id, lender_id, name, number, state, rank, conditions, action, made_by,
            made_at, published_at, retired_at)
        SELECT ('0199ffff-0000-7000-8000-' || lpad(to_hex(n), 12, '0'))::uuid, c.lender_id,
@@ -116,6 +148,15 @@ async def _days_overdue(unit: Unit) -> bool:
     return bool(await days_overdue(unit, bench.NOW.date()))
 
 
+async def _people(unit: Unit) -> bool:
+    found = await performers(unit, _period(), Kind.COLLECTOR)
+    return len(found) == 40 and all(one.brought.as_is.count > 0 for one in found)
+
+
+async def _agencies(unit: Unit) -> bool:
+    return len(await performers(unit, _period(), Kind.AGENCY)) == 5
+
+
 async def _short(unit: Unit) -> bool:
     ids = cohort_cases(Short.SHORT, _period(), currency="EUR", month=None, days=30)
     return len((await unit.conn.scalars(page_of(ids))).all()) > AT_MOST
@@ -132,6 +173,8 @@ QUESTIONS: dict[str, Callable[[Unit], Awaitable[Any]]] = {
     "recovery": _recovery,
     "recovery_short_cases": _short,
     "days_overdue": _days_overdue,
+    "people": _people,
+    "agencies": _agencies,
 }
 
 

@@ -4,10 +4,12 @@ from __future__ import annotations
 
 import csv
 import io
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 
 from app.domain.money import Money
+from app.domain.proportion import Proportion
 from app.reports.book_files import safe_cell
+from app.reports.performers import Kind, Performer
 from app.reports.recovery import Cohorts, Period
 
 
@@ -37,6 +39,55 @@ def recovery_csv(found: Cohorts, period: Period) -> str:
          "days", "cases_old_enough", "their_amount", "recovered", "rate", "low_95", "high_95"],
         lines,
     )  # fmt: skip
+
+
+def performers_csv(found: Mapping[Kind, Sequence[Performer]], period: Period) -> str:
+    """A line for each person and agency. Sums of money stand in each currency by itself."""
+    lines = []
+    for kind, people in found.items():
+        for one in people:
+            as_is, like_others = one.brought.as_is, one.brought.like_others
+            lines.append(
+                [
+                    *_days(period),
+                    kind.value,
+                    one.name,
+                    as_is.count,
+                    *told(as_is.mean, as_is.low, as_is.high, few=as_is.small),
+                    *told(
+                        like_others.mean,
+                        like_others.low,
+                        like_others.high,
+                        few=not like_others.comparable,
+                    ),
+                    f"{like_others.covered:.4f}",
+                    _sums(one.brought.owed),
+                    _sums(one.brought.came),
+                    *_proportion(one.reached),
+                    *_proportion(one.kept),
+                    *_proportion(one.followed),
+                    _sums(one.money),
+                ]
+            )
+    return written(
+        ["as_of", "since", "until", "kind", "name", "cases",
+         "came", "came_low_95", "came_high_95",
+         "like_with_like", "like_low_95", "like_high_95", "mix_covered", "left_to_collect",
+         "recovered",
+         "calls", "reached", "reached_rate", "reached_low_95", "reached_high_95",
+         "promises_due", "kept", "kept_rate", "kept_low_95", "kept_high_95",
+         "calls_reached_and_old", "followed_by_money", "followed_rate", "followed_low_95",
+         "followed_high_95", "money_after_a_call"],
+        lines,
+    )  # fmt: skip
+
+
+def _sums(amounts: Sequence[Money]) -> str:
+    return "; ".join(str(amount) for amount in amounts)
+
+
+def _proportion(one: Proportion) -> list[object]:
+    return [one.of, one.hits, *told(one.share, *one.interval, few=one.small)]
 
 
 def _days(period: Period) -> list[str]:

@@ -14,6 +14,7 @@ class ShareShown:
     counts: str
     share: str = ""
     interval: str = ""
+    any: bool = True
 
 
 def percent(share: float) -> str:
@@ -29,6 +30,6 @@ def share_shown(one: Proportion) -> ShareShown:
     """Such as "27 of 40"; from thirty on the percentage and its interval besides."""
     counts = f"{one.hits} of {one.of}"
     if one.small:
-        return ShareShown(counts)
+        return ShareShown(counts, any=one.of > 0)
     low, high = one.interval
     return ShareShown(counts, percent(one.share), f"{percent(low)} to {percent(high)}")

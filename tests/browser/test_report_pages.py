@@ -10,6 +10,8 @@ from app.flows.cases.flag_cases import flag_cases
 from app.flows.strategies.install_segments import install_segments
 from tests.browser.conftest import Site
 from tests.browser.test_pages import look_over
+from tests.flows.desk_people import Desk as People
+from tests.flows.test_performers import called
 
 pytestmark = [pytest.mark.anyio, pytest.mark.browser]
 
@@ -40,6 +42,14 @@ async def test_the_results_of_rules_fit_and_lead_to_the_cases(site: Site) -> Non
 async def test_performance_fits_and_leads_to_the_cases(site: Site) -> None:
     street = site.street
     people = await street.neighbours(35, dues=(123_456,))
+    team = People(street)
+    eva, leo = [await team.person(name, Role.COLLECTOR) for name in ("eva", "leo")]
+    norte = await team.agency("Norte")
+    street.hands.go_on(hours=1)
+    for number, who in enumerate(people):
+        await called(street, who, leo if number % 5 == 0 else eva, reached=number % 3 > 0)
+    await team.placed(people[30].cases[0], norte)
+    street.hands.go_on(hours=1)
     for number, who in enumerate(people[:12]):
         await street.repaid(who, f"R-{number}")
     street.hands.go_on(days=62)

@@ -165,8 +165,10 @@ async def test_average_days_overdue(street: Street) -> None:
 class History:
     """One case as a test planted it: money as (paid, known, sent back, minor, counts)."""
 
+    case_id: UUID
     opened_at: datetime
     entered: int
+    late: int
     currency: str
     ends: list[tuple[datetime, CaseClose | None]] = field(default_factory=list)
     money: list[tuple[datetime, datetime, datetime | None, int, bool]] = field(default_factory=list)
@@ -187,7 +189,7 @@ class History:
         return came_of(self.entered, money, paid=paid)
 
 
-class _RollBackError(Exception):
+class RollBackError(Exception):
     """Such a book breaks what the flows keep true: nothing of it stays."""
 
 
@@ -197,13 +199,13 @@ async def test_random_cases_agree_with_the_pure_rules(seed: int, street: Street)
     people = await street.neighbours(10)
     await street.rows("UPDATE cases SET entered_minor = NULL RETURNING 1")
     now = street.hands.go_on(days=400)
-    with pytest.raises(_RollBackError):
+    with pytest.raises(RollBackError):
         async with street.store.unit(street.lender_id) as unit:
-            book = [await _plant(unit, who, dice, now) for who in people * 4]
+            book = [await plant(unit, who, dice, now) for who in people * 4]
             for back in (0, 25, 70):
                 asked = period(now, 190, now.astimezone(ZONE).date() - back * DAY)
                 _compare(await cohorts(unit, asked), asked, book)
-            raise _RollBackError
+            raise RollBackError
 
 
 def _compare(found: Cohorts, asked: Period, book: list[History]) -> None:
@@ -228,14 +230,18 @@ def _compare(found: Cohorts, asked: Period, book: list[History]) -> None:
         assert line.after == grown
 
 
-async def _plant(unit: Unit, who: Neighbour, dice: random.Random, now: datetime) -> History:
+async def plant(unit: Unit, who: Neighbour, dice: random.Random, now: datetime) -> History:
+    """A case of his own loan with a past of its own."""
     opened_at = now - dice.randrange(0, 220) * DAY - dice.randrange(24) * timedelta(hours=1)
-    made = History(opened_at, dice.randrange(1, 500), dice.choice(["EUR", "EUR", "PLN"]))
+    made = History(
+        new_id(), opened_at, dice.randrange(1, 500), dice.randrange(130),
+        dice.choice(["EUR", "EUR", "PLN"]),
+    )  # fmt: skip
 
     def when() -> datetime:
         return min(opened_at + dice.randrange(0, 120) * DAY, now)
 
-    loan_id, case_id, own = new_id(), new_id(), {"lender_id": unit.lender_id}
+    loan_id, case_id, own = new_id(), made.case_id, {"lender_id": unit.lender_id}
     for number, at in enumerate(sorted({when() for _ in range(dice.randrange(4))})):
         made.ends.append((at, None if number % 2 else dice.choice(list(CaseClose))))
     last = made.ends[-1] if made.ends and made.ends[-1][1] else None
@@ -252,7 +258,7 @@ async def _plant(unit: Unit, who: Neighbour, dice: random.Random, now: datetime)
             id=case_id, loan_id=loan_id, borrower_id=who.id, opened_at=opened_at,
             state="closed" if last else "open", closed_at=last[0] if last else None,
             close_reason=last[1].value if last and last[1] else None,
-            entered_minor=made.entered, entered_days=3, **own,
+            entered_minor=made.entered, entered_days=made.late, **own,
         )
     )  # fmt: skip
     for at, closed_as in made.ends:

@@ -7,7 +7,9 @@ from datetime import timedelta
 import pytest
 
 from app.domain.roles import Role
+from tests.flows.desk_people import Desk as People
 from tests.flows.street import Street
+from tests.flows.test_performers import called
 from tests.rig import make_lender
 from tests.web.conftest import Browser, Desk, OpenBrowser, desk_of
 
@@ -97,7 +99,8 @@ async def test_days_nobody_can_mean_are_told_so(
     page = await desk.open(f"/performance?{query}")
     assert desk.status == 422
     assert words in page.text, page.text
-    for path in ("/performance.csv?", "/performance/cases?currency=EUR&"):
+    for path in ("/performance.csv?", "/performance/people.csv?",
+                 "/performance/cases?currency=EUR&"):  # fmt: skip
         await desk.open(f"{path}{query}")
         assert desk.status == 422, path
 
@@ -105,9 +108,71 @@ async def test_days_nobody_can_mean_are_told_so(
 async def test_who_reads_no_reports_sees_none(street: Street, sign_in_as: Desk) -> None:
     for role in (Role.COLLECTOR, Role.ADMIN):
         desk: Browser = await sign_in_as(role)
-        for path in ("/performance", "/performance.csv", "/performance/cases?currency=EUR"):
+        for path in ("/performance", "/performance.csv", "/performance/people.csv",
+                     "/performance/cases?currency=EUR"):  # fmt: skip
             await desk.open(path)
             assert desk.status == 403, (role, path)
     reader: Browser = await sign_in_as(Role.APPROVER)
     await reader.open("/performance/cases?currency=EU1")
     assert reader.status == 422
+
+
+async def test_people_and_agencies_with_their_cases(
+    street: Street, sign_in_as: Desk, browser: OpenBrowser
+) -> None:
+    team = People(street)
+    hard, easy = (
+        await street.neighbours(33, dues=(90_000,), days_late=70),
+        await street.neighbours(33, dues=(1_000,), days_late=2),
+    )
+    she, he = [await team.person(name, Role.COLLECTOR) for name in ("=eva", "leo")]
+    street.hands.go_on(hours=1)
+    for number, (of_hard, of_easy) in enumerate(zip(hard, easy, strict=True)):
+        # Both bring in the same of each kind; she has more of the hard ones.
+        await called(street, of_hard, she if number < 27 else he)
+        await called(street, of_easy, he if number < 27 else she)
+    street.hands.go_on(hours=1)
+    for of_easy in easy[::3]:
+        await street.repaid(of_easy, "R")
+    street.hands.go_on(days=30)
+    desk: Browser = await sign_in_as(Role.SUPERVISOR)
+    page = await desk.open("/performance")
+    assert page.problems == []
+    # She: 2 of 33, he 9 of 33. Like with like: 2 of 6 and 9 of 27 of the easy half.
+    for words in ("=eva", "6.1%", "27.3%", "16.7%", "33 of 33", "€20.00 of €24,360.00",
+                  "In alphabetical order, and no ranking"):  # fmt: skip
+        assert words in page.text, (words, page.text)
+    for who, there, absent in ((she, "B1-L0", "B34-L0"), (he, "B34-L0", "B1-L0")):
+        page = await desk.open(f"/performance/collectors/{who}/cases")
+        assert page.problems == []
+        assert there in page.text
+        assert absent not in page.text
+    page = await desk.open(f"/performance/collectors/{he}/cases?which=whole")
+    assert ("B34-L0" in page.text, "B35-L0" in page.text) == (True, False)
+    await desk.open("/performance/people.csv")
+    assert desk.answer is not None
+    heads, first, second = [line.split(",") for line in desk.answer.text.splitlines()]
+    assert first[3:9] == ["collector", "'=eva", "33", "0.0606", *first[7:9]]
+    assert second[heads.index("like_with_like")] == "0.1667"
+    assert second[heads.index("reached_rate")] == "1.0000"
+    other = await make_lender(street.store, street.now)
+    stranger = await desk_of(street, browser, Role.SUPERVISOR, lender_id=other)
+    await stranger.open(f"/performance/collectors/{she}/cases")
+    assert stranger.status == 404
+    assert "eva" not in (await stranger.open("/performance")).text
+
+
+async def test_an_agency_has_its_cases_and_few_are_few(street: Street, sign_in_as: Desk) -> None:
+    team = People(street)
+    norte = await team.agency()
+    who = await street.neighbour()
+    street.hands.go_on(hours=1)
+    await team.placed(who.cases[0], norte)
+    street.hands.go_on(days=30)
+    desk: Browser = await sign_in_as(Role.AUDITOR)
+    page = await desk.open("/performance")
+    assert page.problems == []
+    for words in ("Norte", "1 case", "Too few to tell", "€0.00 of €120.00"):
+        assert words in page.text, words
+    page = await desk.open(f"/performance/agencies/{norte}/cases?which=short")
+    assert "B1-L0" in page.text
