@@ -269,6 +269,14 @@ INVARIANTS: Final = (
         """,
     ),
     Invariant(
+        "task_of_two",
+        "one person works on a task that the lender's rules keep for another",
+        """
+        SELECT 1 FROM tasks WHERE state = 'taken' AND assigned_at IS NOT NULL
+            AND taken_by <> given_to
+        """,
+    ),
+    Invariant(
         "given_up_alone",
         "a debt was given up, or taken back, without two different people behind it",
         """

@@ -185,6 +185,10 @@ def _called_for_nothing(p: Planter) -> None:
     p.put("tasks", case_id=CASE, state="open", reason="call_borrower")
 
 
+def _task_of_two(p: Planter) -> None:
+    p.put("tasks", state="taken", taken_by=new_id(), given_to=new_id(), assigned_at=NOW)
+
+
 PLANTED: dict[str, Callable[[Planter], Any]] = {
     "given_up_alone": _given_up_alone,
     "written_off_and_worked": _written_off_and_worked,
@@ -212,6 +216,7 @@ PLANTED: dict[str, Callable[[Planter], Any]] = {
     "case_stuck": _stuck,
     "step_without_effect": lambda p: p.put("strategy_steps", kind="notice"),
     "called_after_the_end": _called_for_nothing,
+    "task_of_two": _task_of_two,
 }
 
 
