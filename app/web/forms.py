@@ -19,6 +19,7 @@ FIELD: Final = "csrf"
 # The form of a strategy has a row for every stage and message; all others have a dozen fields.
 _FIELDS_AT_MOST = 260
 _FILES_AT_MOST = 12
+_LONGEST = 200
 
 
 def form_token(vault: Vault, secret: str) -> str:
@@ -33,7 +34,7 @@ class Form:
         self._fields = fields
         self._files = files
 
-    def text(self, name: str, *, longest: int = 200) -> str:
+    def text(self, name: str, *, longest: int = _LONGEST) -> str:
         """One field, stripped; empty when it is missing.
 
         Raises `Invalid` when it is too long, or holds what no keyboard types.
@@ -41,15 +42,7 @@ class Form:
         value = self._fields.get(name, "")
         if not isinstance(value, str):
             raise Invalid(name, "is not text.", mend="Type it, instead of sending a file.")
-        if len(value) > longest:
-            raise Invalid(name, f"is longer than {longest} characters.", mend="Shorten it.")
-        if any(category(char) == "Cc" and char not in "\r\n\t" for char in value):
-            raise Invalid(
-                name,
-                "holds signs that cannot be shown.",
-                mend="Type it anew instead of pasting it.",
-            )
-        return value.strip()
+        return _readable(name, value, longest).strip()
 
     def password(self, name: str) -> str:
         """One field exactly as typed."""
@@ -57,8 +50,9 @@ class Form:
         return value if isinstance(value, str) else ""
 
     def every(self, name: str) -> tuple[str, ...]:
-        """All values of a repeated field (ticked boxes)."""
-        return tuple(value for value in self._fields.getlist(name) if isinstance(value, str))
+        """All values of a repeated field (ticked boxes). Raises `Invalid` as `text` does."""
+        sent = (value for value in self._fields.getlist(name) if isinstance(value, str))
+        return tuple(_readable(name, value, _LONGEST) for value in sent)
 
     def files(self, name: str, *, largest: int) -> list[tuple[str, bytes]]:
         """Name and content of every file of a field; an empty choice is none.
@@ -78,6 +72,18 @@ class Form:
     def ticked(self, name: str) -> bool:
         """Is a single box ticked?"""
         return bool(self.text(name))
+
+
+def _readable(name: str, value: str, longest: int) -> str:
+    if len(value) > longest:
+        raise Invalid(name, f"is longer than {longest} characters.", mend="Shorten it.")
+    if any(category(char) == "Cc" and char not in "\r\n\t" for char in value):
+        raise Invalid(
+            name,
+            "holds signs that cannot be shown.",
+            mend="Type it anew instead of pasting it.",
+        )
+    return value
 
 
 async def read_form(

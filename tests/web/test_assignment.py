@@ -59,6 +59,15 @@ async def test_a_supervisor_writes_rules_and_profiles_and_leave(
     assert "No leave is noted" in page.text
 
 
+async def test_a_box_that_no_page_has_is_refused(street: Street, sign_in_as: Desk) -> None:
+    lead: Browser = await sign_in_as(Role.SUPERVISOR)
+    page = await lead.open("/assignment")
+    for sent in ("a\0b", "p" * 300):
+        await lead.send(page, "rules", active="1", products=sent)
+        assert lead.status == 422
+    assert await street.rows("SELECT 1 FROM assignment_rules") == []
+
+
 async def test_others_look_and_change_nothing(street: Street, sign_in_as: Desk) -> None:
     await sign_in_as(Role.COLLECTOR)
     user_id = await street.value("SELECT id FROM users WHERE role = 'collector'")
