@@ -70,7 +70,7 @@ _BOOK: Final = f"""
             f.ended_at IS NOT NULL AND f.ended_by <> 'saldo' AS removed
         FROM flags f WHERE f.raised_at > :since - CAST(:days AS interval) AND f.raised_at <= :now
     ), looked_at AS (
-        SELECT f.*, c.opened_at, CASE WHEN f.until > :now THEN 'waiting' ELSE
+        SELECT f.*, c.loan_id, CASE WHEN f.until > :now THEN 'waiting' ELSE
             {result_of("w.why", "f.since", "f.until")} END AS result
         FROM flagged f JOIN cases c ON c.id = f.case_id
         CROSS JOIN LATERAL (SELECT CASE WHEN f.until <= :now
@@ -103,9 +103,9 @@ _BOOK: Final = f"""
 _FLAGGED: Final = f"""{_BOOK}
     SELECT f.rule, f.result, count(*) AS cases,
         count(*) FILTER (WHERE f.removed) AS removed,
-        count(*) FILTER (WHERE EXISTS (SELECT FROM placements p WHERE p.case_id = f.case_id
-            AND p.placed_at <= f.until AND (p.ended_at IS NULL OR p.ended_at > f.until)))
-            AS placed,
+        count(*) FILTER (WHERE EXISTS (SELECT FROM placements p WHERE p.loan_id = f.loan_id
+            AND p.case_id = f.case_id AND p.placed_at <= f.until
+            AND (p.ended_at IS NULL OR p.ended_at > f.until))) AS placed,
         count(*) FILTER (WHERE EXISTS (SELECT FROM tasks t WHERE t.case_id = f.case_id
             AND t.reason = 'review_case' AND t.created_at = f.since AND t.state = 'done'))
             AS looked
