@@ -129,6 +129,14 @@ def _tell(slug: str, one: Checked) -> None:
             f"look at  {place}: line {one.backdated.id} (place {one.backdated.place}) says that it "
             "is more than a day older than lines written before it."
         )
+    if one.late is not None:
+        typer.echo(
+            f"look at  {place}: {one.late.stamps:,} stamps, the last of them number "
+            f"{one.late.number} of {one.late.stamped_at:%Y-%m-%d %H:%M} UTC, were made more than a "
+            "day after their lines were written. That is right after an upgrade, where the "
+            "scheduler stood still, or on a fast clock; else stamps were taken away, and made "
+            "anew over what stood there."
+        )
     last = f", the last {one.stamped_at:%Y-%m-%d %H:%M} UTC" if one.stamped_at else ""
     waiting = f", {one.unstamped:,} lines not stamped yet" if one.unstamped else ""
     typer.echo(f"{place}: {one.lines:,} lines under {one.stamps:,} stamps{last}{waiting}.")
@@ -154,6 +162,7 @@ def _plain(slug: str, one: Checked) -> dict[str, Any]:
         "head": head,
         "faults": [asdict(fault) for fault in one.faults],
         "backdated": None if one.backdated is None else str(one.backdated.id),
+        "late": None if one.late is None else asdict(one.late),
     }
 
 

@@ -3,7 +3,8 @@
 A stamp covers a stretch of one history of one lender, in the order in which its lines were written.
 It carries a hash of every line in it and the hash of the stamp before, so that the last one speaks
 for all. Whoever wants to change an old line has to make all stamps from there on anew, which takes
-the key; and whoever wrote a hash down elsewhere sees even that.
+the key, or has to take them away, and Saldo makes them anew: later than such lines are stamped. And
+whoever wrote a hash down elsewhere sees even that.
 """
 
 from __future__ import annotations

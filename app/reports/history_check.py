@@ -25,6 +25,8 @@ from app.store.unit import Store, Unit
 STAMPS_AT_ONCE: Final = 20
 # Behind so many there is something to look into, whatever else there is.
 FAULTS_AT_MOST: Final = 20
+# Stamps come a real minute after the lines. More than this takes a long halt, or a demo's clock.
+LATE: Final = timedelta(days=1)
 # Business time; they come every minute.
 STAMPS_LATE: Final = timedelta(hours=1)
 
@@ -58,6 +60,19 @@ class Head:
             ) from None
 
 
+@dataclass(frozen=True, slots=True)
+class Late:
+    """Stamps over lines of more than a day before: how many, and the last one's number and moment.
+
+    Whoever takes stamps away has the scheduler make them anew, over whatever stands there by then.
+    What it cannot give them is the moment of the old ones.
+    """
+
+    stamps: int
+    number: int
+    stamped_at: datetime
+
+
 @dataclass(slots=True)
 class Checked:
     """One history of a lender: how far the check has come, and what it found.
@@ -73,6 +88,7 @@ class Checked:
     stamped_at: datetime | None = None
     faults: list[Fault] = field(default_factory=list)
     backdated: Difference | None = None
+    late: Late | None = None
     _newest: datetime | None = None
 
     def look_back(self, lines: Sequence[Line]) -> None:
@@ -82,6 +98,12 @@ class Checked:
                 self._newest = line.at
             elif self.backdated is None and line.at < self._newest - BACKDATED:
                 self.backdated = Difference(Kind.INSERTED, line.place, line.id)
+
+    def look_when(self, one: Stamp, lines: Sequence[Line]) -> None:
+        """Keep the last stamp that was made long after its lines were written."""
+        if any(line.at < one.stamped_at - LATE for line in lines):
+            before = 0 if self.late is None else self.late.stamps
+            self.late = Late(before + 1, one.number, one.stamped_at)
 
 
 async def check_history(
@@ -151,6 +173,7 @@ async def _check_lines(store: Store, checked: Checked, before: Stamp | None, one
     found = first_difference(one, lines)
     if found is None:
         checked.look_back(lines)
+        checked.look_when(one, lines)
     elif len(checked.faults) < FAULTS_AT_MOST:
         checked.faults.append(Fault(found.kind, one.number, found.place, found.id))
 

@@ -97,6 +97,7 @@ async def test_an_old_moment_behind_newer_ones_is_pointed_at(store: Store, saldo
     result = await asyncio.to_thread(lambda: saldo("audit", "verify"))
     assert result.exit_code == 0
     assert "(place 2) says that it is more than a day older" in result.output
+    assert "1 stamps, the last of them number 1 of 2026-03-02 09:00 UTC" in result.output
 
 
 @pytest.mark.parametrize("head", ["", "sol", "sol/letters/1/aa", "sol/audit/one/aa"])
