@@ -19,6 +19,7 @@ pytestmark = pytest.mark.anyio
 
 PAGES = ["/", "/?pile=mine", "/?pile=later", "/?pile=others", "/promises", "/promises?state=broken",
          "/hand-over", "/cases", "/cases?closed=1", "/consents", "/performance",
+         "/performance/people",
          "/controls", "/portfolio", "/observe", "/team", "/account", "/agencies", "/rules",
          "/rules/es"]  # fmt: skip
 

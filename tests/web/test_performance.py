@@ -99,6 +99,9 @@ async def test_days_nobody_can_mean_are_told_so(
     page = await desk.open(f"/performance?{query}")
     assert desk.status == 422
     assert words in page.text, page.text
+    page = await desk.open(f"/performance/people?{query}")
+    assert desk.status == 422
+    assert words in page.text
     for path in ("/performance.csv?", "/performance/people.csv?",
                  "/performance/cases?currency=EUR&"):  # fmt: skip
         await desk.open(f"{path}{query}")
@@ -108,8 +111,8 @@ async def test_days_nobody_can_mean_are_told_so(
 async def test_who_reads_no_reports_sees_none(street: Street, sign_in_as: Desk) -> None:
     for role in (Role.COLLECTOR, Role.ADMIN):
         desk: Browser = await sign_in_as(role)
-        for path in ("/performance", "/performance.csv", "/performance/people.csv",
-                     "/performance/cases?currency=EUR"):  # fmt: skip
+        for path in ("/performance", "/performance.csv", "/performance/people",
+                     "/performance/people.csv", "/performance/cases?currency=EUR"):  # fmt: skip
             await desk.open(path)
             assert desk.status == 403, (role, path)
     reader: Browser = await sign_in_as(Role.APPROVER)
@@ -136,7 +139,7 @@ async def test_people_and_agencies_with_their_cases(
         await street.repaid(of_easy, "R")
     street.hands.go_on(days=30)
     desk: Browser = await sign_in_as(Role.SUPERVISOR)
-    page = await desk.open("/performance")
+    page = await desk.open("/performance/people")
     assert page.problems == []
     # She: 2 of 33, he 9 of 33. Like with like: 2 of 6 and 9 of 27 of the easy half.
     for words in ("=eva", "6.1%", "27.3%", "16.7%", "33 of 33", "€20.00 of €24,360.00",
@@ -159,7 +162,7 @@ async def test_people_and_agencies_with_their_cases(
     stranger = await desk_of(street, browser, Role.SUPERVISOR, lender_id=other)
     await stranger.open(f"/performance/collectors/{she}/cases")
     assert stranger.status == 404
-    assert "eva" not in (await stranger.open("/performance")).text
+    assert "eva" not in (await stranger.open("/performance/people")).text
 
 
 async def test_an_agency_has_its_cases_and_few_are_few(street: Street, sign_in_as: Desk) -> None:
@@ -170,7 +173,7 @@ async def test_an_agency_has_its_cases_and_few_are_few(street: Street, sign_in_a
     await team.placed(who.cases[0], norte)
     street.hands.go_on(days=30)
     desk: Browser = await sign_in_as(Role.AUDITOR)
-    page = await desk.open("/performance")
+    page = await desk.open("/performance/people")
     assert page.problems == []
     for words in ("Norte", "1 case", "Too few to tell", "€0.00 of €120.00"):
         assert words in page.text, words

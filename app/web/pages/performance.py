@@ -36,6 +36,7 @@ from app.web.site import site_of
 router = APIRouter()
 
 HERE: Final = "/performance"
+_PEOPLE: Final = "/performance/people"
 _BEHIND: Final = {
     Which.ENTERED: "Cases that opened",
     Which.WHOLE: "Cases of which all had come {days} days after they opened",
@@ -60,8 +61,6 @@ async def page(
         banners = await brakes_in_force(unit)
         found = await cohorts(unit, asked.period)
         overdue = await days_overdue(unit, asked.period.as_of)
-        people = await performers(unit, asked.period, Kind.COLLECTOR)
-        agencies = await performers(unit, asked.period, Kind.AGENCY)
     return desk_page(
         site,
         request,
@@ -78,8 +77,32 @@ async def page(
         overdue=overdue,
         days=days_shown,
         recovery=recovery_shown,
+    )
+
+
+@router.get("/performance/people")
+async def people(
+    request: Request, seat: Annotated[Seat, Depends(needs(Act.SEE_REPORTS))]
+) -> Response:
+    """How people and agencies do, over the same days."""
+    site = site_of(request)
+    asked = read_period(request, site, seat)
+    async with site.house.store.unit(seat.lender_id) as unit:
+        banners = await brakes_in_force(unit)
+        collectors = await performers(unit, asked.period, Kind.COLLECTOR)
+        agencies = await performers(unit, asked.period, Kind.AGENCY)
+    return desk_page(
+        site,
+        request,
+        seat,
+        "desk/performance_people.html",
+        banners=banners,
+        here=HERE,
+        trouble=asked.trouble,
+        asked=asked,
+        earliest=EARLIEST,
         groups=(
-            ("collectors", "People", performers_shown(people)),
+            ("collectors", "People", performers_shown(collectors)),
             ("agencies", "Agencies", performers_shown(agencies)),
         ),
         person_days=USUAL_DAYS,
@@ -153,8 +176,8 @@ async def _cases_of(request: Request, seat: Seat, kind: Kind, who: UUID) -> Resp
         found=found,
         title=_OF_PEOPLE[which].format(days=USUAL_DAYS),
         about=name,
-        way=((f"{HERE}?{asked.query()}", "Performance"),),
-        back=f"{HERE}?{asked.query()}",
+        way=((f"{_PEOPLE}?{asked.query()}", "People and agencies"),),
+        back=f"{_PEOPLE}?{asked.query()}",
         older=asked.query(which=which.value, page=found.after),
     )
 
