@@ -94,7 +94,8 @@ _WHOSE: Final[Mapping[Kind, str]] = {
 }
 
 # What was left of what had entered when he got the case is what he could bring in; where nothing
-# was, or the case was closed then, there is nothing to tell. Days past due run on from those at the
+# was, or the case was closed then, there is nothing to tell. Money that was paid before and told
+# later was not left, either. Days past due run on from those at the
 # opening. Money is looked up case by case: how many cases somebody got the database cannot guess,
 # and it would join two such sets row by row.
 _GOT: Final = """
@@ -114,10 +115,10 @@ _GOT: Final = """
             {paid} AS paid, m.minor AS money
         FROM grown c
         CROSS JOIN LATERAL (
-            SELECT coalesce(sum(r.amount_minor) FILTER (WHERE r.recorded_at < c.since), 0)::bigint
-                    AS before,
-                coalesce(sum(r.amount_minor) FILTER (WHERE r.recorded_at >= c.since
-                    AND r.paid_at <= c.until), 0)::bigint AS minor
+            SELECT coalesce(sum(r.amount_minor) FILTER (WHERE least(r.recorded_at, r.paid_at)
+                    < c.since), 0)::bigint AS before,
+                coalesce(sum(r.amount_minor) FILTER (WHERE least(r.recorded_at, r.paid_at)
+                    >= c.since AND r.paid_at <= c.until), 0)::bigint AS minor
             FROM repayments r
             WHERE r.loan_id = c.loan_id AND r.recorded_at >= c.opened_at
                 AND (c.next_at IS NULL OR r.recorded_at < c.next_at)

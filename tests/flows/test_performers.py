@@ -21,6 +21,7 @@ from app.domain.proportion import Proportion
 from app.domain.roles import Role
 from app.domain.task import TaskOutcome
 from app.flows.cases.open_cases import open_cases
+from app.flows.money.report_repayment import RepaymentWanted, report_repayment
 from app.flows.work.judge_promises import judge_promises
 from app.flows.work.record_contact import ContactMade, record_contact
 from app.flows.work.take_promise import take_promise
@@ -123,6 +124,28 @@ async def test_a_call_is_too_young_before_its_days_are_over(street: Street) -> N
     assert (await told(street))["eva"].brought.as_is.mean == 1.0
     before = street.now.astimezone(ZONE).date() - 3 * DAY
     assert (await told(street, as_of=before))["eva"].brought.as_is.count == 0
+
+
+async def test_money_that_was_paid_before_the_call_and_told_later_is_not_his(
+    street: Street,
+) -> None:
+    eva = await Desk(street).person("eva", Role.COLLECTOR)
+    part, all_of_it = await street.neighbours(2, dues=(10_000,))
+    street.hands.go_on(days=1)
+    paid_at = street.now
+    street.hands.go_on(hours=2)
+    for who in (part, all_of_it):
+        await called(street, who, eva)
+    street.hands.go_on(hours=2)
+    for who, minor in ((part, 4_000), (all_of_it, 10_000)):
+        await report_repayment(
+            street.house, street.now, street.lender_id, f"{who.ref}-L0",
+            RepaymentWanted(who.ref, Money(minor, "EUR"), paid_at),
+        )  # fmt: skip
+    street.hands.go_on(days=USUAL_DAYS)
+    found = (await told(street))["eva"].brought
+    assert (found.owed, found.came) == ((Money(6_000, "EUR"),), (Money(0, "EUR"),))
+    assert found.as_is.count == 1
 
 
 async def test_a_call_after_the_end_brings_nothing_and_the_next_case_is_another(
@@ -255,10 +278,10 @@ def _compare(
     for one, at, by in calls:
         owed = one.entered - sum(
             minor
-            for _, recorded_at, reversed_at, minor, counts in one.money
+            for paid_at, recorded_at, reversed_at, minor, counts in one.money
             if counts
-            and one.opened_at <= recorded_at < at
-            and recorded_at <= edge
+            and one.opened_at <= recorded_at <= edge
+            and min(paid_at, recorded_at) < at
             and (reversed_at is None or reversed_at > edge)
         )
         if owed > 0:
@@ -309,7 +332,8 @@ def _came(one: History, at: datetime, owed: int, edge: datetime) -> int:
         minor
         for paid_at, recorded_at, reversed_at, minor, counts in one.money
         if counts
-        and at <= recorded_at <= edge
+        and recorded_at <= edge
+        and at <= min(paid_at, recorded_at)
         and paid_at <= until
         and (reversed_at is None or reversed_at > edge)
     )
