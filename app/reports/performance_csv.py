@@ -67,6 +67,9 @@ def performers_csv(found: Mapping[Kind, Sequence[Performer]], period: Period) ->
                     *_proportion(one.kept),
                     *_proportion(one.followed),
                     _sums(one.money),
+                    "; ".join(
+                        f"{late.by_money:.1f} {currency}" for currency, late in one.overdue.items()
+                    ),
                 ]
             )
     return written(
@@ -77,7 +80,7 @@ def performers_csv(found: Mapping[Kind, Sequence[Performer]], period: Period) ->
          "calls", "reached", "reached_rate", "reached_low_95", "reached_high_95",
          "promises_due", "kept", "kept_rate", "kept_low_95", "kept_high_95",
          "calls_reached_and_old", "followed_by_money", "followed_rate", "followed_low_95",
-         "followed_high_95", "money_after_a_call"],
+         "followed_high_95", "money_after_a_call", "days_overdue_now"],
         lines,
     )  # fmt: skip
 

@@ -21,13 +21,14 @@ from app.domain.performance import (
     LATE_FROM,
     USUAL_DAYS,
     Estimate,
+    Overdue,
     Shares,
     adjusted,
     raw,
     together,
 )
 from app.domain.proportion import Proportion
-from app.reports.recovery import Period, Which
+from app.reports.recovery import Period, Which, days_overdue_with_agencies
 from app.store.case_results import closed_as, closed_for_good, result_of
 from app.store.tables import cases
 from app.store.unit import Unit
@@ -64,7 +65,8 @@ class Performer:
     """A person or an agency. `id` None: promises that borrowers and other systems made.
 
     `reached` of calls; `kept` of the promises that came due; `followed`: of the conversations
-    after which money had its days to come, those after which some came, and how much.
+    after which money had its days to come, those after which some came, and how much. `overdue`:
+    how late the loans are that an agency has at the end of the day, by currency.
     """
 
     id: UUID | None
@@ -74,6 +76,7 @@ class Performer:
     followed: Proportion
     money: tuple[Money, ...]
     brought: Brought
+    overdue: Mapping[str, Overdue]
 
 
 # Whose a case is, and since when. Calls are those of our own people; whoever wrote down a call
@@ -223,11 +226,14 @@ async def performers(unit: Unit, period: Period, kind: Kind) -> tuple[Performer,
     }
     kept: dict[UUID | None, Proportion] = {}
     followed: dict[UUID, _Followed] = {}
-    if kind is Kind.COLLECTOR:
+    overdue: Mapping[UUID, Mapping[str, Overdue]] = {}
+    if kind is Kind.AGENCY:
+        overdue = await days_overdue_with_agencies(unit, period.as_of, period.edge)
+    else:
         rows = await _rows(unit, _PROMISES, values)
         kept = {row.who: Proportion(row.kept, row.due) for row in rows}
         followed = _followed(await _rows(unit, _MONEY, values))
-    known: set[UUID | None] = {*strata.mix, *called, *kept, *followed}
+    known: set[UUID | None] = {*strata.mix, *called, *kept, *followed, *overdue}
     names = await _names(unit, kind, [who for who in known if who])
     found = []
     for who in known:
@@ -241,6 +247,7 @@ async def performers(unit: Unit, period: Period, kind: Kind) -> tuple[Performer,
                 followed=talks,
                 money=money,
                 brought=strata.brought(who, everybody),
+                overdue=overdue.get(who, {}) if who else {},
             )
         )
     return tuple(sorted(found, key=lambda one: (one.id is None, one.name, str(one.id))))

@@ -12,6 +12,7 @@ from dataclasses import dataclass
 from datetime import date, datetime, time
 from enum import StrEnum
 from typing import Any, Final
+from uuid import UUID
 from zoneinfo import ZoneInfo
 
 from sqlalchemy import Row, TextualSelect, text
@@ -218,3 +219,26 @@ async def days_overdue(unit: Unit, on: date) -> Mapping[str, Overdue]:
         currency: Overdue(loans, minor, days, int(minor_days))
         for currency, loans, minor, days, minor_days in rows
     }
+
+
+async def days_overdue_with_agencies(
+    unit: Unit, on: date, edge: datetime
+) -> Mapping[UUID, Mapping[str, Overdue]]:
+    """The same of the loans that each agency has at the end of the day, by agency and currency."""
+    rows = await driver.rows(
+        unit,
+        f"""
+        SELECT p.agency_id, book.currency, count(*), sum(overdue)::bigint,
+            sum(since - frozen)::bigint, sum(overdue::numeric * (since - frozen))
+        FROM ({on_a_day("day")}) AS book
+        JOIN placements p ON p.loan_id = book.id AND p.placed_at <= %(edge)b
+            AND (p.ended_at IS NULL OR p.ended_at > %(edge)b)
+        WHERE overdue > 0 AND cell >= 0
+        GROUP BY p.agency_id, book.currency ORDER BY book.currency
+        """,  # noqa: S608 - our own constants
+        {**parameters(unit.lender_id, (1,), day=on), "edge": edge},
+    )
+    found: dict[UUID, dict[str, Overdue]] = {}
+    for agency, currency, loans, minor, days, minor_days in rows:
+        found.setdefault(agency, {})[currency] = Overdue(loans, minor, days, int(minor_days))
+    return found

@@ -26,6 +26,7 @@ class PerformerShown:
     kept: ShareShown
     followed: ShareShown
     money: tuple[Money, ...]
+    overdue: tuple[str, ...]
 
 
 def performers_shown(found: Iterable[Performer]) -> list[PerformerShown]:
@@ -42,6 +43,11 @@ def performers_shown(found: Iterable[Performer]) -> list[PerformerShown]:
             share_shown(one.kept),
             share_shown(one.followed),
             one.money,
+            tuple(
+                f"{late.by_money:.1f} days, {late.loans} loan{'' if late.loans == 1 else 's'}"
+                f" in {currency}"
+                for currency, late in one.overdue.items()
+            ),
         )
         for one in found
     ]

@@ -15,7 +15,16 @@ from app.domain.flag_results import CaseResult, case_result
 from app.domain.ids import UserId
 from app.domain.message import Channel
 from app.domain.money import Money
-from app.domain.performance import USUAL_DAYS, Shares, adjusted, came_of, late_band, raw, together
+from app.domain.performance import (
+    USUAL_DAYS,
+    Overdue,
+    Shares,
+    adjusted,
+    came_of,
+    late_band,
+    raw,
+    together,
+)
 from app.domain.promise_terms import Part, PromiseSource
 from app.domain.proportion import Proportion
 from app.domain.roles import Role
@@ -236,6 +245,10 @@ async def test_an_agency_is_measured_from_the_day_it_got_the_case(street: Street
     )
     assert (found.brought.as_is.mean, found.brought.like_others.mean) == (0.5, 0.5)
     assert await behind(street, Which.WHOLE, found, Kind.AGENCY) == {pays.cases[0]}
+    # Six days when the case opened, and 33 since.
+    assert found.overdue == {"EUR": Overdue(1, 10_000, 39, 390_000)}
+    before = street.now.astimezone(ZONE).date() - 31 * DAY
+    assert await told(street, Kind.AGENCY, as_of=before) == {}, "it had none yet"
 
 
 # ------------------------------------------------------------------ random cases
