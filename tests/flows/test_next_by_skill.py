@@ -15,6 +15,7 @@ from app.domain.assignment import (
 )
 from app.domain.money import Money
 from app.domain.task import TaskReason
+from app.flows.work.assign_tasks import TasksAssigned
 from app.flows.work.note_absence import call_off_absence
 from app.flows.work.open_task import open_task
 from app.store.keys import new_id
@@ -25,6 +26,7 @@ from tests.flows.assigning import (
     POLISH,
     hand,
     leave,
+    look,
     owners,
     rules,
 )
@@ -61,6 +63,26 @@ async def test_what_is_kept_for_him_is_served_whatever_he_can(street: Street) ->
     await hand(street, "leo", POLISH)
     await some_task(street, await street.neighbour(language="pl"), given_to=eva)
     assert await serve(street, eva) is not None
+
+
+async def test_what_is_kept_for_somebody_who_is_off_for_days_is_served_to_who_is_there(
+    street: Street,
+) -> None:
+    await rules(street)
+    eva = await hand(street, "eva")
+    task_id = await some_task(street, await street.neighbour(), reason=TaskReason.REVIEW_CASE)
+    assert await look(street) == TasksAssigned(1, 0)
+    saturdays = await collector(street, "works on Saturdays")
+    # Tuesday evening: she is back in the morning.
+    street.hands.go_on(hours=8)
+    assert await serve(street, saturdays) is None
+    assert await owners(street) == {task_id: eva}
+    # Saturday noon.
+    street.hands.go_on(days=3, hours=18)
+    served = await serve(street, saturdays)
+    assert served is not None
+    row = (await street.rows("SELECT * FROM tasks"))[0]
+    assert (row.taken_by, row.given_to, row.assigned_at) == (saturdays, None, None)
 
 
 async def test_switched_off_everybody_is_served_everything(street: Street) -> None:

@@ -6,6 +6,7 @@ again. Whoever is slower goes on to the next one instead of waiting for the firs
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import datetime
 from typing import Any, Final
@@ -29,14 +30,14 @@ from app.domain.assignment import Skills, beyond
 from app.domain.ids import LenderId, UserId
 from app.domain.message import Channel
 from app.domain.stage_plan import Skip
-from app.domain.task import CALLS, TASK, TaskReason, TaskState
+from app.domain.task import CALLS, TaskReason, TaskState
 from app.flows.house import House
 from app.flows.work.call_window import CallWindow, call_window, purpose_of, wished_for
-from app.flows.work.work_task import LEASE, lock_task, write_task_line
+from app.flows.work.work_task import LEASE, lock_task, take
 from app.store import users
+from app.store.arrays import among
 from app.store.blocked_contacts import Blocked, hourly_key, note_blocked
 from app.store.desk_team import rules_in_force, team_of
-from app.store.moves import move
 from app.store.shown_case import shown_case
 from app.store.tables import funds_signals, tasks
 from app.store.task_needs import may_be_offered
@@ -72,9 +73,10 @@ async def next_case(
         held = await _in_hand(unit, user_id)
         if held is not None:
             return held
-        found = await _candidates(unit, now, user_id)
+        offer = await _offer_to(unit, now, user_id)
+        found = await _candidates(unit, user_id, offer)
     for task_id in found:
-        served = await _try(house, now, lender_id, user_id, actor, task_id)
+        served = await _try(house, now, lender_id, user_id, actor, task_id, offer.waits)
         if served is not None:
             return served
     return None
@@ -92,7 +94,7 @@ async def _in_hand(unit: Unit, user_id: UserId) -> Served | None:
     return None if row is None else Served(row.id, row.case_id, in_hand=True)
 
 
-async def _candidates(unit: Unit, now: datetime, user_id: UserId) -> list[UUID]:
+async def _candidates(unit: Unit, user_id: UserId, offer: _Offer) -> list[UUID]:
     """The best ones, and behind them the best of those that are no calls: in the night, when every
     call waits for the morning, they are what can be done.
 
@@ -103,7 +105,7 @@ async def _candidates(unit: Unit, now: datetime, user_id: UserId) -> list[UUID]:
         select(funds_signals.c.borrower_id).where(funds_signals.c.ended_at.is_(None))
     )
     kept = func.coalesce(tasks.c.given_to == user_id, false())
-    suits = or_(kept, await _suits(unit, now, user_id))
+    suits = or_(kept, offer.suits)
     query = (
         select(
             tasks.c.id,
@@ -114,7 +116,7 @@ async def _candidates(unit: Unit, now: datetime, user_id: UserId) -> list[UUID]:
         )
         # Written out: the partial index of the board serves it.
         .where(text("tasks.state IN ('open', 'taken')"))
-        .where(offered_to(now, user_id), ~_with_somebody_else(user_id), suits)
+        .where(offer.waits, ~_with_somebody_else(user_id), suits)
         .where(await _his_to_end(unit, user_id))
         .order_by(tasks.c.priority, tasks.c.created_at, tasks.c.id)
     )
@@ -132,18 +134,29 @@ async def _candidates(unit: Unit, now: datetime, user_id: UserId) -> list[UUID]:
     return list(dict.fromkeys(listed))
 
 
-async def _suits(unit: Unit, now: datetime, user_id: UserId) -> ColumnElement[bool]:
-    """What he can do, and what nobody can who is there.
+@dataclass(frozen=True, slots=True)
+class _Offer:
+    """Which tasks wait for whoever asks, and which of them he should do."""
 
-    Everything, unless the lender's rules say who gets what.
+    waits: ColumnElement[bool]
+    suits: ColumnElement[bool]
+
+
+async def _offer_to(unit: Unit, now: datetime, user_id: UserId) -> _Offer:
+    """What he can do, and what nobody can who is there; everything, unless the lender's rules say
+    who gets what.
+
+    What they gave to somebody whose next shift is not within reach waits for everybody: it would
+    lie over his weekend.
     """
     rules = await rules_in_force(unit)
     if rules is None:
-        return true()
+        return _Offer(offered_to(now, user_id), true())
     team = [one.member for one in await team_of(unit, now)]
     mine = next((one.skills for one in team if one.id == user_id), Skills())
     there = (one.skills for one in team if not one.away)
-    return may_be_offered(rules, mine, there)
+    far = [one.id for one in team if one.on_shift_at is None]
+    return _Offer(offered_to(now, user_id, far), may_be_offered(rules, mine, there))
 
 
 async def _his_to_end(unit: Unit, user_id: UserId) -> ColumnElement[bool]:
@@ -152,12 +165,19 @@ async def _his_to_end(unit: Unit, user_id: UserId) -> ColumnElement[bool]:
     return tasks.c.reason.not_in(sorted(reason.value for reason in beyond(role)))
 
 
-def offered_to(now: datetime, user_id: UUID) -> ColumnElement[bool]:
-    """Tasks that wait for somebody now, and are not kept for another person."""
+def offered_to(now: datetime, user_id: UUID, far: Collection[UUID] = ()) -> ColumnElement[bool]:
+    """Tasks that wait for somebody now, and are not kept for another person.
+
+    What the rules gave to those who are `far` is kept for nobody.
+    """
     return and_(
         tasks.c.state == TaskState.OPEN.value,
         or_(tasks.c.not_before.is_(None), tasks.c.not_before <= now),
-        or_(tasks.c.given_to.is_(None), tasks.c.given_to == user_id),
+        or_(
+            tasks.c.given_to.is_(None),
+            tasks.c.given_to == user_id,
+            and_(tasks.c.assigned_at.is_not(None), among(tasks.c.given_to, far)),
+        ),
     )
 
 
@@ -181,13 +201,12 @@ async def _try(
     user_id: UserId,
     actor: str,
     task_id: UUID,
+    waits: ColumnElement[bool],
 ) -> Served | None:
     async with house.store.unit(lender_id) as unit:
         task = await lock_task(unit, task_id)
         free = await unit.conn.scalar(
-            select(tasks.c.id).where(
-                tasks.c.id == task_id, offered_to(now, user_id), ~_with_somebody_else(user_id)
-            )
+            select(tasks.c.id).where(tasks.c.id == task_id, waits, ~_with_somebody_else(user_id))
         )
         if free is None:
             return None
@@ -197,8 +216,7 @@ async def _try(
                 await _put_off(unit, now, task, window, user_id, actor)
                 return None
         until = house.real_now() + LEASE
-        await move(unit, tasks, task_id, TASK, "take", taken_by=user_id, leased_until=until)
-        await write_task_line(unit, now, task, TaskState.TAKEN, actor)
+        await take(unit, now, task, user_id, until, actor)
         case_id = await unit.conn.scalar(select(shown_case()).where(tasks.c.id == task_id))
         return Served(task_id, case_id, in_hand=False)
 

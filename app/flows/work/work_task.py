@@ -67,11 +67,17 @@ async def take_task(
                 update(tasks).where(tasks.c.id == task_id).values(leased_until=until)
             )
             return
-        # What the rules gave to somebody else is his who takes it, and comes back to the board.
-        another = task.assigned_at is not None and task.given_to != user_id
-        more = ON_THE_BOARD if another else {}
-        await move(unit, tasks, task_id, TASK, "take", taken_by=user_id, leased_until=until, **more)
-        await write_task_line(unit, now, task, TaskState.TAKEN, actor)
+        await take(unit, now, task, user_id, until, actor)
+
+
+async def take(
+    unit: Unit, now: datetime, task: Row[Any], user_id: UserId, until: datetime, actor: str
+) -> None:
+    """Into his hands. What the rules gave to somebody else comes back to the board after him."""
+    another = task.assigned_at is not None and task.given_to != user_id
+    more = ON_THE_BOARD if another else {}
+    await move(unit, tasks, task.id, TASK, "take", taken_by=user_id, leased_until=until, **more)
+    await write_task_line(unit, now, task, TaskState.TAKEN, actor)
 
 
 async def release_task(
