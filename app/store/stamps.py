@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass
-from datetime import datetime
+from datetime import UTC, datetime
 from functools import cache
 from typing import Any, Final
 from uuid import UUID
@@ -22,6 +22,7 @@ from sqlalchemy import (
     Select,
     Table,
     Text,
+    case,
     cast,
     extract,
     func,
@@ -48,6 +49,10 @@ FIELDS: Final[Mapping[History, tuple[str, ...]]] = {
 }  # fmt: skip
 _MAC: Final = "history stamp"
 _BEFORE_ALL: Final = -(2**63)
+# What a clock shows and a driver reads. Who owns the database can write any other moment, and must
+# stop neither the stamps of others nor the check.
+_EARLIEST: Final = datetime(1, 1, 2, tzinfo=UTC)
+_LATEST: Final = datetime(9999, 12, 30, tzinfo=UTC)
 
 
 @dataclass(frozen=True, slots=True)
@@ -73,7 +78,7 @@ async def unstamped_since(unit: Unit, history: History) -> datetime | None:
     """The moment of the first line of any lender that no stamp covers yet."""
     table = TABLES[history]
     first = (
-        select(table.c.at)
+        select(_readable(table.c.at).label("at"))
         .where(table.c.lender_id == lenders.c.id, table.c.place > _covered(history))
         .order_by(table.c.place)
         .limit(1)
@@ -212,12 +217,18 @@ async def count_unstamped(
 def _as_text(history: History) -> Select[Any]:
     table = TABLES[history]
     fields = [_written(table, name) for name in FIELDS[history]]
-    return select(table.c.place, table.c.id, table.c.at, *fields)
+    return select(table.c.place, table.c.id, _readable(table.c.at), *fields)
+
+
+def _readable(moment: ColumnElement[datetime]) -> ColumnElement[datetime]:
+    return func.least(func.greatest(moment, _EARLIEST), _LATEST)
 
 
 def _written(table: Table, name: str) -> ColumnElement[Any]:
     column = table.c[name]
     if name == "at":
         # Whole microseconds: the same digits whatever style of dates a session is set to.
-        return cast(cast(extract("epoch", column) * 1_000_000, BigInteger), Text).label("at_us")
+        micros = cast(cast(extract("epoch", column) * 1_000_000, BigInteger), Text)
+        readable = column.between(_EARLIEST, _LATEST)
+        return case((readable, micros), else_=cast(column, Text)).label("at_us")
     return cast(column, Text).label(f"{name}_text")

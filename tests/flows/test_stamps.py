@@ -185,7 +185,7 @@ async def test_the_audit_is_stamped_too(street: Street, db: DatabaseUrls) -> Non
     assert [one.kind for one in faults] == [Kind.CHANGED]
 
 
-async def test_the_doctor_sees_that_nothing_is_stamped(street: Street) -> None:
+async def test_the_doctor_sees_that_nothing_is_stamped(street: Street, db: DatabaseUrls) -> None:
     async def looks(**later: float) -> str:
         async with street.store.engine_unit() as unit:
             [found] = await check_stamps(unit, street.now + timedelta(**later))
@@ -193,6 +193,9 @@ async def test_the_doctor_sees_that_nothing_is_stamped(street: Street) -> None:
 
     await _written(street, 1)
     assert (await looks(), await looks(hours=2)) == ("ok", "wrong")
+    # A moment that no clock shows stops neither him nor the stamps.
+    _tamper(db, "UPDATE timeline SET at = '-infinity'")
+    assert await looks() == "wrong"
     await stamp_history(street.house, street.now)
     assert await looks(hours=2) == "ok"
 
@@ -220,6 +223,8 @@ def test_a_stamp_covers_every_column() -> None:
         "actor = 'eva'",
         "kind = 'gate'",
         "at = at + interval '1 microsecond'",
+        "at = 'infinity'",
+        "at = '0044-03-15 12:00 BC'",
         "details = details || '{\"n\": 99}'",
         "details = '{}'",
         "case_id = id",
