@@ -2,7 +2,7 @@
 
 Read-only. A cohort are the cases that opened in a period. The arithmetic stands in
 app/domain/performance.py, the words in docs/monitoring.md. Everything is told as of a day: what
-became known later changes nothing of it.
+became known later changes nothing of it, but for the days overdue: see there.
 """
 
 from __future__ import annotations
@@ -204,7 +204,10 @@ def _values(period: Period) -> dict[str, Any]:
 
 
 async def days_overdue(unit: Unit, on: date) -> Mapping[str, Overdue]:
-    """How late what is overdue at the end of a day is, by currency: loans that are worked."""
+    """How late what is overdue at the end of a day is, by currency: loans that are worked.
+
+    Money counts from the day on which it was paid, whenever it was told, as in the portfolio.
+    """
     rows = await driver.rows(
         unit,
         f"""

@@ -15,8 +15,10 @@ from sqlalchemy import insert, text
 
 from app.domain.case import CaseClose
 from app.domain.flag_results import CaseResult, case_result
+from app.domain.money import Money
 from app.domain.performance import AFTER, Overdue, Recovery, came_of
 from app.flows.cases.open_cases import open_cases
+from app.flows.money.report_repayment import RepaymentWanted, report_repayment
 from app.reports.recovery import Cohort, Cohorts, Period, Which, cases_behind, cohorts, days_overdue
 from app.store.keys import new_id
 from app.store.loans import Scheduled
@@ -156,6 +158,21 @@ async def test_average_days_overdue(street: Street) -> None:
         found = await days_overdue(unit, street.now.astimezone(ZONE).date())
     assert found == {"EUR": Overdue(2, 40_000, 60, 1_600_000)}
     assert found["EUR"].by_money == 40.0
+
+
+async def test_money_that_is_told_later_was_paid_on_its_day(street: Street) -> None:
+    """Of a day that is over, too: that is what the page says of these days, and of these alone."""
+    who = await street.neighbour(dues=(10_000,), days_late=9)
+    paid_at, that_day = street.now, (street.now + DAY).astimezone(ZONE).date()
+    street.hands.go_on(days=2)
+    async with street.store.unit(street.lender_id) as unit:
+        assert await days_overdue(unit, that_day) == {"EUR": Overdue(1, 10_000, 11, 110_000)}
+    await report_repayment(
+        street.house, street.now, street.lender_id, f"{who.ref}-L0",
+        RepaymentWanted("R-1", Money(10_000, "EUR"), paid_at),
+    )  # fmt: skip
+    async with street.store.unit(street.lender_id) as unit:
+        assert await days_overdue(unit, that_day) == {}
 
 
 # ------------------------------------------------------------------ random cases
