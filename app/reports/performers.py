@@ -80,7 +80,8 @@ class Performer:
 
 
 # Whose a case is, and since when. Calls are those of our own people; whoever wrote down a call
-# for an agency made none.
+# for an agency made none. One that was written down more than a day after it counts as a call, and
+# decides nothing: whoever writes it knows by then who has paid.
 _WHOSE: Final[Mapping[Kind, str]] = {
     Kind.COLLECTOR: """
         SELECT DISTINCT ON (one.id) one.id, k.user_id AS who, k.made_at AS since
@@ -88,6 +89,7 @@ _WHOSE: Final[Mapping[Kind, str]] = {
         WHERE k.made_at >= :begins AND k.made_at < :ends AND k.made_at <= :edge
             AND k.channel = 'call' AND k.direction = 'outbound' AND k.message_id IS NULL
             AND k.user_id IS NOT NULL AND k.placement_id IS NULL
+            AND (k.noted_at IS NULL OR k.noted_at <= k.made_at + interval '1 day')
         ORDER BY one.id, k.made_at, k.id""",
     Kind.AGENCY: """
         SELECT DISTINCT ON (p.case_id) p.case_id AS id, p.agency_id AS who, p.placed_at AS since
@@ -196,6 +198,7 @@ _MONEY: Final = """
             AND k.made_at + CAST(:wait AS interval) <= :edge
             AND k.channel = 'call' AND k.direction = 'outbound' AND k.message_id IS NULL
             AND k.conversation AND k.user_id IS NOT NULL AND k.placement_id IS NULL
+            AND (k.noted_at IS NULL OR k.noted_at <= k.made_at + interval '1 day')
     ), paid AS MATERIALIZED (
         SELECT DISTINCT ON (r.id) s.id AS contact_id, s.who, r.currency, r.amount_minor
         FROM spoke s CROSS JOIN LATERAL unnest(s.case_ids) AS one (id)

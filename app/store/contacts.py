@@ -118,13 +118,15 @@ async def note_contact(
     counts: bool = True,
     asked_for: bool = False,
     verdict: Mapping[str, Any] | None = None,
+    noted_at: datetime | None = None,
 ) -> UUID:
     """Count a contact that a person made, or that the borrower began. Returns its id.
 
     `said` are the borrower's own words; they are kept sealed, and cut after `LONGEST_SAID`
     characters. `counts` False: exempt from every cap; `asked_for`: from those that say so
-    (app/domain/contact_exemption.py). `verdict` is the gate's for that moment. An engine unit has
-    to have the lender's keys at hand.
+    (app/domain/contact_exemption.py). `verdict` is the gate's for that moment, `noted_at`
+    when somebody wrote it down (None: when it was made). An engine unit has to have the lender's
+    keys at hand.
     """
     row_id, kept = new_id(), said if len(said) <= LONGEST_SAID else said[: LONGEST_SAID - 1] + "…"
     await unit.conn.execute(
@@ -148,6 +150,7 @@ async def note_contact(
             counts=counts,
             asked_for=asked_for,
             verdict=null() if verdict is None else dict(verdict),
+            noted_at=noted_at,
         )
     )
     return row_id

@@ -65,12 +65,19 @@ async def behind(street: Street, which: Which, who: Performer, kind: Kind) -> se
 
 
 async def called(
-    street: Street, who: Neighbour, by: UserId, *, reached: bool = True, case: int = 0
+    street: Street,
+    who: Neighbour,
+    by: UserId,
+    *,
+    reached: bool = True,
+    case: int = 0,
+    made_at: datetime | None = None,
 ) -> None:
     await record_contact(
         street.house, street.now, lender_id=street.lender_id, case_id=who.cases[case],
         made=ContactMade(
-            channel=Channel.CALL, outbound=True, made_at=street.now, conversation=reached,
+            channel=Channel.CALL, outbound=True, made_at=made_at or street.now,
+            conversation=reached,
             outcome=TaskOutcome.REACHED if reached else TaskOutcome.NO_ANSWER,
         ),
         user_id=by, actor="eva",
@@ -157,6 +164,26 @@ async def test_money_that_was_paid_before_the_call_and_told_later_is_not_his(
     assert found.as_is.count == 1
 
 
+async def test_a_call_that_is_written_down_days_later_decides_nothing(street: Street) -> None:
+    """Else whoever sees who has paid notes calls of the days before, and has done it all."""
+    eva, leo = [await Desk(street).person(name, Role.COLLECTOR) for name in ("eva", "leo")]
+    who = await street.neighbour(dues=(10_000,))
+    street.hands.go_on(days=2)
+    made_at = street.now
+    street.hands.go_on(days=1, hours=1)
+    await called(street, who, leo)
+    street.hands.go_on(hours=1)
+    await street.repaid(who, "R-1", minor=4_000)
+    street.hands.go_on(hours=1)
+    await called(street, who, eva, made_at=made_at)
+    street.hands.go_on(days=USUAL_DAYS)
+    found = await told(street)
+    her, him = found["eva"], found["leo"]
+    assert (her.reached, him.reached) == (Proportion(1, 1), Proportion(1, 1))
+    assert (her.brought.owed, her.followed) == ((), Proportion(0, 0))
+    assert him.brought.came == him.money == (Money(4_000, "EUR"),)
+
+
 async def test_a_call_after_the_end_brings_nothing_and_the_next_case_is_another(
     street: Street,
 ) -> None:
@@ -180,8 +207,8 @@ async def test_a_call_after_the_end_brings_nothing_and_the_next_case_is_another(
     # She called about a case that was over.
     assert (await told(street))["eva"].brought.as_is.count == 0
     await street.rows(
-        "UPDATE contacts SET made_at = (SELECT min(opened_at) FROM cases) + interval '1 day' "
-        "RETURNING 1"
+        "UPDATE contacts SET noted_at = NULL, "
+        "made_at = (SELECT min(opened_at) FROM cases) + interval '1 day' RETURNING 1"
     )
     await report(street, "for the second", 7_000)
     found = (await told(street))["eva"].brought

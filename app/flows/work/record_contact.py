@@ -101,6 +101,7 @@ async def record_contact(
             counts=counts_in_caps(connected=made.connected),
             asked_for=made.asked_for,
             verdict=None if window is None else window.notes,
+            noted_at=now,
         )
         agency = "" if placed is None else placed.agency
         await _write_line(unit, now, case, made, window, actor, agency)

@@ -122,6 +122,7 @@ contacts = tenant_table(
     sealed("said_enc", optional=True),  # what the borrower wrote, in his own words
     notes("verdict", optional=True),  # the gate's, at its moment; a message has its own
     uids("version_ids"),  # the strategy versions that its cases followed when it was noted
+    moment("noted_at", optional=True),  # when it was written down; NULL: when it was made
     UniqueConstraint("lender_id", "message_id"),
     one_of("channel", Channel),
     Index(None, "borrower_id", "made_at"),
